@@ -1,0 +1,86 @@
+# Everything a contributor needs; `make` lists it.
+
+VENV ?= .venv
+PYTHON ?=
+UV ?= uv
+DEMO_LAKE ?= demo-lake
+SAMPLES := samples/streaming
+AS_OF := 2026-03-10T00:00:00Z
+
+BIN := $(VENV)/bin
+LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --annotation-style line \
+	--custom-compile-command 'make lock' --no-header
+
+export VENV PYTHON
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} \
+		/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+##@ Use
+
+.PHONY: setup
+setup: $(VENV)/.runtime ## Make .venv with the `lakehunt` command (PYTHON=python3.12 chooses the Python)
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## Land the sample telemetry into a new lake, run all hunts, print the findings
+	@rm -rf $(DEMO_LAKE)
+	$(BIN)/lakehunt run $(SAMPLES) --as-of $(AS_OF) --lake $(DEMO_LAKE) --show
+
+.PHONY: jars
+jars: $(VENV)/.runtime ## Gather Delta's jars in jars/, for machines without a network (docs/offline.md)
+	$(BIN)/python scripts/gather_jars.py jars
+
+##@ Develop
+
+.PHONY: dev
+dev: $(VENV)/.dev ## As setup, with what tests, linters and Airflow need
+
+.PHONY: test
+test: $(VENV)/.dev ## Run all tests (ARGS='-k kql' chooses some)
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Check style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: check
+check: lint test ## All that a change must pass
+
+.PHONY: samples
+samples: $(VENV)/.runtime ## Write the sample telemetry anew
+	$(BIN)/python samples/generate.py
+
+.PHONY: lock
+lock: ## Write requirements/*.lock anew, with uv (ARGS=--upgrade takes newer versions)
+	@command -v $(UV) >/dev/null || { echo 'make lock needs uv; name it with UV=/path/to/uv' >&2; exit 1; }
+	$(UV) pip compile $(LOCK_OPTIONS) $(ARGS) requirements/build.in -o requirements/build.lock
+	$(UV) pip compile $(LOCK_OPTIONS) $(ARGS) pyproject.toml --extra dev -o requirements/dev.lock
+	$(UV) pip compile $(LOCK_OPTIONS) $(ARGS) pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
+
+.PHONY: clean
+clean: ## Remove the demo's lake, caches and what Spark left
+	rm -rf $(DEMO_LAKE) .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse metastore_db derby.log build *.egg-info
+	find pipelines jobs dags samples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## As clean, and the virtual environment too
+	rm -rf $(VENV)
+
+# A stamp says which locks the environment was made from: a second call does nothing, a changed lock installs again.
+
+$(VENV)/.runtime: pyproject.toml requirements/build.lock requirements/runtime.lock scripts/setup.sh
+	@sh scripts/setup.sh runtime
+
+$(VENV)/.dev: pyproject.toml requirements/build.lock requirements/dev.lock scripts/setup.sh
+	@sh scripts/setup.sh dev

@@ -1,0 +1,44 @@
+"""Copies Delta's jars into a folder, for machines without a network: python scripts/gather_jars.py FOLDER.
+
+Spark's own resolver fetches them, so a mirror set with LAKEHUNT_IVY_SETTINGS is used here too.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipelines import config
+from pipelines.errors import LakehuntError
+from pipelines.lake import session
+
+
+def gather(folder: Path) -> list[Path]:
+    """The jars that Spark resolved for Delta, copied into `folder`."""
+    # A folder that is already configured is what this makes, not where it may look.
+    spark = session.start(replace(config.load(), delta_jars=None))
+    resolved = spark.sparkContext.getConf().get("spark.jars") or ""
+    spark.stop()
+    folder.mkdir(parents=True, exist_ok=True)
+    return [Path(shutil.copy(unquote(urlsplit(jar).path), folder)) for jar in resolved.split(",") if jar]
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print(f"usage: {sys.argv[0]} FOLDER", file=sys.stderr)
+        return 2
+    folder = Path(sys.argv[1])
+    try:
+        jars = gather(folder)
+    except LakehuntError as e:
+        print(e, file=sys.stderr)
+        return 1
+    print(f"{len(jars)} jars in {folder}; on the other machine: export LAKEHUNT_DELTA_JARS=/path/to/{folder.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
