@@ -1,0 +1,1 @@
+"""KQL as a language: text -> tokens -> syntax tree -> typed tree, with a position for every error. Imports no Spark."""

@@ -1,0 +1,108 @@
+"""Datetimes and timespans as counts of ticks (100 ns), the resolution that Kusto has.
+
+A datetime is the number of ticks since 1970-01-01T00:00:00Z, a timespan a number of ticks; both are plain integers.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from pipelines.kql.types import (
+    TICKS_PER_DAY,
+    TICKS_PER_HOUR,
+    TICKS_PER_MICROSECOND,
+    TICKS_PER_MILLISECOND,
+    TICKS_PER_MINUTE,
+    TICKS_PER_SECOND,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+UNITS: dict[str, int] = {
+    **dict.fromkeys(("d", "day", "days"), TICKS_PER_DAY),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), TICKS_PER_HOUR),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), TICKS_PER_MINUTE),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), TICKS_PER_SECOND),
+    **dict.fromkeys(("ms", "milli", "millis", "millisec", "millisecond", "milliseconds"), TICKS_PER_MILLISECOND),
+    **dict.fromkeys(("micro", "micros", "microsec", "microsecond", "microseconds"), TICKS_PER_MICROSECOND),
+    **dict.fromkeys(("tick", "ticks"), 1),
+}
+"""Ticks in each unit of a timespan literal, as in `7d`, `30min`, `1tick`."""
+
+_DATETIME = re.compile(
+    r"(\d{4})-(\d{1,2})-(\d{1,2})"
+    r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?"
+)
+_TIMESPAN = re.compile(r"(-)?(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?")
+
+
+def parse_datetime(text: str) -> int | None:
+    """Ticks of an ISO-8601 instant (no zone means UTC), None where the text is none that Lakehunt reads."""
+    m = _DATETIME.fullmatch(text.strip())
+    if not m:
+        return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in m.groups()[:6])
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return from_datetime(moment) + _fraction(m[7]) - _zone_offset(m[8])
+
+
+def from_datetime(moment: datetime) -> int:
+    """Ticks of a timezone-aware datetime."""
+    return (moment - EPOCH) // timedelta(microseconds=1) * TICKS_PER_MICROSECOND
+
+
+def to_datetime(ticks: int) -> datetime:
+    """The datetime at or just before the instant: the last digit, 100 ns, has no room in it."""
+    return EPOCH + timedelta(microseconds=ticks // TICKS_PER_MICROSECOND)
+
+
+def format_datetime(ticks: int) -> str:
+    """As Kusto prints it: `2021-03-14T06:40:15.3380000Z`."""
+    return f"{to_datetime(ticks):%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + f".{ticks % TICKS_PER_SECOND:07}Z"
+
+
+def parse_timespan(text: str) -> int | None:
+    """Ticks of `7d`, `1.5h`, `[-][d.]hh:mm[:ss[.fffffff]]` or a bare number of days."""
+    text = text.strip()
+    m = _TIMESPAN.fullmatch(text)
+    if m:
+        days, hours, minutes, seconds = (int(part or 0) for part in m.groups()[1:5])
+        ticks = days * TICKS_PER_DAY + hours * TICKS_PER_HOUR + minutes * TICKS_PER_MINUTE + seconds * TICKS_PER_SECOND
+        return -(ticks + _fraction(m[6])) if m[1] else ticks + _fraction(m[6])
+    m = re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*([a-z]*)", text)
+    if not m or m[2] not in {"", *UNITS}:
+        return None
+    return scaled(m[1], UNITS[m[2] or "d"])
+
+
+def scaled(number: str, unit: int) -> int:
+    """`number` (decimal text) times `unit` ticks, exact, cut to a whole tick."""
+    whole, _, fraction = number.partition(".")
+    sign = -1 if whole.startswith("-") else 1
+    return sign * (abs(int(whole)) * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0))
+
+
+def format_timespan(ticks: int) -> str:
+    """As Kusto prints it: `[-][d.]hh:mm:ss[.fffffff]`."""
+    days, rest = divmod(abs(ticks), TICKS_PER_DAY)
+    hours, rest = divmod(rest, TICKS_PER_HOUR)
+    minutes, rest = divmod(rest, TICKS_PER_MINUTE)
+    seconds, fraction = divmod(rest, TICKS_PER_SECOND)
+    head = f"{'-' if ticks < 0 else ''}{f'{days}.' if days else ''}{hours:02}:{minutes:02}:{seconds:02}"
+    return head + (f".{fraction:07}" if fraction else "")
+
+
+def _fraction(digits: str | None) -> int:
+    return int(digits.ljust(7, "0")) if digits else 0
+
+
+def _zone_offset(zone: str | None) -> int:
+    if zone is None or zone == "Z":
+        return 0
+    sign = -1 if zone[0] == "-" else 1
+    hours, minutes = int(zone[1:3]), int(zone[-2:])
+    return sign * (hours * TICKS_PER_HOUR + minutes * TICKS_PER_MINUTE)

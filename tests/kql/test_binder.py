@@ -1,0 +1,134 @@
+"""Names and types of results. The expected ones were asked of Microsoft's binder."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.kql import plan as p
+from pipelines.kql.binder import bind
+from pipelines.kql.errors import Kind, QueryErrors
+from pipelines.kql.types import BY_NAME, Column
+from pipelines.spark.functions import CATALOG
+
+TABLES = {
+    "T": tuple(
+        Column(name, BY_NAME[kind])
+        for name, kind in {
+            "Timestamp": "datetime",
+            "Name": "string",
+            "Path": "string",
+            "n": "long",
+            "r": "real",
+            "b": "bool",
+            "d": "dynamic",
+            "t": "timespan",
+        }.items()
+    )
+}
+
+
+def schema(query: str) -> str:
+    return " ".join(f"{c.name}:{c.type}" for c in bind(query, TABLES, CATALOG).schema)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("T | summarize any(Timestamp), any(Timestamp), any(Name) by n",
+         "n:long any_Timestamp:datetime any_Timestamp1:datetime any_Name:string"),
+        ("T | summarize makeset(Name), make_set(Name), makeset(tolower(Name))",
+         "set_Name:dynamic set_Name1:dynamic set_:dynamic"),
+        ("T | summarize take_any(Name), take_any(Path, n)", "Name:string Path:string n:long"),
+        ("T | summarize any(Name, Path)", "any_Name:string any_Path:string"),
+        ("T | project Name, n | summarize any(*) by n", "n:long any_Name:string"),
+        ("T | summarize count(), count()", "count_:long count_1:long"),
+        ("T | summarize count() by count_ = Name", "count_:string count_1:long"),
+        ("T | summarize countif(n > 1), countif(b), dcount(Name), sum(n), avg(n), min(Name), max(Timestamp)",
+         "countif_:long countif_b:long dcount_Name:long sum_n:long avg_n:real min_Name:string max_Timestamp:datetime"),
+        ("T | summarize instances = count() by Name, Path", "Name:string Path:string instances:long"),
+        ("T | summarize by Name, x = tolower(Name), tolower(Name), bin(Timestamp, 1h)",
+         "Name:string x:string Column1:string Timestamp:datetime"),
+        ("T | count", "Count:long"),
+        ("T | distinct Name, tolower(Name)", "Name:string Column1:string"),
+        ("T | project Timestamp, x = 1, tolower(Name), 5", "Timestamp:datetime x:long Column1:string Column2:long"),
+        ("T | project Name | extend n = 1, tolower(Name)", "Name:string n:long Column1:string"),
+        ("T | project Name, n | extend Name = n", "Name:long n:long"),
+        ("T | project-away N*, d, Timestamp, P*", "n:long r:real b:bool t:timespan"),
+        ("T | project-keep n, N*", "Name:string n:long"),
+        ("T | project Name, n | project-rename Process = Name", "Process:string n:long"),
+        ("print 1, 'a', x = true", "print_0:long print_1:string x:bool"),
+        ("print a = 1d * 2, b = 2 * 1.5d, c = 1d / 1h, d = 1d / 2, e = 1d % 1h",
+         "a:timespan b:timespan c:real d:timespan e:timespan"),
+        ("print f = datetime(2020-01-01) - 1d, g = 1 / 2, h = 1 / 2.0, k = int(1) + int(2)",
+         "f:datetime g:long h:real k:long"),
+        ("print iff(true, 1, 2.0), coalesce(1, 2.0), bin(1d, 1h), strlen('x')",
+         "print_0:real print_1:real print_2:timespan print_3:long"),
+        ("let x = 5; let U = T | where n == x; U | count", "Count:long"),
+        ("T | project ['a b'] = n | where ['a b'] > 1", "a b:long"),
+    ],
+)  # fmt: skip
+def test_schemas(query: str, expected: str) -> None:
+    assert schema(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "message", "hint", "column"),
+    [
+        ("T | where Nmae == 'x'", Kind.SEMANTIC, "there is no column 'Nmae'", "did you mean 'Name'?", 11),
+        ("T | where NAME == 'x'", Kind.SEMANTIC, "there is no column 'NAME'", "did you mean 'Name'?", 11),
+        ("t | count", Kind.SEMANTIC, "there is no table 't'", "did you mean 'T'?", 1),
+        ("T | where tolowr(Name) == 'x'", Kind.UNSUPPORTED, "'tolowr' is not supported", "did you mean 'tolower'?", 11),
+        ("T | where n has 'x'", Kind.SEMANTIC, "'has' is not defined for long and string", "", 13),
+        ("T | where Name < 'x'", Kind.SEMANTIC, "'<' is not defined for string and string", "", 16),
+        ("T | where Timestamp > '2021-01-01'", Kind.SEMANTIC, "'>' is not defined for datetime and string", "", 21),
+        ("T | where Name == 1", Kind.UNSUPPORTED, "'==' is not supported for string and long", "convert", 16),
+        ("T | where d.x == 1", Kind.UNSUPPORTED, "a path into a dynamic value", "", 11),
+        ("T | where Name", Kind.SEMANTIC, "expected a condition, found a string", "", 11),
+        ("T | where n in~ (1)", Kind.SEMANTIC, "'=~' is not defined for long and long", "", 13),
+        ("T | where Name in (T)", Kind.UNSUPPORTED, "a table as the list", "", 20),
+        ("T | summarize sum(Name)", Kind.UNSUPPORTED, "sum(string) is not supported", "", 15),
+        ("T | summarize n", Kind.UNSUPPORTED, "only a call of an aggregate function", "", 15),
+        ("T | summarize max(n) - min(n)", Kind.UNSUPPORTED, "only a call of an aggregate function", "", 15),
+        ("T | where count() > 1", Kind.SEMANTIC, "the function 'count' cannot stand here", "", 11),
+        ("T | summarize makeset(Name, n)", Kind.SEMANTIC, "must be a constant", "", 29),
+        ("T | summarize count() by d", Kind.SEMANTIC, "'d' is dynamic", "tostring", 26),
+        ("T | extend a = 1, a = 2", Kind.SEMANTIC, "a column 'a' is there already", "", 16),
+        ("T | project Name, Name", Kind.SEMANTIC, "a column 'Name' is there already", "", 19),
+        ("T | take Name", Kind.SEMANTIC, "there is no column 'Name'", "", 10),
+        ("T | take -1", Kind.SEMANTIC, "expected a number of rows", "", 10),
+        ("T | where ago(1) > Timestamp", Kind.SEMANTIC, "ago takes one timespan", "write ago(7d)", 11),
+        ("T | where Timestamp > ago(1d, 2d)", Kind.SEMANTIC, "ago takes one timespan", "", 23),
+        ("T | project-away Nope", Kind.SEMANTIC, "there is no column 'Nope'", "", 18),
+        ("5 + 5", Kind.SEMANTIC, "a query must return a table", "put print before", 1),
+        ("let x = 5; x | count", Kind.SEMANTIC, "'x' is a scalar, not a table", "", 12),
+        ("foo()", Kind.UNSUPPORTED, "the tabular function 'foo' is not supported", "", 1),
+        ("T | where strlen(Name, 1) > 1", Kind.SEMANTIC, "strlen does not take 2 arguments", "", 11),
+    ],
+)
+def test_errors(query: str, kind: Kind, message: str, hint: str, column: int) -> None:
+    with pytest.raises(QueryErrors) as caught:
+        bind(query, TABLES, CATALOG)
+    error = caught.value.errors[0]
+    assert (error.kind, caught.value.place(error)) == (kind, (1, column)), error
+    assert message in error.message
+    assert hint in error.hint
+
+
+def test_all_errors_of_a_query_are_found_at_once() -> None:
+    with pytest.raises(QueryErrors) as caught:
+        bind("T | where Nmae has 'x' and n has 'y'\n| summarize summ(n) by Nope", TABLES, CATALOG)
+    places = [caught.value.place(e) for e in caught.value.errors]
+    assert places == [(1, 11), (1, 30), (2, 13), (2, 24)]
+
+
+def test_an_error_causes_no_second_one() -> None:
+    with pytest.raises(QueryErrors) as caught:
+        bind("T | where not(nope + 1 > 2 and Name in (nope))", TABLES, CATALOG)
+    assert [e.message for e in caught.value.errors] == ["there is no column 'nope'"] * 2
+
+
+def test_chains_of_thousands_of_terms_compile() -> None:
+    terms = " or ".join(f"n == {i}" for i in range(3_000))
+    plan = bind(f"T | where {terms}", TABLES, CATALOG)
+    assert isinstance(plan, p.Filter)
+    assert len(p.terms(plan.predicate, "or")) == 3_000
