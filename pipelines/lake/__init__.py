@@ -1,0 +1,1 @@
+"""The lake: a Spark session, Delta tables with documented columns, idempotent writes."""

@@ -1,0 +1,141 @@
+"""The Spark session: Delta's jars, the settings that Kusto's semantics need, and errors that say what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from pyspark.errors import PySparkRuntimeError
+from pyspark.sql import SparkSession
+
+from pipelines.config import Config
+from pipelines.errors import LakehuntError
+
+MINIMUM_JAVA = 17
+
+DEFAULTS = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "8",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.driver.memory": "4g",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.debug.maxToStringFields": "200",
+}
+"""For one machine; the configuration may say otherwise."""
+
+REQUIRED = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",  # Kusto's datetimes are UTC
+    "spark.sql.caseSensitive": "true",  # Kusto's column names are
+    "spark.sql.ansi.enabled": "false",  # long arithmetic wraps and a failed conversion is null in Kusto, too
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.legacy.parquet.nanosAsLong": "false",
+}
+"""Lakehunt's answers depend on these, so the configuration does not override them."""
+
+
+def start(config: Config) -> SparkSession:
+    """The process's one Spark session, started if there is none.
+
+    Under spark-submit the session that it prepared is used, with its master and jars.
+    Raises LakehuntError where Java is missing or too old, or where Delta's jars cannot be fetched."""
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return running
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:
+        _require_java()
+    settings = DEFAULTS | ({} if submitted else _jars(config)) | dict(config.spark) | REQUIRED
+    builder = SparkSession.builder.appName("lakehunt")
+    if not submitted and "spark.master" not in settings:
+        builder = builder.master("local[*]")
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    with _quiet_jvm() as log:
+        try:
+            spark = builder.getOrCreate()
+        except PySparkRuntimeError as e:
+            raise _start_failure(log.read_text(errors="replace"), e) from e
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def delta_package() -> str:
+    """The Maven coordinate of the Delta jar for the installed Spark, as `spark.jars.packages` takes it."""
+    spark = ".".join(version("pyspark").split(".")[:2])
+    return f"io.delta:delta-spark_{spark}_2.13:{version('delta-spark')}"
+
+
+def _jars(config: Config) -> dict[str, str]:
+    if config.delta_jars is None:
+        return {"spark.jars.packages": delta_package()}
+    jars = sorted(config.delta_jars.glob("*.jar"))
+    if not any("delta-spark" in jar.name for jar in jars):
+        raise LakehuntError(
+            f"no delta-spark jar in {config.delta_jars}",
+            f"put the jars of {delta_package()} (delta-spark and delta-storage) there, or unset delta_jars",
+        )
+    return {"spark.jars": ",".join(str(jar.resolve()) for jar in jars)}
+
+
+def _require_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    java = f"{home}/bin/java" if home else shutil.which("java")
+    if not java or not Path(java).exists():
+        raise LakehuntError(
+            f"no Java found{f' at JAVA_HOME={home}' if home else ''}",
+            f"install Java {MINIMUM_JAVA} or 21 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME",
+        )
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(?:1\.)?(\d+)', told.stderr)
+    if not found or int(found[1]) < MINIMUM_JAVA:
+        raise LakehuntError(
+            f"{java} is Java {found[1] if found else '(unknown version)'}, Spark needs {MINIMUM_JAVA} or 21",
+            "install it and set JAVA_HOME to its folder",
+        )
+
+
+@contextmanager
+def _quiet_jvm() -> Iterator[Path]:
+    """Sends what the starting JVM prints into a file: a page of resolver output helps nobody, and on standard output it
+    would stand among our answers.
+
+    The JVM inherits the descriptors, so its later warnings go there too."""
+    chosen = os.environ.get("LAKEHUNT_SPARK_LOG")
+    if chosen == "-":
+        yield Path(os.devnull)
+        return
+    log = Path(chosen or Path(tempfile.gettempdir()) / f"lakehunt-spark-{os.getpid()}.log")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
+    with log.open("wb") as sink:
+        for descriptor in kept:
+            os.dup2(sink.fileno(), descriptor)
+    try:
+        yield log
+    finally:
+        for descriptor, original in kept.items():
+            os.dup2(original, descriptor)
+            os.close(original)
+
+
+def _start_failure(log: str, cause: Exception) -> LakehuntError:
+    if "unresolved dependency" in log or "UNRESOLVED DEPENDENCIES" in log or "ivySettings" in log:
+        return LakehuntError(
+            f"Spark could not fetch Delta's jars ({delta_package()})",
+            "behind a mirror: set LAKEHUNT_IVY_SETTINGS (or spark.jars.ivySettings) to an ivysettings.xml that names "
+            "it; without a network: put the jars in a folder and set LAKEHUNT_DELTA_JARS to it (docs/offline.md)",
+        )
+    last = [line for line in log.splitlines() if line.strip()][-8:]
+    return LakehuntError(f"Spark did not start: {cause}", "its last words:\n    " + "\n    ".join(last))

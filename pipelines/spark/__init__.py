@@ -1,0 +1,1 @@
+"""Typed tree -> Spark plan: one small function for each operator and each function of KQL."""

@@ -1,0 +1,64 @@
+"""What a result row was made of, carried beside it through every operator: how many events, when, on which device, and
+a bounded sample of them.
+
+    $trace STRUCT<
+      events BIGINT, first BIGINT, last BIGINT          how many events, and the ticks of the first and last
+      low, high STRUCT<DeviceId, DeviceName, AccountName>   smallest and largest; equal where there is only one
+      evidence ARRAY<STRUCT<at BIGINT, event_id STRING>> the first MAX_EVIDENCE events
+    >
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+TRACE = "$trace"
+RANK = "$rank"
+MAX_EVIDENCE = 100
+"""Events named by a finding. A finding of millions of events would else hold all of their ids in memory."""
+
+SUBJECTS = ("DeviceId", "DeviceName", "AccountName")
+"""Columns of an event that say whom a finding is about."""
+
+
+def of_event(event_id: Column, ticks: Column) -> Column:
+    """The trace of one event; the frame has the columns of `SUBJECTS`."""
+    subject = F.struct(*(F.col(name) for name in SUBJECTS))
+    evidence = F.array(F.struct(ticks.alias("at"), event_id.alias("event_id")))
+    return F.struct(
+        F.lit(1).cast("bigint").alias("events"),
+        ticks.alias("first"),
+        ticks.alias("last"),
+        subject.alias("low"),
+        subject.alias("high"),
+        evidence.alias("evidence"),
+    )
+
+
+def ranked(frame: DataFrame, keys: Sequence[Column], order: Column) -> DataFrame:
+    """The frame with each row's rank in its group, so that a group's evidence can be cut off before it is collected."""
+    window = Window.partitionBy(*keys).orderBy(order) if keys else Window.partitionBy(F.lit(0)).orderBy(order)
+    return frame.withColumn(RANK, F.row_number().over(window))
+
+
+def combined() -> Column:
+    """The trace of a group of traced and ranked rows."""
+    one = F.col(f"`{TRACE}`")
+    evidence = F.flatten(F.collect_list(F.when(F.col(f"`{RANK}`") <= MAX_EVIDENCE, one["evidence"])))
+    return F.struct(
+        F.sum(one["events"]).alias("events"),
+        F.min(one["first"]).alias("first"),
+        F.max(one["last"]).alias("last"),
+        F.struct(*(F.min(one["low"][name]).alias(name) for name in SUBJECTS)).alias("low"),
+        F.struct(*(F.max(one["high"][name]).alias(name) for name in SUBJECTS)).alias("high"),
+        F.slice(F.array_sort(F.array_distinct(evidence)), 1, MAX_EVIDENCE).alias("evidence"),
+    )
+
+
+def subject(name: str) -> Column:
+    """The one value that all events of a row have in the column, null where they have several."""
+    one = F.col(f"`{TRACE}`")
+    return F.when(one["low"][name] == one["high"][name], one["low"][name])

@@ -1,0 +1,319 @@
+"""Rows by hand for every operator and function: what Kusto answers, by its documentation or its engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import functions as F
+
+from pipelines.hunting.query import query
+from pipelines.kql import times
+from pipelines.lake.tables import Lake
+
+NOW = times.parse_datetime("2021-03-21T06:40:15.3380000Z")
+
+
+def rows(lake: Any, text: str) -> list[list[Any]]:
+    return query(lake, text, NOW).rows
+
+
+TEXTS = """datatable(s: string)['ping.exe', 'shipping', 'a_ping_b', 'PING', 'éping', 'timeouts', '%TEMP%', '']"""
+
+
+CONDITIONS: dict[str, list[str]] = {
+    # `has`: whole terms, and _ is no part of one
+    "s has 'ping'": ["ping.exe", "a_ping_b", "PING"],
+    "s !has 'ping'": ["shipping", "éping", "timeouts", "%TEMP%", ""],
+    "s has_cs 'ping'": ["ping.exe", "a_ping_b"],
+    "s has 'timeout'": [],
+    "s has '.exe'": ["ping.exe"],
+    "s has '%temp%'": ["%TEMP%"],
+    "s has 'a_ping'": ["a_ping_b"],
+    "s has ''": ["ping.exe", "shipping", "a_ping_b", "PING", "éping", "timeouts", "%TEMP%", ""],
+    "s !has ''": [],
+    "s hasprefix 'time'": ["timeouts"],
+    "s hasprefix 'ing'": [],
+    "s hassuffix 'ping'": ["ping.exe", "shipping", "a_ping_b", "PING", "éping"],
+    "s !hassuffix_cs 'ping'": ["PING", "timeouts", "%TEMP%", ""],
+    "s has s": ["ping.exe", "shipping", "a_ping_b", "PING", "éping", "timeouts", "%TEMP%", ""],
+    "s has strcat('pi', 'ng')": ["ping.exe", "a_ping_b", "PING"],
+    "s has_any ('timeouts', 'PING.')": ["ping.exe", "timeouts"],
+    "s has_all ('ping', 'EXE')": ["ping.exe"],
+    "s has_any (dynamic(['nope', 'timeouts']))": ["timeouts"],
+    # `contains` and its like: any place, % and _ are ordinary
+    "s contains 'ping'": ["ping.exe", "shipping", "a_ping_b", "PING", "éping"],
+    "s contains_cs 'PIN'": ["PING"],
+    "s contains '%temp%'": ["%TEMP%"],
+    "s contains '_'": ["a_ping_b"],
+    "s !contains 'i'": ["%TEMP%", ""],
+    "s startswith 'PING'": ["ping.exe", "PING"],
+    "s startswith_cs 'PING'": ["PING"],
+    "s !startswith 'p'": ["shipping", "a_ping_b", "éping", "timeouts", "%TEMP%", ""],
+    "s endswith 'ING'": ["shipping", "PING", "éping"],
+    "s !endswith_cs 'ing'": ["ping.exe", "a_ping_b", "PING", "timeouts", "%TEMP%", ""],
+    # equality: with case and without
+    "s == 'ping'": [],
+    "s =~ 'ping'": ["PING"],
+    "s =~ 'ÉPING'": ["éping"],
+    "s !~ 'ping'": ["ping.exe", "shipping", "a_ping_b", "éping", "timeouts", "%TEMP%", ""],
+    "s in ('ping', '')": [""],
+    "s in~ ('ping', 'ÉPING')": ["PING", "éping"],
+    "s !in ('ping.exe', 'PING', '')": ["shipping", "a_ping_b", "éping", "timeouts", "%TEMP%"],
+    "s !in~ ('PING.EXE', 'ping', '')": ["shipping", "a_ping_b", "éping", "timeouts", "%TEMP%"],
+    "isempty(s)": [""],
+    "isnull(s)": [],
+    "isnotempty(s) and strlen(s) <= 4": ["PING"],
+    "not(s has 'ping') and s != ''": ["shipping", "éping", "timeouts", "%TEMP%"],
+}
+
+
+@pytest.fixture(scope="module")
+def kept(spark: Any) -> dict[str, list[str]]:
+    """For each condition the texts for which it is true, asked in one query."""
+    made = ", ".join(f"c{i} = {condition}" for i, condition in enumerate(CONDITIONS))
+    found = rows(Lake(spark, "none"), f"{TEXTS} | extend {made}")
+    return {c: [row[0] for row in found if row[i] is True] for i, c in enumerate(CONDITIONS, 1)}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_strings(kept: dict[str, list[str]], condition: str) -> None:
+    assert kept[condition] == CONDITIONS[condition]
+
+
+def test_a_where_keeps_what_its_condition_is_true_for(lake: Any) -> None:
+    assert rows(lake, f"{TEXTS} | where s has 'ping' | where s !has 'exe'") == [["a_ping_b"], ["PING"]]
+
+
+EXPRESSIONS: dict[str, Any] = {
+    "'Straße' =~ 'STRASSE'": False,
+    "'Straße' =~ 'straße'": True,
+    "'ΟΔΟΣ' =~ 'οδος'": True,
+    "'ab' == 'AB'": False,
+    r"@'C:\x' contains '\\X'": True,
+    r"'a\\b' has 'a'": True,
+    "'a.b*c' has 'b*'": True,
+    "'ab*c' has 'b*'": False,
+    "'x1' has 'x'": False,
+    "'½ x' has '½'": True,
+    "'a½' has 'a'": False,
+    "'\\\\E.x' has strcat('\\\\', 'E')": True,
+    # numbers
+    "7 / 2": 3,
+    "-7 / 2": -3,
+    "-7 % 3": 2,
+    "7 % -3": 1,
+    "5.5 % (-3.0)": 2.5,
+    "7 / 2.0": 3.5,
+    "0.0 / 0.0": "NaN",
+    "-1 / 0.0": "-Infinity",
+    "9223372036854775807 + 1": -9223372036854775808,
+    "int(1) + int(2)": 3,
+    "1 == 1.0": True,
+    "real(nan) == real(nan)": False,
+    "real(nan) != real(nan)": True,
+    "real(nan) > 1": False,
+    "+(2) * -3": -6,
+    # null in three-valued logic
+    "long(null) == 1": False,
+    "long(null) != 1": True,
+    "long(null) == long(null)": None,
+    "long(null) > 1": None,
+    "long(null) in (1, 2)": False,
+    "long(null) !in (1, 2)": True,
+    "not(long(null) == 1)": True,
+    "long(null) > 1 and false": False,
+    "long(null) > 1 or true": True,
+    "iff(long(null) > 1, 'a', 'b')": "b",
+    "coalesce(long(null), 5)": 5,
+    "coalesce('', '', 'x')": "x",
+    "isnull(long(null))": True,
+    "isempty(long(null))": True,
+    "isnotnull(datetime(null))": False,
+    "tostring(long(null))": "",
+    "2 between (1 .. 2)": True,
+    "3 !between (1 .. 2)": True,
+    "bool(null)": None,
+    # text
+    "tostring(true)": "True",
+    "tostring(5)": "5",
+    "strlen('emoji😀here')": 10,
+    "toupper('é')": "É",
+    "strcat('a', '', 'b')": "ab",
+    "tostring(dynamic({'b': 1, 'a': [2]}))": '{"b":1,"a":[2]}',
+    # time
+    "now()": "2021-03-21T06:40:15.3380000Z",
+    "now(-1d)": "2021-03-20T06:40:15.3380000Z",
+    "ago(7d)": "2021-03-14T06:40:15.3380000Z",
+    "datetime(2021-03-14) + 1tick": "2021-03-14T00:00:00.0000001Z",
+    "datetime(2021-03-14T00:00:00.0000001Z) > datetime(2021-03-14)": True,
+    "datetime(2021-03-15) - datetime(2021-03-14)": "1.00:00:00",
+    "1d / 1h": 24.0,
+    "1d * 2": "2.00:00:00",
+    "0.5 * 1d": "12:00:00",
+    "1d / 2": "12:00:00",
+    "25h % 1d": "01:00:00",
+    "-(1d)": "-1.00:00:00",
+    "bin(-5, 3)": -6,
+    "bin(datetime(2021-03-14T06:40:15Z), 1h)": "2021-03-14T06:00:00.0000000Z",
+    "bin(datetime(1969-12-31T23:59:59Z), 1d)": "1969-12-31T00:00:00.0000000Z",
+    "startofday(datetime(2021-03-14T06:40:15Z))": "2021-03-14T00:00:00.0000000Z",
+    "startofday(datetime(2021-03-14T06:40:15Z), -1)": "2021-03-13T00:00:00.0000000Z",
+    "tostring(datetime(2020-01-02T03:04:05.1234567Z))": "2020-01-02T03:04:05.1234567Z",
+    "tostring(-1d - 1tick)": "-1.00:00:00.0000001",
+    "datetime(2021-03-14) between (datetime(2021-03-13) .. 1d)": True,
+}
+
+
+@pytest.fixture(scope="module")
+def values(spark: Any) -> dict[str, Any]:
+    """The value of each expression, asked in one query."""
+    made = ", ".join(f"x{i} = {expression}" for i, expression in enumerate(EXPRESSIONS))
+    return dict(zip(EXPRESSIONS, rows(Lake(spark, "none"), f"print {made}")[0], strict=True))
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_expressions(values: dict[str, Any], expression: str) -> None:
+    assert values[expression] == EXPRESSIONS[expression]
+
+
+GROUPS = """datatable(k: string, v: string, n: long)[
+    'a', '', long(null), 'a', 'x', 1, 'b', '', 2, 'a', 'y', 3, 'a', 'x', long(null), 'c', 'z', long(null)]"""
+
+
+AGGREGATES: dict[str, list[Any]] = {
+    "any(v)": ["x", "", "z"],
+    "any(n)": [1, 2, None],
+    "makeset(v)": [["", "x", "y"], [""], ["z"]],
+    "make_set(n)": [[1, 3], [2], []],
+    "make_set(v, 2)": [["", "x"], [""], ["z"]],
+    "count()": [4, 1, 1],
+    "countif(n > 1)": [1, 1, 0],
+    "dcount(v)": [3, 1, 1],
+    "dcount(n, 2)": [2, 1, 0],
+    "sum(n)": [4, 2, 0],
+    "avg(n)": [2.0, 2.0, "NaN"],
+    "min(n)": [1, 2, None],
+    "max(n)": [3, 2, None],
+    "min(v)": ["", "", "z"],
+}
+
+
+@pytest.fixture(scope="module")
+def aggregated(spark: Any) -> dict[str, list[Any]]:
+    """The values of each aggregate for the groups a, b and c, asked in one query."""
+    made = ", ".join(f"x{i} = {aggregate}" for i, aggregate in enumerate(AGGREGATES))
+    found = rows(Lake(spark, "none"), f"{GROUPS} | summarize {made} by k | sort by k asc")
+    assert [row[0] for row in found] == ["a", "b", "c"]
+    return {a: [row[i] for row in found] for i, a in enumerate(AGGREGATES, 1)}
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+def test_aggregates(aggregated: dict[str, list[Any]], aggregate: str) -> None:
+    assert aggregated[aggregate] == AGGREGATES[aggregate]
+
+
+def test_one_any_of_several_columns_is_one_row(lake: Any) -> None:
+    found = rows(lake, f"{GROUPS} | summarize any(v, n), any(n), any(n), any(v) by k | sort by k asc")
+    assert found == [["a", "x", 1, 1, 1, "x"], ["b", "", 2, 2, 2, ""], ["c", "z", None, None, None, "z"]]
+
+
+def test_aggregates_of_nothing(lake: Any) -> None:
+    nothing = f"{GROUPS} | where k == 'nobody'"
+    assert rows(lake, f"{nothing} | summarize count(), sum(n), avg(n), makeset(v), any(v), any(n), max(n)") == [
+        [0, 0, "NaN", [], "", None, None]
+    ]
+    assert rows(lake, f"{nothing} | summarize count() by k") == []
+    assert rows(lake, f"{nothing} | count") == [[0]]
+
+
+def test_the_old_makeset_holds_128_values_and_make_set_more(lake: Any) -> None:
+    table = f"datatable(v: long)[{', '.join(map(str, range(200)))}]"
+    old, new, asked = rows(lake, f"{table} | summarize makeset(v), make_set(v), makeset(v, 150)")[0]
+    assert (old, new, asked) == (list(range(128)), list(range(200)), list(range(150)))
+
+
+@pytest.mark.parametrize(
+    ("query_text", "expected"),
+    [
+        ("datatable(s: string)['b', 'a', 'B', 'é', ''] | sort by s asc", [[""], ["B"], ["a"], ["b"], ["é"]]),
+        ("datatable(n: long)[2, long(null), 1] | sort by n", [[2], [1], [None]]),
+        ("datatable(n: long)[2, long(null), 1] | order by n asc", [[None], [1], [2]]),
+        ("datatable(n: long)[2, long(null), 1] | order by n asc nulls last", [[1], [2], [None]]),
+        ("datatable(n: long)[2, long(null), 1] | order by n nulls first", [[None], [2], [1]]),
+        ("datatable(n: long, s: string)[1, 'x', 2, 'y', 2, 'a'] | order by n, s asc", [[2, "a"], [2, "y"], [1, "x"]]),
+        ("datatable(n: long)[3, 1, 2] | top 2 by n", [[3], [2]]),
+        ("datatable(n: long)[3, 1, 2] | top 2 by n asc | extend m = n * 10", [[1, 10], [2, 20]]),
+        ("datatable(n: long)[3, 1, 2] | sort by n asc | take 1", [[1]]),
+        ("datatable(n: long)[3, 1, 2] | take 2", [[3], [1]]),
+        ("datatable(n: long)[3, 1, 2] | sort by n | where n < 3 | project m = n", [[2], [1]]),
+        ("datatable(s: string, n: long)['b', 1, 'a', 2, 'b', 3] | distinct s | sort by s asc", [["a"], ["b"]]),
+        ("datatable(s: string)['', 'x'] | summarize c = count() by s | sort by s asc", [["", 1], ["x", 1]]),
+        ("datatable(n: long)[1] | extend n = n + 1, m = n", [[2, 1]]),
+        ("datatable(a: long, b: long)[1, 2] | project-rename c = a | project-away b", [[1]]),
+        ("let x = 2; let T = datatable(n: long)[1, 2, 3] | where n >= x; T | count", [[2]]),
+        ("print a = dynamic([1, 'x', null]), b = dynamic(null)", [[[1, "x", None], None]]),
+        ("datatable(t: datetime)[datetime(2021-01-01T00:00:00.0000001Z), datetime(2021-01-01)]"
+         " | summarize max(t), makeset(t)",
+         [["2021-01-01T00:00:00.0000001Z", ["2021-01-01T00:00:00.0000000Z", "2021-01-01T00:00:00.0000001Z"]]]),
+        ("datatable(['a b']: long, ['c.d`']: string)[1, 'x'] | where ['a b'] == 1 | project ['c.d`'], ['a b']",
+         [["x", 1]]),
+        ("datatable(a: long, A: long)[1, 2] | project A", [[2]]),
+    ],
+)  # fmt: skip
+def test_operators(lake: Any, query_text: str, expected: list[list[Any]]) -> None:
+    assert rows(lake, query_text) == expected
+
+
+def test_hundreds_of_conditions(lake: Any) -> None:
+    """As real hunts have them; neither Python nor Spark may run out of stack."""
+    terms = " or ".join(f"s has 'word{i}'" for i in range(600))
+    assert rows(lake, f"datatable(s: string)['a word599', 'b'] | where {terms}") == [["a word599"]]
+
+
+def _is_term(character: str) -> bool:
+    return character.isalnum() and character != "_"
+
+
+def _has(text: str, needle: str) -> bool:
+    """The rule, once more, in plain Python."""
+    text, needle = text.lower(), needle.lower()
+    start = text.find(needle)
+    while start >= 0:
+        end = start + len(needle)
+        before = not needle or not (_is_term(needle[0]) and start > 0 and _is_term(text[start - 1]))
+        after = not needle or not (_is_term(needle[-1]) and end < len(text) and _is_term(text[end]))
+        if before and after:
+            return True
+        start = text.find(needle, start + 1)
+    return False
+
+
+LETTERS = st.text(alphabet="aAbB1_.%\\é É😀*( \tд", max_size=8)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(LETTERS, LETTERS), min_size=20, max_size=60))
+def test_searching_agrees_with_plain_python(spark: Any, pairs: list[tuple[str, str]]) -> None:
+    from pipelines.spark.functions import operators
+
+    ops = ["has", "!has", "contains", "startswith", "endswith", "=~", "contains_cs"]
+    frame = spark.createDataFrame(pairs, "s string, n string")
+    by_column = frame.select(*(operators.search(op, F.col("s"), F.col("n"), None).alias(op) for op in ops)).collect()
+    text, needle = pairs[0]
+    constant = frame.limit(1).select(*(operators.search(op, F.col("s"), F.lit(needle), needle).alias(op) for op in ops))
+    assert tuple(constant.first()) == tuple(by_column[0]), (text, needle)
+    for (text, needle), found in zip(pairs, by_column, strict=True):
+        folded, wanted = text.lower(), needle.lower()
+        expected = (
+            _has(text, needle),
+            not _has(text, needle),
+            wanted in folded,
+            folded.startswith(wanted),
+            folded.endswith(wanted),
+            folded == wanted,
+            needle in text,
+        )
+        assert tuple(found) == expected, (text, needle)
