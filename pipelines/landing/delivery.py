@@ -1,0 +1,211 @@
+"""First stage: from a source to `raw.device_process_events`, every delivered record once, whatever it holds.
+
+Blobs only ever grow, so a record is new if its line is above the highest landed line of its blob. What is landed is
+told by the raw table alone; `raw.files` only saves reading what has not changed. So a run may be killed anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipelines.lake.tables import Lake
+from pipelines.landing import blobs, streaming_api
+from pipelines.landing.blobs import Blob, Store
+from pipelines.landing.reading import Reading, read
+from pipelines.landing.tables import FILES, RAW
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one run found in a source."""
+
+    batch: int | None
+    """Number of the new batch in `raw.device_process_events`; None where nothing was new."""
+    delivered: int
+    """Records in it."""
+    files_read: int
+    files_unchanged: int
+    pending: tuple[tuple[str, int], ...] = ()
+    """File and line of each half-written last line. The run after its end has arrived lands it."""
+    unreadable: tuple[tuple[str, str], ...] = ()
+    """Each file that could not be read, and why. Nothing of it was landed; the next run tries again."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What `raw.files` says of a blob."""
+
+    bytes: int = -1
+    modified_at: int = 0  # microseconds since 1970
+    lines: int = 0
+    pending: int | None = None
+
+
+def deliver(lake: Lake, source: str, landed_at: datetime, say: Say) -> Delivery:
+    """Lands what is new in `source`: a folder, a glob or a file of Streaming API blobs.
+
+    `landed_at` is the time that the records carry. Raises LakehuntError, with nothing written, where the source does
+    not exist or holds no file."""
+    store = Store(lake.spark)
+    found = blobs.find(lake.spark, source)
+    known, recorded = _known(lake)
+    changed, shrunk, unchanged = _sort_out(found, known)
+    say(f"{len(found)} files in {source}: {len(changed)} new or changed")
+    staging = f"{lake.root}/raw/_staging"
+    store.remove(staging)  # what a killed run may have left
+    try:
+        reading = read(lake.spark, store, changed, staging)
+        landed = _landed_lines(lake, known, recorded, landed_at)
+        batch, counts, pending = _land(lake, store, reading, landed, landed_at)
+    finally:
+        store.remove(staging)
+    _record(lake, reading, pending, batch, landed_at)
+    delivered = sum(counts.values())
+    say(f"{delivered} new records from {len(reading.blobs)} files")
+    still = [(blob.path, known[blob.path].pending) for blob in unchanged]
+    return Delivery(
+        batch=batch if delivered else None,
+        delivered=delivered,
+        files_read=len(reading.blobs),
+        files_unchanged=len(unchanged),
+        pending=tuple(sorted([*pending.items(), *((path, line) for path, line in still if line is not None)])),
+        unreadable=tuple(sorted([*shrunk, *reading.unreadable])),
+    )
+
+
+def _known(lake: Lake) -> tuple[dict[str, _Known], int]:
+    """What is recorded of each blob, and the newest batch that the record knows of."""
+    newest = F.max(F.struct("bytes", F.unix_micros("modified_at").alias("modified_at"), "pending")).alias("newest")
+    files = (
+        lake.rows(FILES).groupBy("file").agg(newest, F.max("lines").alias("lines"), F.max("batch").alias("batch"))
+    )
+    rows = files.collect()
+    known = {r.file: _Known(r.newest.bytes, r.newest.modified_at, r.lines, r.newest.pending) for r in rows}
+    return known, max((row.batch for row in rows), default=0)
+
+
+def _sort_out(
+    found: Iterable[Blob], known: Mapping[str, _Known]
+) -> tuple[list[Blob], list[tuple[str, str]], list[Blob]]:
+    """The blobs to read, those that no longer hold what was landed from them, and those that are as they were."""
+    changed: list[Blob] = []
+    shrunk: list[tuple[str, str]] = []
+    unchanged: list[Blob] = []
+    for blob in found:
+        before = known.get(blob.path, _Known())
+        if (blob.bytes, blob.modified_micros) == (before.bytes, before.modified_at):
+            unchanged.append(blob)
+        elif blob.bytes < before.bytes:
+            why = f"was {before.bytes} bytes long when it was landed, now {blob.bytes}: blobs only grow"
+            shrunk.append((blob.path, why))
+        else:
+            changed.append(blob)
+    return changed, shrunk, unchanged
+
+
+def _landed_lines(lake: Lake, known: Mapping[str, _Known], recorded: int, landed_at: datetime) -> dict[str, int]:
+    """The highest landed line of each blob: as recorded, or as the raw table says of batches never recorded.
+
+    Those are recorded now: the blobs of a killed run may not be in this run's source, whose batch number is higher."""
+    unrecorded = lake.rows(RAW).where(F.col("batch") > recorded).groupBy("file")
+    missed = unrecorded.agg(F.max("line").alias("line"), F.max("batch").alias("batch")).collect()
+    landed = {path: state.lines for path, state in known.items()}
+    for row in missed:
+        landed[row.file] = max(landed.get(row.file, 0), row.line)
+    if missed:
+        rows = [(row.file, 0, blobs.EPOCH, row.line, None, row.batch, landed_at) for row in missed]
+        lake.append(FILES, lake.spark.createDataFrame(rows, FILES.ddl))
+    return landed
+
+
+def _land(
+    lake: Lake, store: Store, reading: Reading, landed: Mapping[str, int], landed_at: datetime
+) -> tuple[int, dict[str, int], dict[str, int]]:
+    """Appends what is new. Returns the newest batch, its records per file, and the half-written lines."""
+    newest = _newest_batch(lake)
+    if not any(total > landed.get(path, 0) for path, total in reading.lines.items()):
+        return newest, {}, {}
+    batch = newest + 1
+    new = reading.above(landed).where(_filled() & ~(F.col("is_last") & F.col("may_grow") & _looks_unfinished()))
+    _append(lake, new, batch, landed_at)
+    pending = _land_held_back(lake, store, reading, landed, batch, landed_at)
+    counts, _ = _in_batch(lake, batch)
+    return (batch if counts else newest), counts, pending
+
+
+def _land_held_back(
+    lake: Lake, store: Store, reading: Reading, landed: Mapping[str, int], batch: int, landed_at: datetime
+) -> dict[str, int]:
+    """Lands the unreadable last lines that are complete after all, because a line end follows and the blob is as long
+    as it was; a blob that grew while it was read may have been cut anywhere. Returns the lines that still wait."""
+    _, highest = _in_batch(lake, batch)
+    held = {
+        blob.path: reading.lines[blob.path]
+        for blob in reading.blobs
+        if blob.may_grow and reading.lines[blob.path] > max(landed.get(blob.path, 0), highest.get(blob.path, 0))
+    }
+    complete = [blob for blob in reading.blobs if blob.path in held and store.ends_line(blob)]
+    if complete:
+        again = Reading.of(lake.spark, complete)
+        last = again.above({blob.path: held[blob.path] - 1 for blob in complete})
+        ends = F.create_map(*(F.lit(item) for blob in complete for item in (blob.path, held[blob.path])))
+        _append(lake, last.where(_filled() & (F.col("line") == ends[F.col("file")])), batch, landed_at)
+    return {path: line for path, line in held.items() if path not in {blob.path for blob in complete}}
+
+
+def _filled() -> Column:
+    """A blank line is counted but is no record."""
+    return F.ltrim("value", F.lit(" \t\r")) != ""
+
+
+def _looks_unfinished() -> Column:
+    return F.ltrim("value", F.lit(" \t\r")).startswith("{") & ~streaming_api.is_object(F.col("value"))
+
+
+def _append(lake: Lake, lines: DataFrame, batch: int, landed_at: datetime) -> None:
+    raw = lines.select("file", "line", *_text_or_bytes(F.col("value"))).transform(streaming_api.with_envelope)
+    lake.append(RAW, raw.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)}))
+
+
+def _text_or_bytes(value: Column) -> tuple[Column, Column]:
+    """The line without its line end: as text if it is UTF-8, else as bytes."""
+    valid, exact = F.is_valid_utf8(value), value.cast("binary")
+    line_end = F.endswith(exact, F.lit(b"\r"))
+    text = F.when(line_end, F.substring(value, F.lit(1), F.length(value) - 1)).otherwise(value)
+    cut = F.when(line_end, F.substring(exact, F.lit(1), F.length(exact) - 1)).otherwise(exact)
+    return F.when(valid, text).alias("text"), F.when(~valid, cut).alias("bytes")
+
+
+def _newest_batch(lake: Lake) -> int:
+    return lake.rows(RAW).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]  # type: ignore[no-any-return]
+
+
+def _in_batch(lake: Lake, batch: int) -> tuple[dict[str, int], dict[str, int]]:
+    """The records and the highest line that a batch has of each file."""
+    rows = lake.rows(RAW).where(F.col("batch") == batch).groupBy("file")
+    found = rows.agg(F.count(F.lit(1)).alias("records"), F.max("line").alias("line")).collect()
+    return {row.file: row.records for row in found}, {row.file: row.line for row in found}
+
+
+def _record(lake: Lake, reading: Reading, pending: Mapping[str, int], batch: int, landed_at: datetime) -> None:
+    rows = [
+        (
+            blob.path,
+            blob.bytes,
+            blob.modified_at,
+            reading.lines[blob.path] - (blob.path in pending),
+            pending.get(blob.path),
+            batch,
+            landed_at,
+        )
+        for blob in reading.blobs
+    ]
+    if rows:
+        lake.append(FILES, lake.spark.createDataFrame(rows, FILES.ddl))

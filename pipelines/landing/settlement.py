@@ -1,0 +1,244 @@
+"""Second stage: every delivered record into `events` or `quarantine`, or recognised as a duplicate.
+
+A batch is settled when `raw.batches` says so, which is written last. Every write before that replaces what an earlier
+attempt at the same batch has written, or adds only what is not there. So a run may be killed anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipelines.lake.tables import Lake
+from pipelines.landing import streaming_api
+from pipelines.landing.tables import BATCHES, EVENTS, QUARANTINE, RAW
+from pipelines.quality import suites as quality
+from pipelines.quality.row_rules import RowRule, row_rules
+from pipelines.quality.tables import VALIDATIONS
+from pipelines.quality.validation import Outcome, Validator
+
+Say = Callable[[str], None]
+
+EVENT_SUITE = "device_process_events.json"
+LANDING_SUITE = "landing.json"
+COUNTS = "delivered BIGINT, events BIGINT, quarantined BIGINT, duplicates BIGINT, quarantined_percent DOUBLE, \
+duplicate_percent DOUBLE, unknown_property_count BIGINT"
+"""The one row that the landing suite looks at."""
+
+_HOURS_AHEAD = "hours_ahead_of_landing"
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What became of a batch. `delivered = events + quarantined + duplicates`; a refused one wrote none of them."""
+
+    batch: int
+    delivered: int
+    events: int
+    quarantined: int
+    duplicates: int
+    refused: tuple[str, ...] = ()
+    """The critical expectations that failed; empty where the batch was let in."""
+    warnings: tuple[str, ...] = ()
+    unknown_properties: tuple[str, ...] = ()
+    """Names of delivered properties that are no column. They are kept in `unknown_properties`."""
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What one run settled, in order of batch."""
+
+    batches: tuple[BatchOutcome, ...]
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What one pass over a parsed batch tells."""
+
+    delivered: int
+    quarantined: int
+    landed_at: datetime
+    dates: tuple[date, ...]
+    unknown_properties: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Rules:
+    rows: tuple[RowRule, ...]
+    validator: Validator
+    events: str
+    landing: str
+
+
+def settle(lake: Lake, suites: Path, docs: Path | None, say: Say) -> Settlement:
+    """Settles every batch that is not settled yet, those refused before included.
+
+    `suites` is the folder of `device_process_events.json` and `landing.json`; Data Docs are written to `docs`.
+    Raises LakehuntError, with nothing written, for a suite that cannot be used."""
+    waiting = _unsettled(lake)
+    if not waiting:
+        return Settlement(())
+    say("reading the expectations")
+    rules = _rules(suites)
+    outcomes = tuple(_settle_batch(lake, batch, rules, say) for batch in waiting)
+    if docs is not None:
+        say("writing Data Docs")
+        rules.validator.write_docs(docs)
+    return Settlement(outcomes)
+
+
+def _unsettled(lake: Lake) -> list[int]:
+    """Numbers of the batches to settle. They are consecutive, so the newest one tells them all."""
+    if not lake.exists(RAW.name):
+        return []
+    newest = lake.read(RAW.name).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]
+    settled = lake.rows(BATCHES).where(F.col("outcome") == "settled").select("batch").collect()
+    return sorted({*range(1, newest + 1)} - {row.batch for row in settled})
+
+
+def _rules(folder: Path) -> _Rules:
+    events = quality.load(folder / EVENT_SUITE, {*EVENTS.column_names, _HOURS_AHEAD})
+    landing = quality.load(folder / LANDING_SUITE, {part.split()[0] for part in COUNTS.split(", ")})
+    return _Rules(row_rules(events), Validator([events, landing]), events.name, landing.name)
+
+
+def _settle_batch(lake: Lake, batch: int, rules: _Rules, say: Say) -> BatchOutcome:
+    raw = lake.read(RAW.name).where(F.col("batch") == batch)
+    judged = streaming_api.read(raw).transform(lambda rows: _judged(rows, rules.rows))
+    # Not `persist`: that keeps the plan of 73 columns' parsing, and planning it anew for each of the dozen queries on
+    # the batch costs more than the queries. An executor that is lost takes its part along; then the run is repeated.
+    parsed = judged.localCheckpoint()
+    facts = _facts(parsed)
+    say(f"batch {batch}: {facts.delivered} records read, {facts.quarantined} to quarantine")
+    duplicates = _duplicates(lake, parsed, facts.dates).localCheckpoint()
+    return _decide(lake, batch, parsed, duplicates, facts, rules, say)
+
+
+def _decide(
+    lake: Lake, batch: int, parsed: DataFrame, duplicates: DataFrame, facts: _Facts, rules: _Rules, say: Say
+) -> BatchOutcome:
+    """Validates the batch and writes it, or refuses it."""
+    repeated = duplicates.count()
+    new = _good(parsed).join(duplicates, ["file", "line"], "left_anti")
+    outcome = BatchOutcome(
+        batch=batch,
+        delivered=facts.delivered,
+        events=facts.delivered - facts.quarantined - repeated,
+        quarantined=facts.quarantined,
+        duplicates=repeated,
+        unknown_properties=facts.unknown_properties,
+    )
+    say(f"batch {batch}: validating {outcome.events} new events")
+    outcome = _validated(lake, outcome, new, facts, rules)
+    if not outcome.refused:
+        _write(lake, batch, parsed, new, facts.dates)
+    _record(lake, outcome, facts.landed_at)
+    verdict = "refused" if outcome.refused else f"{outcome.events} events, {repeated} duplicates"
+    say(f"batch {batch}: {verdict}")
+    return outcome
+
+
+def _judged(rows: DataFrame, rules: Sequence[RowRule]) -> DataFrame:
+    """Adds `reasons`, what is wrong with each record, and `event_date`.
+
+    A rule on a column that could not be read says nothing new, and no rule says anything of an unreadable record."""
+    breaches = F.array_compact(F.array(*(F.when(_applies(rule.column) & rule.broken, rule.why) for rule in rules)))
+    reasons = F.concat(F.transform("faults", lambda fault: fault["why"]), breaches.cast("ARRAY<STRING>"))
+    return rows.withColumns({"reasons": reasons, "event_date": F.to_date("Timestamp")}).drop("faults")
+
+
+def _applies(column: str) -> Column:
+    return ~F.exists("faults", lambda fault: fault["column"].isNull() | (fault["column"] == column))
+
+
+def _good(parsed: DataFrame) -> DataFrame:
+    return parsed.where(F.size("reasons") == 0)
+
+
+def _facts(parsed: DataFrame) -> _Facts:
+    good = F.size("reasons") == 0
+    names = F.when(good, F.json_object_keys("unknown_properties"))
+    row = parsed.agg(
+        F.count(F.lit(1)).alias("delivered"),
+        F.count_if(~good).alias("quarantined"),
+        F.unix_micros(F.min("landed_at")).alias("landed_at"),
+        F.collect_set(F.when(good, F.col("event_date"))).alias("dates"),
+        F.array_distinct(F.flatten(F.collect_set(names))).alias("names"),
+    ).collect()[0]
+    landed_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=row.landed_at or 0)
+    return _Facts(row.delivered, row.quarantined, landed_at, tuple(sorted(row.dates)), tuple(sorted(row.names)))
+
+
+def _duplicates(lake: Lake, parsed: DataFrame, dates: Sequence[date]) -> DataFrame:
+    """`file`, `line` of the good records whose event is there already: in the table, or earlier in the batch.
+
+    The record that the table's event came from is no duplicate of it: an earlier attempt at this batch wrote it."""
+    events = lake.rows(EVENTS).where(F.col("event_date").isin(list(dates)))
+    there = events.select("event_date", "event_id", F.struct("file", "line").alias("there"))
+    place = F.struct("file", "line")
+    first = _good(parsed).groupBy("event_date", "event_id").agg(F.min(place).alias("first"))
+    origin = first.join(there, ["event_date", "event_id"], "left").select(
+        "event_date", "event_id", F.coalesce("there", "first").alias("origin")
+    )
+    keys = _good(parsed).select("event_date", "event_id", "file", "line")
+    return keys.join(origin, ["event_date", "event_id"]).where(place != F.col("origin")).select("file", "line")
+
+
+def _validated(lake: Lake, outcome: BatchOutcome, new: DataFrame, facts: _Facts, rules: _Rules) -> BatchOutcome:
+    """The outcome with what the suites say of it, which is stored."""
+    ahead = (F.unix_micros("Timestamp") - F.unix_micros("landed_at")) / 3_600_000_000
+    events = new.select(*EVENTS.column_names, ahead.alias(_HOURS_AHEAD))
+    frames = {rules.events: events, rules.landing: _counts(lake, outcome)}
+    found = rules.validator.validate(outcome.batch, frames, facts.landed_at)
+    rows = [_validation(outcome.batch, one, facts.landed_at, rules.validator.version) for one in found]
+    lake.replace(VALIDATIONS, lake.spark.createDataFrame(rows, VALIDATIONS.ddl), f"batch = {outcome.batch}")
+    failed = [one for one in found if not one.success]
+    return BatchOutcome(
+        **{**outcome.__dict__, "refused": _said(failed, {"critical"}), "warnings": _said(failed, {"warning"})}
+    )
+
+
+def _said(failed: Sequence[Outcome], severities: Collection[str]) -> tuple[str, ...]:
+    return tuple(one.said for one in failed if one.expectation.severity in severities)
+
+
+def _counts(lake: Lake, outcome: BatchOutcome) -> DataFrame:
+    whole = max(outcome.delivered, 1)
+    row = (
+        outcome.delivered,
+        outcome.events,
+        outcome.quarantined,
+        outcome.duplicates,
+        100.0 * outcome.quarantined / whole,
+        100.0 * outcome.duplicates / whole,
+        len(outcome.unknown_properties),
+    )
+    return lake.spark.createDataFrame([row], COUNTS)
+
+
+def _validation(batch: int, one: Outcome, at: datetime, gx_version: str) -> tuple[Any, ...]:
+    rule = one.expectation
+    what = (batch, one.suite, one.position, rule.type, rule.column, rule.severity, one.success)
+    counts = (one.observed, one.element_count, one.unexpected_count, one.unexpected_percent)
+    return (*what, *counts, rule.notes, at, gx_version)
+
+
+def _write(lake: Lake, batch: int, parsed: DataFrame, new: DataFrame, dates: Sequence[date]) -> None:
+    if dates:
+        within = F.col("target.event_date").isin(list(dates))
+        lake.insert_new(EVENTS, new.select(*EVENTS.column_names), ["event_date", "event_id"], within)
+    refused = parsed.where(F.size("reasons") > 0).select(*QUARANTINE.column_names)
+    lake.replace(QUARANTINE, refused, f"batch = {batch}")
+
+
+def _record(lake: Lake, outcome: BatchOutcome, landed_at: datetime) -> None:
+    counts = (outcome.delivered, outcome.events, outcome.quarantined, outcome.duplicates)
+    verdict = ("refused", "; ".join(outcome.refused)) if outcome.refused else ("settled", None)
+    row = lake.spark.createDataFrame([(outcome.batch, landed_at, *counts, *verdict)], BATCHES.ddl)
+    lake.replace(BATCHES, row, f"batch = {outcome.batch}")

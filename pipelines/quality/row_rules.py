@@ -1,0 +1,95 @@
+"""Rules of a suite applied to single rows: what sends a record to quarantine alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from pipelines.errors import LakehuntError
+from pipelines.quality.suites import Expectation, Suite
+
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A rule on one column: `broken` is true or false for each row, and `why` says what is wrong with such a row."""
+
+    column: str
+    broken: Column
+    why: str
+
+
+def row_rules(suite: Suite) -> tuple[RowRule, ...]:
+    """The rules of `suite` that say `on_failure: quarantine`.
+
+    Raises LakehuntError where such a rule is of a kind that cannot be judged row by row."""
+    return tuple(_rule(rule, suite) for rule in suite.expectations if rule.quarantines)
+
+
+def _rule(rule: Expectation, suite: Suite) -> RowRule:
+    allowed, column = {"column", *_ARGUMENTS.get(rule.type, ())}, rule.column
+    if rule.type not in _PREDICATES or column is None:
+        raise LakehuntError(
+            f"{suite.file}: {rule.type} cannot quarantine single rows",
+            f"these can: {', '.join(sorted(_PREDICATES))}",
+        )
+    if odd := sorted(set(rule.kwargs) - allowed):
+        raise LakehuntError(
+            f"{suite.file}: {rule.type} with {odd[0]!r} cannot quarantine single rows", f"leave {odd[0]!r} out"
+        )
+    holds, why = _PREDICATES[rule.type](F.col(f"`{column}`"), rule.kwargs)
+    return RowRule(column, ~F.coalesce(holds, F.lit(True)), f"{column}: {why}")
+
+
+def _not_null(column: Column, _: Arguments) -> tuple[Column, str]:
+    return column.isNotNull(), "missing"
+
+
+def _between(column: Column, kwargs: Arguments) -> tuple[Column, str]:
+    return _within(column, kwargs), f"not between {_bound(kwargs, 'min_value')} and {_bound(kwargs, 'max_value')}"
+
+
+def _length(column: Column, kwargs: Arguments) -> tuple[Column, str]:
+    bounds = f"{_bound(kwargs, 'min_value')} and {_bound(kwargs, 'max_value')}"
+    return _within(F.length(column), kwargs), f"length not between {bounds}"
+
+
+def _regex(column: Column, kwargs: Arguments) -> tuple[Column, str]:
+    return column.rlike(kwargs["regex"]), f"does not match {kwargs['regex']}"
+
+
+def _in_set(column: Column, kwargs: Arguments) -> tuple[Column, str]:
+    return column.isin(list(kwargs["value_set"])), "none of the allowed values"
+
+
+def _within(column: Column, kwargs: Arguments) -> Column:
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    above = column >= F.lit(low) if low is not None else F.lit(True)
+    return above & (column <= F.lit(high)) if high is not None else above
+
+
+def _bound(kwargs: Arguments, name: str) -> object:
+    value = kwargs.get(name)
+    return "any" if value is None else value
+
+
+_PREDICATES: dict[str, Callable[[Column, Arguments], tuple[Column, str]]] = {
+    "expect_column_values_to_not_be_null": _not_null,
+    "expect_column_values_to_be_between": _between,
+    "expect_column_value_lengths_to_be_between": _length,
+    "expect_column_values_to_match_regex": _regex,
+    "expect_column_values_to_be_in_set": _in_set,
+}
+"""For each kind of expectation: what must hold, null passing as in Great Expectations, and how a breach is worded."""
+
+_ARGUMENTS: dict[str, Iterable[str]] = {
+    "expect_column_values_to_be_between": ("min_value", "max_value"),
+    "expect_column_value_lengths_to_be_between": ("min_value", "max_value"),
+    "expect_column_values_to_match_regex": ("regex",),
+    "expect_column_values_to_be_in_set": ("value_set",),
+}

@@ -1,0 +1,100 @@
+"""Results say what is wrong and never repeat the data."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from pipelines.errors import LakehuntError
+from pipelines.quality.row_rules import row_rules
+from pipelines.quality.suites import Expectation, Suite
+from pipelines.quality.validation import Validator
+
+SECRET = "hunter2-planted"
+V = "expect_column_values_to_"
+NOW = datetime(2024, 5, 2, tzinfo=UTC)
+
+
+def rule(type_: str, severity: str = "warning", quarantines: bool = False, **kwargs: Any) -> Expectation:
+    return Expectation(type_, kwargs, severity, "why", quarantines)
+
+
+def suite(*rules: Expectation) -> Suite:
+    return Suite("s", Path("s.json"), "", rules)
+
+
+def test_no_value_of_the_data_in_results_or_docs(spark: SparkSession, tmp_path: Path) -> None:
+    rules = [
+        rule(f"{V}be_in_set", column="ProcessCommandLine", value_set=["fine"]),
+        rule(f"{V}match_regex", column="FileName", regex="^fine$"),
+        rule(f"{V}not_be_null", column="FileName"),
+        rule("expect_column_distinct_values_to_be_in_set", column="FileName", value_set=["fine"]),
+        rule("expect_column_max_to_be_between", column="FileName", max_value=1),
+        rule(f"{V}be_between", column="FileName", min_value=1),
+        Expectation(f"{V}be_of_type", {"column": "FileName", "type_": "StringType"}, "critical", "why", False),
+    ]
+    validator = Validator([suite(*rules)])
+    frame = spark.createDataFrame([(SECRET, SECRET), ("fine", "fine")], "ProcessCommandLine STRING, FileName STRING")
+    found = validator.validate(3, {"s": frame}, NOW)
+    validator.write_docs(tmp_path / "docs")
+    pages = [page for page in (tmp_path / "docs").rglob("*") if page.is_file()]
+    assert any("batch 3" in str(page) for page in pages)
+    assert not [page for page in pages if SECRET.encode() in page.read_bytes()]
+    assert SECRET not in repr(found)
+    assert [(one.success, one.unexpected_count, one.element_count) for one in found[:3]] == [
+        (False, 1, 2),
+        (False, 1, 2),
+        (True, 0, 2),
+    ]
+    assert [one.success for one in found[3:]] == [False, False, False, True]
+    assert found[0].said == "ProcessCommandLine: values to be in set: 1 of 2 rows are not"
+    assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
+
+
+def test_an_empty_batch_passes(spark: SparkSession) -> None:
+    validator = Validator([suite(rule(f"{V}not_be_null", column="a"), rule(f"{V}be_between", column="a", min_value=1))])
+    assert all(one.success for one in validator.validate(1, {"s": spark.createDataFrame([], "a INT")}, NOW))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [rule("expect_the_unexpected"), rule(f"{V}match_regex", column=7), rule(f"{V}be_between", column="a", maximum=1)],
+)
+def test_what_great_expectations_does_not_know(wrong: Expectation) -> None:
+    with pytest.raises(LakehuntError, match=r"s.json, expectation 2"):
+        Validator([suite(rule(f"{V}not_be_null", column="a"), wrong)])
+
+
+def test_row_rules(spark: SparkSession) -> None:
+    rules = row_rules(
+        suite(
+            rule(f"{V}not_be_null", quarantines=True, column="t"),
+            rule(f"{V}be_between", quarantines=True, column="n", min_value=0),
+            rule(f"{V}be_between", quarantines=True, column="n", min_value=0, max_value=9),
+            rule("expect_column_value_lengths_to_be_between", quarantines=True, column="t", max_value=2),
+            rule(f"{V}match_regex", quarantines=True, column="t", regex="^a"),
+            rule(f"{V}be_in_set", quarantines=True, column="t", value_set=["a", "ab"]),
+            rule(f"{V}be_in_set", column="t", value_set=[]),
+        )
+    )
+    frame = spark.createDataFrame([(None, None), ("ab", 9), ("abc", 10), ("b", -1)], "t STRING, n INT").coalesce(1)
+    rows = frame.select(*(one.broken for one in rules)).collect()
+    assert [[i for i, broken in enumerate(row) if broken] for row in rows] == [[0], [], [2, 3, 5], [1, 2, 4, 5]]
+    assert rules[1].why == "n: not between 0 and any"
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        rule("expect_column_mean_to_be_between", quarantines=True, column="n"),
+        rule(f"{V}not_be_null", quarantines=True, column="n", mostly=0.5),
+    ],
+)
+def test_a_rule_that_no_row_can_break_alone(impossible: Expectation) -> None:
+    with pytest.raises(LakehuntError, match="cannot quarantine single rows"):
+        row_rules(suite(impossible))
