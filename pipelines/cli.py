@@ -1,0 +1,337 @@
+"""The command line: `lakehunt COMMAND`. Exit code 0: all went well, 1: something failed, 2: bad usage.
+
+Nothing heavy is imported before a command needs it: `check` answers before Spark could start."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines import config as configuration
+from pipelines import report
+from pipelines.config import Config
+from pipelines.errors import LakehuntError
+from pipelines.kql import times
+from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
+
+if TYPE_CHECKING:
+    from pipelines.hunting.engine import Compiled
+    from pipelines.hunting.hunt import Hunt
+    from pipelines.lake.tables import Lake
+    from pipelines.landing import Delivery, Settlement
+
+SUCCESS, FAILURE, USAGE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args, configuration.load(args.config).with_lake(args.lake)))
+    except LakehuntError as error:
+        print(f"lakehunt: {error}", file=sys.stderr)
+        return FAILURE
+    except BrokenPipeError:  # the reader of our output left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except KeyboardInterrupt:
+        print("lakehunt: interrupted; the same command again goes on from here", file=sys.stderr)
+        return 130
+
+
+# Commands
+
+
+def run(args: argparse.Namespace, config: Config) -> int:
+    """The main job: land, validate, hunt."""
+    from pipelines.hunting import engine
+
+    hunts, hunts_fine = _checked_hunts(config)
+    with _lake(config) as lake, report.progress() as say:
+        delivery, settlement = _deliver(lake, args, say), _settle(lake, args, config, say)
+        landed_fine = report.landing(delivery, settlement)
+        if any(batch.refused for batch in settlement.batches):
+            print("hunts were not run: a batch was refused", file=sys.stderr)
+            return FAILURE
+        runs = engine.run(lake, hunts, args.as_of, say)
+        report.hunts(runs)
+        if args.show:
+            _show(lake, hunts, args.as_of)
+    return _code(hunts_fine, landed_fine, all(r.error is None for r in runs))
+
+
+def land(args: argparse.Namespace, config: Config) -> int:
+    """Source to raw and, unless --raw-only, to events or quarantine."""
+    with _lake(config) as lake, report.progress() as say:
+        delivery = _deliver(lake, args, say)
+        settlement = None if args.raw_only else _settle(lake, args, config, say)
+    return _code(report.landing(delivery, settlement))
+
+
+def validate(args: argparse.Namespace, config: Config) -> int:
+    """What was landed in raw, to events or quarantine."""
+    with _lake(config) as lake, report.progress() as say:
+        settlement = _settle(lake, args, config, say)
+    return _code(report.landing(None, settlement))
+
+
+def hunt(args: argparse.Namespace, config: Config) -> int:
+    """Runs hunts on what has landed, for one as-of or for each day of a span."""
+    from pipelines.hunting import engine
+
+    hunts, fine = _checked_hunts(config)
+    chosen = engine.select(hunts, args.hunt)
+    with _lake(config) as lake, report.progress() as say:
+        for as_of in _as_ofs(args):
+            runs = engine.run(lake, chosen, as_of, say)
+            report.hunts(runs)
+            fine = fine and all(r.error is None for r in runs)
+    return _code(fine)
+
+
+def findings(args: argparse.Namespace, config: Config) -> int:
+    """What hunts have found."""
+    from pipelines.hunting import engine, reading
+
+    hunts, _ = _loaded_hunts(config)
+    chosen = engine.select(hunts, args.hunt)
+    with _lake(config) as lake:
+        report.findings(reading.latest(lake, chosen, args.as_of), args.format)
+    return SUCCESS
+
+
+def check(args: argparse.Namespace, config: Config) -> int:
+    """Compiles hunts, without Spark."""
+    if args.jsonl:
+        from pipelines.hunting import query as queries
+
+        report.json_lines(queries.schema_lines(sys.stdin))
+        return SUCCESS
+    compiled, errors = _compiled(args.path or [config.hunts])
+    report.checked(compiled, errors)
+    return _code(not errors)
+
+
+def query(args: argparse.Namespace, config: Config) -> int:
+    """One query, or many as JSON lines."""
+    from pipelines.hunting import query as queries
+    from pipelines.kql.errors import QueryErrors
+
+    if bool(args.jsonl) == bool(args.kql):
+        print("lakehunt query: give either a query or --jsonl", file=sys.stderr)
+        return USAGE
+    with _lake(config) as lake:
+        if args.jsonl:
+            report.json_lines(queries.answer_lines(lake, sys.stdin, args.as_of, args.period))
+            return SUCCESS
+        try:
+            report.answer(queries.query(lake, args.kql, args.as_of, args.period), args.format)
+        except QueryErrors as errors:
+            print(errors.message, file=sys.stderr)
+            return FAILURE
+    return SUCCESS
+
+
+# What they share
+
+
+@contextmanager
+def _lake(config: Config) -> Iterator[Lake]:
+    """The lake, in this process's one Spark session."""
+    from pipelines.lake import session
+    from pipelines.lake.tables import Lake
+
+    spark = session.start(config)
+    try:
+        yield Lake(spark, config.lake)
+    finally:
+        spark.stop()
+
+
+def _deliver(lake: Lake, args: argparse.Namespace, say: Callable[[str], None]) -> Delivery:
+    from pipelines import landing
+
+    return landing.deliver(lake, args.source, datetime.now(UTC), say)
+
+
+def _settle(lake: Lake, args: argparse.Namespace, config: Config, say: Callable[[str], None]) -> Settlement:
+    from pipelines import landing
+
+    return landing.settle(lake, config.expectations, args.docs, say)
+
+
+def _loaded_hunts(config: Config) -> tuple[list[Hunt], list[LakehuntError]]:
+    from pipelines.hunting import hunt as hunting
+
+    return hunting.load_folder(config.hunts)
+
+
+def _checked_hunts(config: Config) -> tuple[list[Hunt], bool]:
+    """All hunts that could be read, and whether all of them are fine; what is wrong is said before anything runs."""
+    from pipelines.hunting import engine
+
+    hunts, errors = _loaded_hunts(config)
+    for one in hunts:
+        try:
+            engine.compile_hunt(one)
+        except LakehuntError as error:
+            errors.append(error)
+    for problem in errors:
+        print(problem, file=sys.stderr)
+    return hunts, not errors
+
+
+def _compiled(paths: Sequence[Path]) -> tuple[list[Compiled], list[LakehuntError]]:
+    from pipelines.hunting import engine
+    from pipelines.hunting import hunt as hunting
+
+    compiled: list[Compiled] = []
+    errors: list[LakehuntError] = []
+    for path in paths:
+        try:
+            found, wrong = hunting.load_folder(path) if path.is_dir() else ([hunting.load(path)], [])
+        except LakehuntError as error:
+            found, wrong = [], [error]
+        errors.extend(wrong)
+        for one in found:
+            try:
+                compiled.append(engine.compile_hunt(one))
+            except LakehuntError as error:
+                errors.append(error)
+    return compiled, errors
+
+
+def _show(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> None:
+    from pipelines.hunting import reading
+
+    report.findings(reading.latest(lake, hunts, as_of), "table")
+
+
+def _as_ofs(args: argparse.Namespace) -> list[int]:
+    if args.since is None:
+        return [args.as_of]
+    return list(range(args.since, args.until + 1, TICKS_PER_DAY))
+
+
+def _code(*fine: bool) -> int:
+    return SUCCESS if all(fine) else FAILURE
+
+
+# Arguments
+
+
+def _instant(text: str) -> int:
+    ticks = times.parse_datetime(text)
+    if ticks is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no instant; write 2026-03-10 or 2026-03-10T06:40:15.338Z (UTC)")
+    if ticks % TICKS_PER_MICROSECOND:
+        raise argparse.ArgumentTypeError(f"{text!r} is finer than a microsecond, which a table cannot hold")
+    return ticks
+
+
+def _timespan(text: str) -> int:
+    ticks = times.parse_timespan(text)
+    if ticks is None or ticks <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no timespan; write 7d or 12h")
+    return ticks
+
+
+def _now() -> int:
+    return times.from_datetime(datetime.now(UTC))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lakehunt", description="Threat hunts in KQL, on your own lake.")
+    parser.add_argument("--version", action="version", version=f"lakehunt {version('lakehunt')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, function, help_, add in _COMMANDS:
+        command = commands.add_parser(name, help=help_, description=help_, formatter_class=_Help)
+        command.set_defaults(run=function)
+        command.add_argument(
+            "--config", metavar="FILE", help="configuration file (else $LAKEHUNT_CONFIG, ./lakehunt.yaml)"
+        )
+        command.add_argument("--lake", metavar="DIR", help="folder or URI of the lake (else the configuration's)")
+        add(command)
+    return parser
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False, []) else super()._get_help_string(action)
+
+
+_AS_OF = "see events up to this instant, and call it now(); default: this very moment"
+
+
+def _landing_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--docs", metavar="DIR", type=Path, help="folder for Data Docs (else inside a local lake)")
+
+
+def _run_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("source", metavar="SOURCE", help="folder, glob or file of Streaming API blobs")
+    command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help=_AS_OF)
+    command.add_argument("--show", action="store_true", help="print the findings at the end")
+    _landing_options(command)
+
+
+def _land_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("source", metavar="SOURCE", help="folder, glob or file of Streaming API blobs")
+    command.add_argument("--raw-only", action="store_true", help="leave checking to `lakehunt validate`")
+    _landing_options(command)
+
+
+def _hunt_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help=_AS_OF)
+    command.add_argument("--hunt", metavar="ID", action="append", default=[], help="only this hunt; may be repeated")
+    command.add_argument("--from", dest="since", metavar="T", type=_instant, help="backfill: the first day's as-of")
+    command.add_argument("--to", dest="until", metavar="T", type=_instant, default=_now(), help="backfill: the last")
+
+
+def _findings_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--hunt", metavar="ID", action="append", default=[], help="only this hunt; may be repeated")
+    command.add_argument(
+        "--as-of", metavar="T", type=_instant, help="findings of this as-of; default: each hunt's last"
+    )
+    command.add_argument("--format", choices=list(report.FINDINGS), default="table", help="how to print them")
+
+
+def _check_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("path", metavar="PATH", nargs="*", type=Path, help="hunts or folders of hunts")
+    command.add_argument(
+        "--jsonl", action="store_true", help='standard input {"id","query"} -> {"id","schema"} or {"id","error"}'
+    )
+
+
+def _query_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("kql", metavar="KQL", nargs="?", help="the query")
+    command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help=_AS_OF)
+    command.add_argument(
+        "--period", metavar="SPAN", type=_timespan, help="how far a query without a time filter looks back"
+    )
+    command.add_argument("--format", choices=list(report.ANSWERS), default="table", help="how to print the rows")
+    command.add_argument(
+        "--jsonl", action="store_true", help='standard input {"id","query"} -> {"id","columns","rows"}'
+    )
+
+
+_COMMANDS: list[
+    tuple[str, Callable[[argparse.Namespace, Config], int], str, Callable[[argparse.ArgumentParser], None]]
+] = [
+    ("run", run, "The main job: land a source, validate it, run all hunts.", _run_options),
+    ("land", land, "Land a source: raw records, then events or quarantine.", _land_options),
+    ("validate", validate, "Check what `land --raw-only` landed: events or quarantine.", _landing_options),
+    ("hunt", hunt, "Run hunts on the events of the lake, for one as-of or each day of a span.", _hunt_options),
+    ("findings", findings, "Print what was found.", _findings_options),
+    ("check", check, "Compile hunts: result columns and types, or errors with their places.", _check_options),
+    ("query", query, "Run a KQL query on the lake.", _query_options),
+]
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""A hunt, its window, its exclusions, its hits and its findings."""

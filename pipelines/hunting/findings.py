@@ -1,0 +1,216 @@
+"""Findings: `findings.<hunt>` with exactly the query's columns, `findings.all` with the same columns for every hunt.
+
+Both are replaced per as-of in one transaction each, so a run can be repeated, and one that finds nothing clears what an
+earlier one found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from pipelines.hunting.hunt import Hunt
+from pipelines.hunting.identity import descriptions, identity
+from pipelines.hunting.window import Window as TimeWindow
+from pipelines.kql import plan as p
+from pipelines.kql import times
+from pipelines.kql.types import DYNAMIC
+from pipelines.lake.schema import device_process_events
+from pipelines.lake.tables import Lake, Table, TableColumn
+from pipelines.spark import trace, values
+from pipelines.spark.expressions import column
+from pipelines.spark.relations import Relation
+
+ALL = "findings.all"
+
+RUN_COLUMNS = (
+    TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC); its now()"),
+    TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
+    TableColumn("finding_id", "STRING", "The same for the same finding on every run and as-of; joins findings.all"),
+    TableColumn("ordinal", "BIGINT", "Place of the row in the query's order, from 1"),
+)
+"""What `findings.<hunt>` has after the query's own columns."""
+
+FINDINGS_ALL = Table(
+    ALL,
+    "One row per finding of any hunt and as-of. Replaced per hunt and as-of.",
+    (
+        TableColumn("finding_id", "STRING", "The same for the same finding on every run and as-of"),
+        TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC)"),
+        TableColumn("hunt_id", "STRING", "The hunt's id; its own table is findings/<hunt_id>"),
+        TableColumn("hunt_name", "STRING", "The hunt's name"),
+        TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
+        TableColumn("tactics", "ARRAY<STRING>", "MITRE ATT&CK tactics, as the hunt's author wrote them"),
+        TableColumn("techniques", "ARRAY<STRING>", "MITRE ATT&CK techniques, as the hunt's author wrote them"),
+        TableColumn("severity", "STRING", "Informational, Low, Medium or High; null where the hunt has none"),
+        TableColumn("status", "STRING", "new, or recurring if an as-of within the window before it had this finding"),
+        TableColumn("device_id", "STRING", "The device; null where the finding's events come from several"),
+        TableColumn("device_name", "STRING", "The device's name; null where there are several"),
+        TableColumn("account_name", "STRING", "The account; null where there are several"),
+        TableColumn("first_seen", "TIMESTAMP", "Timestamp of the finding's first event in the window"),
+        TableColumn("last_seen", "TIMESTAMP", "Timestamp of the finding's last event in the window"),
+        TableColumn("events", "BIGINT", "How many events the finding was made of"),
+        TableColumn("evidence", "ARRAY<STRING>", f"event_id of the first {trace.MAX_EVIDENCE} of them; joins events"),
+        TableColumn("window_start", "TIMESTAMP", "Start of what the hunt read; null where it read from the beginning"),
+        TableColumn("window_end", "TIMESTAMP", "End of what the hunt read"),
+        TableColumn("result", "STRING", "The row of findings.<hunt> as JSON, datetimes in full"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one hunt found at one as-of: its compiled relation, traced, and what it was compiled from.
+
+    `as_of` is in ticks, whole microseconds."""
+
+    hunt: Hunt
+    plan: p.Plan
+    relation: Relation
+    window: TimeWindow
+    as_of: int
+
+
+def name_of(hunt: Hunt) -> str:
+    """The hunt's own table."""
+    return f"findings.{hunt.id}"
+
+
+def write(lake: Lake, result: Result) -> int:
+    """Puts the findings in the place of the earlier ones of the same hunt and as-of; returns how many there are."""
+    numbered = _numbered(result).persist()
+    try:
+        found = numbered.count()
+        _write_own(lake, result, numbered)
+        _write_all(lake, result, numbered)
+    finally:
+        numbered.unpersist()
+    return found
+
+
+def _numbered(result: Result) -> DataFrame:
+    """The relation's rows with their finding id and their place in the query's order."""
+    relation = result.relation
+    keys = identity(result.plan)
+    frame = relation.frame.withColumn(
+        "$ordinal", F.row_number().over(Window.orderBy(*relation.orderings)).cast("bigint")
+    )
+    return frame.withColumn("$finding", _finding_id(result.hunt, relation, keys))
+
+
+def _finding_id(hunt: Hunt, relation: Relation, keys: tuple[str, ...] | None) -> Column:
+    parts = [F.lit(hunt.id)]
+    if keys is None:
+        parts.append(F.to_json(F.transform(column(trace.TRACE)["evidence"], lambda e: e["event_id"])))
+        parts.append(_row_json(relation))
+    else:
+        parts.append(_row_json(relation, set(keys)))
+    return F.sha2(F.concat_ws("\n", *parts), 256)
+
+
+def _row_json(relation: Relation, only: set[str] | None = None) -> Column:
+    """The row, or some of its columns, as JSON with datetimes to the tick: the same text for the same values."""
+    shown = [
+        _json_value(relation, c.name).alias(c.name) for c in relation.schema if only is None or c.name in only
+    ] or [F.lit(0).alias("all")]
+    return F.to_json(F.struct(*shown), {"ignoreNullFields": "false"})
+
+
+def _json_value(relation: Relation, name: str) -> Column:
+    kind = next(c.type for c in relation.schema if c.name == name)
+    if kind == DYNAMIC and kind.element is None:
+        return F.try_parse_json(column(name))
+    return values.text_of_time(column(name), kind)
+
+
+def _write_own(lake: Lake, result: Result, numbered: DataFrame) -> None:
+    own = _own_table(result)
+    run = {
+        "as_of": _moment(result.as_of),
+        "hunt_version": F.lit(result.hunt.digest),
+        "finding_id": F.col("`$finding`"),
+        "ordinal": F.col("`$ordinal`"),
+    }
+    columns = [values.stored(column(c.name), c.type).alias(c.name) for c in result.relation.schema]
+    names = [c.name for c in own.columns[len(columns) :]]
+    added = [value.alias(name) for value, name in zip(run.values(), names, strict=True)]
+    rows = numbered.select(*columns, *added)
+    if lake.exists(own.name) and not lake.has_shape(own):
+        # The hunt has other columns than when it last ran: its table is the new version's. What the old one found stays
+        # in findings.all and in the table's history.
+        lake.overwrite(own, rows)
+    else:
+        lake.replace(own, rows, f"`{names[0]}` = {_sql_moment(result.as_of)}")
+
+
+def _own_table(result: Result) -> Table:
+    known = {c.name: c.description for c in device_process_events()}
+    told = descriptions(result.plan, result.hunt.query, known)
+    taken = {c.name.lower() for c in result.relation.schema}
+    columns = [
+        TableColumn(c.name, values.stored_type(c.type), f"{told[c.name]} (Kusto {c.type})".strip())
+        for c in result.relation.schema
+    ]
+    for added in RUN_COLUMNS:
+        name = added.name
+        while name in taken:
+            name += "1"  # as Kusto names a column whose name is taken
+        columns.append(TableColumn(name, added.type, added.comment))
+    return Table(name_of(result.hunt), f"Findings of the hunt {result.hunt.name}", columns)
+
+
+def _write_all(lake: Lake, result: Result, numbered: DataFrame) -> None:
+    """Also looks again at later as-ofs of the hunt: what is new there depends on what was found here, in whatever order
+    the as-ofs are run."""
+    hunt = F.col("hunt_id") == result.hunt.id
+    others = lake.rows(FINDINGS_ALL).filter(hunt & (F.col("as_of") != _moment(result.as_of)))
+    together = _with_status(others.unionByName(_common(result, numbered)))
+    changed = together.filter(F.col("as_of") >= _moment(result.as_of))
+    where = f"hunt_id = '{result.hunt.id}' AND as_of >= {_sql_moment(result.as_of)}"
+    lake.replace(FINDINGS_ALL, changed, where)
+
+
+def _common(result: Result, numbered: DataFrame) -> DataFrame:
+    hunt, window, traced = result.hunt, result.window, column(trace.TRACE)
+    made = {
+        "finding_id": F.col("`$finding`"),
+        "as_of": _moment(result.as_of),
+        "hunt_id": F.lit(hunt.id),
+        "hunt_name": F.lit(hunt.name),
+        "hunt_version": F.lit(hunt.digest),
+        "tactics": _texts(hunt.tactics),
+        "techniques": _texts(hunt.techniques),
+        "severity": F.lit(hunt.severity).cast("string"),
+        "status": F.lit("new"),
+        "device_id": trace.subject("DeviceId"),
+        "device_name": trace.subject("DeviceName"),
+        "account_name": trace.subject("AccountName"),
+        "first_seen": values.timestamp(traced["first"]),
+        "last_seen": values.timestamp(traced["last"]),
+        "events": F.coalesce(traced["events"], F.lit(0)).cast("bigint"),
+        "evidence": F.transform(traced["evidence"], lambda e: e["event_id"]),
+        "window_start": F.lit(None).cast("timestamp") if window.since is None else _moment(window.since),
+        "window_end": _moment(window.until),
+        "result": _row_json(result.relation),
+    }
+    return numbered.select(*(value.alias(name) for name, value in made.items()))
+
+
+def _with_status(findings: DataFrame) -> DataFrame:
+    """`recurring` where the as-of before, that had the same finding, lies within the finding's window."""
+    earlier = F.lag("as_of").over(Window.partitionBy("hunt_id", "finding_id").orderBy("as_of"))
+    seen = earlier.isNotNull() & (F.col("window_start").isNull() | (earlier >= F.col("window_start")))
+    return findings.withColumn("status", F.when(seen, "recurring").otherwise("new"))
+
+
+def _texts(texts: tuple[str, ...]) -> Column:
+    return F.array(*(F.lit(text) for text in texts)).cast("array<string>")
+
+
+def _moment(ticks: int) -> Column:
+    return F.timestamp_micros(F.lit(ticks // 10))
+
+
+def _sql_moment(ticks: int) -> str:
+    return f"TIMESTAMP '{times.to_datetime(ticks):%Y-%m-%d %H:%M:%S.%f} UTC'"

@@ -1,0 +1,107 @@
+"""What span of time a query reads: nothing after the as-of instant, and its own time filter or a default period.
+
+A time filter is a comparison of the event's time with something that reads no row, in a `where` that stands before any
+operator that needs more than one row. Where a query has none, Sentinel asks for a range; here it is the hunt's
+`queryPeriod`, else seven days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pipelines.kql import plan as p
+from pipelines.kql.constants import evaluate
+from pipelines.kql.types import BOOL, DATETIME, TICKS_PER_DAY, TIMESPAN
+
+TIME_COLUMNS = ("Timestamp", "TimeGenerated")
+"""Both name the event's time, in Defender and in Sentinel."""
+
+DEFAULT_PERIOD = 7 * TICKS_PER_DAY
+
+
+@dataclass(frozen=True)
+class Window:
+    """Events read: `since` <= Timestamp <= `until`, in ticks; no `since` means from the beginning.
+
+    It encloses what the query asks for; the query's own conditions decide at the edges."""
+
+    since: int | None
+    until: int
+
+    @staticmethod
+    def around(windows: list[Window], now: int) -> Window:
+        """The smallest window that encloses all of these."""
+        if not windows:
+            return Window(now, now)
+        since = [w.since for w in windows]
+        known = [s for s in since if s is not None]
+        return Window(min(known) if len(known) == len(since) else None, max(w.until for w in windows))
+
+
+def within(plan: p.Plan, now: int, period: int | None) -> tuple[p.Plan, Window]:
+    """The plan with every scan limited to what happened up to `now`, and the window that it reads.
+
+    `period` (ticks) limits a scan that has no time filter of its own; None leaves it open towards the past."""
+    windows: list[Window] = []
+    return _limited(plan, [], now, period, windows), Window.around(windows, now)
+
+
+def _limited(plan: p.Plan, above: list[p.Expr], now: int, period: int | None, windows: list[Window]) -> p.Plan:
+    if isinstance(plan, p.Scan):
+        return _limited_scan(plan, above, now, period, windows)
+    if isinstance(plan, p.Filter):
+        above = [*above, *p.terms(plan.predicate, "and")]
+    elif not (isinstance(plan, p.Project) and _keeps_time(plan)):
+        above = []
+    return p.with_sources(plan, [_limited(source, above, now, period, windows) for source in p.sources(plan)])
+
+
+def _keeps_time(plan: p.Project) -> bool:
+    """Whether each time column that comes out is the one that went in."""
+    made = dict(zip(plan.names, plan.expressions, strict=True))
+    return all(name not in made or getattr(made[name], "name", None) == name for name in TIME_COLUMNS)
+
+
+def _limited_scan(plan: p.Scan, above: list[p.Expr], now: int, period: int | None, windows: list[Window]) -> p.Plan:
+    time = next((c.name for c in plan.schema if c.name in TIME_COLUMNS), None)
+    if time is None:
+        return plan  # a lookup table has no time
+    terms = list(above)
+    moment = p.Ref(DATETIME, plan.span, time)
+    limits: list[p.Expr] = [p.Apply(BOOL, plan.span, "<=", (moment, p.Now(DATETIME, plan.span)))]
+    if period is not None and not any(_is_time_filter(term) for term in terms):
+        start = p.Const(DATETIME, plan.span, now - period)
+        limits.append(p.Apply(BOOL, plan.span, ">", (moment, start)))
+    bounds = list(_bounds([*terms, *limits], now))
+    since = max((ticks for op, ticks in bounds if op in (">", ">=", "==")), default=None)
+    until = min(ticks for op, ticks in bounds if op in ("<", "<=", "=="))
+    windows.append(Window(since, until))
+    limited: p.Plan = replace(plan, since=since, until=until)
+    for limit in limits:
+        limited = p.Filter(plan.schema, limited, limit)
+    return limited
+
+
+def _is_time_filter(term: p.Expr) -> bool:
+    """A comparison of the event's time with what reads no row: `Timestamp > ago(7d)`, `now() - Timestamp < 1d`."""
+    if not isinstance(term, p.Apply) or term.function not in _FLIPPED:
+        return False
+    left, right = (p.references(side) for side in term.args)
+    timed = term.args[0].type in (DATETIME, TIMESPAN)
+    return timed and bool((left | right) & set(TIME_COLUMNS)) and not (left and right)
+
+
+def _bounds(terms: list[p.Expr], now: int) -> Iterator[tuple[str, int]]:
+    """Each comparison of a bare time column with a known instant, as (operator, ticks), column on the left."""
+    for term in terms:
+        if not isinstance(term, p.Apply) or term.function not in _FLIPPED:
+            continue
+        left, right = term.args
+        for op, side, other in ((term.function, left, right), (_FLIPPED[term.function], right, left)):
+            instant = evaluate(other, now) if isinstance(side, p.Ref) and side.name in TIME_COLUMNS else None
+            if isinstance(instant, int):
+                yield op, instant
+
+
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
+"""Each comparison, and the same with its sides exchanged."""

@@ -1,0 +1,225 @@
+"""What the commands print: progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.errors import LakehuntError
+from pipelines.kql import times
+
+if TYPE_CHECKING:
+    from pipelines.hunting.engine import Compiled
+    from pipelines.hunting.ledger import Run
+    from pipelines.hunting.query import Answer
+    from pipelines.hunting.reading import Found
+    from pipelines.landing import Delivery, Settlement
+
+PLAIN_WIDTH = 200
+"""Columns of a table that is printed to no terminal."""
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, markup=False)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Shows the step that is being worked on, with a spinner on a terminal and a line each elsewhere."""
+    console = Console(stderr=True, highlight=False, markup=False)
+    started = time.perf_counter()
+    with console.status("") if console.is_terminal else _no_spinner() as status:
+
+        def say(step: str) -> None:
+            console.print(f"{time.perf_counter() - started:6.1f} s  {step}", style="dim")
+            if status is not None:
+                status.update(step)
+
+        yield say
+
+
+@contextmanager
+def _no_spinner() -> Iterator[None]:
+    yield None
+
+
+# Landing
+
+
+def landing(delivery: Delivery | None, settlement: Settlement | None) -> bool:
+    """Prints what was landed; whether all of it went well. A record in quarantine is landed, too."""
+    console = _console()
+    for line in [*_delivery_lines(delivery), *_settlement_lines(settlement)]:
+        console.print(line, soft_wrap=True)
+    refused = settlement is not None and any(batch.refused for batch in settlement.batches)
+    unreadable = delivery is not None and bool(delivery.unreadable)
+    return not refused and not unreadable
+
+
+def _delivery_lines(delivery: Delivery | None) -> Iterator[str]:
+    if delivery is None:
+        return
+    yield (
+        f"landed {delivery.delivered} records from {delivery.files_read} files"
+        f" ({delivery.files_unchanged} files had not changed)"
+    )
+    for file, line in delivery.pending:
+        yield f"  unfinished: line {line} of {file} is not complete yet; the next run lands it"
+    for file, why in delivery.unreadable:
+        yield f"  unreadable: {file}: {why}"
+
+
+def _settlement_lines(settlement: Settlement | None) -> Iterator[str]:
+    if settlement is None:
+        return
+    for batch in settlement.batches:
+        yield (
+            f"batch {batch.batch}: {batch.delivered} records = {batch.events} events"
+            f" + {batch.quarantined} quarantined + {batch.duplicates} duplicates"
+            if not batch.refused
+            else f"batch {batch.batch}: {batch.delivered} records REFUSED, none of them is in events"
+        )
+        yield from (f"  refused: {text}" for text in batch.refused)
+        yield from (f"  warning: {text}" for text in batch.warnings)
+        if batch.unknown_properties:
+            yield f"  unknown properties, kept: {', '.join(batch.unknown_properties)}"
+
+
+# Hunts
+
+
+def hunts(runs: Sequence[Run]) -> None:
+    """Prints a line for each run of a hunt."""
+    if not runs:
+        return
+    table = Table(title=f"Hunts as of {times.format_datetime(runs[0].as_of)}", title_justify="left")
+    for name, justify in (
+        ("hunt", "left"),
+        ("matched", "right"),
+        ("findings", "right"),
+        ("seconds", "right"),
+        ("", "left"),
+    ):
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for run in runs:
+        numbers = ("" if n is None else str(n) for n in (run.matched, run.findings))
+        table.add_row(run.hunt.name, *numbers, f"{run.seconds:.1f}", run.error or "")
+    _console().print(table)
+
+
+def findings(found: Sequence[Found], form: str) -> None:
+    FINDINGS[form](found)
+
+
+def _findings_tables(found: Sequence[Found]) -> None:
+    console = _console()
+    for one in found:
+        console.print()
+        if one.as_of is None:
+            console.print(f"{one.hunt.name}: has not run yet")
+            continue
+        title = f"{one.hunt.name}, as of {times.format_datetime(one.as_of)}"
+        if not one.rows:
+            console.print(f"{title}: no findings")
+            continue
+        _print_table(console, title, one.columns, [[row["result"][c] for c in one.columns] for row in one.rows])
+
+
+def _findings_json(found: Sequence[Found]) -> None:
+    rows = [row for one in found for row in one.rows]
+    json.dump(rows, sys.stdout, ensure_ascii=False, indent=1)
+    print()
+
+
+def _findings_csv(found: Sequence[Found]) -> None:
+    """One hunt: its own columns. Several: what all findings have in common."""
+    if len(found) == 1:
+        one = found[0]
+        return _write_csv(one.columns, ([row["result"][c] for c in one.columns] for row in one.rows))
+    rows = [row for one in found for row in one.rows]
+    names = list(rows[0]) if rows else []
+    return _write_csv(names, (list(row.values()) for row in rows))
+
+
+FINDINGS: dict[str, Callable[[Sequence[Found]], None]] = {
+    "table": _findings_tables,
+    "json": _findings_json,
+    "csv": _findings_csv,
+}
+
+
+# Queries
+
+
+def answer(result: Answer, form: str) -> None:
+    ANSWERS[form](result)
+
+
+def _answer_table(result: Answer) -> None:
+    _print_table(_console(), None, [c.name for c in result.schema], result.rows)
+
+
+def _answer_json(result: Answer) -> None:
+    names = [c.name for c in result.schema]
+    json.dump([dict(zip(names, row, strict=True)) for row in result.rows], sys.stdout, ensure_ascii=False, indent=1)
+    print()
+
+
+def _answer_csv(result: Answer) -> None:
+    _write_csv([c.name for c in result.schema], result.rows)
+
+
+ANSWERS: dict[str, Callable[[Answer], None]] = {"table": _answer_table, "json": _answer_json, "csv": _answer_csv}
+
+
+def json_lines(objects: Iterable[Any]) -> None:
+    """One object a line, each as soon as it is there."""
+    for item in objects:
+        print(json.dumps(item, ensure_ascii=False), flush=True)
+
+
+def checked(compiled: Sequence[Compiled], errors: Sequence[LakehuntError]) -> None:
+    """Prints the result columns of each hunt that compiles; the errors, as file:line:column, on standard error."""
+    for one in compiled:
+        columns = ", ".join(f"{c.name}: {c.type}" for c in one.plan.schema)
+        print(f"{one.hunt.file}: {one.hunt.name}\n  {columns}")
+    for error in errors:
+        print(error, file=sys.stderr)
+    print(f"{len(compiled)} hunts compile, {len(errors)} do not", file=sys.stderr)
+
+
+# Tables and text
+
+
+def _print_table(console: Console, title: str | None, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    table = Table(title=title, title_justify="left", show_lines=True)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_shown(value) for value in row))
+    console.print(table)
+
+
+def _shown(value: Any) -> str:
+    """A cell: a list one item a line, control characters made visible, since a command line may hold them."""
+    if isinstance(value, list):
+        return "\n".join(_shown(item) for item in value)
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _write_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([json.dumps(v, ensure_ascii=False) if isinstance(v, (list, dict)) else v for v in row])

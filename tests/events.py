@@ -1,0 +1,58 @@
+"""Puts hand-made events straight into a lake's events table, for tests that are not about landing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipelines.kql import times
+from pipelines.lake.schema import device_process_events
+from pipelines.lake.tables import Lake
+from pipelines.landing.tables import EVENTS
+
+DEFAULTS: dict[str, Any] = {
+    "Timestamp": "2026-03-01T12:00:00Z",
+    "DeviceId": "device-1",
+    "DeviceName": "web01.contoso.example",
+    "ActionType": "ProcessCreated",
+    "FileName": "cmd.exe",
+    "FolderPath": r"C:\Windows\System32\cmd.exe",
+    "ProcessCommandLine": "cmd.exe /c whoami",
+    "InitiatingProcessFileName": "w3wp.exe",
+    "InitiatingProcessParentFileName": "svchost.exe",
+    "AccountName": "apppool",
+    "ReportId": 1,
+}
+"""A process event that both seed hunts find."""
+
+_TIMES = [c.name for c in device_process_events() if c.type == "datetime"]
+
+
+def event(**columns: Any) -> dict[str, Any]:
+    """The default event with some columns changed."""
+    return DEFAULTS | columns
+
+
+def store(lake: Lake, events: Iterable[Mapping[str, Any]]) -> None:
+    """Appends the events, as landing would have written them."""
+    lake.append(EVENTS, lake.spark.createDataFrame([_row(e) for e in events], EVENTS.ddl))
+
+
+def _row(columns: Mapping[str, Any]) -> tuple[Any, ...]:
+    unknown = set(columns) - set(EVENTS.column_names)
+    assert not unknown, f"no columns of an event: {unknown}"
+    ticks = {name: times.parse_datetime(columns[name]) for name in _TIMES if columns.get(name)}
+    ticks.setdefault("TimeGenerated", ticks["Timestamp"])
+    digest = hashlib.sha256(json.dumps(columns, sort_keys=True).encode()).hexdigest()
+    made = dict(columns) | {
+        **{name: times.to_datetime(t) for name, t in ticks.items() if t is not None},
+        "tick_digits": tuple((ticks.get(name) or 0) % 10 for name in _TIMES),
+        "event_id": digest,
+        "event_date": times.to_datetime(ticks["Timestamp"] or 0).date(),
+        "batch": 1,
+        "file": "test",
+        "line": 1,
+    }
+    return tuple(made.get(name) for name in EVENTS.column_names)

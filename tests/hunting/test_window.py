@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelines.hunting.events import KQL_TABLES
+from pipelines.hunting.window import DEFAULT_PERIOD, Window, within
+from pipelines.kql import plan as p
+from pipelines.kql import times
+from pipelines.kql.binder import bind
+from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_HOUR
+from pipelines.spark.functions import CATALOG
+
+NOW = times.parse_datetime("2026-03-10T12:00:00Z") or 0
+WEEK = NOW - DEFAULT_PERIOD
+
+
+def window(steps: str) -> Window:
+    return within(bind(f"DeviceProcessEvents {steps}", KQL_TABLES, CATALOG), NOW, DEFAULT_PERIOD)[1]
+
+
+@pytest.mark.parametrize(
+    ("steps", "since"),
+    [
+        ("| where Timestamp > ago(7d)", WEEK),
+        ("| where Timestamp >= ago(1h)", NOW - TICKS_PER_HOUR),
+        ("| where ago(1h) < Timestamp", NOW - TICKS_PER_HOUR),
+        ("| where TimeGenerated > ago(30d)", NOW - 30 * TICKS_PER_DAY),
+        ("| where Timestamp between (ago(3d) .. 1d)", NOW - 3 * TICKS_PER_DAY),
+        ("| where FileName == 'x' and Timestamp > ago(2d) and Timestamp > ago(1d)", NOW - TICKS_PER_DAY),
+        ("| where FileName == 'x' | extend y = 1 | where Timestamp > now() - 1d", NOW - TICKS_PER_DAY),
+        ("| where Timestamp > startofday(ago(1d))", times.parse_datetime("2026-03-09")),
+        ("| where Timestamp > datetime(2026-03-01)", times.parse_datetime("2026-03-01")),
+        # a time filter that gives no lower bound: the query's author meant everything before
+        ("| where Timestamp < ago(1d)", None),
+        ("| where now() - Timestamp < 1d", None),
+        ("| where bin(Timestamp, 1d) > ago(3d)", None),
+        # no time filter: the default period
+        ("", WEEK),
+        ("| where FileName == 'x'", WEEK),
+        ("| where Timestamp > ago(30d) or FileName == 'x'", WEEK),
+        ("| where ProcessCreationTime > ago(30d)", WEEK),
+        ("| where Timestamp > ProcessCreationTime", WEEK),
+        ("| summarize Timestamp = max(Timestamp) by DeviceId | where Timestamp > ago(30d)", WEEK),
+        ("| extend Timestamp = ProcessCreationTime | where Timestamp > ago(30d)", WEEK),
+        ("| project Timestamp, FileName | where Timestamp > ago(30d)", NOW - 30 * TICKS_PER_DAY),
+    ],
+)
+def test_where_the_window_starts(steps: str, since: int | None) -> None:
+    assert window(steps).since == since
+
+
+def test_the_window_ends_at_the_as_of_or_earlier() -> None:
+    assert window("| where Timestamp > ago(7d)").until == NOW
+    assert window("| where Timestamp < ago(1d)").until == NOW - TICKS_PER_DAY
+    assert window("| where Timestamp < now() + 1d").until == NOW
+
+
+def test_every_scan_is_limited() -> None:
+    plan, _ = within(bind("DeviceProcessEvents | count", KQL_TABLES, CATALOG), NOW, None)
+    scans = [step for step in p.walk(plan) if isinstance(step, p.Scan)]
+    assert [(scan.since, scan.until) for scan in scans] == [(None, NOW)]
+    assert any(isinstance(step, p.Filter) for step in p.walk(plan))
+
+
+def test_a_query_without_tables_reads_no_time() -> None:
+    plan, read = within(bind("print 1", KQL_TABLES, CATALOG), NOW, DEFAULT_PERIOD)
+    assert isinstance(plan, p.Project)
+    assert read == Window(NOW, NOW)
