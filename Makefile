@@ -28,7 +28,7 @@ setup: $(VENV)/.runtime ## Make .venv with the `lakehunt` command (PYTHON=python
 .PHONY: demo
 demo: $(VENV)/.runtime ## Land the sample telemetry into a new lake, run all hunts, print the findings
 	@rm -rf $(DEMO_LAKE)
-	$(BIN)/lakehunt run $(SAMPLES) --as-of $(AS_OF) --lake $(DEMO_LAKE) --show
+	$(BIN)/lakehunt run $(SAMPLES) --as-of $(AS_OF) --config samples/lakehunt.yaml --lake $(DEMO_LAKE) --show
 
 .PHONY: jars
 jars: $(VENV)/.runtime ## Gather Delta's jars in jars/, for machines without a network (docs/offline.md)

@@ -52,8 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> int:
     """The main job: land, validate, hunt."""
     from pipelines.hunting import engine
+    from pipelines.quality import validation
 
     hunts, hunts_fine = _checked_hunts(config)
+    validation.prepare()
     with _lake(config) as lake, report.progress() as say:
         delivery, settlement = _deliver(lake, args, say), _settle(lake, args, config, say)
         landed_fine = report.landing(delivery, settlement)
@@ -164,7 +166,8 @@ def _deliver(lake: Lake, args: argparse.Namespace, say: Callable[[str], None]) -
 def _settle(lake: Lake, args: argparse.Namespace, config: Config, say: Callable[[str], None]) -> Settlement:
     from pipelines import landing
 
-    return landing.settle(lake, config.expectations, args.docs, say)
+    inside = None if "://" in config.lake else Path(config.lake) / "quality" / "data_docs"
+    return landing.settle(lake, config.expectations, args.docs or inside, say)
 
 
 def _loaded_hunts(config: Config) -> tuple[list[Hunt], list[LakehuntError]]:

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from pipelines.errors import LakehuntError
 from pipelines.hunting import events, findings, ledger
+from pipelines.hunting.findings import Found
 from pipelines.hunting.hunt import Hunt, HuntError
 from pipelines.hunting.ledger import Run
 from pipelines.hunting.window import DEFAULT_PERIOD, within
@@ -52,29 +54,36 @@ def run(lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Say) -> list[Run]:
 
     A hunt that fails is a failed run and stops no other."""
     runs: list[Run] = []
+    found: list[Found] = []
     try:
         for hunt in hunts:
             say(f"hunting: {hunt.name}")
-            runs.append(_run_one(lake, hunt, as_of))
+            runs.append(_run_one(lake, hunt, as_of, found))
+        say("storing findings")
+        findings.write_all(lake, found, as_of)
     finally:
+        findings.release(found)
         ledger.record(lake, runs, version("lakehunt"))
     return runs
 
 
-def _run_one(lake: Lake, hunt: Hunt, as_of: int) -> Run:
+def _run_one(lake: Lake, hunt: Hunt, as_of: int, found: list[Found]) -> Run:
+    """Runs a hunt, stores its own table, and adds what it found to `found`."""
     started, clock = datetime.now(UTC), time.perf_counter()
 
-    def done(**outcome: object) -> Run:
-        return Run(hunt, as_of, started, round(time.perf_counter() - clock, 3), **outcome)  # type: ignore[arg-type]
+    def done(**outcome: Any) -> Run:
+        return Run(hunt, as_of, started, round(time.perf_counter() - clock, 3), **outcome)
 
     try:
         compiled = compile_hunt(hunt)
         plan, window = within(compiled.plan, as_of, _period(hunt))
         context = Context(lake.spark, as_of, events.scanner(lake, traced=True))
         with _front(plan, context) as (matched, known):
-            relation = compile_plan(plan, known)
-            found = findings.write(lake, findings.Result(hunt, plan, relation, window, as_of))
-        return done(window=window, matched=matched, findings=found)
+            result = findings.Result(hunt, plan, compile_plan(plan, known), window, as_of)
+            computed = findings.compute(result)
+        findings.write_own(lake, computed)
+        found.append(computed)
+        return done(window=window, matched=matched, findings=computed.count)
     except (LakehuntError, PySparkException, Py4JError, RecursionError) as error:
         return done(error=str(error))
 

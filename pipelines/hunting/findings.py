@@ -5,7 +5,9 @@ earlier one found."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -38,6 +40,7 @@ FINDINGS_ALL = Table(
     (
         TableColumn("finding_id", "STRING", "The same for the same finding on every run and as-of"),
         TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC)"),
+        TableColumn("ordinal", "BIGINT", "Place of the finding in the order of its hunt's query, from 1"),
         TableColumn("hunt_id", "STRING", "The hunt's id; its own table is findings/<hunt_id>"),
         TableColumn("hunt_name", "STRING", "The hunt's name"),
         TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
@@ -77,20 +80,27 @@ def name_of(hunt: Hunt) -> str:
     return f"findings.{hunt.id}"
 
 
-def write(lake: Lake, result: Result) -> int:
-    """Puts the findings in the place of the earlier ones of the same hunt and as-of; returns how many there are."""
-    numbered = _numbered(result).persist()
-    try:
-        found = numbered.count()
-        _write_own(lake, result, numbered)
-        _write_all(lake, result, numbered)
-    finally:
-        numbered.unpersist()
-    return found
+@dataclass(frozen=True)
+class Found:
+    """The rows of a result, computed, with their finding id and their place in the query's order."""
+
+    result: Result
+    rows: DataFrame
+    count: int
+
+
+def compute(result: Result) -> Found:
+    """Runs the hunt's query. Call `release` when its rows are stored."""
+    rows = _numbered(result).persist()
+    return Found(result, rows, rows.count())
+
+
+def release(found: Iterable[Found]) -> None:
+    for one in found:
+        one.rows.unpersist()
 
 
 def _numbered(result: Result) -> DataFrame:
-    """The relation's rows with their finding id and their place in the query's order."""
     relation = result.relation
     keys = identity(result.plan)
     frame = relation.frame.withColumn(
@@ -124,7 +134,9 @@ def _json_value(relation: Relation, name: str) -> Column:
     return values.text_of_time(column(name), kind)
 
 
-def _write_own(lake: Lake, result: Result, numbered: DataFrame) -> None:
+def write_own(lake: Lake, found: Found) -> None:
+    """Puts the rows in the place of what `findings.<hunt>` has for the as-of."""
+    result = found.result
     own = _own_table(result)
     run = {
         "as_of": _moment(result.as_of),
@@ -135,7 +147,7 @@ def _write_own(lake: Lake, result: Result, numbered: DataFrame) -> None:
     columns = [values.stored(column(c.name), c.type).alias(c.name) for c in result.relation.schema]
     names = [c.name for c in own.columns[len(columns) :]]
     added = [value.alias(name) for value, name in zip(run.values(), names, strict=True)]
-    rows = numbered.select(*columns, *added)
+    rows = found.rows.select(*columns, *added)
     if lake.exists(own.name) and not lake.has_shape(own):
         # The hunt has other columns than when it last ran: its table is the new version's. What the old one found stays
         # in findings.all and in the table's history.
@@ -160,22 +172,28 @@ def _own_table(result: Result) -> Table:
     return Table(name_of(result.hunt), f"Findings of the hunt {result.hunt.name}", columns)
 
 
-def _write_all(lake: Lake, result: Result, numbered: DataFrame) -> None:
-    """Also looks again at later as-ofs of the hunt: what is new there depends on what was found here, in whatever order
+def write_all(lake: Lake, found: Sequence[Found], as_of: int) -> None:
+    """Puts the rows of several hunts in the place of what `findings.all` has for them and the as-of (ticks).
+
+    Also looks again at later as-ofs of these hunts: what is new there depends on what was found here, in whatever order
     the as-ofs are run."""
-    hunt = F.col("hunt_id") == result.hunt.id
-    others = lake.rows(FINDINGS_ALL).filter(hunt & (F.col("as_of") != _moment(result.as_of)))
-    together = _with_status(others.unionByName(_common(result, numbered)))
-    changed = together.filter(F.col("as_of") >= _moment(result.as_of))
-    where = f"hunt_id = '{result.hunt.id}' AND as_of >= {_sql_moment(result.as_of)}"
-    lake.replace(FINDINGS_ALL, changed, where)
+    if not found:
+        return
+    hunts = sorted(one.result.hunt.id for one in found)
+    others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(hunts) & (F.col("as_of") != _moment(as_of)))
+    together = reduce(DataFrame.unionByName, (_common(one) for one in found), others)
+    changed = _with_status(together).filter(F.col("as_of") >= _moment(as_of))
+    named = ", ".join(f"'{hunt}'" for hunt in hunts)
+    lake.replace(FINDINGS_ALL, changed, f"hunt_id IN ({named}) AND as_of >= {_sql_moment(as_of)}")
 
 
-def _common(result: Result, numbered: DataFrame) -> DataFrame:
+def _common(found: Found) -> DataFrame:
+    result = found.result
     hunt, window, traced = result.hunt, result.window, column(trace.TRACE)
     made = {
         "finding_id": F.col("`$finding`"),
         "as_of": _moment(result.as_of),
+        "ordinal": F.col("`$ordinal`"),
         "hunt_id": F.lit(hunt.id),
         "hunt_name": F.lit(hunt.name),
         "hunt_version": F.lit(hunt.digest),
@@ -194,7 +212,7 @@ def _common(result: Result, numbered: DataFrame) -> DataFrame:
         "window_end": _moment(window.until),
         "result": _row_json(result.relation),
     }
-    return numbered.select(*(value.alias(name) for name, value in made.items()))
+    return found.rows.select(*(value.alias(name) for name, value in made.items()))
 
 
 def _with_status(findings: DataFrame) -> DataFrame:

@@ -72,4 +72,4 @@ def record(lake: Lake, runs: Sequence[Run], engine_version: str) -> None:
         )
         for run in runs
     ]
-    lake.append(RUNS, lake.spark.createDataFrame(rows, RUNS.ddl))
+    lake.append(RUNS, lake.local(RUNS, rows))

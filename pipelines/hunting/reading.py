@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from pipelines.hunting import findings
+from pipelines.hunting import findings, ledger
 from pipelines.hunting.hunt import Hunt
 from pipelines.kql import times
 from pipelines.lake.tables import Lake
@@ -27,41 +29,41 @@ class Found:
 
 
 def latest(lake: Lake, hunts: Sequence[Hunt], as_of: int | None) -> list[Found]:
-    """The findings of each hunt at the as-of, or else at the last one for which it ran."""
-    return [_found(lake, hunt, as_of) for hunt in hunts]
-
-
-def _found(lake: Lake, hunt: Hunt, as_of: int | None) -> Found:
-    name = findings.name_of(hunt)
-    if not lake.exists(name):
-        return Found(hunt, None, (), [])
-    own = lake.read(name)
-    columns = tuple(own.columns[: len(own.columns) - len(findings.RUN_COLUMNS)])
-    at = as_of if as_of is not None else _last_as_of(lake, hunt)
-    if at is None:
-        return Found(hunt, None, columns, [])
-    moment = F.timestamp_micros(F.lit(at // 10))
-    places = own.filter(F.col(own.columns[len(columns)]) == moment).select(
-        F.col(own.columns[len(columns) + 2]).alias("finding_id"), F.col(own.columns[len(columns) + 3]).alias("ordinal")
+    """The findings of each hunt at the as-of (ticks), or else at the last one for which it ran."""
+    if not lake.exists(findings.ALL):
+        return [Found(hunt, None, (), []) for hunt in hunts]
+    at = dict.fromkeys((hunt.id for hunt in hunts), as_of) if as_of is not None else _last_as_ofs(lake)
+    moments = [m for m in {at.get(hunt.id) for hunt in hunts} if m is not None]
+    wanted = F.col("hunt_id").isin([hunt.id for hunt in hunts]) & F.unix_micros("as_of").isin(
+        [m // 10 for m in moments]
     )
-    common = lake.read(findings.ALL).filter((F.col("hunt_id") == hunt.id) & (F.col("as_of") == moment))
-    rows = common.join(places, "finding_id").orderBy("ordinal").drop("ordinal").collect()
-    return Found(hunt, at, columns, [_as_json(row.asDict()) for row in rows])
+    rows = lake.read(findings.ALL).filter(wanted).orderBy("hunt_id", "ordinal").collect()
+    return [_found(lake, hunt, at.get(hunt.id), rows) for hunt in hunts]
 
 
-def _last_as_of(lake: Lake, hunt: Hunt) -> int | None:
-    runs = lake.read("hunts.runs").filter((F.col("hunt_id") == hunt.id) & (F.col("outcome") == "succeeded"))
-    row = runs.agg(F.max(F.unix_micros("as_of"))).first()
-    return None if row is None or row[0] is None else int(row[0]) * 10
+def _found(lake: Lake, hunt: Hunt, at: int | None, rows: Sequence[Row]) -> Found:
+    if at is None or not lake.exists(findings.name_of(hunt)):
+        return Found(hunt, None, (), [])
+    own = lake.read(findings.name_of(hunt)).columns
+    mine = [row.asDict() for row in rows if (row.hunt_id, times.from_datetime(_utc(row.as_of))) == (hunt.id, at)]
+    return Found(hunt, at, tuple(own[: len(own) - len(findings.RUN_COLUMNS)]), [_as_json(row) for row in mine])
+
+
+def _last_as_ofs(lake: Lake) -> dict[str, int | None]:
+    """The last as-of, in ticks, of each hunt that has run."""
+    runs = lake.read(ledger.RUNS.name).filter(F.col("outcome") == "succeeded").groupBy("hunt_id")
+    return {row.hunt_id: row.last * 10 for row in runs.agg(F.max(F.unix_micros("as_of")).alias("last")).collect()}
 
 
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:
-    told = {
-        name: times.format_datetime(times.from_datetime(_utc(value))) if hasattr(value, "tzinfo") else value
-        for name, value in row.items()
-    }
+    told = {name: _text(value) if isinstance(value, datetime) else value for name, value in row.items()}
     return told | {"result": json.loads(row["result"])}
 
 
-def _utc(value: Any) -> Any:
-    return value.astimezone(times.EPOCH.tzinfo)
+def _text(moment: datetime) -> str:
+    return times.format_datetime(times.from_datetime(_utc(moment)))
+
+
+def _utc(moment: datetime) -> datetime:
+    """Spark hands out datetimes of the machine's own time zone, without saying so."""
+    return moment.astimezone(UTC)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from pipelines.errors import LakehuntError
 
@@ -81,7 +81,13 @@ class Lake:
 
     def rows(self, table: Table) -> DataFrame:
         """What the table holds; no rows where the lake does not have it yet."""
-        return self.read(table.name) if self.exists(table.name) else self.spark.createDataFrame([], table.ddl)
+        if self.exists(table.name):
+            return self.read(table.name)
+        return self.spark.range(0).select(*(F.lit(None).cast(c.type).alias(c.name) for c in table.columns))
+
+    def local(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> DataFrame:
+        """A few rows of the table, from Python values in the order of its columns. They make one file, not several."""
+        return self.spark.createDataFrame(rows, table.ddl).coalesce(1)
 
     def append(self, table: Table, rows: DataFrame) -> None:
         """Adds rows. Only for rows that the caller knows to be new."""
@@ -99,8 +105,8 @@ class Lake:
 
     def has_shape(self, table: Table) -> bool:
         """Whether the stored table has exactly these columns, in this order, of these types."""
-        stored = self.read(table.name).schema
-        return [(f.name, f.dataType) for f in stored] == [(f.name, f.dataType) for f in self._shape(table)]
+        stored, wanted = self.read(table.name).schema.fields, self.local(table, []).schema.fields
+        return [(f.name, f.dataType) for f in stored] == [(f.name, f.dataType) for f in wanted]
 
     def overwrite(self, table: Table, rows: DataFrame) -> None:
         """Puts `rows` in the place of the whole table, columns included, in one transaction. Its history keeps what was
@@ -126,9 +132,6 @@ class Lake:
             .whenNotMatchedInsert(values=values)  # type: ignore[arg-type]
             .execute()
         )
-
-    def _shape(self, table: Table) -> StructType:
-        return self.spark.createDataFrame([], table.ddl).schema
 
     def _created(self, table: Table, rows: DataFrame) -> bool:
         """Makes the table with these rows, in one transaction, and says so; False where it was there already.

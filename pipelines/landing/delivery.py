@@ -83,9 +83,7 @@ def deliver(lake: Lake, source: str, landed_at: datetime, say: Say) -> Delivery:
 def _known(lake: Lake) -> tuple[dict[str, _Known], int]:
     """What is recorded of each blob, and the newest batch that the record knows of."""
     newest = F.max(F.struct("bytes", F.unix_micros("modified_at").alias("modified_at"), "pending")).alias("newest")
-    files = (
-        lake.rows(FILES).groupBy("file").agg(newest, F.max("lines").alias("lines"), F.max("batch").alias("batch"))
-    )
+    files = lake.rows(FILES).groupBy("file").agg(newest, F.max("lines").alias("lines"), F.max("batch").alias("batch"))
     rows = files.collect()
     known = {r.file: _Known(r.newest.bytes, r.newest.modified_at, r.lines, r.newest.pending) for r in rows}
     return known, max((row.batch for row in rows), default=0)
@@ -121,7 +119,7 @@ def _landed_lines(lake: Lake, known: Mapping[str, _Known], recorded: int, landed
         landed[row.file] = max(landed.get(row.file, 0), row.line)
     if missed:
         rows = [(row.file, 0, blobs.EPOCH, row.line, None, row.batch, landed_at) for row in missed]
-        lake.append(FILES, lake.spark.createDataFrame(rows, FILES.ddl))
+        lake.append(FILES, lake.local(FILES, rows))
     return landed
 
 
@@ -208,4 +206,4 @@ def _record(lake: Lake, reading: Reading, pending: Mapping[str, int], batch: int
         for blob in reading.blobs
     ]
     if rows:
-        lake.append(FILES, lake.spark.createDataFrame(rows, FILES.ddl))
+        lake.append(FILES, lake.local(FILES, rows))

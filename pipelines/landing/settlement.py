@@ -197,7 +197,7 @@ def _validated(lake: Lake, outcome: BatchOutcome, new: DataFrame, facts: _Facts,
     frames = {rules.events: events, rules.landing: _counts(lake, outcome)}
     found = rules.validator.validate(outcome.batch, frames, facts.landed_at)
     rows = [_validation(outcome.batch, one, facts.landed_at, rules.validator.version) for one in found]
-    lake.replace(VALIDATIONS, lake.spark.createDataFrame(rows, VALIDATIONS.ddl), f"batch = {outcome.batch}")
+    lake.replace(VALIDATIONS, lake.local(VALIDATIONS, rows), f"batch = {outcome.batch}")
     failed = [one for one in found if not one.success]
     return BatchOutcome(
         **{**outcome.__dict__, "refused": _said(failed, {"critical"}), "warnings": _said(failed, {"warning"})}
@@ -240,5 +240,5 @@ def _write(lake: Lake, batch: int, parsed: DataFrame, new: DataFrame, dates: Seq
 def _record(lake: Lake, outcome: BatchOutcome, landed_at: datetime) -> None:
     counts = (outcome.delivered, outcome.events, outcome.quarantined, outcome.duplicates)
     verdict = ("refused", "; ".join(outcome.refused)) if outcome.refused else ("settled", None)
-    row = lake.spark.createDataFrame([(outcome.batch, landed_at, *counts, *verdict)], BATCHES.ddl)
+    row = lake.local(BATCHES, [(outcome.batch, landed_at, *counts, *verdict)])
     lake.replace(BATCHES, row, f"batch = {outcome.batch}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,19 +55,28 @@ class Outcome:
         return f"{self.expectation.title}: observed {self.observed if self.observed is not None else 'nothing usable'}"
 
 
+def prepare() -> None:
+    """Starts importing Great Expectations in the background, for a run that will need it and has to wait for Spark."""
+    threading.Thread(target=_great_expectations, daemon=True).start()
+
+
+def _great_expectations() -> Any:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    import great_expectations  # noqa: PLC0415
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    return great_expectations
+
+
 class Validator:
     """Runs suites. Makes one Great Expectations context for all batches of a run."""
 
     def __init__(self, suites: Iterable[Suite]) -> None:
         """Raises LakehuntError, which names file and expectation, for a type or argument it does not know."""
-        os.environ["GX_ANALYTICS_ENABLED"] = "false"
-        os.environ.setdefault("TQDM_DISABLE", "1")
-        import great_expectations  # noqa: PLC0415
-
-        logging.getLogger("great_expectations").setLevel(logging.ERROR)
-        self._gx: Any = great_expectations
+        self._gx: Any = _great_expectations()
         self.version = version("great-expectations")
-        self._context: Any = great_expectations.get_context(mode="ephemeral")
+        self._context: Any = self._gx.get_context(mode="ephemeral")
         progress: Any = {"globally": False}
         self._context.variables.progress_bars = progress
         source = self._context.data_sources.add_spark("lake", persist=False)
