@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from delta.tables import DeltaTable
@@ -58,7 +59,8 @@ class Lake:
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self.spark = spark
-        self.root = root.rstrip("/")
+        # Delta's SQL takes only absolute paths for names of tables.
+        self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
 
     def path(self, name: str) -> str:
         """Where table `schema.table` lies. Only the first dot separates: a hunt's id may hold others."""
