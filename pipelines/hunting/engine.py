@@ -25,7 +25,7 @@ from pipelines.kql.errors import QueryErrors
 from pipelines.kql.types import TICKS_PER_MICROSECOND
 from pipelines.lake.tables import Lake
 from pipelines.spark.functions import CATALOG
-from pipelines.spark.relations import Context, Relation, compile_plan
+from pipelines.spark.relations import Context, compile_plan
 
 Say = Callable[[str], None]
 
@@ -96,10 +96,11 @@ def _period(hunt: Hunt) -> int:
 
 @contextmanager
 def _front(plan: p.Plan, context: Context) -> Iterator[tuple[int, Context]]:
-    """Computes the row-local front of a plan once: how many events pass it, and a context that knows them."""
+    """Computes the row-local front of a plan once, with the columns that the rest reads: how many events pass it, and a
+    context that knows them."""
     front = row_local_front(plan)
-    relation = compile_plan(front, context)
-    kept = Relation(relation.frame.persist(), relation.schema, relation.sorted_by)
+    kept = compile_plan(front, context).keeping(p.needed(plan, front))
+    kept.frame.persist()
     try:
         yield kept.frame.count(), context.knowing(front, kept)
     finally:

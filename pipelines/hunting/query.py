@@ -55,7 +55,7 @@ def _answered(lake: Lake, text: str, as_of: int, period: int | None) -> JsonObje
         answer = query(lake, text, as_of, period)
     except QueryErrors as errors:
         return {"error": error_object(errors)}
-    except (LakehuntError, PySparkException, Py4JError, RecursionError) as error:
+    except (LakehuntError, PySparkException, Py4JError, RecursionError, ArithmeticError, ValueError) as error:
         return {"error": {"kind": "internal", "message": str(error)}}
     return {"columns": [{"name": c.name, "type": c.type.name} for c in answer.schema], "rows": answer.rows}
 

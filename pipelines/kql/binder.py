@@ -17,7 +17,7 @@ from pipelines.kql.catalog import Aggregate, Catalog, Scalar
 from pipelines.kql.errors import Kind, KqlError, QueryErrors, Span
 from pipelines.kql.naming import Names, own_name
 from pipelines.kql.parser import parse
-from pipelines.kql.types import BOOL, DATETIME, DYNAMIC, LONG, NUMERIC, STRING, TIMESPAN, Column, Schema, Type
+from pipelines.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, LONG, NUMERIC, STRING, TIMESPAN, Column, Schema, Type
 
 UNKNOWN = Type("unknown")
 
@@ -117,6 +117,8 @@ class Binder:
 
     def _datatable(self, expr: s.DataTable) -> p.Plan:
         width = len(expr.columns)
+        if any(kind == DECIMAL for _, kind in expr.columns):
+            self._fail(Kind.UNSUPPORTED, "decimal values are not supported", expr.span, "use a real")
         if len(expr.values) > width * MAX_ROWS_OF_A_QUERY:
             self._fail(Kind.UNSUPPORTED, f"a datatable of more than {MAX_ROWS_OF_A_QUERY} rows", expr.span)
             return p.Rows((), ())
@@ -343,6 +345,8 @@ class Binder:
         return bound
 
     def _literal(self, expr: s.Literal, scope: Scope) -> p.Expr:
+        if expr.type == DECIMAL:
+            return self._unknown(Kind.UNSUPPORTED, "decimal values are not supported", expr.span, "use a real")
         return p.Const(expr.type, expr.span, expr.value)
 
     def _name(self, expr: s.Name, scope: Scope) -> p.Expr:

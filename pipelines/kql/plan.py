@@ -174,3 +174,26 @@ def references(expr: Expr) -> set[str]:
         elif isinstance(part, Apply):
             waiting.extend(part.args)
     return found
+
+
+def needed(plan: Plan, part: Plan) -> set[str]:
+    """Names of the columns of `part`, a plan beneath `plan` on its one line of sources, that `plan` reads."""
+    wanted = set(plan.names)
+    while plan is not part:
+        wanted = _read_by(plan, wanted)
+        (plan,) = sources(plan)
+    return wanted
+
+
+def _read_by(step: Plan, wanted: set[str]) -> set[str]:
+    """The columns that a step needs of its source to give the wanted ones."""
+    if isinstance(step, Filter):
+        return wanted | references(step.predicate)
+    if isinstance(step, Sort):
+        return wanted.union(*(references(key.value) for key in step.keys))
+    if isinstance(step, Project):
+        return set().union(*(references(expr) for expr in step.expressions))
+    if isinstance(step, Summarize):
+        read = [*(key for _, key in step.keys), *(arg for a in step.aggregates for arg in a.args)]
+        return set().union(*(references(expr) for expr in read))
+    return wanted

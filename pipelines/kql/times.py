@@ -19,6 +19,12 @@ from pipelines.kql.types import (
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+FIRST_TICK = -62_135_596_800 * TICKS_PER_SECOND
+"""0001-01-01, the first instant that Kusto's datetime has."""
+
+LAST_TICK = 253_402_300_800 * TICKS_PER_SECOND - 1
+"""The last one, a tick before the year 10000."""
+
 UNITS: dict[str, int] = {
     **dict.fromkeys(("d", "day", "days"), TICKS_PER_DAY),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), TICKS_PER_HOUR),

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from pipelines.kql import plan as p
 from pipelines.kql.operators import MEMBERSHIP
-from pipelines.kql.types import DYNAMIC, STRING
+from pipelines.kql.types import DATETIME, DYNAMIC, STRING
 from pipelines.spark.functions import CATALOG, operators, text
 from pipelines.spark.functions.registry import scalar_implementation
 from pipelines.spark.values import json_text, literal
@@ -104,7 +104,8 @@ def _comparison(expr: p.Apply, args: list[Column]) -> Column:
 
 
 def _arithmetic(expr: p.Apply, args: list[Column]) -> Column:
-    return operators.ARITHMETIC[expr.function](args[0], args[1], (expr.args[0].type, expr.args[1].type))
+    result = operators.ARITHMETIC[expr.function](args[0], args[1], (expr.args[0].type, expr.args[1].type))
+    return operators.within_calendar(result) if expr.type == DATETIME else result
 
 
 def _search(expr: p.Apply, args: list[Column]) -> Column:

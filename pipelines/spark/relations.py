@@ -63,6 +63,11 @@ class Relation:
     def traced(self) -> bool:
         return trace.TRACE in self.frame.columns
 
+    def keeping(self, names: set[str]) -> Relation:
+        """This relation with only these columns, and the hidden ones."""
+        kept = tuple(c for c in self.schema if c.name in names)
+        return replace(self, frame=self.frame.select(*(column(c.name) for c in kept), *self.hidden), schema=kept)
+
     @property
     def orderings(self) -> list[Column]:
         """The order of the rows: of the last sort, and among equals the written one."""

@@ -6,7 +6,6 @@
 | int      | INT                                | INT                         |
 | long     | BIGINT                             | BIGINT                      |
 | real     | DOUBLE                             | DOUBLE                      |
-| decimal  | DECIMAL(34,17)                     | DECIMAL(34,17)              |
 | datetime | BIGINT, ticks since 1970           | TIMESTAMP, cut to 1 us      |
 | timespan | BIGINT, ticks                      | BIGINT, ticks               |
 | guid     | STRING                             | STRING                      |
@@ -22,7 +21,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import Column
@@ -32,7 +30,6 @@ from pipelines.kql import times
 from pipelines.kql.types import (
     BOOL,
     DATETIME,
-    DECIMAL,
     DYNAMIC,
     GUID,
     INT,
@@ -49,7 +46,6 @@ SPARK_TYPES: dict[Type, str] = {
     INT: "int",
     LONG: "bigint",
     REAL: "double",
-    DECIMAL: "decimal(34,17)",
     DATETIME: "bigint",
     TIMESPAN: "bigint",
     GUID: "string",
@@ -149,7 +145,6 @@ def _dynamic(value: Any, kind: Type) -> object:
 
 _AS_JSON: dict[Type, Callable[[Any, Type], Any]] = {
     REAL: _real,
-    DECIMAL: lambda value, kind: format(Decimal(value).normalize(), "f"),
     DATETIME: lambda value, kind: times.format_datetime(value),
     TIMESPAN: lambda value, kind: times.format_timespan(value),
     DYNAMIC: _dynamic,

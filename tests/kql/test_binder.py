@@ -83,6 +83,7 @@ def test_schemas(query: str, expected: str) -> None:
         ("T | where Timestamp > '2021-01-01'", Kind.SEMANTIC, "'>' is not defined for datetime and string", "", 21),
         ("T | where Name == 1", Kind.UNSUPPORTED, "'==' is not supported for string and long", "convert", 16),
         ("T | where d.x == 1", Kind.UNSUPPORTED, "a path into a dynamic value", "", 11),
+        ("print decimal(1.5)", Kind.UNSUPPORTED, "decimal values are not supported", "use a real", 7),
         ("T | where Name", Kind.SEMANTIC, "expected a condition, found a string", "", 11),
         ("T | where n in~ (1)", Kind.SEMANTIC, "'=~' is not defined for long and long", "", 13),
         ("T | where Name in (T)", Kind.UNSUPPORTED, "a table as the list", "", 20),
@@ -132,3 +133,20 @@ def test_chains_of_thousands_of_terms_compile() -> None:
     plan = bind(f"T | where {terms}", TABLES, CATALOG)
     assert isinstance(plan, p.Filter)
     assert len(p.terms(plan.predicate, "or")) == 3_000
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("T | where n > 1 | summarize any(Name) by Path", {"Name", "Path"}),
+        ("T | where n > 1 | summarize count()", set()),
+        ("T | where n > 1 | summarize c = count() by Path | where c > 1 | project Path", {"Path"}),
+        ("T | where n > 1 | project Name, x = r | sort by x | take 1", {"Name", "x"}),
+        ("T | project Name, n, r | sort by n | project Name", {"Name", "n"}),
+    ],
+)
+def test_the_columns_that_are_read_above_the_front(query: str, expected: set[str]) -> None:
+    from pipelines.hunting.engine import row_local_front
+
+    plan = bind(query, TABLES, CATALOG)
+    assert p.needed(plan, row_local_front(plan)) == expected

@@ -14,7 +14,6 @@ from pipelines.kql.catalog import Any, OneOf
 from pipelines.kql.types import (
     BOOL,
     DATETIME,
-    DECIMAL,
     GUID,
     INT,
     LONG,
@@ -33,8 +32,8 @@ MAX_SET_SIZE = 1_048_576
 MAX_OLD_SET_SIZE = 128
 """Values that the old name `makeset` holds when no size is given."""
 
-ORDERED = OneOf((INT, LONG, REAL, DECIMAL, DATETIME, TIMESPAN, STRING))
-SCALARS = OneOf((BOOL, INT, LONG, REAL, DECIMAL, DATETIME, TIMESPAN, GUID, STRING))
+ORDERED = OneOf((INT, LONG, REAL, DATETIME, TIMESPAN, STRING))
+SCALARS = OneOf((BOOL, INT, LONG, REAL, DATETIME, TIMESPAN, GUID, STRING))
 
 
 def _is_given(value: Column, kind: Type) -> Column:
@@ -94,8 +93,8 @@ def sum_(group: Group, value: Column) -> Column:
 
 @aggregate("avg", OneOf((INT, LONG, REAL)), returns=REAL, prefix="avg_")
 def avg(group: Group, value: Column) -> Column:
-    """Of nothing: NaN."""
-    return F.coalesce(F.avg(value), F.lit(float("nan")))
+    """The sum, which wraps where it is of longs, by the count. Of nothing: NaN."""
+    return F.coalesce(F.sum(value).cast("double") / F.count(value), F.lit(float("nan")))
 
 
 def _set_type(types: Sequence[Type]) -> Type:

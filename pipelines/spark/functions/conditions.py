@@ -11,7 +11,6 @@ from pipelines.kql.catalog import Any, OneOf, Same
 from pipelines.kql.types import (
     BOOL,
     DATETIME,
-    DECIMAL,
     DYNAMIC,
     GUID,
     INT,
@@ -89,11 +88,6 @@ def tolong(value: Column) -> Column:
 @scalar("toreal todouble", OneOf((INT, LONG)), returns=REAL)
 def toreal(value: Column) -> Column:
     return value.cast("double")
-
-
-@scalar("todecimal", OneOf((INT, LONG, REAL)), returns=DECIMAL)
-def todecimal(value: Column) -> Column:
-    return value.cast("decimal(34,17)")
 
 
 @scalar("tostring", OneOf((STRING, DYNAMIC)), returns=STRING)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from pipelines.kql.types import DECIMAL, REAL, STRING, TIMESPAN, Type
+from pipelines.kql import times
+from pipelines.kql.types import REAL, STRING, TIMESPAN, Type
 from pipelines.spark.functions import text
 
 
@@ -41,8 +42,6 @@ def divide(left: Column, right: Column, kinds: tuple[Type, Type]) -> Column:
     if kinds[1] == REAL:
         quotient = _real_quotient(left.cast("double"), right)
         return quotient.cast("bigint") if kinds[0] == TIMESPAN else quotient
-    if kinds[1] == DECIMAL:
-        return (left / right).cast("decimal(34,17)")
     return F.call_function("div", left, right)
 
 
@@ -64,7 +63,12 @@ def modulo(left: Column, right: Column, kinds: tuple[Type, Type]) -> Column:
 def multiply(left: Column, right: Column, kinds: tuple[Type, Type]) -> Column:
     if TIMESPAN in kinds and REAL in kinds:
         return (left.cast("double") * right.cast("double")).cast("bigint")
-    return (left * right).cast("decimal(34,17)") if DECIMAL in kinds else left * right
+    return left * right
+
+
+def within_calendar(instant: Column) -> Column:
+    """A sum that leaves Kusto's calendar, the years 1 to 9999, is null."""
+    return F.when((instant >= times.FIRST_TICK) & (instant <= times.LAST_TICK), instant)
 
 
 COMPARISONS: dict[str, Callable[[Column, Column, Type], Column]] = {

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from pipelines.kql.times import FIRST_TICK
 from pipelines.kql.types import DATETIME, LONG, TICKS_PER_DAY, TIMESPAN
 from pipelines.spark.functions.registry import scalar
-
-TICKS_BEFORE_1970 = 621_355_968_000_000_000
-"""From 0001-01-01, where Kusto's bins of datetimes start, to 1970-01-01."""
 
 
 def _floored(value: Column, size: Column) -> Column:
@@ -25,8 +23,8 @@ def bin_(value: Column, size: Column) -> Column:
 
 @scalar("bin floor", DATETIME, TIMESPAN, returns=DATETIME)
 def bin_of_datetime(value: Column, size: Column) -> Column:
-    start = F.lit(TICKS_BEFORE_1970)
-    return _floored(value + start, size) - start
+    start = F.lit(FIRST_TICK)  # bins count from the year 1
+    return _floored(value - start, size) + start
 
 
 @scalar("startofday", DATETIME, LONG, returns=DATETIME, optional=1)
