@@ -20,6 +20,7 @@ def spark() -> Iterator[object]:
     settings = {
         "spark.master": "local[2]",
         "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "false",
         # Many small queries: a JVM that is warm soon beats one that is fast later.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }

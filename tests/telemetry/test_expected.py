@@ -24,7 +24,7 @@ SEEDS = {
     "H2_seed001": "webserver-executing-suspicious-applications",
 }
 COLUMNS = ("Timestamp", "FileName", "InitiatingProcessFileName", "InitiatingProcessParentFileName")
-AS_OFS = ("2021-03-15T00:00:00Z", "2021-03-21T06:40:15.3380000Z", "2021-03-21T06:40:15.3450000Z")
+AS_OFS = ("2021-03-15T00:00:00.0000000Z", "2021-03-21T06:40:15.3380000Z", "2021-03-21T06:40:15.3450000Z")
 
 
 def quiet(step: str) -> None:
