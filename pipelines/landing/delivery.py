@@ -82,6 +82,8 @@ def deliver(lake: Lake, source: str, landed_at: datetime, say: Say) -> Delivery:
 
 def _known(lake: Lake) -> tuple[dict[str, _Known], int]:
     """What is recorded of each blob, and the newest batch that the record knows of."""
+    if not lake.exists(FILES.name):
+        return {}, 0
     newest = F.max(F.struct("bytes", F.unix_micros("modified_at").alias("modified_at"), "pending")).alias("newest")
     files = lake.rows(FILES).groupBy("file").agg(newest, F.max("lines").alias("lines"), F.max("batch").alias("batch"))
     rows = files.collect()
@@ -112,6 +114,8 @@ def _landed_lines(lake: Lake, known: Mapping[str, _Known], recorded: int, landed
     """The highest landed line of each blob: as recorded, or as the raw table says of batches never recorded.
 
     Those are recorded now: the blobs of a killed run may not be in this run's source, whose batch number is higher."""
+    if not lake.exists(RAW.name):
+        return {}
     unrecorded = lake.rows(RAW).where(F.col("batch") > recorded).groupBy("file")
     missed = unrecorded.agg(F.max("line").alias("line"), F.max("batch").alias("batch")).collect()
     landed = {path: state.lines for path, state in known.items()}
@@ -133,17 +137,17 @@ def _land(
     batch = newest + 1
     new = reading.above(landed).where(_filled() & ~(F.col("is_last") & F.col("may_grow") & _looks_unfinished()))
     _append(lake, new, batch, landed_at)
-    pending = _land_held_back(lake, store, reading, landed, batch, landed_at)
-    counts, _ = _in_batch(lake, batch)
+    counts, pending = _land_held_back(lake, store, reading, landed, batch, landed_at)
     return (batch if counts else newest), counts, pending
 
 
 def _land_held_back(
     lake: Lake, store: Store, reading: Reading, landed: Mapping[str, int], batch: int, landed_at: datetime
-) -> dict[str, int]:
+) -> tuple[dict[str, int], dict[str, int]]:
     """Lands the unreadable last lines that are complete after all, because a line end follows and the blob is as long
-    as it was; a blob that grew while it was read may have been cut anywhere. Returns the lines that still wait."""
-    _, highest = _in_batch(lake, batch)
+    as it was; a blob that grew while it was read may have been cut anywhere. Returns the batch's records per file, and
+    the lines that still wait."""
+    counts, highest = _in_batch(lake, batch)
     held = {
         blob.path: reading.lines[blob.path]
         for blob in reading.blobs
@@ -155,7 +159,9 @@ def _land_held_back(
         last = again.above({blob.path: held[blob.path] - 1 for blob in complete})
         ends = F.create_map(*(F.lit(item) for blob in complete for item in (blob.path, held[blob.path])))
         _append(lake, last.where(_filled() & (F.col("line") == ends[F.col("file")])), batch, landed_at)
-    return {path: line for path, line in held.items() if path not in {blob.path for blob in complete}}
+        counts, _ = _in_batch(lake, batch)
+    done = {blob.path for blob in complete}
+    return counts, {path: line for path, line in held.items() if path not in done}
 
 
 def _filled() -> Column:

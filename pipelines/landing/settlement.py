@@ -230,7 +230,7 @@ def _validation(batch: int, one: Outcome, at: datetime, gx_version: str) -> tupl
 
 
 def _write(lake: Lake, batch: int, parsed: DataFrame, new: DataFrame, dates: Sequence[date]) -> None:
-    if dates:
+    if dates or not lake.exists(EVENTS.name):  # hunts find an empty table where nothing good has come yet
         within = F.col("target.event_date").isin(list(dates))
         lake.insert_new(EVENTS, new.select(*EVENTS.column_names), ["event_date", "event_id"], within)
     refused = parsed.where(F.size("reasons") > 0).select(*QUARANTINE.column_names)

@@ -82,13 +82,19 @@ def test_a_refused_batch_is_tried_again(lake: Lake, source: Path, suites: Path) 
     assert refused.refused == ("ActionType: values to be in set: 1 of 2 rows are not",)
     assert len(refused.warnings) == 1
     assert not lake.exists(QUARANTINE)
-    assert table(lake, EVENTS, "event_id") == []
+    assert not lake.exists(EVENTS)
     assert table(lake, "raw.batches", "outcome") == [("refused",)]
 
     write_suites(suites)
     assert counts(land(lake, source, suites)) == [(3, 2, 1, 0)]
     assert table(lake, "raw.batches", "outcome", "detail") == [("settled", None)]
     assert table(lake, "quality.validations", "batch", "success") == [(1, True), (1, True)]
+
+
+def test_a_batch_without_a_good_record_leaves_an_empty_table_to_hunt_on(lake: Lake, source: Path, suites: Path) -> None:
+    blob(source, "nope\n")
+    assert counts(land(lake, source, suites)) == [(1, 0, 1, 0)]
+    assert table(lake, EVENTS, "event_id") == []
 
 
 def test_a_bad_suite_writes_nothing(lake: Lake, source: Path, suites: Path) -> None:
