@@ -112,7 +112,7 @@ class Binder:
         columns: list[tuple[str, p.Expr]] = []
         for i, item in enumerate(expr.items):
             name, value = self._split(item)
-            columns.append((names.unique(name or own_name(value) or f"print_{i}"), self.scalar(value, Scope())))
+            columns.append((names.unique(name or f"print_{i}"), self.scalar(value, Scope())))
         return _project(p.Rows((), ((),)), columns)
 
     def _datatable(self, expr: s.DataTable) -> p.Plan:

@@ -57,6 +57,7 @@ def schema(query: str) -> str:
         ("T | project-keep n, N*", "Name:string n:long"),
         ("T | project Name, n | project-rename Process = Name", "Process:string n:long"),
         ("print 1, 'a', x = true", "print_0:long print_1:string x:bool"),
+        ("let y = 1; print y", "print_0:long"),
         ("print a = 1d * 2, b = 2 * 1.5d, c = 1d / 1h, d = 1d / 2, e = 1d % 1h",
          "a:timespan b:timespan c:real d:timespan e:timespan"),
         ("print f = datetime(2020-01-01) - 1d, g = 1 / 2, h = 1 / 2.0, k = int(1) + int(2)",
