@@ -38,9 +38,9 @@ def within(frame: DataFrame, since: int | None, until: int | None) -> DataFrame:
     """The events from `since` to `until` (ticks, both included), by conditions that partitions and file statistics can
     answer. Stored timestamps are cut to microseconds, so the bounds are, too: no event inside is lost."""
     if since is not None:
-        frame = frame.filter((F.col("event_date") >= _date(since)) & (F.col("Timestamp") >= _moment(since)))
+        frame = frame.filter((F.col("event_date") >= _date(since)) & (F.col("Timestamp") >= values.moment(since)))
     if until is not None:
-        frame = frame.filter((F.col("event_date") <= _date(until)) & (F.col("Timestamp") <= _moment(until)))
+        frame = frame.filter((F.col("event_date") <= _date(until)) & (F.col("Timestamp") <= values.moment(until)))
     return frame
 
 
@@ -60,10 +60,6 @@ def _value(column: KqlColumn) -> Column:
     if column.type == DATETIME:
         return values.ticks(stored, F.col("tick_digits")[column.name])
     return F.coalesce(stored, F.lit("")) if column.type == STRING else stored
-
-
-def _moment(ticks: int) -> Column:
-    return F.timestamp_micros(F.lit(ticks // 10))
 
 
 def _date(ticks: int) -> Column:

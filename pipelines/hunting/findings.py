@@ -139,7 +139,7 @@ def write_own(lake: Lake, found: Found) -> None:
     result = found.result
     own = _own_table(result)
     run = {
-        "as_of": _moment(result.as_of),
+        "as_of": values.moment(result.as_of),
         "hunt_version": F.lit(result.hunt.digest),
         "finding_id": F.col("`$finding`"),
         "ordinal": F.col("`$ordinal`"),
@@ -180,9 +180,9 @@ def write_all(lake: Lake, found: Sequence[Found], as_of: int) -> None:
     if not found:
         return
     hunts = sorted(one.result.hunt.id for one in found)
-    others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(hunts) & (F.col("as_of") != _moment(as_of)))
+    others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(hunts) & (F.col("as_of") != values.moment(as_of)))
     together = reduce(DataFrame.unionByName, (_common(one) for one in found), others)
-    changed = _with_status(together).filter(F.col("as_of") >= _moment(as_of))
+    changed = _with_status(together).filter(F.col("as_of") >= values.moment(as_of))
     named = ", ".join(f"'{hunt}'" for hunt in hunts)
     lake.replace(FINDINGS_ALL, changed, f"hunt_id IN ({named}) AND as_of >= {_sql_moment(as_of)}")
 
@@ -192,7 +192,7 @@ def _common(found: Found) -> DataFrame:
     hunt, window, traced = result.hunt, result.window, column(trace.TRACE)
     made = {
         "finding_id": F.col("`$finding`"),
-        "as_of": _moment(result.as_of),
+        "as_of": values.moment(result.as_of),
         "ordinal": F.col("`$ordinal`"),
         "hunt_id": F.lit(hunt.id),
         "hunt_name": F.lit(hunt.name),
@@ -208,8 +208,8 @@ def _common(found: Found) -> DataFrame:
         "last_seen": values.timestamp(traced["last"]),
         "events": F.coalesce(traced["events"], F.lit(0)).cast("bigint"),
         "evidence": F.transform(traced["evidence"], lambda e: e["event_id"]),
-        "window_start": F.lit(None).cast("timestamp") if window.since is None else _moment(window.since),
-        "window_end": _moment(window.until),
+        "window_start": F.lit(None).cast("timestamp") if window.since is None else values.moment(window.since),
+        "window_end": values.moment(window.until),
         "result": _row_json(result.relation),
     }
     return found.rows.select(*(value.alias(name) for name, value in made.items()))
@@ -224,10 +224,6 @@ def _with_status(findings: DataFrame) -> DataFrame:
 
 def _texts(texts: tuple[str, ...]) -> Column:
     return F.array(*(F.lit(text) for text in texts)).cast("array<string>")
-
-
-def _moment(ticks: int) -> Column:
-    return F.timestamp_micros(F.lit(ticks // 10))
 
 
 def _sql_moment(ticks: int) -> str:

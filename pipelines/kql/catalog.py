@@ -87,7 +87,7 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The functions of a backend, by name; `aliases` are other names of the same functions."""
+    """The functions of a backend, by name."""
 
     scalars: dict[str, Scalar] = field(default_factory=dict)
     aggregates: dict[str, Aggregate] = field(default_factory=dict)

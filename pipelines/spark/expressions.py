@@ -10,11 +10,9 @@ from pyspark.sql import functions as F
 from pipelines.kql import plan as p
 from pipelines.kql.operators import MEMBERSHIP
 from pipelines.kql.types import DATETIME, DYNAMIC, STRING
-from pipelines.spark.functions import CATALOG, operators, text
+from pipelines.spark.functions import operators, text
 from pipelines.spark.functions.registry import scalar_implementation
 from pipelines.spark.values import json_text, literal
-
-__all__ = ["CATALOG", "Expressions", "column"]
 
 
 def column(name: str) -> Column:

@@ -91,6 +91,11 @@ def timestamp(ticks_column: Column) -> Column:
     return F.timestamp_micros(_floor_div(ticks_column, TICKS_PER_MICROSECOND))
 
 
+def moment(instant: int) -> Column:
+    """The TIMESTAMP at or just before a known instant in ticks."""
+    return F.timestamp_micros(F.lit(instant // TICKS_PER_MICROSECOND))
+
+
 def _floor_div(value: Column, by: int) -> Column:
     return F.call_function("div", value - F.pmod(value, F.lit(by)), F.lit(by))
 
