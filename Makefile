@@ -61,6 +61,10 @@ check: lint test ## All that a change must pass
 samples: $(VENV)/.runtime ## Write the sample telemetry anew
 	$(BIN)/python samples/generate.py
 
+.PHONY: docs
+docs: $(VENV)/.runtime ## Write docs/kql-support.md anew, from the compiler's tables
+	$(BIN)/python -m pipelines.support docs/kql-support.md
+
 .PHONY: lock
 lock: ## Write requirements/*.lock anew, with uv (ARGS=--upgrade takes newer versions)
 	@command -v $(UV) >/dev/null || { echo 'make lock needs uv; name it with UV=/path/to/uv' >&2; exit 1; }

@@ -22,8 +22,8 @@ from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 
 if TYPE_CHECKING:
-    from pipelines.hunting.engine import Compiled
     from pipelines.hunting.hunt import Hunt
+    from pipelines.hunting.tables import Tables
     from pipelines.lake.tables import Lake
     from pipelines.landing import Delivery, Settlement
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
         if any(batch.refused for batch in settlement.batches):
             print("hunts were not run: a batch was refused", file=sys.stderr)
             return FAILURE
-        runs = engine.run(lake, hunts, args.as_of, say)
+        runs = engine.run(lake, hunts, args.as_of, say, _tables(config))
         report.hunts(runs)
         if args.show:
             _show(lake, hunts, args.as_of)
@@ -92,7 +92,7 @@ def hunt(args: argparse.Namespace, config: Config) -> int:
     chosen = engine.select(hunts, args.hunt)
     with _lake(config) as lake, report.progress() as say:
         for as_of in _as_ofs(args):
-            runs = engine.run(lake, chosen, as_of, say)
+            runs = engine.run(lake, chosen, as_of, say, _tables(config))
             report.hunts(runs)
             fine = fine and all(r.error is None for r in runs)
     return _code(fine)
@@ -101,8 +101,9 @@ def hunt(args: argparse.Namespace, config: Config) -> int:
 def findings(args: argparse.Namespace, config: Config) -> int:
     """What hunts have found."""
     from pipelines.hunting import engine, reading
+    from pipelines.hunting import hunt as hunting
 
-    hunts, _ = _loaded_hunts(config)
+    hunts, _ = hunting.load_folder(config.hunts)
     chosen = engine.select(hunts, args.hunt)
     with _lake(config) as lake:
         report.findings(reading.latest(lake, chosen, args.as_of), args.format)
@@ -111,14 +112,15 @@ def findings(args: argparse.Namespace, config: Config) -> int:
 
 def check(args: argparse.Namespace, config: Config) -> int:
     """Compiles hunts, without Spark."""
-    if args.jsonl:
-        from pipelines.hunting import query as queries
+    from pipelines.hunting import checking
+    from pipelines.hunting import query as queries
 
-        report.json_lines(queries.schema_lines(sys.stdin))
+    if args.jsonl:
+        report.json_lines(queries.schema_lines(sys.stdin, _tables(config)))
         return SUCCESS
-    compiled, errors = _compiled(args.path or [config.hunts])
-    report.checked(compiled, errors)
-    return _code(not errors)
+    checked = checking.check(args.path or [_hunts_folder(config)], _tables(config))
+    report.CHECKED["json" if args.json else "text"](checked)
+    return _code(all(one.ok for one in checked))
 
 
 def query(args: argparse.Namespace, config: Config) -> int:
@@ -131,10 +133,10 @@ def query(args: argparse.Namespace, config: Config) -> int:
         return USAGE
     with _lake(config) as lake:
         if args.jsonl:
-            report.json_lines(queries.answer_lines(lake, sys.stdin, args.as_of, args.period))
+            report.json_lines(queries.answer_lines(lake, sys.stdin, args.as_of, args.period, _tables(config)))
             return SUCCESS
         try:
-            report.answer(queries.query(lake, args.kql, args.as_of, args.period), args.format)
+            report.answer(queries.query(lake, args.kql, args.as_of, args.period, _tables(config)), args.format)
         except QueryErrors as errors:
             print(errors.message, file=sys.stderr)
             return FAILURE
@@ -170,45 +172,26 @@ def _settle(lake: Lake, args: argparse.Namespace, config: Config, say: Callable[
     return landing.settle(lake, config.expectations, args.docs or inside, say)
 
 
-def _loaded_hunts(config: Config) -> tuple[list[Hunt], list[LakehuntError]]:
-    from pipelines.hunting import hunt as hunting
+def _tables(config: Config) -> Tables:
+    """What a query can name; needs no Spark session."""
+    from pipelines.hunting.tables import Tables
 
-    return hunting.load_folder(config.hunts)
+    return Tables(config.tables, config.external)
+
+
+def _hunts_folder(config: Config) -> Path:
+    if not config.hunts.is_dir():
+        raise LakehuntError(f"no folder of hunts at {config.hunts}", "name it as `hunts` in the configuration")
+    return config.hunts
 
 
 def _checked_hunts(config: Config) -> tuple[list[Hunt], bool]:
     """All hunts that could be read, and whether all of them are fine; what is wrong is said before anything runs."""
-    from pipelines.hunting import engine
+    from pipelines.hunting import checking
 
-    hunts, errors = _loaded_hunts(config)
-    for one in hunts:
-        try:
-            engine.compile_hunt(one)
-        except LakehuntError as error:
-            errors.append(error)
-    for problem in errors:
-        print(problem, file=sys.stderr)
-    return hunts, not errors
-
-
-def _compiled(paths: Sequence[Path]) -> tuple[list[Compiled], list[LakehuntError]]:
-    from pipelines.hunting import engine
-    from pipelines.hunting import hunt as hunting
-
-    compiled: list[Compiled] = []
-    errors: list[LakehuntError] = []
-    for path in paths:
-        try:
-            found, wrong = hunting.load_folder(path) if path.is_dir() else ([hunting.load(path)], [])
-        except LakehuntError as error:
-            found, wrong = [], [error]
-        errors.extend(wrong)
-        for one in found:
-            try:
-                compiled.append(engine.compile_hunt(one))
-            except LakehuntError as error:
-                errors.append(error)
-    return compiled, errors
+    checked = checking.check([_hunts_folder(config)], _tables(config))
+    report.problems(checked)
+    return [one.hunt for one in checked if one.hunt], all(one.ok for one in checked)
 
 
 def _show(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> None:
@@ -307,7 +290,9 @@ def _findings_options(command: argparse.ArgumentParser) -> None:
 
 def _check_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("path", metavar="PATH", nargs="*", type=Path, help="hunts or folders of hunts")
-    command.add_argument(
+    forms = command.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_true", help="a line of JSON for each file: its columns or its errors")
+    forms.add_argument(
         "--jsonl", action="store_true", help='standard input {"id","query"} -> {"id","schema"} or {"id","error"}'
     )
 

@@ -3,6 +3,10 @@
     lake: /data/lake            # a folder, or s3a://, abfss://, gs://
     hunts: hunts                # folder of hunting-query YAML files
     expectations: expectations  # folder of Great Expectations suites
+    tables:                     # other Delta tables that hunts may name: see pipelines/hunting/registered.py
+      Watchlist: {path: /data/watchlist, columns: {DeviceId: string, Owner: string}}
+    external:                   # copies of files that hunts read with externaldata
+      https://example.com/lolbins.csv: lookups/lolbins.csv
     spark:                      # Spark configuration, passed through as it is
       spark.master: local[*]
       spark.jars.ivySettings: ivysettings.xml
@@ -14,13 +18,15 @@ Relative folders count from the file's own folder. Looked for at `--config`, `$L
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines import strict_yaml
 from pipelines.errors import LakehuntError
+from pipelines.hunting import registered
+from pipelines.hunting.registered import Registered
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_FILE = "lakehunt.yaml"
@@ -35,6 +41,8 @@ class Config:
     expectations: Path = PROJECT / "expectations"
     spark: Mapping[str, str] = field(default_factory=dict)
     delta_jars: Path | None = None
+    tables: Mapping[str, Registered] = field(default_factory=dict)
+    external: Mapping[str, str] = field(default_factory=dict)
 
     def with_lake(self, lake: str | None) -> Config:
         return replace(self, lake=lake) if lake else self
@@ -56,7 +64,15 @@ def load(file: str | None = None) -> Config:
 
 def _read(path: Path) -> Config:
     document = strict_yaml.load_file(path)
-    readers = {"lake": _lake, "hunts": _folder, "expectations": _folder, "spark": _spark, "delta_jars": _folder}
+    readers: dict[str, Callable[[object, Path], object]] = {
+        "lake": _lake,
+        "hunts": _folder,
+        "expectations": _folder,
+        "tables": _tables,
+        "external": _external,
+        "spark": _spark,
+        "delta_jars": _folder,
+    }
     values: dict[str, Any] = {}
     for key, value in document.items():
         if key not in readers:
@@ -78,6 +94,24 @@ def _folder(value: object, base: Path) -> Path:
     if not isinstance(value, str) or not value:
         raise TypeError("expected a folder")
     return base / value
+
+
+def _tables(value: object, base: Path) -> dict[str, Registered]:
+    if not isinstance(value, strict_yaml.Mapping):
+        raise TypeError("expected names of tables, each with path and columns")
+    return registered.read(value, base)
+
+
+def _external(value: object, base: Path) -> dict[str, str]:
+    """Where the copy of each address is: a file, relative to the configuration's folder, or a URI."""
+    if not isinstance(value, strict_yaml.Mapping):
+        raise TypeError("expected addresses, each with the place of its copy")
+    places = {}
+    for address, place in value.items():
+        if not isinstance(place, str) or not place.strip():
+            raise TypeError(f"expected a file for {address}")
+        places[address] = place if "://" in place else str(base / place)
+    return places
 
 
 def _spark(value: object, base: Path) -> dict[str, str]:

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.errors import LakehuntError
 from pipelines.kql import times
 
 if TYPE_CHECKING:
-    from pipelines.hunting.engine import Compiled
+    from pipelines.hunting.checking import Checked, Problem
     from pipelines.hunting.ledger import Run
     from pipelines.hunting.query import Answer
     from pipelines.hunting.reading import Found
@@ -186,14 +185,63 @@ def json_lines(objects: Iterable[Any]) -> None:
         print(json.dumps(item, ensure_ascii=False), flush=True)
 
 
-def checked(compiled: Sequence[Compiled], errors: Sequence[LakehuntError]) -> None:
-    """Prints the result columns of each hunt that compiles; the errors, as file:line:column, on standard error."""
-    for one in compiled:
-        columns = ", ".join(f"{c.name}: {c.type}" for c in one.plan.schema)
-        print(f"{one.hunt.file}: {one.hunt.name}\n  {columns}")
-    for error in errors:
-        print(error, file=sys.stderr)
-    print(f"{len(compiled)} hunts compile, {len(errors)} do not", file=sys.stderr)
+# Checks
+
+
+def _checked_text(checked: Sequence[Checked]) -> None:
+    """Prints the result columns of each hunt that compiles; what is wrong with the others on standard error."""
+    for one in checked:
+        if one.ok:
+            columns = ", ".join(f"{c.name}: {c.type}" for c in one.schema)
+            print(f"{one.file}: {one.name}\n  {columns}")
+    problems(checked)
+    _checked_summary(checked)
+
+
+def _checked_json(checked: Sequence[Checked]) -> None:
+    """Prints a line of JSON for each file."""
+    json_lines(
+        {
+            "file": str(one.file),
+            "id": one.id,
+            "name": one.name,
+            "ok": one.ok,
+            "schema": [{"name": c.name, "type": c.type.name} for c in one.schema],
+            "errors": [_problem_object(problem) for problem in one.problems],
+        }
+        for one in checked
+    )
+    _checked_summary(checked)
+
+
+CHECKED: dict[str, Callable[[Sequence[Checked]], None]] = {"text": _checked_text, "json": _checked_json}
+
+
+def _checked_summary(checked: Sequence[Checked]) -> None:
+    compiled = sum(one.ok for one in checked)
+    print(f"{compiled} hunts compile, {len(checked) - compiled} do not", file=sys.stderr)
+
+
+def problems(checked: Iterable[Checked]) -> None:
+    """Prints on standard error, as compilers do, what is wrong with hunts: editors and CI find the place."""
+    for one in checked:
+        for problem in one.problems:
+            start = f"{one.file}:{problem.start.line}:{problem.start.column}"
+            print(f"{start}: error: {problem.message}", file=sys.stderr)
+            for line in [*problem.excerpt, *([f"hint: {problem.hint}"] if problem.hint else [])]:
+                print(f"    {line}", file=sys.stderr)
+
+
+def _problem_object(problem: Problem) -> dict[str, Any]:
+    return {
+        "kind": problem.kind,
+        "message": problem.message,
+        "line": problem.start.line,
+        "column": problem.start.column,
+        "end_line": problem.end.line,
+        "end_column": problem.end.column,
+        "hint": problem.hint,
+    }
 
 
 # Tables and text

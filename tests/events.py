@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from pipelines.kql import times
@@ -50,6 +51,7 @@ def _row(columns: Mapping[str, Any]) -> tuple[Any, ...]:
         **{name: times.to_datetime(t) for name, t in ticks.items() if t is not None},
         "tick_digits": tuple((ticks.get(name) or 0) % 10 for name in _TIMES),
         "event_id": digest,
+        "landed_at": times.to_datetime(ticks["Timestamp"] or 0) + timedelta(hours=1),
         "event_date": times.to_datetime(ticks["Timestamp"] or 0).date(),
         "batch": 1,
         "file": "test",

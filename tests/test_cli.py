@@ -60,7 +60,7 @@ def test_check_reports_every_error_at_its_place_in_the_file(tmp_path: Path) -> N
     assert done.returncode == 1
     line = next(i for i, text in enumerate(lines, 1) if "| where FileNam in~" in text)
     column = lines[line - 1].index("FileNam") + 1
-    assert f"{tmp_path / 'bad.yaml'}:{line}:{column}: there is no column 'FileNam'" in done.stderr
+    assert f"{tmp_path / 'bad.yaml'}:{line}:{column}: error: there is no column 'FileNam'" in done.stderr
     assert "did you mean 'FileName'?" in done.stderr
     assert f"{tmp_path / 'worse.yaml'}:2:1:" in done.stderr
     assert "good.yaml" in done.stdout
@@ -170,7 +170,7 @@ def test_query_on_the_lake(demo: tuple[Path, subprocess.CompletedProcess[str]]) 
         {"id": 1, "query": "DeviceProcessEvents | summarize last = max(Timestamp)"},
         {"id": 2, "query": "DeviceProcessEvents | where FileName == | count"},
         {"id": 3, "query": "print a = 1, b = 'x', c = 1d, d = dynamic([1]), e = real(nan), f = now()"},
-        {"id": 4, "query": "DeviceProcessEvents | mv-expand DeviceId"},
+        {"id": 4, "query": "DeviceProcessEvents | evaluate autocluster()"},
     ]
     text = "\n".join(map(json.dumps, requests))
     done = lakehunt("query", "--jsonl", "--lake", lake, "--as-of", AS_OF, text=text)
@@ -180,7 +180,7 @@ def test_query_on_the_lake(demo: tuple[Path, subprocess.CompletedProcess[str]]) 
     assert one["rows"][0][0] <= "2026-03-10T00:00:00.0000000Z"
     assert (two["error"]["kind"], two["error"]["line"], two["error"]["column"]) == ("syntax", 1, 41)
     assert three["rows"] == [[1, "x", "1.00:00:00", [1], "NaN", "2026-03-10T00:00:00.0000000Z"]]
-    assert (four["error"]["kind"], four["error"]["column"]) == ("unsupported", 23)
+    assert (four["error"]["kind"], four["error"]["column"]) == ("unsupported", 32)
 
 
 @pytest.mark.slow

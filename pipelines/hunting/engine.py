@@ -14,18 +14,17 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from pipelines.errors import LakehuntError
-from pipelines.hunting import events, findings, ledger
+from pipelines.hunting import findings, ledger
 from pipelines.hunting.findings import Found
 from pipelines.hunting.hunt import Hunt, HuntError
 from pipelines.hunting.ledger import Run
+from pipelines.hunting.tables import EVENTS_ONLY, Tables
 from pipelines.hunting.window import DEFAULT_PERIOD, within
 from pipelines.kql import plan as p
-from pipelines.kql.binder import bind
-from pipelines.kql.errors import QueryErrors
+from pipelines.kql.errors import KqlError, QueryErrors
 from pipelines.kql.types import TICKS_PER_MICROSECOND
 from pipelines.lake.tables import Lake
-from pipelines.spark.functions import CATALOG
-from pipelines.spark.relations import Context, compile_plan
+from pipelines.spark.plans import Context, compile_plan
 
 Say = Callable[[str], None]
 
@@ -38,19 +37,23 @@ class Compiled:
     plan: p.Plan
 
 
-def compile_hunt(hunt: Hunt) -> Compiled:
-    """The hunt with its typed plan; needs no Spark session.
+def compile_hunt(hunt: Hunt, tables: Tables = EVENTS_ONLY) -> Compiled:
+    """The hunt with its typed plan over these tables; needs no Spark session.
 
     Raises HuntError with every error of the query at its place in the hunt's file."""
     try:
-        return Compiled(hunt, bind(hunt.query, events.KQL_TABLES, CATALOG))
+        return Compiled(hunt, tables.bind(hunt.query))
     except QueryErrors as errors:
-        problems = [hunt.error(*errors.place(e), e.message, e.hint) for e in errors.errors]
-        raise HuntError(problems) from errors
+        raise _at_its_place(hunt, errors) from errors
 
 
-def run(lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Say) -> list[Run]:
-    """Runs every hunt as of an instant (ticks, whole microseconds) and stores its findings and the runs.
+def _at_its_place(hunt: Hunt, errors: QueryErrors) -> HuntError:
+    """Every error of a query at its place in the hunt's file."""
+    return HuntError([hunt.error(*errors.place(e), e.message, e.hint) for e in errors.errors])
+
+
+def run(lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Say, tables: Tables = EVENTS_ONLY) -> list[Run]:
+    """Runs every hunt on these tables as of an instant (ticks, whole microseconds), stores its findings and the runs.
 
     A hunt that fails is a failed run and stops no other."""
     runs: list[Run] = []
@@ -58,7 +61,7 @@ def run(lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Say) -> list[Run]:
     try:
         for hunt in hunts:
             say(f"hunting: {hunt.name}")
-            runs.append(_run_one(lake, hunt, as_of, found))
+            runs.append(_run_one(lake, hunt, as_of, tables, found))
         say("storing findings")
         findings.write_all(lake, found, as_of)
     finally:
@@ -67,7 +70,7 @@ def run(lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Say) -> list[Run]:
     return runs
 
 
-def _run_one(lake: Lake, hunt: Hunt, as_of: int, found: list[Found]) -> Run:
+def _run_one(lake: Lake, hunt: Hunt, as_of: int, tables: Tables, found: list[Found]) -> Run:
     """Runs a hunt, stores its own table, and adds what it found to `found`."""
     started, clock = datetime.now(UTC), time.perf_counter()
 
@@ -75,15 +78,17 @@ def _run_one(lake: Lake, hunt: Hunt, as_of: int, found: list[Found]) -> Run:
         return Run(hunt, as_of, started, round(time.perf_counter() - clock, 3), **outcome)
 
     try:
-        compiled = compile_hunt(hunt)
+        compiled = compile_hunt(hunt, tables)
         plan, window = within(compiled.plan, as_of, _period(hunt))
-        context = Context(lake.spark, as_of, events.scanner(lake, traced=True))
-        with _front(plan, context) as (matched, known):
+        context = tables.context(lake, as_of, traced=True)
+        with _fronts(plan, context) as (matched, known):
             result = findings.Result(hunt, plan, compile_plan(plan, known), window, as_of)
             computed = findings.compute(result)
         findings.write_own(lake, computed)
         found.append(computed)
         return done(window=window, matched=matched, findings=computed.count)
+    except KqlError as error:  # a constant that a function does not take
+        return done(error=str(_at_its_place(hunt, QueryErrors(hunt.query, [error]))))
     except (LakehuntError, PySparkException, Py4JError, RecursionError) as error:
         return done(error=str(error))
 
@@ -95,25 +100,45 @@ def _period(hunt: Hunt) -> int:
 
 
 @contextmanager
-def _front(plan: p.Plan, context: Context) -> Iterator[tuple[int, Context]]:
-    """Computes the row-local front of a plan once, with the columns that the rest reads: how many events pass it, and a
-    context that knows them."""
-    front = row_local_front(plan)
-    kept = compile_plan(front, context).keeping(p.needed(plan, front))
-    kept.frame.persist()
+def _fronts(plan: p.Plan, context: Context) -> Iterator[tuple[int, Context]]:
+    """Computes each row-local front of a plan once, with the columns that the rest reads: how many rows pass them, and
+    a context that knows them."""
+    kept = []
+    known, matched = context, 0
     try:
-        yield kept.frame.count(), context.knowing(front, kept)
+        for front in row_local_fronts(plan):
+            relation = compile_plan(front, known).keeping(p.needed(plan, front))
+            relation.frame.persist()
+            kept.append(relation)
+            matched += relation.frame.count()
+            known = known.knowing(front, relation)
+        yield matched, known
     finally:
-        kept.frame.unpersist()
+        for relation in kept:
+            relation.frame.unpersist()
 
 
-def row_local_front(plan: p.Plan) -> p.Plan:
-    """The lowest part of the plan that needs one row at a time: its filters and projections down to the table."""
-    front = plan
-    for step in p.walk(plan):
-        if not isinstance(step, (p.Filter, p.Project, p.Scan, p.Rows)):
-            front = p.sources(step)[0]
-    return front
+def row_local_fronts(plan: p.Plan) -> list[p.Plan]:
+    """The parts of a plan that need one row at a time: a stored table and the filters and projections over it. One for
+    each time that a table is read, those inside of expressions first."""
+    if not _is_row_local(plan):
+        return _distinct(front for source in p.sources(plan) for front in row_local_fronts(source))
+    steps = [(step, getattr(step, "source", None)) for step in p.walk(plan)]
+    inside = [source for step, below in steps for source in p.sources(step) if source is not below]
+    return _distinct([*(front for source in inside for front in row_local_fronts(source)), plan])
+
+
+def _is_row_local(plan: p.Plan) -> bool:
+    while isinstance(plan, (p.Filter, p.Project)):
+        read = [plan.predicate] if isinstance(plan, p.Filter) else plan.expressions
+        if any(isinstance(part, p.Over) for expr in read for part in p.parts(expr)):
+            return False
+        plan = plan.source
+    return isinstance(plan, p.Scan)
+
+
+def _distinct(plans: Iterable[p.Plan]) -> list[p.Plan]:
+    return list({id(plan): plan for plan in plans}.values())
 
 
 def select(hunts: Sequence[Hunt], wanted: Sequence[str]) -> list[Hunt]:

@@ -14,10 +14,11 @@ from pyspark.sql import functions as F
 
 from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.identity import descriptions, identity
+from pipelines.hunting.registered import EVENTS
 from pipelines.hunting.window import Window as TimeWindow
 from pipelines.kql import plan as p
 from pipelines.kql import times
-from pipelines.kql.types import DYNAMIC
+from pipelines.kql.types import DATETIME, DYNAMIC
 from pipelines.lake.schema import device_process_events
 from pipelines.lake.tables import Lake, Table, TableColumn
 from pipelines.spark import trace, values
@@ -64,7 +65,7 @@ FINDINGS_ALL = Table(
 
 @dataclass(frozen=True)
 class Result:
-    """What one hunt found at one as-of: its compiled relation, traced, and what it was compiled from.
+    """What one hunt found at one as-of: its relation, traced if it reads events, and what it was compiled from.
 
     `as_of` is in ticks, whole microseconds."""
 
@@ -104,19 +105,27 @@ def _numbered(result: Result) -> DataFrame:
     relation = result.relation
     keys = identity(result.plan)
     frame = relation.frame.withColumn(
-        "$ordinal", F.row_number().over(Window.orderBy(*relation.orderings)).cast("bigint")
+        "$$ordinal", F.row_number().over(Window.orderBy(*relation.orderings)).cast("bigint")
     )
-    return frame.withColumn("$finding", _finding_id(result.hunt, relation, keys))
+    if keys is not None:
+        return frame.withColumn("$$finding", _digest(F.lit(result.hunt.id), _row_json(relation, set(keys))))
+    # Nothing tells a row from its equals: a lookup list may hold one twice. The second is a finding of its own.
+    content = [_evidence_json(relation), _row_json(relation)]
+    copy = F.row_number().over(Window.partitionBy(*content).orderBy("$$ordinal"))
+    numbered = F.when(copy > 1, copy.cast("string"))
+    return frame.withColumn("$$finding", _digest(F.lit(result.hunt.id), *content, numbered))
 
 
-def _finding_id(hunt: Hunt, relation: Relation, keys: tuple[str, ...] | None) -> Column:
-    parts = [F.lit(hunt.id)]
-    if keys is None:
-        parts.append(F.to_json(F.transform(column(trace.TRACE)["evidence"], lambda e: e["event_id"])))
-        parts.append(_row_json(relation))
-    else:
-        parts.append(_row_json(relation, set(keys)))
+def _digest(*parts: Column) -> Column:
+    """The same text for the same parts; null ones are left out."""
     return F.sha2(F.concat_ws("\n", *parts), 256)
+
+
+def _evidence_json(relation: Relation) -> Column:
+    """The events behind a row; null where the query reads none."""
+    if not relation.traced:
+        return F.lit(None).cast("string")
+    return F.to_json(F.transform(column(trace.TRACE)["evidence"], lambda e: e["event_id"]))
 
 
 def _row_json(relation: Relation, only: set[str] | None = None) -> Column:
@@ -131,7 +140,11 @@ def _json_value(relation: Relation, name: str) -> Column:
     kind = next(c.type for c in relation.schema if c.name == name)
     if kind == DYNAMIC and kind.element is None:
         return F.try_parse_json(column(name))
-    return values.text_of_time(column(name), kind)
+    if kind == DATETIME:
+        return values.text_of_datetime(column(name))
+    if kind.element == DATETIME:
+        return F.transform(column(name), values.text_of_datetime)
+    return column(name)
 
 
 def write_own(lake: Lake, found: Found) -> None:
@@ -141,8 +154,8 @@ def write_own(lake: Lake, found: Found) -> None:
     run = {
         "as_of": values.moment(result.as_of),
         "hunt_version": F.lit(result.hunt.digest),
-        "finding_id": F.col("`$finding`"),
-        "ordinal": F.col("`$ordinal`"),
+        "finding_id": F.col("`$$finding`"),
+        "ordinal": F.col("`$$ordinal`"),
     }
     columns = [values.stored(column(c.name), c.type).alias(c.name) for c in result.relation.schema]
     names = [c.name for c in own.columns[len(columns) :]]
@@ -157,8 +170,8 @@ def write_own(lake: Lake, found: Found) -> None:
 
 
 def _own_table(result: Result) -> Table:
-    known = {c.name: c.description for c in device_process_events()}
-    told = descriptions(result.plan, result.hunt.query, known)
+    events = {c.name: c.description for c in device_process_events()}
+    told = descriptions(result.plan, result.hunt.query, {EVENTS: events})
     taken = {c.name.lower() for c in result.relation.schema}
     columns = [
         TableColumn(c.name, values.stored_type(c.type), f"{told[c.name]} (Kusto {c.type})".strip())
@@ -189,11 +202,11 @@ def write_all(lake: Lake, found: Sequence[Found], as_of: int) -> None:
 
 def _common(found: Found) -> DataFrame:
     result = found.result
-    hunt, window, traced = result.hunt, result.window, column(trace.TRACE)
+    hunt, window = result.hunt, result.window
     made = {
-        "finding_id": F.col("`$finding`"),
+        "finding_id": F.col("`$$finding`"),
         "as_of": values.moment(result.as_of),
-        "ordinal": F.col("`$ordinal`"),
+        "ordinal": F.col("`$$ordinal`"),
         "hunt_id": F.lit(hunt.id),
         "hunt_name": F.lit(hunt.name),
         "hunt_version": F.lit(hunt.digest),
@@ -201,6 +214,22 @@ def _common(found: Found) -> DataFrame:
         "techniques": _texts(hunt.techniques),
         "severity": F.lit(hunt.severity).cast("string"),
         "status": F.lit("new"),
+        **_behind(result.relation),
+        "window_start": F.lit(None).cast("timestamp") if window.since is None else values.moment(window.since),
+        "window_end": values.moment(window.until),
+        "result": _row_json(result.relation),
+    }
+    return found.rows.select(*(value.alias(name) for name, value in made.items()))
+
+
+def _behind(relation: Relation) -> dict[str, Column]:
+    """Who, when and which events: of none, where the query reads only other tables."""
+    if not relation.traced:
+        unknown = dict.fromkeys(("device_id", "device_name", "account_name"), F.lit(None).cast("string"))
+        times_ = dict.fromkeys(("first_seen", "last_seen"), F.lit(None).cast("timestamp"))
+        return {**unknown, **times_, "events": F.lit(0).cast("bigint"), "evidence": _texts(())}
+    traced = column(trace.TRACE)
+    return {
         "device_id": trace.subject("DeviceId"),
         "device_name": trace.subject("DeviceName"),
         "account_name": trace.subject("AccountName"),
@@ -208,11 +237,7 @@ def _common(found: Found) -> DataFrame:
         "last_seen": values.timestamp(traced["last"]),
         "events": F.coalesce(traced["events"], F.lit(0)).cast("bigint"),
         "evidence": F.transform(traced["evidence"], lambda e: e["event_id"]),
-        "window_start": F.lit(None).cast("timestamp") if window.since is None else values.moment(window.since),
-        "window_end": values.moment(window.until),
-        "result": _row_json(result.relation),
     }
-    return found.rows.select(*(value.alias(name) for name, value in made.items()))
 
 
 def _with_status(findings: DataFrame) -> DataFrame:

@@ -58,10 +58,13 @@ _ANYWHERE = TextMap("<hunt>", START, exact=True)  # of a hunt that comes from no
 
 
 class HuntError(LakehuntError):
-    """What is wrong with a hunt's file: all problems found, in the order of their places. Never empty."""
+    """What is wrong with a hunt's file: all problems found, in the order of their places. Never empty.
 
-    def __init__(self, problems: Sequence[YamlError]) -> None:
+    `hunt` is the hunt as far as it could be read, so that its query can be checked, too."""
+
+    def __init__(self, problems: Sequence[YamlError], hunt: Hunt | None = None) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.position))
+        self.hunt = hunt
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -119,9 +122,11 @@ class Hunt:
         return self.file.with_name(f"{self.file.stem}.{what}.yaml")
 
 
-def load(path: str | Path) -> Hunt:
-    """The hunt in a file. Raises YamlError for what is not YAML, HuntError with everything else that is wrong."""
-    return _read(strict_yaml.load_file(path), Path(path))
+def load(path: str | Path, earlier: Mapping[str, Hunt] | None = None) -> Hunt:
+    """The hunt in a file. An id that one of `earlier` (hunts by their id) has is an error.
+
+    Raises YamlError for what is not YAML, HuntError with everything else that is wrong."""
+    return _read(strict_yaml.load_file(path), Path(path), earlier or {})
 
 
 def load_folder(folder: str | Path) -> tuple[list[Hunt], list[LakehuntError]]:
@@ -129,21 +134,25 @@ def load_folder(folder: str | Path) -> tuple[list[Hunt], list[LakehuntError]]:
 
     Every `*.yaml` and `*.yml` is tried, but for hidden ones, those in hidden folders, and the siblings of hunts.
     An id that an earlier file has is an error of the later one. Raises LakehuntError without the folder."""
-    root = Path(folder)
-    if not root.is_dir():
-        raise LakehuntError(f"no folder of hunts at {root}", "name it as `hunts` in the configuration")
-    errors: list[LakehuntError] = []
+    files, errors = find(folder)
     hunts: dict[str, Hunt] = {}
-    for file in sorted(_files(root, errors), key=lambda file: file.relative_to(root).parts):
+    for file in files:
         try:
-            document = strict_yaml.load_file(file)
-            hunt = _read(document, file)
-            _check_unique(hunt, hunts.get(hunt.id), document)
+            hunt = load(file, hunts)
         except LakehuntError as e:
             errors.append(e)
         else:
             hunts[hunt.id] = hunt
     return list(hunts.values()), errors
+
+
+def find(folder: str | Path) -> tuple[list[Path], list[LakehuntError]]:
+    """The files of `load_folder`, in its order, and the errors of folders that cannot be read."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise LakehuntError(f"no folder of hunts at {root}", "name it as `hunts` in the configuration")
+    errors: list[LakehuntError] = []
+    return sorted(_files(root, errors), key=lambda file: file.relative_to(root).parts), errors
 
 
 def _files(root: Path, errors: list[LakehuntError]) -> Iterator[Path]:
@@ -160,17 +169,11 @@ def _is_hunt(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and not is_sibling
 
 
-def _check_unique(hunt: Hunt, earlier: Hunt | None, document: strict_yaml.Mapping) -> None:
-    if earlier:
-        problem = f"id {hunt.id} is also that of {earlier.file}"
-        raise HuntError([document.value_error("id", problem, "give each hunt an id of its own")])
-
-
-def _read(document: strict_yaml.Mapping, file: Path) -> Hunt:
+def _read(document: strict_yaml.Mapping, file: Path, earlier: Mapping[str, Hunt]) -> Hunt:
     reader = _Reader(document)
     query, query_map = reader.query()
     hunt = Hunt(
-        id=reader.id(f"{file.name}\n{query}"),
+        id=reader.id(f"{file.name}\n{query}", earlier),
         name=reader.title("name"),
         query=query,
         file=file,
@@ -190,7 +193,7 @@ def _read(document: strict_yaml.Mapping, file: Path) -> Hunt:
         warnings=reader.warnings(),
     )
     if reader.problems:
-        raise HuntError(reader.problems)
+        raise HuntError(reader.problems, hunt)
     return hunt
 
 
@@ -222,12 +225,14 @@ class _Reader:
             self._report(key, f"{key} has more than one line", "shorten it; `description` may have many lines")
         return title
 
-    def id(self, seed: str) -> str:
-        """The GUID, in lower case. It names tables and folders, so it can be nothing else."""
+    def id(self, seed: str, earlier: Mapping[str, Hunt]) -> str:
+        """The GUID, in lower case. It names tables and folders, so it can be nothing else, and none that is taken."""
         suggestion = f"a GUID that no other hunt has, for example {uuid.uuid5(_ID_NAMESPACE, seed)}"
         text = self._needed("id", suggestion).lower()
         if text and not _GUID.fullmatch(text):
             self._report("id", f"id is not a GUID: {text[:60]!r}", f"write {suggestion}")
+        if text in earlier:
+            self._report("id", f"id {text} is also that of {earlier[text].file}", "give each hunt an id of its own")
         return text
 
     def query(self) -> tuple[str, TextMap]:

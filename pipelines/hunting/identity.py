@@ -31,15 +31,19 @@ def _renamed(plan: p.Project, keys: tuple[str, ...] | None) -> tuple[str, ...] |
     return tuple(made[key] for key in keys)
 
 
-def descriptions(plan: p.Plan, query: str, known: Mapping[str, str]) -> dict[str, str]:
-    """What each column of the result is, for a table's comments: the meaning of an event's column where it is one,
-    else the KQL that makes it."""
+Known = Mapping[str, Mapping[str, str]]
+"""What columns mean, by the names of their tables."""
+
+
+def descriptions(plan: p.Plan, query: str, known: Known) -> dict[str, str]:
+    """What each column of the result is, for a table's comments: the meaning of a table's column where it is one, else
+    the KQL that makes it."""
     return {column.name: _described(plan, column.name, query, known) for column in plan.schema}
 
 
-def _described(plan: p.Plan, name: str, query: str, known: Mapping[str, str]) -> str:
+def _described(plan: p.Plan, name: str, query: str, known: Known) -> str:
     if isinstance(plan, p.Scan):
-        return known.get(name, "")
+        return known.get(plan.table, {}).get(name) or f"{name} of {plan.table}"
     if isinstance(plan, p.Project):
         return _made_by(dict(zip(plan.names, plan.expressions, strict=True))[name], plan.source, query, known)
     if isinstance(plan, p.Summarize):
@@ -48,11 +52,11 @@ def _described(plan: p.Plan, name: str, query: str, known: Mapping[str, str]) ->
             return _made_by(keys[name], plan.source, query, known)
         made = next(a for a in plan.aggregates if name in a.names)
         return " ".join(query[made.span.start : made.span.end].split())
-    sources = p.sources(plan)
-    return _described(sources[0], name, query, known) if sources else ""
+    source = next((source for source in p.sources(plan) if name in source.names), None)
+    return _described(source, name, query, known) if source else ""
 
 
-def _made_by(expr: p.Expr, source: p.Plan, query: str, known: Mapping[str, str]) -> str:
+def _made_by(expr: p.Expr, source: p.Plan, query: str, known: Known) -> str:
     if isinstance(expr, p.Ref):
         return _described(source, expr.name, query, known)
     return " ".join(query[expr.span.start : expr.span.end].split())

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from pipelines.errors import LakehuntError
-from pipelines.hunting import events
+from pipelines.hunting.tables import EVENTS_ONLY, Tables
 from pipelines.hunting.window import within
-from pipelines.kql.binder import bind
-from pipelines.kql.errors import QueryErrors
-from pipelines.kql.types import Schema
+from pipelines.kql import plan as p
+from pipelines.kql import syntax as s
+from pipelines.kql.errors import Kind, KqlError, QueryErrors, Span
+from pipelines.kql.types import DECIMAL, REAL, Column, Schema, Type
 from pipelines.lake.tables import Lake
-from pipelines.spark.functions import CATALOG
-from pipelines.spark.relations import Context, compile_plan
+from pipelines.spark import discovery
+from pipelines.spark.plans import compile_plan
 from pipelines.spark.values import as_json
 
 JsonObject = dict[str, Any]
@@ -26,33 +29,77 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """A query's result; `rows` are lists of JSON values: see `pipelines.spark.values.as_json`."""
+    """A query's result; `rows` are lists of JSON values: see `pipelines.spark.values.as_json`.
+
+    A decimal is reported as a real and a number, in columns and rows, as Kusto's own engine reports it in its answers.
+    (`check` names its type: decimal.)"""
 
     schema: Schema
     rows: list[list[Any]]
 
 
-def query(lake: Lake, text: str, as_of: int, period: int | None = None) -> Answer:
-    """Runs one query as of an instant (ticks): it sees no event after that, and `now()` is that.
+def query(lake: Lake, text: str, as_of: int, period: int | None = None, tables: Tables = EVENTS_ONLY) -> Answer:
+    """Runs one query on these tables as of an instant (ticks): it sees no event after that, and `now()` is that.
 
     `period` (ticks) limits a query without a time filter of its own; None lets it see everything before.
     Raises QueryErrors for a query that is refused."""
-    plan, _ = within(bind(text, events.KQL_TABLES, CATALOG), as_of, period)
-    relation = compile_plan(plan, Context(lake.spark, as_of, events.scanner(lake)))
-    kinds = [c.type for c in plan.schema]
-    rows = [[as_json(v, kind) for v, kind in zip(row, kinds, strict=True)] for row in relation.in_order().collect()]
-    return Answer(plan.schema, rows)
+    context = tables.context(lake, as_of)
 
+    def schema_of(source: p.Plan, op: s.Evaluate) -> Schema | None:
+        find = discovery.COLUMNS.get(op.plugin.name)
+        return find(compile_plan(within(source, as_of, period)[0], context), op) if find else None
 
-def answer_lines(lake: Lake, lines: Iterable[str], as_of: int, period: int | None = None) -> Iterator[JsonObject]:
-    """Lines {"id", "query"} -> {"id", "columns", "rows"} or {"id", "error"}, one for one."""
-    for identifier, text in requests(lines):
-        yield {"id": identifier} | _answered(lake, text, as_of, period)
-
-
-def _answered(lake: Lake, text: str, as_of: int, period: int | None) -> JsonObject:
     try:
-        answer = query(lake, text, as_of, period)
+        plan, _ = within(tables.bind(text, schema_of), as_of, period)
+        collected = compile_plan(plan, context).in_order().collect()
+    except KqlError as error:
+        raise QueryErrors(text, [error]) from error
+    except PySparkException as error:
+        if error.getCondition() != "USER_RAISED_EXCEPTION":
+            raise
+        raise QueryErrors(text, [_refused(plan, error)]) from error
+    kinds = [c.type for c in plan.schema]
+    rows = [[_cell(v, kind) for v, kind in zip(row, kinds, strict=True)] for row in collected]
+    return Answer(tuple(Column(c.name, REAL if c.type == DECIMAL else c.type) for c in plan.schema), rows)
+
+
+def _refused(plan: p.Plan, error: PySparkException) -> KqlError:
+    """What a function said of a value for which Kusto's answer is not known, at the function's place."""
+    message = str((error.getMessageParameters() or {}).get("errorMessage", error))
+    calls = [part for part in p.expressions(plan) if isinstance(part, p.Apply)]
+    named = [call for call in calls if call.function in message]
+    span = (named or calls)[0].span if named or calls else Span(0, 1)
+    return KqlError(Kind.UNSUPPORTED, message, span, "leave such rows out, or write it another way")
+
+
+def _cell(value: Any, kind: Type) -> Any:
+    shown = as_json(value, kind)
+    if kind.element == DECIMAL and isinstance(shown, list):
+        return [_number(item) for item in shown]
+    return _number(shown) if kind == DECIMAL else shown
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, (Decimal, str)) else value
+
+
+def answer_lines(
+    lake: Lake, lines: Iterable[str], as_of: int, period: int | None = None, tables: Tables = EVENTS_ONLY
+) -> Iterator[JsonObject]:
+    """Lines {"id", "query"} -> {"id", "columns", "rows"} or {"id", "error"}, one for one and in their order.
+
+    As many run at a time as Spark has cores: most of a small query is planning, which one core does."""
+
+    def answer(request: tuple[Any, str]) -> JsonObject:
+        return {"id": request[0]} | _answered(lake, request[1], as_of, period, tables)
+
+    with ThreadPoolExecutor(lake.spark.sparkContext.defaultParallelism) as pool:
+        yield from pool.map(answer, requests(lines))
+
+
+def _answered(lake: Lake, text: str, as_of: int, period: int | None, tables: Tables) -> JsonObject:
+    try:
+        answer = query(lake, text, as_of, period, tables)
     except QueryErrors as errors:
         return {"error": error_object(errors)}
     except (LakehuntError, PySparkException, Py4JError, RecursionError, ArithmeticError, ValueError) as error:
@@ -60,11 +107,11 @@ def _answered(lake: Lake, text: str, as_of: int, period: int | None) -> JsonObje
     return {"columns": [{"name": c.name, "type": c.type.name} for c in answer.schema], "rows": answer.rows}
 
 
-def schema_lines(lines: Iterable[str]) -> Iterator[JsonObject]:
+def schema_lines(lines: Iterable[str], tables: Tables = EVENTS_ONLY) -> Iterator[JsonObject]:
     """Lines {"id", "query"} -> {"id", "schema"} or {"id", "error"}; starts no JVM."""
     for identifier, text in requests(lines):
         try:
-            plan = bind(text, events.KQL_TABLES, CATALOG)
+            plan = tables.bind(text)
         except QueryErrors as errors:
             yield {"id": identifier, "error": error_object(errors)}
         else:

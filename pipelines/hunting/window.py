@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from pipelines.hunting.registered import EVENTS
 from pipelines.kql import plan as p
 from pipelines.kql.constants import evaluate
 from pipelines.kql.types import BOOL, DATETIME, TICKS_PER_DAY, TIMESPAN
@@ -41,19 +42,52 @@ class Window:
 def within(plan: p.Plan, now: int, period: int | None) -> tuple[p.Plan, Window]:
     """The plan with every scan limited to what happened up to `now`, and the window that it reads.
 
-    `period` (ticks) limits a scan that has no time filter of its own; None leaves it open towards the past."""
+    `period` (ticks) limits a scan that has no time filter of its own; None leaves it open towards the past. A table
+    without a time is read whole, and so, where there is no other, is the window from the beginning."""
     windows: list[Window] = []
-    return _limited(plan, [], now, period, windows), Window.around(windows, now)
+    limited = _limited(plan, [], now, period, windows)
+    if not windows and any(isinstance(part, p.Scan) for part in p.walk(plan)):
+        windows.append(Window(None, now))
+    return limited, Window.around(windows, now)
+
+
+def time_column(scan: p.Scan) -> str | None:
+    """The column that says when a row of the table happened; None where it has none, as a lookup list."""
+    times = {c.name for c in scan.schema if c.type == DATETIME}
+    return next((name for name in TIME_COLUMNS if name in times), None)
 
 
 def _limited(plan: p.Plan, above: list[p.Expr], now: int, period: int | None, windows: list[Window]) -> p.Plan:
     if isinstance(plan, p.Scan):
         return _limited_scan(plan, above, now, period, windows)
+    passed = _passed_down(plan, above)
+
+    def limited(inner: p.Plan) -> p.Plan:
+        of_these_rows = any(inner is source for source in _rows_of(plan))
+        return _limited(inner, passed if of_these_rows else [], now, period, windows)
+
+    return p.with_sources(plan, limited)
+
+
+def _passed_down(plan: p.Plan, above: list[p.Expr]) -> list[p.Expr]:
+    """The conditions that hold for the rows that a plan reads, too."""
     if isinstance(plan, p.Filter):
-        above = [*above, *p.terms(plan.predicate, "and")]
-    elif not (isinstance(plan, p.Project) and _keeps_time(plan)):
-        above = []
-    return p.with_sources(plan, [_limited(source, above, now, period, windows) for source in p.sources(plan)])
+        return [*above, *p.terms(plan.predicate, "and")]
+    if isinstance(plan, p.Project):
+        return above if _keeps_time(plan) else []
+    if isinstance(plan, p.Expand):
+        return above if not {item.name for item in plan.items} & set(TIME_COLUMNS) else []
+    if isinstance(plan, p.Join):
+        own = [left for c, (left, _) in zip(plan.schema, plan.columns, strict=True) if c.name in TIME_COLUMNS]
+        return above if plan.kind in ("inner", "left", "leftsemi", "leftanti") and all(own) else []
+    return above if isinstance(plan, (p.Union, p.Serialize)) else []
+
+
+def _rows_of(plan: p.Plan) -> tuple[p.Plan, ...]:
+    """The plans whose rows a plan passes on; not the right side of a join, nor a query inside of an expression."""
+    if isinstance(plan, p.Join):
+        return (plan.left,)
+    return plan.tables if isinstance(plan, p.Union) else (getattr(plan, "source", plan),)
 
 
 def _keeps_time(plan: p.Project) -> bool:
@@ -63,16 +97,18 @@ def _keeps_time(plan: p.Project) -> bool:
 
 
 def _limited_scan(plan: p.Scan, above: list[p.Expr], now: int, period: int | None, windows: list[Window]) -> p.Plan:
-    time = next((c.name for c in plan.schema if c.name in TIME_COLUMNS), None)
+    time = time_column(plan)
     if time is None:
-        return plan  # a lookup table has no time
+        return plan
     terms = list(above)
     moment = p.Ref(DATETIME, plan.span, time)
     limits: list[p.Expr] = [p.Apply(BOOL, plan.span, "<=", (moment, p.Now(DATETIME, plan.span)))]
     if period is not None and not any(_is_time_filter(term) for term in terms):
         start = p.Const(DATETIME, plan.span, now - period)
         limits.append(p.Apply(BOOL, plan.span, ">", (moment, start)))
-    bounds = list(_bounds([*terms, *limits], now))
+    # In DeviceProcessEvents both columns are the event's time. What they are in another table, Lakehunt does not know.
+    bounding = TIME_COLUMNS if plan.table == EVENTS else (time,)
+    bounds = list(_bounds([*terms, *limits], now, bounding))
     since = max((ticks for op, ticks in bounds if op in (">", ">=", "==")), default=None)
     until = min(ticks for op, ticks in bounds if op in ("<", "<=", "=="))
     windows.append(Window(since, until))
@@ -91,14 +127,14 @@ def _is_time_filter(term: p.Expr) -> bool:
     return timed and bool((left | right) & set(TIME_COLUMNS)) and not (left and right)
 
 
-def _bounds(terms: list[p.Expr], now: int) -> Iterator[tuple[str, int]]:
-    """Each comparison of a bare time column with a known instant, as (operator, ticks), column on the left."""
+def _bounds(terms: list[p.Expr], now: int, times: tuple[str, ...]) -> Iterator[tuple[str, int]]:
+    """Each comparison of one of these bare columns with a known instant, as (operator, ticks), column on the left."""
     for term in terms:
         if not isinstance(term, p.Apply) or term.function not in _FLIPPED:
             continue
         left, right = term.args
         for op, side, other in ((term.function, left, right), (_FLIPPED[term.function], right, left)):
-            instant = evaluate(other, now) if isinstance(side, p.Ref) and side.name in TIME_COLUMNS else None
+            instant = evaluate(other, now) if isinstance(side, p.Ref) and side.name in times else None
             if isinstance(instant, int):
                 yield op, instant
 

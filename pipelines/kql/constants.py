@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from pipelines.kql import plan as p
-from pipelines.kql.types import DATETIME, LONG, TICKS_PER_DAY, TIMESPAN
+from pipelines.kql.types import (
+    DATETIME,
+    DECIMAL,
+    INT,
+    LONG,
+    REAL,
+    STRING,
+    TICKS_PER_DAY,
+    TIMESPAN,
+    Type,
+)
+
+
+def fold(expr: p.Expr) -> p.Expr:
+    """The expression as a constant where it is one that is known before a query runs; else as it is."""
+    if not isinstance(expr, p.Apply) or isinstance(expr, p.Over):
+        return expr
+    rule = _FOLDS.get(expr.function)
+    args = [fold(arg) for arg in expr.args]
+    if rule is None or not all(isinstance(arg, p.Const) for arg in args):
+        return expr
+    values = [arg.value for arg in args if isinstance(arg, p.Const)]
+    if any(value is None for value in values):
+        return p.Const(expr.type, expr.span, None) if expr.function == "negate" else expr
+    if expr.function != "strcat" and not {arg.type for arg in args} <= {INT, LONG, REAL, DATETIME, TIMESPAN}:
+        return expr
+    try:
+        made = rule(*values)
+    except (ValueError, OverflowError):  # no integer is NaN, or infinite
+        return expr
+    return p.Const(expr.type, expr.span, as_number(made, expr.type) if expr.type != STRING else made)
+
+
+def as_number(value: Any, kind: Type) -> Any:
+    """A Python number as a constant of the type; a long wraps, as Kusto's does."""
+    if kind == REAL:
+        return float(str(value)) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
+    if kind == DECIMAL:
+        return Decimal(str(value))
+    if kind in (INT, LONG) and isinstance(value, float) and not math.isfinite(value):
+        return None
+    if kind in (INT, LONG):
+        bits = 32 if kind == INT else 64
+        return (int(value) + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
+    return value
 
 
 def evaluate(expr: p.Expr, now: int) -> Any | None:
@@ -26,10 +72,18 @@ def evaluate(expr: p.Expr, now: int) -> Any | None:
     return rule(*args)
 
 
-_RULES: dict[str, Callable[..., int]] = {
+_RULES: dict[str, Callable[..., Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
     "negate": lambda a: -a,
     "startofday": lambda day, offset=0: day - day % TICKS_PER_DAY + offset * TICKS_PER_DAY,
 }
+
+_FOLDS: dict[str, Callable[..., Any]] = {
+    **{name: _RULES[name] for name in ("+", "-", "*", "negate")},
+    "strcat": lambda *texts: "".join(texts),
+    "tolong": int,
+    "toreal": float,
+}
+"""What is folded where a constant is asked for."""

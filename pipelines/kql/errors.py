@@ -58,7 +58,7 @@ def line_and_column(query: str, offset: int) -> tuple[int, int]:
 def render(query: str, error: KqlError) -> str:
     """The message with the query's line under it and the place marked."""
     line, column = line_and_column(query, error.span.start)
-    text = (query.splitlines() or [""])[line - 1] if line <= len(query.splitlines()) else ""
+    text = query.split("\n")[line - 1].rstrip("\r")
     width = max(1, min(error.span.end - error.span.start, len(text) - column + 1))
     pad = "".join("\t" if c == "\t" else " " for c in text[: column - 1])
     shown = f"{line}:{column}: {error.message}\n    {text}\n    {pad}{'^' * width}"

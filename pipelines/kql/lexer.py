@@ -15,6 +15,9 @@ from pipelines.kql.types import BY_NAME
 MAX_QUERY_LENGTH = 2_000_000
 """Characters; Kusto itself refuses a query text above 2,000,000."""
 
+MAX_DIGITS = 1_000
+"""Of a number; more could be none that a type holds, and Python reads no more than some thousands."""
+
 
 class T(StrEnum):
     """The kind of a token."""
@@ -49,7 +52,8 @@ _PUNCTUATION = re.compile(
     r"=~|!~|==|!=|<>|<=|>=|=>|\.\.|!(?:in~|in(?![A-Za-z_])|[A-Za-z_]+)|(?:in|has_any|has_all)~|[-+*/%()\[\]{},;:.|=<>?@]"
 )
 _LITERAL_TYPES = sorted(BY_NAME.keys() - {"string", "dynamic"}, key=len, reverse=True)
-_TYPED = re.compile(rf"({'|'.join(_LITERAL_TYPES)})\s*\(([^()'\"]*)\)")
+_TYPED = re.compile(rf"({'|'.join(_LITERAL_TYPES)})\s*\(([^()'\"]{{0,{MAX_DIGITS}}})\)")
+_TYPED_IN_QUOTES = re.compile(r"(datetime|date|timespan|time)\s*\(\s*(?:'([^'()]{0,40})'|\"([^\"()]{0,40})\")\s*\)")
 _ESCAPE = re.compile(r"\\(?:([abfnrtv\\'\"])|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([0-7]{1,3}))")
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
 
@@ -98,10 +102,11 @@ def _member_name(query: str, at: int) -> Token | None:
 
 def _typed(query: str, at: int) -> Token | None:
     """`datetime(2021-03-14)`: the text between the parentheses is no expression, so it is read here."""
-    m = _TYPED.match(query, at)
+    m = _TYPED.match(query, at) or _TYPED_IN_QUOTES.match(query, at)
     if not m or (at and (query[at - 1].isalnum() or query[at - 1] in "_$")):
         return None
-    return Token(T.TYPED, m[0], Span(at, m.end()), (m[1], m[2].strip()))
+    text = next((part for part in m.groups()[1:] if part is not None), "")
+    return Token(T.TYPED, m[0], Span(at, m.end()), (m[1], text.strip()))
 
 
 def _name(query: str, at: int) -> Token | None:
@@ -117,6 +122,8 @@ def _number(query: str, at: int) -> Token | None:
     m = _NUMBER.match(query, at)
     if not m:
         return None
+    if len(m[0]) > MAX_DIGITS:
+        raise KqlError(Kind.SYNTAX, f"a number has no more than {MAX_DIGITS} digits", Span(at, m.end()))
     if m[0][:2] in ("0x", "0X"):
         return Token(T.LONG, m[0], Span(at, m.end()), int(m[0], 16))
     unit = _UNIT.match(query, m.end())

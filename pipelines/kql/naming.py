@@ -4,26 +4,124 @@ Source: Microsoft's binder (`any(X)` -> `any_X`, a path `D.a` -> `D_a`, other ex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from pipelines.kql import syntax as s
 
-NAMED_AFTER_FIRST_ARGUMENT = frozenset(["bin", "floor", "bin_at"])
-"""Functions whose result keeps the name of the column that they round."""
+NAMED_AFTER_FIRST_ARGUMENT = frozenset(
+    [
+        "abs",
+        "acos",
+        "asin",
+        "atan",
+        "atan2",
+        "bin",
+        "bin_at",
+        "bin_auto",
+        "binary_all_and",
+        "binary_all_or",
+        "binary_all_xor",
+        "binary_and",
+        "binary_not",
+        "binary_or",
+        "binary_shift_left",
+        "binary_shift_right",
+        "binary_xor",
+        "bitset_count_ones",
+        "ceiling",
+        "cos",
+        "erf",
+        "erfc",
+        "exp",
+        "exp10",
+        "exp2",
+        "floor",
+        "format_bytes",
+        "format_datetime",
+        "format_timespan",
+        "gamma",
+        "log",
+        "log10",
+        "log2",
+        "loggamma",
+        "parse_csv",
+        "parse_json",
+        "parse_xml",
+        "parsejson",
+        "pow",
+        "rand",
+        "round",
+        "series_fill_backward",
+        "series_fill_const",
+        "series_fill_forward",
+        "series_fill_linear",
+        "series_fir",
+        "series_iir",
+        "series_outliers",
+        "sin",
+        "split",
+        "sqrt",
+        "startofday",
+        "take_anyif",
+        "tan",
+        "tobool",
+        "toboolean",
+        "todatetime",
+        "todecimal",
+        "todouble",
+        "todynamic",
+        "toguid",
+        "tohex",
+        "toint",
+        "tolong",
+        "toobject",
+        "toreal",
+        "tostring",
+        "totime",
+        "totimespan",
+    ]
+)
+"""Functions whose result keeps the name of their first argument: `tostring(Port)` is `Port`."""
+
+NAMED_AFTER_ONLY_ARGUMENT = frozenset(["make_datetime", "make_timespan"])
+
+PREFIXED = {name: name for name in ("strlen", "string_size", "percentile_tdigest", "dcount_hll")} | {"gettype": "type"}
+"""Functions whose result is named after themselves and their first argument: `strlen(Url)` is `strlen_Url`."""
+
+FIXED = {"ingestion_time": "$IngestionTime"}
 
 
-def own_name(expr: s.Expr) -> str | None:
-    """The name that an expression has by itself: a column's, or a path's with underscores."""
+def own_name(expr: s.Expr, aggregates: Mapping[str, str] = MappingProxyType({})) -> str | None:
+    """The name that an expression has by itself: a column's, a path's with underscores, that of what it converts.
+
+    `aggregates` are the prefixes of aggregate functions, where these can stand: `round(avg(x), 2)` is `avg_x`."""
     if isinstance(expr, s.Name):
         return expr.name
+    if isinstance(expr, (s.Path, s.Index)):
+        head = own_name(expr.value, aggregates)
+        return f"{head}_{_step(expr)}" if head else None
+    if isinstance(expr, s.Call):
+        return _name_of_call(expr, aggregates)
+    return None
+
+
+def _step(expr: s.Path | s.Index) -> str:
     if isinstance(expr, s.Path):
-        head = own_name(expr.value)
-        return f"{head}_{expr.name}" if head else None
-    if isinstance(expr, s.Index) and isinstance(expr.index, s.Literal) and isinstance(expr.index.value, str):
-        head = own_name(expr.value)
-        return f"{head}_{expr.index.value}" if head else None
-    if isinstance(expr, s.Call) and expr.name in NAMED_AFTER_FIRST_ARGUMENT and expr.args:
-        return own_name(expr.args[0])
+        return expr.name
+    return str(expr.index.value) if isinstance(expr.index, s.Literal) else ""
+
+
+def _name_of_call(call: s.Call, aggregates: Mapping[str, str]) -> str | None:
+    if call.name in FIXED:
+        return FIXED[call.name]
+    first = own_name(call.args[0], aggregates) if call.args else None
+    if call.name in aggregates:
+        return f"{aggregates[call.name]}{first or ''}" or None
+    if call.name in PREFIXED:
+        return f"{PREFIXED[call.name]}_{first or ''}"
+    if call.name in NAMED_AFTER_FIRST_ARGUMENT or (call.name in NAMED_AFTER_ONLY_ARGUMENT and len(call.args) == 1):
+        return first
     return None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelines.kql.catalog import common_type
-from pipelines.kql.types import BOOL, DATETIME, GUID, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
+from pipelines.kql.types import BOOL, DATETIME, DYNAMIC, GUID, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
 
 Typing = tuple[Type, Type, Type]
 """Types to bring the left and right operand to, and the result's."""
@@ -16,16 +16,28 @@ Typing = tuple[Type, Type, Type]
 def _equality(left: Type, right: Type) -> Typing | None:
     same = common_type([left, right])
     comparable = (BOOL, *NUMERIC, DATETIME, TIMESPAN, GUID, STRING)
-    return (same, same, BOOL) if same is not None and same in comparable else None
+    return (same, same, BOOL) if same is not None and same in comparable else _with_dynamic(left, right, STRING, BOOL)
+
+
+def _with_dynamic(left: Type, right: Type, *others: Type) -> Typing | None:
+    """A dynamic value is compared with a number, or one of the others, as what it holds."""
+    if DYNAMIC not in (left, right) or not {left, right} & {INT, LONG, REAL, *others}:
+        return None
+    return (left, right, BOOL)
 
 
 def _order(left: Type, right: Type) -> Typing | None:
     same = common_type([left, right])
-    return (same, same, BOOL) if same is not None and same in (*NUMERIC, DATETIME, TIMESPAN) else None
+    return (
+        (same, same, BOOL)
+        if same is not None and same in (*NUMERIC, DATETIME, TIMESPAN, BOOL)
+        else _with_dynamic(left, right)
+    )
 
 
 def _text(left: Type, right: Type) -> Typing | None:
-    return (STRING, STRING, BOOL) if (left, right) == (STRING, STRING) else None
+    """A dynamic value is searched in its text."""
+    return (STRING, STRING, BOOL) if left in (STRING, DYNAMIC) and right == STRING else None
 
 
 def _logic(left: Type, right: Type) -> Typing | None:
@@ -79,7 +91,7 @@ _TEXT_OPERATORS = [
 BINARY: dict[str, Callable[[Type, Type], Typing | None]] = {
     **dict.fromkeys(("==", "!="), _equality),
     **dict.fromkeys(("<", "<=", ">", ">="), _order),
-    **dict.fromkeys(("=~", "!~", *_TEXT_OPERATORS), _text),
+    **dict.fromkeys(("=~", "!~", "matches regex", *_TEXT_OPERATORS), _text),
     **dict.fromkeys(("and", "or"), _logic),
     "+": _first(
         _arithmetic,
@@ -101,6 +113,4 @@ MEMBERSHIP: dict[str, str] = {"in": "==", "!in": "==", "in~": "=~", "!in~": "=~"
 
 def unary(operand: Type) -> Type | None:
     """The type of `-x` and `+x`."""
-    if operand in (INT, LONG):
-        return LONG
     return operand if operand in (*NUMERIC, TIMESPAN) else None

@@ -1,4 +1,4 @@
-"""Tokens -> syntax tree.
+"""Tokens -> syntax tree: statements and tabular operators.
 
 A recursive-descent parser: one small method for each form, a table from an operator's name to its method. What KQL has
 and Lakehunt has not is refused here by name (`UNSUPPORTED_OPERATORS`), so that the message says so.
@@ -7,73 +7,34 @@ Source: learn.microsoft.com/kusto/query; where it is silent, what Microsoft's pa
 
 from __future__ import annotations
 
-import difflib
-import uuid
-from collections.abc import Callable, Iterable
-from decimal import Decimal, InvalidOperation
-from typing import NoReturn, TypeVar
+from collections.abc import Callable
 
 from pipelines.kql import syntax as s
-from pipelines.kql import times
 from pipelines.kql.errors import Kind, KqlError, QueryErrors, Span
-from pipelines.kql.lexer import T, Token, tokens
-from pipelines.kql.types import (
-    BOOL,
-    BY_NAME,
-    DATETIME,
-    DECIMAL,
-    DYNAMIC,
-    GUID,
-    INT,
-    LONG,
-    REAL,
-    STRING,
-    TIMESPAN,
-    Type,
-)
+from pipelines.kql.lexer import T
+from pipelines.kql.reader import near
+from pipelines.kql.scalar_parser import ScalarParser
+from pipelines.kql.types import STRING, Type
 
-MAX_DEPTH = 64
-"""Nested expressions; deeper ones are refused rather than let Python's stack run out."""
-
-COMPARISONS = frozenset(
-    [
-        *("==", "!=", "<>", "<", ">", "<=", ">=", "=~", "!~"),
-        *(
-            negation + name + case
-            for name in ("has", "contains", "startswith", "endswith", "hasprefix", "hassuffix")
-            for negation in ("", "!")
-            for case in ("", "_cs")
-        ),
-    ]
-)
-MEMBERSHIPS = frozenset(["in", "!in", "in~", "!in~", "has_any", "has_all"])
-RANGES = frozenset(["between", "!between"])
-
-_COMPARISON = 3
-
-_PRECEDENCE: dict[str, int] = {
-    "or": 1,
-    "and": 2,
-    **dict.fromkeys(sorted(COMPARISONS | MEMBERSHIPS | RANGES), _COMPARISON),
-    **dict.fromkeys("+-", 4),
-    **dict.fromkeys("*/%", 5),
+UNSUPPORTED_OPERATORS: dict[str, str] = {
+    **dict.fromkeys(("consume", "facet", "fork", "macro-expand"), "it gives several results, or none"),
+    **dict.fromkeys(
+        ("graph-match", "graph-mark-components", "graph-merge", "graph-shortest-paths", "graph-to-table", "make-graph"),
+        "there are no graphs here",
+    ),
+    **dict.fromkeys(("sample", "sample-distinct"), "its rows are random; take and distinct are not"),
+    "reduce": "its patterns are those of a trained model",
+    "top-hitters": "it approximates; write summarize count() by ..., then top",
+    "project-by-names": "name the columns in project",
 }
-"""How tightly each operator binds."""
+"""Operators and sources that Kusto has and Lakehunt has not, and why or what to do instead."""
 
-UNSUPPORTED_COMPARISONS = frozenset(["matches", "!matches", "has_any~", "has_all~", "like", "notlike", "!has_any"])
-
-UNSUPPORTED_OPERATORS = frozenset(
-    [
-        *("as", "consume", "evaluate", "facet", "find", "fork", "getschema", "graph-match", "graph-merge"),
-        *("graph-to-table", "invoke", "join", "lookup", "macro-expand", "make-graph", "make-series", "mv-apply"),
-        *("mv-expand", "parse", "parse-kv", "parse-where", "partition", "project-by-names", "project-reorder"),
-        *("range", "reduce", "render", "sample", "sample-distinct", "scan", "search", "serialize", "top-hitters"),
-        *("top-nested", "union"),
-    ]
+JOIN_KINDS = (
+    *("inner", "innerunique", "leftouter", "rightouter", "fullouter"),
+    *("leftsemi", "rightsemi", "leftanti", "rightanti", "anti", "semi", "leftantisemi", "rightantisemi"),
 )
-"""Operators that Kusto has and Lakehunt has not."""
 
-Parsed = TypeVar("Parsed")
+_STARTS_WITHOUT_A_SOURCE = frozenset(["union", "search", "find"])
 
 
 def parse(query: str) -> s.Query:
@@ -86,128 +47,205 @@ def parse(query: str) -> s.Query:
         raise QueryErrors(query, [error]) from error
 
 
-class Parser:
-    """Reads one query, front to back, with one token of look-ahead."""
-
-    def __init__(self, query: str) -> None:
-        self.tokens = tokens(query)
-        self.at = 0
-        self.depth = 0
+class Parser(ScalarParser):
+    """Reads one query, front to back."""
 
     # Statements
 
-    def query(self) -> s.Query:
+    def query(self, until: str | None = None) -> s.Query:
+        """Let statements and one expression, up to the end or a closing brace (left unread)."""
         start = self.token.span
-        lets: list[s.Let] = []
+        lets: list[s.Let | s.LetFunction] = []
         body: s.Expr | None = None
-        while not self._at_end():
-            if self._is("let"):
+        while not self.at_end() and not (until and self.sees(until)):
+            if self.sees("let"):
                 lets.append(self._let())
+            elif self.token.text in _STATEMENTS and self.peek().kind is T.NAME:
+                self.unsupported(f"the statement '{self.token.text}'", hint=_STATEMENTS[self.token.text])
             elif body is None:
                 body = self.pipeline()
             else:
-                self._fail("a query has one result, this is a second one", hint="put a semicolon only after a let")
-            if not self._at_end():
-                self._expect(";", "the statement's end (`;`) or the next operator (`|`)")
+                self.fail("a query has one result, this is a second one", hint="put a semicolon only after a let")
+            if not self.at_end() and not (until and self.sees(until)):
+                self.expect(";", "the statement's end (`;`) or the next operator (`|`)")
         if body is None:
-            self._fail("there is no query here", hint="a query starts with a table's name")
+            self.fail("there is no query here", hint="a query starts with a table's name")
         return s.Query(start.to(body.span), tuple(lets), body)
 
-    def _let(self) -> s.Let:
-        start = self._next().span
-        name = self._name("a name")
-        self._expect("=", "`=`")
-        if self._is("(") and self._is_function():
-            self._unsupported("functions defined by `let`")
+    def _let(self) -> s.Let | s.LetFunction:
+        start = self.next().span
+        name = self.name("a name")
+        self.expect("=")
+        view = self.takes("view")
+        if self.sees("(") and self._is_function():
+            parameters = self._parameters()
+            self.expect("{")
+            body = self.deeper(lambda: self.query(until="}"), "functions")
+            end = self.expect("}").span
+            return s.LetFunction(start.to(end), name.text, parameters, body, name.span, view)
         value = self.pipeline()
         return s.Let(start.to(value.span), name.text, value, name.span)
 
     def _is_function(self) -> bool:
         """`(a: long, ...) {`: a parenthesis that closes before a brace."""
         depth = 0
-        for token in self.tokens[self.at :]:
-            depth += (token.text == "(") - (token.text == ")")
+        for i, token in enumerate(self.tokens[self.at :], self.at):
+            if token.kind is T.PUNCTUATION:
+                depth += (token.text == "(") - (token.text == ")")
             if depth == 0:
-                following = self.tokens[self.tokens.index(token, self.at) + 1]
-                return following.text == "{"
+                return self.tokens[i + 1].text == "{"
         return False
+
+    def _parameters(self) -> tuple[s.Parameter, ...]:
+        self.expect("(")
+        found = self.list(self._parameter, until=")")
+        self.next()
+        return found
+
+    def _parameter(self) -> s.Parameter:
+        name = self.name("a parameter's name")
+        self.expect(":", "`:` and a type")
+        if self.takes("("):
+            columns = tuple(c for c in self.list(self._column_or_star, until=")") if isinstance(c, s.Captured))
+            return s.Parameter(name.span.to(self.next().span), name.text, None, columns, None)
+        kind = self.type_name()
+        default = self.expression() if self.takes("=") else None
+        return s.Parameter(name.span, name.text, kind, (), default)
 
     # Tabular expressions
 
     def pipeline(self) -> s.Expr:
-        """A scalar or tabular expression, followed by any number of operators."""
         source = self._source()
         operators: list[s.Operator] = []
-        while self._is("|"):
-            self._next()
+        if self.token.text in _STARTS_WITHOUT_A_SOURCE and isinstance(source, s.Empty):
+            operators.append(self._operator())
+        while self.takes("|"):
             operators.append(self._operator())
         if not operators:
             return source
         return s.Pipeline(source.span.to(operators[-1].span), source, tuple(operators))
 
     def _source(self) -> s.Expr:
-        reader = _SOURCES.get(self.token.text) if self.token.kind is T.NAME else None
-        if reader and (self.token.text == "print" or self._peek().text == "("):
+        if self.token.kind is not T.NAME:
+            return self.expression()
+        following = self.peek()
+        reader = _SOURCES.get(self.token.text)
+        if reader and (
+            self.token.text == "print" or (following.text == "(") == (self.token.text in ("datatable", "externaldata"))
+        ):
             return reader(self)
-        if self.token.kind is T.NAME and self._operator_name() in UNSUPPORTED_OPERATORS - {"as", "range"}:
-            following = self.tokens[self.at + 1]
-            if following.kind in (T.NAME, T.STRING) or following.text in ("(", "*", "-"):
-                self._unsupported(f"the operator '{self._operator_name()}'")
+        opens = following.kind in (T.NAME, T.STRING) or following.text in ("(", "*", "-", "[")
+        if self.token.text in _STARTS_WITHOUT_A_SOURCE and opens and following.text not in COMPARING:
+            return s.Empty(Span(self.token.span.start, self.token.span.start))
+        name = self.hyphenated()
+        if name in UNSUPPORTED_OPERATORS and (following.kind in (T.NAME, T.STRING) or following.text in ("(", "-")):
+            self.unsupported(f"the operator '{name}'", hint=UNSUPPORTED_OPERATORS[name])
         return self.expression()
 
     def _operator(self) -> s.Operator:
-        name = self._operator_name()
+        name = self.hyphenated()
         start = self.token.span
         if name in _OPERATORS:
             self.at += 1 + 2 * name.count("-")
             return _OPERATORS[name](self, start)
         if name in UNSUPPORTED_OPERATORS:
-            self._unsupported(f"the operator '{name}'")
-        self._fail(
-            f"expected an operator such as where or summarize, found {self._shown()}",
-            hint=_near(name, [*_OPERATORS, *UNSUPPORTED_OPERATORS]),
+            self.unsupported(f"the operator '{name}'", hint=UNSUPPORTED_OPERATORS[name])
+        self.fail(
+            f"expected an operator such as where or summarize, found {self.shown()}",
+            hint=near(name, [*_OPERATORS, *UNSUPPORTED_OPERATORS]),
         )
 
-    def _operator_name(self) -> str:
-        """The name at this place, with its hyphenated parts (`project-away`)."""
-        name, i = self.token.text, self.at
-        while (
-            self.tokens[i + 1 : i + 3]
-            and self.tokens[i + 1].text == "-"
-            and self.tokens[i + 2].kind is T.NAME
-            and self.tokens[i].span.end == self.tokens[i + 1].span.start
-            and self.tokens[i + 1].span.end == self.tokens[i + 2].span.start
-        ):
-            name += "-" + self.tokens[i + 2].text
-            i += 2
-        return name
+    def _options(self, known: dict[str, tuple[str, ...] | None]) -> s.Options:
+        """`kind=inner hint.strategy=shuffle`: the parameters after an operator's name; hints change no result.
+
+        `known` has the values that a parameter may have, None for any."""
+        found: s.Options = {}
+        while self.token.kind is T.NAME:
+            if self.token.text == "hint" and self.peek().text == ".":
+                self.at += 3
+                self.expect("=")
+                self.next()
+                continue
+            if self.token.text not in known or self.peek().text != "=":
+                return found
+            name = self.next().text
+            self.next()
+            found[name] = self._option(name, known[name])
+        return found
+
+    def _option(self, name: str, allowed: tuple[str, ...] | None) -> s.Name | s.Literal:
+        value = self._name_or_literal()
+        shown = value.name if isinstance(value, s.Name) else str(value.value)
+        if allowed is not None and shown not in allowed:
+            self.fail_at(
+                value.span, f"there is no {name} '{shown}'", near(shown, allowed) or f"one of {', '.join(allowed)}"
+            )
+        return value
+
+    def _name_or_literal(self) -> s.Name | s.Literal:
+        if self.token.kind is T.NAME and self.token.text not in ("true", "false"):
+            token = self.next()
+            return s.Name(token.span, token.text)
+        value = self.operand()
+        if not isinstance(value, s.Literal):
+            self.fail_at(value.span, "expected a name or a constant")
+        return value
 
     def _where(self, start: Span) -> s.Operator:
         predicate = self.expression()
         return s.Where(start.to(predicate.span), predicate)
 
     def _extend(self, start: Span) -> s.Operator:
-        items = self._items()
+        items = self.items()
         return s.Extend(start.to(items[-1].span), items)
 
     def _project(self, start: Span) -> s.Operator:
-        items = self._items()
+        if self.token.text in ("|", ")", ";", ""):
+            return s.Project(start, ())
+        items = self.items()
         return s.Project(start.to(items[-1].span), items)
 
     def _project_rename(self, start: Span) -> s.Operator:
-        items = self._items()
+        items = self.items()
         return s.ProjectRename(start.to(items[-1].span), items)
 
     def _project_away(self, start: Span) -> s.Operator:
-        patterns = self._list(self._pattern)
+        patterns = self.list(self._pattern)
         return s.ProjectAway(start.to(patterns[-1].span), patterns)
 
     def _project_keep(self, start: Span) -> s.Operator:
-        patterns = self._list(self._pattern)
+        patterns = self.list(self._pattern)
         return s.ProjectKeep(start.to(patterns[-1].span), patterns)
 
+    def _project_reorder(self, start: Span) -> s.Operator:
+        patterns = self.list(self._ordered_pattern)
+        return s.ProjectReorder(start.to(patterns[-1][0].span), patterns)
+
+    def _ordered_pattern(self) -> tuple[s.Name, str]:
+        pattern = self._pattern()
+        order = self.hyphenated()
+        if order in ("asc", "desc", "granny-asc", "granny-desc"):
+            self.at += 1 + 2 * order.count("-")
+            return pattern, order
+        return pattern, ""
+
+    def _pattern(self) -> s.Name:
+        """A column's name in which `*` may stand for any text; the parts touch one another."""
+        bracketed = self.bracketed_name()
+        if bracketed:
+            return s.Name(bracketed.span, bracketed.text)
+        start = self.token
+        text, span = "", start.span
+        while (self.token.kind is T.NAME or self.sees("*")) and (not text or self.token.span.start == span.end):
+            text += self.token.text
+            span = span.to(self.next().span)
+        if not text:
+            self.fail(f"expected a column's name, found {self.shown()}")
+        return s.Name(span, text)
+
     def _distinct(self, start: Span) -> s.Operator:
-        items = self._items()
+        self._options({})
+        items = self.items()
         return s.Distinct(start.to(items[-1].span), items)
 
     def _count(self, start: Span) -> s.Operator:
@@ -219,455 +257,415 @@ class Parser:
 
     def _top(self, start: Span) -> s.Operator:
         count = self.expression()
-        self._expect("by", "`by`")
+        self.expect("by")
         key = self._sort_key()
         return s.Top(start.to(key.span), count, key)
 
+    def _top_nested(self, start: Span) -> s.Operator:
+        levels = [self._nest()]
+        while self.takes(","):
+            if self.hyphenated() == "top-nested":
+                self.at += 3
+            levels.append(self._nest())
+        return s.TopNested(start.to(levels[-1].span), tuple(levels))
+
+    def _nest(self) -> s.Nest:
+        start = self.token.span
+        count = None if self.sees("of") else self.expression()
+        self.expect("of")
+        of = self.item()
+        others = None
+        if self.takes("with"):
+            self.expect("others")
+            self.expect("=")
+            others = self.expression()
+        self.expect("by")
+        by = self.item()
+        descending = self.token.text != "asc"
+        if self.token.text in ("asc", "desc"):
+            self.next()
+        return s.Nest(start.to(by.span), count, of, others, by, descending)
+
     def _sort(self, start: Span) -> s.Operator:
-        self._expect("by", "`by`")
-        keys = self._list(self._sort_key)
+        self._options({})
+        self.expect("by")
+        keys = self.list(self._sort_key)
         return s.Sort(start.to(keys[-1].span), keys)
 
     def _sort_key(self) -> s.SortKey:
-        value = self._item()
+        value = self.item()
         span = value.span
         descending = True
         if self.token.text in ("asc", "desc"):
             descending = self.token.text == "desc"
-            span = span.to(self._next().span)
+            span = span.to(self.next().span)
         nulls_first = not descending
-        if self._is("nulls"):
-            self._next()
+        if self.takes("nulls"):
             if self.token.text not in ("first", "last"):
-                self._fail(f"expected `first` or `last`, found {self._shown()}")
+                self.fail(f"expected `first` or `last`, found {self.shown()}")
             nulls_first = self.token.text == "first"
-            span = span.to(self._next().span)
+            span = span.to(self.next().span)
         return s.SortKey(span, value, descending, nulls_first)
 
     def _summarize(self, start: Span) -> s.Operator:
-        if self.token.kind is T.NAME and self.token.text.startswith("hint"):
-            self._unsupported("a hint of summarize")
-        aggregates = () if self._is("by") else self._items()
+        self._options({})
+        aggregates = () if self.sees("by") else self.items()
         keys: tuple[s.Expr, ...] = ()
-        if self._is("by"):
-            self._next()
-            keys = self._items()
+        if self.takes("by"):
+            keys = self.items()
         last = (*aggregates, *keys)[-1]
         return s.Summarize(start.to(last.span), aggregates, keys)
 
+    def _serialize(self, start: Span) -> s.Operator:
+        self._options({})
+        items = () if self.token.text in ("|", ")", "}", ";", "") else self.items()
+        return s.Serialize(start.to(items[-1].span) if items else start, items)
+
+    def _as(self, start: Span) -> s.Operator:
+        self._options({})
+        name = self.name("a name")
+        return s.As(start.to(name.span), name.text)
+
+    def _getschema(self, start: Span) -> s.Operator:
+        return s.GetSchema(start)
+
+    def _render(self, start: Span) -> s.Operator:
+        """The kind of chart and its properties are left unread: `render timechart with (title="x")`."""
+        depth = 0
+        while not self.at_end() and not (depth == 0 and self.token.text in ("|", ")", ";", "}")):
+            depth += (self.token.text == "(") - (self.token.text == ")")
+            start = start.to(self.next().span)
+        return s.Render(start)
+
+    # Several tables
+
+    def _join(self, start: Span, lookup: bool = False) -> s.Operator:
+        options = self._options({"kind": ("leftouter", "inner") if lookup else JOIN_KINDS})
+        right = self._joined_table()
+        self.expect("on")
+        on = self.list(self.expression)
+        return s.Join(start.to(on[-1].span), right, on, options, lookup)
+
+    def _lookup(self, start: Span) -> s.Operator:
+        return self._join(start, lookup=True)
+
+    def _joined_table(self) -> s.Expr:
+        """A name, a call, or a pipeline in parentheses."""
+        if self.sees("("):
+            self.next()
+            inner = self.deeper(self.pipeline)
+            self.expect(")")
+            return inner
+        return self.operand()
+
+    def _union(self, start: Span) -> s.Operator:
+        options = self._options({"kind": ("inner", "outer"), "withsource": None, "isfuzzy": ("True", "False", "true")})
+        tables = self.list(self._united_table)
+        return s.Union(start.to(tables[-1].span), tables, options)
+
+    def _united_table(self) -> s.Expr:
+        touching = self.peek().text == "*" and self.peek().span.start == self.token.span.end
+        if (self.token.kind is T.NAME and touching) or self.sees("*"):
+            pattern = self._pattern()
+            return s.Name(pattern.span, pattern.name)
+        return self._joined_table()
+
+    def _search(self, start: Span) -> s.Operator:
+        options = self._options({"kind": ("case_sensitive", "case_insensitive", "default")})
+        tables = self._in_tables()
+        self.searching = True
+        predicate = s.Star(self.next().span) if self.sees("*") and not self._star_is_searched() else self.expression()
+        self.searching = False
+        return s.Search(start.to(predicate.span), predicate, tables, options)
+
+    def _in_tables(self) -> tuple[s.Expr, ...]:
+        if not (self.sees("in") and self.peek().text == "("):
+            return ()
+        self.at += 2
+        tables = self.list(self._united_table, until=")")
+        self.next()
+        return tables
+
+    def _find(self, start: Span) -> s.Operator:
+        options = self._options({"withsource": None, "datascope": None})
+        tables = self._in_tables()
+        where = self.takes("where")
+        self.searching = not where
+        predicate = self.expression()
+        self.searching = False
+        columns = self.items() if self.takes("project") else ()
+        if self.hyphenated() in ("project-smart", "project-away"):
+            self.unsupported(f"find with {self.hyphenated()}")
+        return s.Find(start.to(predicate.span), predicate, tables, columns, options)
+
+    # Dynamic values
+
+    def _mv_expand(self, start: Span) -> s.Operator:
+        options = self._options(_EXPAND_OPTIONS)
+        items = self.list(self._expanded)
+        limit = self.expression() if self.takes("limit") else None
+        return s.MvExpand(start.to(items[-1].span), items, limit, options)
+
+    def _mv_apply(self, start: Span) -> s.Operator:
+        options = self._options(_EXPAND_OPTIONS)
+        items = self.list(self._expanded)
+        limit = self.expression() if self.takes("limit") else None
+        self.expect("on")
+        body = self._body()
+        return s.MvApply(start.to(body.span), items, limit, body, options)
+
+    def _expanded(self) -> s.Expanded:
+        item = self.item()
+        kind = None
+        span = item.span
+        if self.takes("to"):
+            self.expect("typeof")
+            self.expect("(")
+            kind = self.type_name()
+            span = span.to(self.expect(")").span)
+        if isinstance(item, s.Named):
+            return s.Expanded(span, item.names[0], item.value, kind)
+        return s.Expanded(span, None, item, kind)
+
+    def _body(self) -> s.Expr:
+        """`(where ... | summarize ...)`: operators over what stands before."""
+        start = self.expect("(").span
+        operators = [self.deeper(self._operator)]
+        while self.takes("|"):
+            operators.append(self.deeper(self._operator))
+        end = self.expect(")").span
+        return s.Pipeline(start.to(end), s.Empty(start), tuple(operators))
+
+    # Text
+
+    def _parse(self, start: Span, where: bool = False) -> s.Operator:
+        options = self._options({"kind": ("simple", "regex", "relaxed"), "flags": None})
+        value = self.expression()
+        self.expect("with")
+        pattern: list[s.Literal | s.Captured | s.Star] = []
+        while self.token.kind in (T.STRING, T.NAME) or self.sees("*") or self.sees("["):
+            pattern.append(self._pattern_part())
+        if not pattern:
+            self.fail(f"expected a text, a column's name or `*`, found {self.shown()}")
+        return s.Parse(start.to(pattern[-1].span), value, tuple(pattern), options, where)
+
+    def _parse_where(self, start: Span) -> s.Operator:
+        return self._parse(start, where=True)
+
+    def _pattern_part(self) -> s.Literal | s.Captured | s.Star:
+        if self.sees("*"):
+            return s.Star(self.next().span)
+        if self.token.kind is T.STRING:
+            token = self.next()
+            return s.Literal(token.span, STRING, token.value)
+        return self._captured(STRING)
+
+    def _captured(self, default: Type | None = None) -> s.Captured:
+        name = self.name("a column's name")
+        if default is not None and not self.sees(":"):
+            return s.Captured(name.span, name.text, default)
+        self.expect(":", "`:` and a type")
+        return s.Captured(name.span, name.text, self.type_name())
+
+    def _parse_kv(self, start: Span) -> s.Operator:
+        value = self.expression()
+        self.expect("as")
+        self.expect("(")
+        columns = self.list(self._captured, until=")")
+        end = self.next().span
+        options: s.Options = {}
+        if self.takes("with"):
+            self.expect("(")
+            for name, option in self.list(self._kv_option, until=")"):
+                options[name] = option
+            end = self.next().span
+        return s.ParseKv(start.to(end), value, columns, options)
+
+    def _kv_option(self) -> tuple[str, s.Name | s.Literal]:
+        name = self.name("an option")
+        known = ("pair_delimiter", "kv_delimiter", "quote", "escape", "greedy")
+        if name.text not in known:
+            self.fail_at(name.span, f"there is no option '{name.text}'", near(name.text, known))
+        self.expect("=")
+        return name.text, self._name_or_literal()
+
+    # Series
+
+    def _make_series(self, start: Span) -> s.Operator:
+        options = self._options({"kind": ("nonempty",)})
+        aggregates = self.list(self._series)
+        self.expect("on")
+        axis = self.item()
+        first = last = None
+        if self.takes("from"):
+            first = self.operand()
+        if self.takes("to"):
+            last = self.operand()
+        if self.sees("in") and first is None and last is None:
+            self.unsupported("make-series in range()", hint="write from ... to ... step ...; its last bin is open")
+        self.expect("step")
+        step = self.operand()
+        keys = self.items() if self.takes("by") else ()
+        return s.MakeSeries(start.to(step.span), aggregates, axis, first, last, step, keys, options)
+
+    def _series(self) -> tuple[s.Expr, s.Expr | None]:
+        aggregate = self.item()
+        default = None
+        if self.takes("default"):
+            self.expect("=")
+            default = self.operand()
+        return aggregate, default
+
+    # Rows in order
+
+    def _partition(self, start: Span) -> s.Operator:
+        self._options({})
+        self.expect("by")
+        key = self.name("a column's name")
+        if self.sees("{"):
+            self.unsupported("partition with a query in braces", hint="write its operators in parentheses")
+        body = self._body()
+        return s.Partition(start.to(body.span), s.Name(key.span, key.text), body)
+
+    def _scan(self, start: Span) -> s.Operator:
+        options = self._options({"with_match_id": None})
+        declared: tuple[tuple[s.Captured, s.Expr | None], ...] = ()
+        if self.sees("order") or self.sees("partition"):
+            self.unsupported(f"scan with {self.token.text} by", hint="sort before it")
+        if self.takes("declare"):
+            self.expect("(")
+            declared = self.list(self._declared, until=")")
+            self.next()
+        self.expect("with")
+        self.expect("(")
+        steps: list[s.Step] = []
+        while not self.sees(")"):
+            steps.append(self._step())
+        end = self.next().span
+        return s.Scan(start.to(end), declared, tuple(steps), options)
+
+    def _declared(self) -> tuple[s.Captured, s.Expr | None]:
+        column = self._captured()
+        return column, self.expression() if self.takes("=") else None
+
+    def _step(self) -> s.Step:
+        start = self.expect("step").span
+        name = self.name("the step's name")
+        if self.sees("optional"):
+            self.unsupported("an optional step of scan")
+        options = self._options({"output": ("all", "last", "none")})
+        self.expect(":")
+        condition = self.expression()
+        assignments = self.items() if self.takes("=>") else ()
+        end = self.expect(";").span
+        return s.Step(start.to(end), name.text, condition, assignments, options)
+
+    # Plugins and functions
+
+    def _evaluate(self, start: Span) -> s.Operator:
+        self._options({})
+        call = self.call(self.name("a plugin's name"))
+        columns = None
+        end = call.span
+        if self.takes(":"):
+            self.expect("(")
+            columns = self.list(self._column_or_star, until=")")
+            end = self.next().span
+        return s.Evaluate(start.to(end), call, columns)
+
+    def _invoke(self, start: Span) -> s.Operator:
+        call = self.call(self.name("a function's name"))
+        return s.Invoke(start.to(call.span), call)
+
+    # Sources
+
     def _print(self) -> s.Expr:
-        start = self._next().span
-        items = self._items()
+        start = self.next().span
+        items = self.items()
         return s.Print(start.to(items[-1].span), items)
 
+    def _range(self) -> s.Expr:
+        start = self.next().span
+        name = self.name("a column's name")
+        self.expect("from")
+        first = self.operand()
+        self.expect("to")
+        last = self.operand()
+        self.expect("step")
+        step = self.operand()
+        return s.Range(start.to(step.span), name.text, first, last, step)
+
     def _datatable(self) -> s.Expr:
-        start = self._next().span
-        self._expect("(", "`(`")
-        columns = self._list(self._column)
-        self._expect(")", "`)`")
-        self._expect("[", "`[`")
-        values: list[s.Expr] = []
-        while not self._is("]"):
-            values.append(self.expression())
-            if not self._is("]"):
-                self._expect(",", "`,` or `]`")
-        end = self._next().span
+        start = self.next().span
+        self.expect("(")
+        columns = tuple((c.name, c.type) for c in self.list(self._captured))
+        self.expect(")")
+        if self.sees("with"):
+            self.unsupported("a datatable's properties")
+        self.expect("[")
+        values = self.list(self.expression, until="]")
+        end = self.next().span
         if len(values) % len(columns):
             raise KqlError(
                 Kind.SEMANTIC, f"{len(values)} values do not fill rows of {len(columns)} columns", start.to(end)
             )
-        return s.DataTable(start.to(end), columns, tuple(values))
+        return s.DataTable(start.to(end), columns, values)
 
-    def _column(self) -> tuple[str, Type]:
-        name = self._name("a column's name")
-        self._expect(":", "`:` and a type")
-        kind = self._name("a type")
-        if kind.text not in BY_NAME:
-            self._fail_at(kind.span, f"there is no type '{kind.text}'", f"types: {', '.join(sorted(BY_NAME))}")
-        return name.text, BY_NAME[kind.text]
+    def _externaldata(self) -> s.Expr:
+        start = self.next().span
+        self.expect("(")
+        columns = tuple((c.name, c.type) for c in self.list(self._captured, until=")"))
+        self.next()
+        self.expect("[")
+        addresses = self.list(self._text, until="]")
+        end = self.next().span
+        options: tuple[tuple[str, str], ...] = ()
+        if self.takes("with"):
+            self.expect("(")
+            options = self.list(self._property, until=")")
+            end = self.next().span
+        return s.ExternalData(start.to(end), columns, addresses, options)
 
-    # Scalar expressions
+    def _text(self) -> str:
+        if self.token.kind is not T.STRING:
+            self.fail(f"expected a text in quotes, found {self.shown()}")
+        return str(self.next().value)
 
-    def _items(self) -> tuple[s.Expr, ...]:
-        return self._list(self._item)
+    def _property(self) -> tuple[str, str]:
+        name = self.name("a property").text
+        self.expect("=")
+        value = self._name_or_literal()
+        return name, value.name if isinstance(value, s.Name) else str(value.value)
 
-    def _item(self) -> s.Expr:
-        """An expression that may be named: `x = a + b`, `*`, `(a, b) = f()`."""
-        if self._is("*"):
-            return s.Star(self._next().span)
-        if self.token.kind is T.NAME and self._peek().text == "=":
-            name = self._next()
-            self._next()
-            value = self.expression()
-            return s.Named(name.span.to(value.span), (str(name.value),), value)
-        bracketed = self._bracketed_name()
-        if bracketed:
-            if self._is("="):
-                self._next()
-                value = self.expression()
-                return s.Named(bracketed.span.to(value.span), (bracketed.text,), value)
-            self.at -= 3
-        return self.expression()
-
-    def expression(self) -> s.Expr:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            self._fail(f"more than {MAX_DEPTH} nested expressions")
-        try:
-            return self._binary(_PRECEDENCE["or"])
-        finally:
-            self.depth -= 1
-
-    def _binary(self, level: int) -> s.Expr:
-        """Operators that bind as tightly as `level` or tighter. Long `or` chains of real hunts make it a loop."""
-        left = self._unary()
-        compared = False
-        while self.token.kind in (T.NAME, T.PUNCTUATION):
-            op = self.token
-            binds = _PRECEDENCE.get(op.text, 0)
-            if op.text in UNSUPPORTED_COMPARISONS:
-                self._unsupported(f"the operator '{op.text}'")
-            if op.text.startswith("!") and not binds:
-                self._fail(f"there is no operator '{op.text}'", hint=_near(op.text, _PRECEDENCE))
-            if not binds or binds < level:
-                return left
-            if compared and binds == _COMPARISON:
-                self._fail("comparisons do not chain", hint="put one of them in parentheses")
-            compared = binds == _COMPARISON
-            if op.text in MEMBERSHIPS:
-                left = self._membership(left)
-            elif op.text in RANGES:
-                left = self._between(left)
-            else:
-                self._next()
-                right = self._binary(binds + 1)
-                name = "!=" if op.text == "<>" else op.text
-                left = s.Binary(left.span.to(right.span), name, left, right, op.span)
-        return left
-
-    def _membership(self, left: s.Expr) -> s.Expr:
-        op = self._next()
-        if not self._is("("):
-            item = self._binary(_PRECEDENCE["+"])
-            return s.InList(left.span.to(item.span), op.text, left, (item,), op.span)
-        self._expect("(", "`(`")
-        items: list[s.Expr] = []
-        while not self._is(")"):
-            items.append(self.pipeline())
-            if not self._is(")"):
-                self._expect(",", "`,` or `)`")
-        end = self._next().span
-        if not items:
-            self._fail_at(op.span.to(end), f"`{op.text}` needs at least one value")
-        return s.InList(left.span.to(end), op.text, left, tuple(items), op.span)
-
-    def _between(self, left: s.Expr) -> s.Expr:
-        op = self._next()
-        self._expect("(", "`(`")
-        low = self.expression()
-        self._expect("..", "`..`")
-        high = self.expression()
-        end = self._expect(")", "`)`").span
-        return s.Between(left.span.to(end), op.text, left, low, high)
-
-    def _unary(self) -> s.Expr:
-        if self.token.text in ("-", "+") and self.token.kind is T.PUNCTUATION:
-            op = self._next()
-            self.depth += 1
-            if self.depth > MAX_DEPTH:
-                self._fail(f"more than {MAX_DEPTH} nested expressions")
-            operand = self._unary()
-            self.depth -= 1
-            return s.Unary(op.span.to(operand.span), op.text, operand)
-        return self._postfix(self._primary())
-
-    def _postfix(self, value: s.Expr) -> s.Expr:
-        while self._is(".") or self._is("["):
-            if self._is("."):
-                self._next()
-                name = self._bracketed_name() or self._name("a name")
-                value = s.Path(value.span.to(name.span), value, name.text)
-            else:
-                self._next()
-                index = self.expression()
-                value = s.Index(value.span.to(self._expect("]", "`]`").span), value, index)
-        return value
-
-    def _primary(self) -> s.Expr:
-        token = self.token
-        if token.kind in _LITERALS:
-            return _LITERALS[token.kind](self)
-        if token.kind is T.NAME:
-            return self._named()
-        if self._is("("):
-            self._next()
-            inner = self.pipeline()
-            self._expect(")", "`)`")
-            return inner
-        bracketed = self._bracketed_name()
-        if bracketed:
-            return s.Name(bracketed.span, bracketed.text)
-        self._fail(f"expected an expression, found {self._shown()}")
-
-    def _named(self) -> s.Expr:
-        name = self._next()
-        if name.text in ("true", "false"):
-            return s.Literal(name.span, BOOL, name.text == "true")
-        if not self._is("("):
-            return s.Name(name.span, name.text)
-        if name.text == "dynamic":
-            return self._dynamic(name)
-        self._next()
-        args: list[s.Expr] = []
-        while not self._is(")"):
-            args.append(self._item())
-            if not self._is(")"):
-                self._expect(",", "`,` or `)`")
-        end = self._next().span
-        return s.Call(name.span.to(end), name.text, tuple(args), name.span)
-
-    # Literals
-
-    def _string(self) -> s.Expr:
-        first = self._next()
-        text, span = str(first.value), first.span
-        while self.token.kind is T.STRING:  # 'a' 'b' is 'ab'
-            text += str(self.token.value)
-            span = span.to(self._next().span)
-        return s.Literal(span, STRING, text)
-
-    def _long(self) -> s.Expr:
-        token = self._next()
-        if (
-            not isinstance(token.value, int)
-            or token.value >= 2**64
-            or (token.value >= 2**63 and token.text[:2] != "0x")
-        ):
-            self._fail_at(token.span, f"{token.text} is larger than a long, which ends at {2**63 - 1}")
-        return s.Literal(token.span, LONG, token.value - 2**64 if token.value >= 2**63 else token.value)
-
-    def _real(self) -> s.Expr:
-        token = self._next()
-        return s.Literal(token.span, REAL, token.value)
-
-    def _timespan(self) -> s.Expr:
-        token = self._next()
-        return s.Literal(token.span, TIMESPAN, token.value)
-
-    def _typed(self) -> s.Expr:
-        token = self._next()
-        assert isinstance(token.value, tuple)
-        type_name, text = token.value
-        kind = BY_NAME[type_name]
-        if text == "null":
-            return s.Literal(token.span, kind, None)
-        value = _TYPED[kind](text)
-        if value is None:
-            self._fail_at(token.span, f"{text!r} is no {kind}", _FORMS.get(kind, ""))
-        return s.Literal(token.span, kind, value)
-
-    def _dynamic(self, name: Token) -> s.Expr:
-        self._expect("(", "`(`")
-        value = self._json()
-        end = self._expect(")", "`)`").span
-        return s.Literal(name.span.to(end), DYNAMIC, value)
-
-    def _json(self) -> object:
-        """The data inside `dynamic(...)`: JSON, with Kusto's strings and literals."""
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            self._fail(f"more than {MAX_DEPTH} nested values")
-        try:
-            return self._json_value()
-        finally:
-            self.depth -= 1
-
-    def _json_value(self) -> object:
-        if self._is("["):
-            return self._json_array()
-        if self._is("{"):
-            return self._json_object()
-        if self._is("null"):
-            self._next()
-            return None
-        negative = self._is("-")
-        if negative:
-            self._next()
-        start = self.token
-        literal = self._primary()
-        if not isinstance(literal, s.Literal) or literal.type not in (BOOL, LONG, REAL, STRING):
-            self._fail_at(start.span, f"expected JSON data, found '{start.text}'")
-        if negative:
-            if not isinstance(literal.value, (int, float)):
-                self._fail_at(start.span, "only a number can be negative")
-            return -literal.value
-        return literal.value
-
-    def _json_array(self) -> list[object]:
-        self._next()
-        items: list[object] = []
-        while not self._is("]"):
-            items.append(self._json())
-            if not self._is("]"):
-                self._expect(",", "`,` or `]`")
-        self._next()
-        return items
-
-    def _json_object(self) -> dict[str, object]:
-        self._next()
-        items: dict[str, object] = {}
-        while not self._is("}"):
-            if self.token.kind is not T.STRING:
-                self._fail(f"expected a property's name in quotes, found {self._shown()}")
-            key = str(self._next().value)
-            self._expect(":", "`:`")
-            items[key] = self._json()
-            if not self._is("}"):
-                self._expect(",", "`,` or `}`")
-        self._next()
-        return items
-
-    # Names and tokens
-
-    def _bracketed_name(self) -> Token | None:
-        """`['a name']` where a name can stand; None, with nothing read, where there is none."""
-        one, two, three = (*self.tokens[self.at : self.at + 3], None, None)[:3]
-        if one is None or two is None or three is None:
-            return None
-        if one.text != "[" or one.kind is T.STRING or two.kind is not T.STRING or three.text != "]":
-            return None
-        self.at += 3
-        return Token(T.NAME, str(two.value), one.span.to(three.span), two.value)
-
-    def _pattern(self) -> s.Name:
-        """A column's name in which `*` may stand for any text; the parts touch one another."""
-        bracketed = self._bracketed_name()
-        if bracketed:
-            return s.Name(bracketed.span, bracketed.text)
-        start = self.token
-        text, span = "", start.span
-        while (self.token.kind is T.NAME or self._is("*")) and (not text or self.token.span.start == span.end):
-            text += self.token.text
-            span = span.to(self._next().span)
-        if not text:
-            self._fail(f"expected a column's name, found {self._shown()}")
-        return s.Name(span, text)
-
-    def _list(self, read: Callable[[], Parsed]) -> tuple[Parsed, ...]:
-        items = [read()]
-        while self._is(","):
-            self._next()
-            items.append(read())
-        return tuple(items)
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.at]
-
-    def _peek(self) -> Token:
-        return self.tokens[min(self.at + 1, len(self.tokens) - 1)]
-
-    def _next(self) -> Token:
-        token = self.token
-        self.at = min(self.at + 1, len(self.tokens) - 1)
-        return token
-
-    def _at_end(self) -> bool:
-        return self.token.kind is T.END
-
-    def _is(self, text: str) -> bool:
-        return self.token.text == text and self.token.kind in (T.NAME, T.PUNCTUATION)
-
-    def _expect(self, text: str, what: str) -> Token:
-        if not self._is(text):
-            self._fail(f"expected {what}, found {self._shown()}")
-        return self._next()
-
-    def _name(self, what: str) -> Token:
-        bracketed = self._bracketed_name()
-        if bracketed:
-            return bracketed
-        if self.token.kind is not T.NAME:
-            self._fail(f"expected {what}, found {self._shown()}")
-        return self._next()
-
-    def _shown(self) -> str:
-        return "the end of the query" if self.token.kind is T.END else f"'{self.token.text[:40]}'"
-
-    def _fail(self, message: str, hint: str = "") -> NoReturn:
-        self._fail_at(self.token.span, message, hint)
-
-    def _fail_at(self, span: Span, message: str, hint: str = "") -> NoReturn:
-        raise KqlError(Kind.SYNTAX, message, span, hint)
-
-    def _unsupported(self, what: str) -> NoReturn:
-        raise KqlError(Kind.UNSUPPORTED, f"{what} is not supported", self.token.span, "see docs/kql.md for what is")
+    def _column_or_star(self) -> s.Captured | s.Star:
+        return s.Star(self.next().span) if self.sees("*") else self._captured()
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    """A hint that names what was probably meant."""
-    found = difflib.get_close_matches(name, list(known), 1)
-    return f"did you mean '{found[0]}'?" if found else ""
+COMPARING = frozenset(["==", "!=", "=~", "<", ">", "<=", ">=", "=", "has", "contains"])
+"""What follows a column that is named as a source is: `find == 1`."""
 
-
-def _real_value(text: str) -> float | None:
-    special = {"nan": float("nan"), "+inf": float("inf"), "inf": float("inf"), "-inf": float("-inf")}
-    try:
-        return special[text] if text in special else float(text)
-    except ValueError:
-        return None
-
-
-def _decimal_value(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None
-
-
-def _integer_value(bits: int) -> Callable[[str], int | None]:
-    def read(text: str) -> int | None:
-        try:
-            value = int(text, 0)
-        except ValueError:
-            return None
-        return value if -(2 ** (bits - 1)) <= value < 2 ** (bits - 1) else None
-
-    return read
-
-
-def _guid_value(text: str) -> str | None:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        return None
-
-
-_TYPED: dict[Type, Callable[[str], object | None]] = {
-    BOOL: lambda text: {"true": True, "false": False, "1": True, "0": False}.get(text.lower()),
-    INT: _integer_value(32),
-    LONG: _integer_value(64),
-    REAL: _real_value,
-    DECIMAL: _decimal_value,
-    DATETIME: times.parse_datetime,
-    TIMESPAN: times.parse_timespan,
-    GUID: _guid_value,
+_EXPAND_OPTIONS: dict[str, tuple[str, ...] | None] = {
+    "kind": ("bag", "array"),
+    "bagexpansion": ("bag", "array"),
+    "with_itemindex": None,
 }
-_FORMS: dict[Type, str] = {
-    DATETIME: "write datetime(2021-03-14) or datetime(2021-03-14T06:40:15.338Z)",
-    TIMESPAN: "write 7d, 12h, 30m, 10s, 1ms, or timespan(1.02:03:04)",
+
+_STATEMENTS: dict[str, str] = {
+    "set": "leave it out: a run has its options in lakehunt.yaml",
+    "alias": "",
+    "declare": "write a let in place of a query parameter",
+    "pattern": "",
+    "restrict": "",
 }
-_LITERALS: dict[T, Callable[[Parser], s.Expr]] = {
-    T.STRING: Parser._string,
-    T.LONG: Parser._long,
-    T.REAL: Parser._real,
-    T.TIMESPAN: Parser._timespan,
-    T.TYPED: Parser._typed,
-}
+"""Statements that Kusto has and Lakehunt has not, and what to do instead."""
+
 _SOURCES: dict[str, Callable[[Parser], s.Expr]] = {
     "print": Parser._print,
+    "range": Parser._range,
     "datatable": Parser._datatable,
+    "externaldata": Parser._externaldata,
 }
+
 _OPERATORS: dict[str, Callable[[Parser, Span], s.Operator]] = {
     "where": Parser._where,
     "filter": Parser._where,
@@ -676,12 +674,35 @@ _OPERATORS: dict[str, Callable[[Parser, Span], s.Operator]] = {
     "project-away": Parser._project_away,
     "project-keep": Parser._project_keep,
     "project-rename": Parser._project_rename,
+    "project-reorder": Parser._project_reorder,
     "summarize": Parser._summarize,
     "sort": Parser._sort,
     "order": Parser._sort,
     "take": Parser._take,
     "limit": Parser._take,
     "top": Parser._top,
+    "top-nested": Parser._top_nested,
     "distinct": Parser._distinct,
     "count": Parser._count,
+    "serialize": Parser._serialize,
+    "as": Parser._as,
+    "getschema": Parser._getschema,
+    "render": Parser._render,
+    "join": Parser._join,
+    "lookup": Parser._lookup,
+    "union": Parser._union,
+    "search": Parser._search,
+    "find": Parser._find,
+    "mv-expand": Parser._mv_expand,
+    "mvexpand": Parser._mv_expand,
+    "mv-apply": Parser._mv_apply,
+    "mvapply": Parser._mv_apply,
+    "parse": Parser._parse,
+    "parse-where": Parser._parse_where,
+    "parse-kv": Parser._parse_kv,
+    "make-series": Parser._make_series,
+    "partition": Parser._partition,
+    "scan": Parser._scan,
+    "evaluate": Parser._evaluate,
+    "invoke": Parser._invoke,
 }

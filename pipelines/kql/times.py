@@ -36,24 +36,58 @@ UNITS: dict[str, int] = {
 }
 """Ticks in each unit of a timespan literal, as in `7d`, `30min`, `1tick`."""
 
-_DATETIME = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})"
-    r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?"
+_CLOCK = r"(?:(?:T|\s+)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?)?"
+_ZONE = r"\s*(Z|GMT|UTC|[+-]\d{2}:?\d{2})?"
+
+DATETIME_FORMS: tuple[tuple[str, str], ...] = (
+    (rf"(\d{{4}})-(\d{{1,2}})-(\d{{1,2}}){_CLOCK}{_ZONE}", "ymdhisfz"),
+    (rf"(\d{{1,2}})[-/](\d{{1,2}})[-/](\d{{4}}){_CLOCK}{_ZONE}", "mdyhisfz"),
+    (rf"(?:[A-Za-z]{{3,9}},?\s+)?(\d{{1,2}})[ -]([A-Za-z]{{3}})[a-z]*[ -](\d{{4}}|\d{{2}}){_CLOCK}{_ZONE}", "dmyhisfz"),
 )
-_TIMESPAN = re.compile(r"(-)?(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?")
+"""Texts that are an instant, as regular expressions for Python and for Java, each with what its groups are: year,
+month, day, hour, minute, second, fraction, zone. ISO 8601, the American order, and RFC 822 and 850."""
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+FIRST_YEAR_OF_TWO_DIGITS = 1950
+"""`49` is 2049, `50` is 1950."""
+
+TIMESPAN_FORM = r"(-)?(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?"
+"""`[-][d.]hh:mm[:ss[.fffffff]]` for Python and for Java."""
+
+_LITERAL = re.compile(r"(\d{4})\s*,\s*(\d{1,2})\s*,\s*(\d{1,2})")
 
 
 def parse_datetime(text: str) -> int | None:
-    """Ticks of an ISO-8601 instant (no zone means UTC), None where the text is none that Lakehunt reads."""
-    m = _DATETIME.fullmatch(text.strip())
-    if not m:
+    """Ticks of an instant (no zone means UTC), None where the text is none that Lakehunt reads."""
+    text = text.strip()
+    for pattern, names in DATETIME_FORMS:
+        m = re.fullmatch(pattern, text)
+        if m:
+            return _instant(dict(zip(names, m.groups(), strict=True)))
+    m = _LITERAL.fullmatch(text)
+    return _instant(dict(zip("ymd", m.groups(), strict=True))) if m else None
+
+
+def _instant(part: dict[str, str | None]) -> int | None:
+    month = part["m"] or ""
+    if month.isalpha() and month.lower() not in MONTHS:
         return None
-    year, month, day, hour, minute, second = (int(part or 0) for part in m.groups()[:6])
+    number = {name: int(part.get(name) or 0) for name in "ydhis"}
+    number["m"] = MONTHS.index(month.lower()) + 1 if month.isalpha() else int(month)
     try:
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        day = datetime(_full(number["y"], part["y"] or ""), number["m"], number["d"], tzinfo=UTC)
+        moment = day.replace(hour=number["h"], minute=number["i"], second=number["s"])
     except ValueError:
         return None
-    return from_datetime(moment) + _fraction(m[7]) - _zone_offset(m[8])
+    ticks = from_datetime(moment) + _fraction(part.get("f")) - _zone_offset(part.get("z"))
+    return ticks if FIRST_TICK <= ticks <= LAST_TICK else None
+
+
+def _full(year: int, text: str) -> int:
+    if len(text) > 2:
+        return year
+    return year + (2000 if year + 2000 < FIRST_YEAR_OF_TWO_DIGITS + 100 else 1900)
 
 
 def from_datetime(moment: datetime) -> int:
@@ -74,9 +108,11 @@ def format_datetime(ticks: int) -> str:
 def parse_timespan(text: str) -> int | None:
     """Ticks of `7d`, `1.5h`, `[-][d.]hh:mm[:ss[.fffffff]]` or a bare number of days."""
     text = text.strip()
-    m = _TIMESPAN.fullmatch(text)
+    m = re.fullmatch(TIMESPAN_FORM, text)
     if m:
         days, hours, minutes, seconds = (int(part or 0) for part in m.groups()[1:5])
+        if hours > 23 or minutes > 59 or seconds > 59:
+            return None
         ticks = days * TICKS_PER_DAY + hours * TICKS_PER_HOUR + minutes * TICKS_PER_MINUTE + seconds * TICKS_PER_SECOND
         return -(ticks + _fraction(m[6])) if m[1] else ticks + _fraction(m[6])
     m = re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*([a-z]*)", text)
@@ -103,11 +139,12 @@ def format_timespan(ticks: int) -> str:
 
 
 def _fraction(digits: str | None) -> int:
-    return int(digits.ljust(7, "0")) if digits else 0
+    """Ticks of the digits behind a second's point; those behind the seventh are cut off."""
+    return int(digits[:7].ljust(7, "0")) if digits else 0
 
 
 def _zone_offset(zone: str | None) -> int:
-    if zone is None or zone == "Z":
+    if zone is None or zone.isalpha():
         return 0
     sign = -1 if zone[0] == "-" else 1
     hours, minutes = int(zone[1:3]), int(zone[-2:])

@@ -29,6 +29,8 @@ DEFAULTS = {
     "spark.driver.memory": "4g",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.debug.maxToStringFields": "200",
+    # Where in Python each column was made: told to the JVM by two calls for every one, which is most of a compilation.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 """For one machine; the configuration may say otherwise."""
 

@@ -1,29 +1,39 @@
 """Typed plans -> Spark DataFrames: one small function for each kind of plan.
 
-Beside the columns that the query has, a frame carries hidden ones, whose names start with `$` as no column of KQL does:
+Beside the columns that the query has, a frame carries hidden ones, whose names start with `$$`, as the binder lets no
+column of a query be called:
 
-    $order      where the row stands in the written order, by which every free choice is made: an event's
-                (Timestamp, ReportId, content), a group's keys, a written row's position
-    $sort0...   the values of the last `sort`
-    $trace      on request, what a row was made of (see trace.py)
+    $$order      where the row stands in the written order, by which every free choice is made: an event's
+                 (Timestamp, ReportId, content), a group's keys, a written row's position
+    $$sort0...   the values of the last `sort`
+    $$ingested   when a row of a stored table came into it, in ticks; gone once rows are grouped or joined
+    $$trace      on request, what a row was made of (see trace.py)
+    $$outer1...  inside of a body of `mv-apply`, the row that the body is applied to
+    $$row1...    there, and in `partition`, what tells one group of rows from another
+    $$position   where the row stands in a sort, for aggregates that follow it
+    $$window1... what a window function gave, until the step that it stands in is done
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from pipelines.errors import LakehuntError
 from pipelines.kql import plan as p
-from pipelines.kql.types import DYNAMIC, STRING, Schema
+from pipelines.kql.types import STRING, Schema
 from pipelines.spark import trace
-from pipelines.spark.expressions import Expressions, column
-from pipelines.spark.functions.registry import CATALOG, Group, aggregate_implementation
-from pipelines.spark.values import dynamic_text, literal, spark_type, stored
+from pipelines.spark.expressions import Expressions, as_argument, called, column
+from pipelines.spark.functions.windows import Serial
+from pipelines.spark.values import literal, stored
 
-ORDER = "$order"
+ORDER = "$$order"
+WINDOW = "$$window"
+POSITION = "$$position"
 
 
 @dataclass(frozen=True)
@@ -49,15 +59,29 @@ _ORDERINGS = {
 
 @dataclass(frozen=True)
 class Relation:
-    """A frame with the columns of `schema` (in a plan's representation, see values.py) and the hidden ones."""
+    """A frame with the columns of `schema` (in a plan's representation, see values.py) and the hidden ones.
+
+    `groups` are the hidden columns by which a body of `mv-apply` or `partition` sees only rows of its own group, and
+    `carried` those that are the same in all rows of a group."""
 
     frame: DataFrame
     schema: Schema
     sorted_by: tuple[SortedBy, ...] = ()
+    groups: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        return [c.name for c in self.schema]
 
     @property
     def hidden(self) -> list[Column]:
-        return [column(name) for name in self.frame.columns if name.startswith("$")]
+        return [column(n) for n in self.frame.columns if n.startswith(p.HIDDEN) and not n.startswith(WINDOW)]
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The hidden columns that are the same in all rows of a group: those that tell groups apart first."""
+        return (*self.groups, *(n for n in self.carried if n not in self.groups))
 
     @property
     def traced(self) -> bool:
@@ -86,24 +110,85 @@ class Relation:
 Scanner = Callable[[p.Scan], Relation]
 
 
+def _no_external(plan: p.External) -> Relation:
+    raise LakehuntError(f"{plan.addresses[0]} is outside of the lake", "no copy of it is registered")
+
+
 @dataclass(frozen=True)
 class Context:
     """What a plan is compiled against.
 
-    `scan` opens a stored table; `computed` holds relations of parts of the plan that are there already."""
+    `scan` opens a stored table, `external` files outside of the lake; `computed` holds relations of parts of the plan
+    that are there already, `given` those that bodies are applied to."""
 
     spark: SparkSession
     now: int
     scan: Scanner
+    external: Callable[[p.External], Relation] = _no_external
     computed: Mapping[int, Relation] = field(default_factory=dict)
+    given: Mapping[str, Relation] = field(default_factory=dict)
 
-    @property
-    def expressions(self) -> Expressions:
-        return Expressions(self.now)
+    def expressions(
+        self, done: Mapping[int, Column] | None = None, resolve: Callable[[str], Column] = column
+    ) -> Expressions:
+        return Expressions(self.now, _Queries(self), done, resolve)
 
     def knowing(self, plan: p.Plan, relation: Relation) -> Context:
         """This context, in which `plan` (this very object) is `relation`."""
         return replace(self, computed={**self.computed, id(plan): relation})
+
+    def giving(self, name: str, relation: Relation) -> Context:
+        return replace(self, given={**self.given, name: relation})
+
+    def every_group(self, source: Relation) -> DataFrame:
+        """A row for each group of rows that the body around `source` is applied to: its fixed columns, and the trace of
+        the row that was expanded to the group."""
+        outer = source.groups[-1].replace("$$row", "$$outer")
+        given = self.given[outer].frame
+        kept = [n for n in given.columns if n in source.fixed or (n == trace.TRACE and outer in given.columns)]
+        return given.select(*(column(n) for n in kept)).dropDuplicates(list(source.groups))
+
+    def in_every_group(self, relation: Relation, source: Relation) -> Relation:
+        """A table from outside of the body around `source`, once for each group."""
+        frame = relation.frame.crossJoin(self.every_group(source).drop(trace.TRACE))
+        return replace(relation, frame=frame, groups=source.groups, carried=source.carried)
+
+
+@dataclass(frozen=True)
+class _Queries:
+    """Queries inside of expressions, as Spark's scalar subqueries."""
+
+    context: Context
+
+    def scalar(self, plan: p.Plan) -> Column:
+        relation = self._table(plan)
+        first = relation.frame.orderBy(*relation.orderings).limit(1).select(column(relation.schema[0].name))
+        return first.scalar()
+
+    def _table(self, plan: p.Plan) -> Relation:
+        relation = compile_plan(plan, self.context)
+        if relation.groups:
+            raise LakehuntError("a query within an expression cannot read the rows of a body", "use join or summarize")
+        return relation
+
+    def values(self, plan: p.Plan) -> Column:
+        relation = self._table(plan)
+        return relation.frame.agg(F.collect_set(column(relation.schema[0].name))).scalar()
+
+
+Compiler = Callable[[Any, Context], Relation]
+_PLANS: dict[type[p.Plan], Compiler] = {}
+C = TypeVar("C", bound=Compiler)
+
+
+def compiles(kind: type[p.Plan]) -> Callable[[C], C]:
+    """Enters the function that compiles this kind of plan."""
+
+    def enter(function: C) -> C:
+        _PLANS[kind] = function
+        return function
+
+    return enter
 
 
 def compile_plan(plan: p.Plan, context: Context) -> Relation:
@@ -112,106 +197,52 @@ def compile_plan(plan: p.Plan, context: Context) -> Relation:
     return known if known is not None else _PLANS[type(plan)](plan, context)
 
 
-def _scan(plan: p.Scan, context: Context) -> Relation:
-    return context.scan(plan)
+# Window functions
 
 
-def _rows(plan: p.Rows, context: Context) -> Relation:
-    fields = [f"{_quoted(c.name)} {spark_type(c.type)}" for c in plan.schema]
-    rows = [(*_cells(row, plan), (i,)) for i, row in enumerate(plan.rows)]
-    frame = context.spark.createDataFrame(rows, ", ".join([*fields, f"`{ORDER}` struct<position: bigint>"]))
-    return Relation(frame, plan.schema)
+class _Staging(Serial):
+    """The rows of a relation in their order, to whose frame window functions add columns."""
+
+    def __init__(self, source: Relation) -> None:
+        object.__setattr__(self, "order", source.orderings)
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "made", 0)
+
+    source: Relation
+    made: int
+
+    def staged(self, value: Column) -> Column:
+        name = f"{WINDOW}{self.made}"
+        object.__setattr__(self, "made", self.made + 1)
+        object.__setattr__(self, "source", replace(self.source, frame=self.source.frame.withColumn(name, value)))
+        return column(name)
+
+    def rows(self, *run: Column) -> Any:
+        return Window.partitionBy(*(column(g) for g in self.source.groups), *run).orderBy(*self.order)
 
 
-def _cells(row: tuple[object, ...], plan: p.Rows) -> list[object]:
-    return [
-        (value or "") if c.type == STRING else dynamic_text(value) if c.type == DYNAMIC else value
-        for value, c in zip(row, plan.schema, strict=True)
-    ]
+def ready(source: Relation, exprs: Iterable[p.Expr], context: Context) -> tuple[Relation, Expressions]:
+    """The source with a column for each window function and each query in the expressions, and what compiles them.
+
+    Inner ones come first: Spark cannot compute one window function from another in the same step."""
+    parts = [part for expr in exprs for part in reversed(list(p.parts(expr)))]
+    staged = [part for part in parts if isinstance(part, (p.Over, p.ScalarQuery, p.ListQuery))]
+    if not staged:
+        return source, context.expressions()
+    staging, done = _Staging(source), dict[int, Column]()
+    for part in staged:
+        expressions = context.expressions(done)
+        # Spark has no subquery in the lambda of a higher-order function, so it is a column, too
+        made = _over(part, expressions, staging) if isinstance(part, p.Over) else expressions.query(part)
+        done[id(part)] = staging.staged(made)
+    return staging.source, context.expressions(done)
 
 
-def _filter(plan: p.Filter, context: Context) -> Relation:
-    source = compile_plan(plan.source, context)
-    return replace(source, frame=source.frame.filter(context.expressions.compile(plan.predicate)))
+def _over(over: p.Over, expressions: Expressions, staging: _Staging) -> Column:
+    args = [as_argument(expressions.compile(arg), arg.type) for arg in over.args]
+    plain = [a if isinstance(e, p.Const) else staging.staged(a) for a, e in zip(args, over.args, strict=True)]
+    return called("window", over, plain, staging)
 
 
-def _project(plan: p.Project, context: Context) -> Relation:
-    source = compile_plan(plan.source, context)
-    compiled = [context.expressions.compile(e) for e in plan.expressions]
-    columns = [c.alias(named.name) for c, named in zip(compiled, plan.schema, strict=True)]
-    return replace(source, frame=source.frame.select(*columns, *source.hidden), schema=plan.schema)
-
-
-def _summarize(plan: p.Summarize, context: Context) -> Relation:
-    source = compile_plan(plan.source, context)
-    keys = [context.expressions.compile(key).alias(name) for name, key in plan.keys]
-    made = [_aggregation(a, context).alias(f"$made{i}") for i, a in enumerate(plan.aggregates)]
-    frame = source.frame
-    if source.traced:
-        frame = trace.ranked(frame, keys, column(ORDER))
-        made.append(trace.combined().alias(trace.TRACE))
-    grouped = frame.groupBy(*keys) if keys else frame
-    summarized = grouped.agg(*made) if made else frame.select(*keys).distinct()
-    order = (
-        F.struct(*(column(name).alias(f"k{i}") for i, (name, _) in enumerate(plan.keys)))
-        if keys
-        else F.struct(F.lit(0))
-    )
-    columns = [column(name) for name, _ in plan.keys]
-    for i, aggregation in enumerate(plan.aggregates):
-        columns.extend(_outputs(aggregation, column(f"$made{i}")))
-    kept = [column(trace.TRACE)] if source.traced else []
-    return Relation(summarized.select(*columns, order.alias(ORDER), *kept), plan.schema)
-
-
-def _aggregation(aggregation: p.Aggregation, context: Context) -> Column:
-    function = aggregate_implementation(aggregation.function)
-    args = [context.expressions.compile(arg) for arg in aggregation.args]
-    return function(Group(column(ORDER), tuple(arg.type for arg in aggregation.args)), *args)
-
-
-def _outputs(aggregation: p.Aggregation, made: Column) -> list[Column]:
-    """The columns of an aggregate; one that makes several (`any(A, B)`) is a struct until here."""
-    if CATALOG.aggregates[aggregation.function].columns:
-        values = [made[f"_{i}"] for i in range(len(aggregation.names))]
-    else:
-        values = [made]
-    pairs = zip(values, aggregation.names, aggregation.types, strict=True)
-    return [_never_null(v, t).alias(name) for v, name, t in pairs]
-
-
-def _never_null(value: Column, kind: object) -> Column:
+def never_null(value: Column, kind: object) -> Column:
     return F.coalesce(value, literal("", STRING)) if kind == STRING else value
-
-
-def _sort(plan: p.Sort, context: Context) -> Relation:
-    source = compile_plan(plan.source, context)
-    keys = tuple(SortedBy(f"$sort{i}", k.descending, k.nulls_first) for i, k in enumerate(plan.keys))
-    values = [context.expressions.compile(k.value).alias(f"$sort{i}") for i, k in enumerate(plan.keys)]
-    kept = [h for h, name in _named_hidden(source) if not name.startswith("$sort")]
-    frame = source.frame.select(*(column(c.name) for c in source.schema), *kept, *values)
-    return Relation(frame, source.schema, keys)
-
-
-def _named_hidden(source: Relation) -> list[tuple[Column, str]]:
-    return [(column(name), name) for name in source.frame.columns if name.startswith("$")]
-
-
-def _take(plan: p.Take, context: Context) -> Relation:
-    source = compile_plan(plan.source, context)
-    return replace(source, frame=source.frame.orderBy(*source.orderings).limit(plan.count))
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"
-
-
-_PLANS: dict[type[p.Plan], Callable[..., Relation]] = {
-    p.Scan: _scan,
-    p.Rows: _rows,
-    p.Filter: _filter,
-    p.Project: _project,
-    p.Summarize: _summarize,
-    p.Sort: _sort,
-    p.Take: _take,
-}

@@ -6,7 +6,7 @@ from pipelines.hunting.events import KQL_TABLES
 from pipelines.hunting.window import DEFAULT_PERIOD, Window, within
 from pipelines.kql import plan as p
 from pipelines.kql import times
-from pipelines.kql.binder import bind
+from pipelines.kql.binding import bind
 from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_HOUR
 from pipelines.spark.functions import CATALOG
 

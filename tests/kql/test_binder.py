@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.kql import plan as p
-from pipelines.kql.binder import bind
+from pipelines.kql.binding import bind
 from pipelines.kql.errors import Kind, QueryErrors
 from pipelines.kql.types import BY_NAME, Column
 from pipelines.spark.functions import CATALOG
@@ -78,24 +78,32 @@ def test_schemas(query: str, expected: str) -> None:
         ("T | where Nmae == 'x'", Kind.SEMANTIC, "there is no column 'Nmae'", "did you mean 'Name'?", 11),
         ("T | where NAME == 'x'", Kind.SEMANTIC, "there is no column 'NAME'", "did you mean 'Name'?", 11),
         ("t | count", Kind.SEMANTIC, "there is no table 't'", "did you mean 'T'?", 1),
-        ("T | where tolowr(Name) == 'x'", Kind.UNSUPPORTED, "'tolowr' is not supported", "did you mean 'tolower'?", 11),
+        (
+            "T | where tolowr(Name) == 'x'",
+            Kind.SEMANTIC,
+            "there is no function 'tolowr'",
+            "did you mean 'tolower'?",
+            11,
+        ),
+        ("T | extend geo_angle(1, 2, 3, 4)", Kind.UNSUPPORTED, "'geo_angle' is not supported", "geo", 12),
         ("T | where n has 'x'", Kind.SEMANTIC, "'has' is not defined for long and string", "", 13),
         ("T | where Name < 'x'", Kind.SEMANTIC, "'<' is not defined for string and string", "", 16),
         ("T | where Timestamp > '2021-01-01'", Kind.SEMANTIC, "'>' is not defined for datetime and string", "", 21),
         ("T | where Name == 1", Kind.UNSUPPORTED, "'==' is not supported for string and long", "convert", 16),
-        ("T | where d.x == 1", Kind.UNSUPPORTED, "a path into a dynamic value", "", 11),
-        ("print decimal(1.5)", Kind.UNSUPPORTED, "decimal values are not supported", "use a real", 7),
+        ("T | where d.x == d.y", Kind.UNSUPPORTED, "'==' is not supported for dynamic and dynamic", "convert", 15),
+        ("T | where n.x == 1", Kind.SEMANTIC, "a long has no parts", "parse_json", 11),
         ("T | where Name", Kind.SEMANTIC, "expected a condition, found a string", "", 11),
         ("T | where n in~ (1)", Kind.SEMANTIC, "'=~' is not defined for long and long", "", 13),
-        ("T | where Name in (T)", Kind.UNSUPPORTED, "a table as the list", "", 20),
+        ("T | where Name in (T)", Kind.UNSUPPORTED, "'==' is not supported for string and datetime", "", 16),
+        ("T | where T", Kind.SEMANTIC, "'T' is a table, not a value", "toscalar", 11),
         ("T | summarize sum(Name)", Kind.UNSUPPORTED, "sum(string) is not supported", "", 15),
-        ("T | summarize n", Kind.UNSUPPORTED, "only a call of an aggregate function", "", 15),
-        ("T | summarize max(n) - min(n)", Kind.UNSUPPORTED, "only a call of an aggregate function", "", 15),
+        ("T | summarize n", Kind.SEMANTIC, "expected an aggregate such as count()", "after `by`", 15),
+        ("T | summarize max(n) - n", Kind.SEMANTIC, "there is no column 'n'", "", 24),
         ("T | where count() > 1", Kind.SEMANTIC, "the function 'count' cannot stand here", "", 11),
         ("T | summarize makeset(Name, n)", Kind.SEMANTIC, "must be a constant", "", 29),
         ("T | summarize count() by d", Kind.SEMANTIC, "'d' is dynamic", "tostring", 26),
         ("T | extend a = 1, a = 2", Kind.SEMANTIC, "a column 'a' is there already", "", 16),
-        ("T | project Name, Name", Kind.SEMANTIC, "a column 'Name' is there already", "", 19),
+        ("T | project a = n, a = r", Kind.SEMANTIC, "a column 'a' is there already", "", 17),
         ("T | take Name", Kind.SEMANTIC, "there is no column 'Name'", "", 10),
         ("T | take -1", Kind.SEMANTIC, "expected a number of rows", "", 10),
         ("T | where ago(1) > Timestamp", Kind.SEMANTIC, "ago takes one timespan", "write ago(7d)", 11),
@@ -147,7 +155,8 @@ def test_chains_of_thousands_of_terms_compile() -> None:
     ],
 )
 def test_the_columns_that_are_read_above_the_front(query: str, expected: set[str]) -> None:
-    from pipelines.hunting.engine import row_local_front
+    from pipelines.hunting.engine import row_local_fronts
 
     plan = bind(query, TABLES, CATALOG)
-    assert p.needed(plan, row_local_front(plan)) == expected
+    (front,) = row_local_fronts(plan)
+    assert p.needed(plan, front) == expected

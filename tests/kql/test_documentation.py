@@ -1,19 +1,85 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from pipelines import support
 from pipelines.config import PROJECT
-from pipelines.kql import parser
+from pipelines.kql import differences, known, parser, scalar_parser
+from pipelines.kql.binding import core, groups
+from pipelines.kql.types import BY_NAME
 from pipelines.spark.functions import CATALOG
 
-TEXT = (PROJECT / "docs" / "kql.md").read_text(encoding="utf-8")
+PAGE = PROJECT / "docs" / "kql-support.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+PROSE = (PROJECT / "docs" / "kql.md").read_text(encoding="utf-8")
+
+FUNCTIONS = {name for name in CATALOG.names() if "." not in name} | CATALOG.several.keys()
+"""A name with a point is one column of a function that makes several."""
+
+CONSTRUCTS = {
+    "aggregate": CATALOG.aggregates.keys(),
+    "function": FUNCTIONS | support._FORMS.keys(),
+    "operator": parser._OPERATORS.keys(),
+    "comparison": scalar_parser._PRECEDENCE.keys(),
+    "type": BY_NAME.keys(),
+    "plugin": groups._PLUGINS.keys(),
+    "source": parser._SOURCES.keys(),
+}
 
 
-@pytest.mark.parametrize("name", sorted([*CATALOG.scalars, *CATALOG.aggregates, *parser._OPERATORS, "now", "ago"]))
+def rows(name: str) -> list[str]:
+    """The rows of the page that are about a construct."""
+    return [line for line in TEXT.splitlines() if line.startswith("| `") and f"`{name}`" in line.split(" | ")[0]]
+
+
+def test_the_page_is_the_one_that_is_generated() -> None:
+    assert support.written() == TEXT, "write it anew: make docs"
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*FUNCTIONS, *core._FORMS, *parser._OPERATORS, *groups._PLUGINS, *scalar_parser._PRECEDENCE})
+)
 def test_what_is_supported_is_documented(name: str) -> None:
-    assert f"`{name}`" in TEXT
+    assert any("supported" in row or "differs" in row for row in rows(name))
 
 
-@pytest.mark.parametrize("name", sorted(parser.UNSUPPORTED_OPERATORS))
-def test_what_is_not_supported_is_not_claimed(name: str) -> None:
-    assert f"`{name}`" not in TEXT
+@pytest.mark.parametrize("name", sorted([*parser.UNSUPPORTED_OPERATORS, *scalar_parser.UNSUPPORTED_COMPARISONS]))
+def test_what_is_not_supported_is_refused_there(name: str) -> None:
+    assert [row for row in rows(name) if "refused" in row] == rows(name) != []
+
+
+def test_every_form_of_the_binder_is_described() -> None:
+    assert core._FORMS.keys() <= support._FORMS.keys()
+
+
+@pytest.mark.parametrize("difference", differences.DIFFERENCES, ids=lambda d: d.names[0])
+def test_a_difference_is_one_of_something_that_there_is(difference: differences.Difference) -> None:
+    assert difference.kind in CONSTRUCTS
+    assert set(difference.names) <= set(CONSTRUCTS[difference.kind])
+    for name in difference.names:
+        assert differences.of(difference.kind, name) is difference, "written down twice"
+
+
+def test_known_names_stand_in_one_family_each() -> None:
+    for families in (known.FUNCTIONS, known.AGGREGATES, known.PLUGINS):
+        names = [name for family in families for name in family.names]
+        assert len(names) == len(set(names))
+
+
+def test_why_a_function_is_refused() -> None:
+    assert known.reason("geo_point_in_circle") == "it needs a library of geometry"
+    assert known.reason("autocluster") == "its patterns are those of a trained model"
+    assert known.reason("no_such_function") is None
+
+
+def test_no_text_breaks_a_table() -> None:
+    for line in TEXT.splitlines():
+        if line.startswith("|"):
+            assert line.endswith("|")
+    assert not re.search(r"\n\n\n", TEXT)
+
+
+def test_the_prose_points_to_the_page() -> None:
+    assert "(kql-support.md)" in PROSE

@@ -182,67 +182,6 @@ def test_expressions(values: dict[str, Any], expression: str) -> None:
     assert values[expression] == EXPRESSIONS[expression]
 
 
-GROUPS = """datatable(k: string, v: string, n: long)[
-    'a', '', long(null), 'a', 'x', 1, 'b', '', 2, 'a', 'y', 3, 'a', 'x', long(null), 'c', 'z', long(null)]"""
-
-
-AGGREGATES: dict[str, list[Any]] = {
-    "any(v)": ["x", "", "z"],
-    "any(n)": [1, 2, None],
-    "makeset(v)": [["", "x", "y"], [""], ["z"]],
-    "make_set(n)": [[1, 3], [2], []],
-    "make_set(v, 2)": [["", "x"], [""], ["z"]],
-    "count()": [4, 1, 1],
-    "countif(n > 1)": [1, 1, 0],
-    "dcount(v)": [3, 1, 1],
-    "dcount(n, 2)": [2, 1, 0],
-    "sum(n)": [4, 2, 0],
-    "avg(n)": [2.0, 2.0, "NaN"],
-    "min(n)": [1, 2, None],
-    "max(n)": [3, 2, None],
-    "min(v)": ["", "", "z"],
-}
-
-
-@pytest.fixture(scope="module")
-def aggregated(spark: Any) -> dict[str, list[Any]]:
-    """The values of each aggregate for the groups a, b and c, asked in one query."""
-    made = ", ".join(f"x{i} = {aggregate}" for i, aggregate in enumerate(AGGREGATES))
-    found = rows(Lake(spark, "none"), f"{GROUPS} | summarize {made} by k | sort by k asc")
-    assert [row[0] for row in found] == ["a", "b", "c"]
-    return {a: [row[i] for row in found] for i, a in enumerate(AGGREGATES, 1)}
-
-
-@pytest.mark.parametrize("aggregate", AGGREGATES)
-def test_aggregates(aggregated: dict[str, list[Any]], aggregate: str) -> None:
-    assert aggregated[aggregate] == AGGREGATES[aggregate]
-
-
-def test_one_any_of_several_columns_is_one_row(lake: Any) -> None:
-    found = rows(lake, f"{GROUPS} | summarize any(v, n), any(n), any(n), any(v) by k | sort by k asc")
-    assert found == [["a", "x", 1, 1, 1, "x"], ["b", "", 2, 2, 2, ""], ["c", "z", None, None, None, "z"]]
-
-
-def test_an_average_of_longs_is_their_wrapped_sum_by_their_count(lake: Any) -> None:
-    table = "datatable(n: long)[9223372036854775807, 1, long(null)]"
-    assert rows(lake, f"{table} | summarize sum(n), avg(n)") == [[-(2**63), -(2.0**62)]]
-
-
-def test_aggregates_of_nothing(lake: Any) -> None:
-    nothing = f"{GROUPS} | where k == 'nobody'"
-    assert rows(lake, f"{nothing} | summarize count(), sum(n), avg(n), makeset(v), any(v), any(n), max(n)") == [
-        [0, 0, "NaN", [], "", None, None]
-    ]
-    assert rows(lake, f"{nothing} | summarize count() by k") == []
-    assert rows(lake, f"{nothing} | count") == [[0]]
-
-
-def test_the_old_makeset_holds_128_values_and_make_set_more(lake: Any) -> None:
-    table = f"datatable(v: long)[{', '.join(map(str, range(200)))}]"
-    old, new, asked = rows(lake, f"{table} | summarize makeset(v), make_set(v), makeset(v, 150)")[0]
-    assert (old, new, asked) == (list(range(128)), list(range(200)), list(range(150)))
-
-
 @pytest.mark.parametrize(
     ("query_text", "expected"),
     [

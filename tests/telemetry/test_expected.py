@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,6 @@ AS_OFS = ("2021-03-15T00:00:00.0000000Z", "2021-03-21T06:40:15.3380000Z", "2021-
 
 def quiet(step: str) -> None:
     """No progress wanted."""
-
-
-@pytest.fixture(scope="module")
-def landed(spark: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, landing.Settlement]:
-    lake = Lake(spark, str(tmp_path_factory.mktemp("telemetry")))
-    source = str(shared / "telemetry" / "stream")
-    delivery = landing.deliver(lake, source, datetime(2026, 1, 1, tzinfo=UTC), quiet)
-    assert delivery.delivered == 2_608
-    return lake, landing.settle(lake, PROJECT / "expectations", None, quiet)
 
 
 def variants() -> dict[str, hunt.Hunt]:

@@ -1,6 +1,45 @@
 """KQL's functions, by family. Importing this package fills the catalog."""
 
-from pipelines.spark.functions import aggregates, conditions, strings, times
+from pipelines.spark.functions import (
+    addresses,
+    aggregates,
+    arrays,
+    bags,
+    choices,
+    collecting,
+    conditions,
+    conversions,
+    encodings,
+    numbers,
+    parsing,
+    regular,
+    series,
+    statistics,
+    strings,
+    times,
+    units,
+    windows,
+)
 from pipelines.spark.functions.registry import CATALOG
 
-__all__ = ["CATALOG", "aggregates", "conditions", "strings", "times"]
+__all__ = [
+    "CATALOG",
+    "addresses",
+    "aggregates",
+    "arrays",
+    "bags",
+    "choices",
+    "collecting",
+    "conditions",
+    "conversions",
+    "encodings",
+    "numbers",
+    "parsing",
+    "regular",
+    "series",
+    "statistics",
+    "strings",
+    "times",
+    "units",
+    "windows",
+]

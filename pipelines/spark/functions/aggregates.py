@@ -1,62 +1,79 @@
-"""Aggregate functions. Source: learn.microsoft.com/kusto/query/aggregation-functions.
+"""Aggregate functions that count, add up and compare. Source: learn.microsoft.com/kusto/query/aggregation-functions.
 
-Where Kusto may choose (`any`, the order of a set), the choice here is a rule: the earliest row of the group in the
-written order, sets in sorted order."""
+An aggregate that has a form with a predicate (`sumif`) is entered once for both: the predicate leaves a null where it
+does not hold, and nulls take no part."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from pipelines.kql.catalog import Any, OneOf
+from pipelines.kql.catalog import INTEGER, NOT_DYNAMIC, Any, Constant, OneOf, Parameter, Result
 from pipelines.kql.types import (
     BOOL,
     DATETIME,
+    DECIMAL,
+    DYNAMIC,
     GUID,
     INT,
     LONG,
+    NUMERIC,
     REAL,
     STRING,
     TIMESPAN,
     Type,
-    array_of,
 )
-from pipelines.spark.functions.registry import Group, aggregate
-from pipelines.spark.values import literal
+from pipelines.spark.functions.registry import Function, Group, aggregate
+from pipelines.spark.values import spark_type
 
-MAX_SET_SIZE = 1_048_576
-"""Values that `make_set` holds when no size is given, and at most."""
+ORDERED = OneOf((*NUMERIC, TIMESPAN, DATETIME, STRING, BOOL))
+"""What can be the smallest or the largest. A guid cannot."""
 
-MAX_OLD_SET_SIZE = 128
-"""Values that the old name `makeset` holds when no size is given."""
+COUNTED = OneOf((*NUMERIC, TIMESPAN, DATETIME, GUID, DYNAMIC))
 
-ORDERED = OneOf((INT, LONG, REAL, DATETIME, TIMESPAN, STRING))
-SCALARS = OneOf((BOOL, INT, LONG, REAL, DATETIME, TIMESPAN, GUID, STRING))
+NAN = float("nan")
 
 
-def _is_given(value: Column, kind: Type) -> Column:
-    """Neither null nor the empty string."""
-    return value != "" if kind == STRING else value.isNotNull()
+def first_type(types: Sequence[Type]) -> Type:
+    """The type of the first argument. A dynamic value reaches a function as JSON text, so it is no known array."""
+    return DYNAMIC if types[0] == DYNAMIC else types[0]
 
 
-def _null(kind: Type) -> Column:
-    return literal(None, kind)
+def with_predicate(
+    name: str, *values: Parameter, returns: Result, options: tuple[Parameter, ...] = ()
+) -> Callable[[Function], Function]:
+    """Enters `name(values, options)` and `nameif(values, predicate, options)`. The options may be left out."""
+
+    def enter(function: Function) -> Function:
+        def only_where(group: Group, *args: Column) -> Column:
+            given, predicate, rest = args[: len(values)], args[len(values)], args[len(values) + 1 :]
+            kept: Column = function(group, *(F.when(predicate, value) for value in given), *rest)
+            return kept
+
+        count = len(options)
+        aggregate(name, *values, *options, returns=returns, prefix=f"{name}_", optional=count)(function)
+        conditional = aggregate(
+            f"{name}if", *values, BOOL, *options, returns=returns, prefix=f"{name}if_", optional=count
+        )
+        conditional(only_where)
+        return function
+
+    return enter
 
 
-@aggregate("any", Any(), returns=STRING, prefix="any_", columns=True)
-@aggregate("take_any", Any(), returns=STRING, prefix="", columns=True)
-def any_(group: Group, *values: Column) -> Column:
-    """A struct with one field for each argument, all from one row: the earliest in which every argument has a value,
-    else the earliest in which the most have. An argument that has none anywhere is null, or the empty string."""
-    given = sum((F.when(_is_given(v, t), 1).otherwise(0) for v, t in zip(values, group.types, strict=True)), F.lit(0))
-    row = F.struct(*(v.alias(f"_{i}") for i, v in enumerate(values)))
-    return F.min_by(F.when(given > 0, row), F.when(given > 0, F.struct((-given).alias("missing"), group.order)))
+# Counts
 
 
 @aggregate("count", returns=LONG, prefix="count_")
 def count(group: Group) -> Column:
+    return F.count(F.lit(1))
+
+
+@aggregate("count", COUNTED, returns=LONG, prefix="count_")
+def count_of_column(group: Group, value: Column) -> Column:
+    """All rows, those with a null too."""
     return F.count(F.lit(1))
 
 
@@ -65,49 +82,86 @@ def countif(group: Group, condition: Column) -> Column:
     return F.count_if(condition)
 
 
-@aggregate("dcount", SCALARS, LONG, returns=LONG, prefix="dcount_", optional=1, constants=1)
-def dcount(group: Group, value: Column, accuracy: Column | None = None) -> Column:
+@with_predicate("dcount", Any(), returns=LONG, options=(Constant(INTEGER),))
+def dcount(group: Group, value: Column, accuracy: int | None = None) -> Column:
     """Exact, so within Kusto's estimate at any accuracy. Nulls count for nothing."""
     return F.count_distinct(value)
 
 
-@aggregate("min", ORDERED, returns=lambda types: types[0], prefix="min_")
-def min_(group: Group, value: Column) -> Column:
-    return F.min(value)
+@with_predicate("count_distinct", NOT_DYNAMIC, returns=LONG)
+def count_distinct(group: Group, value: Column) -> Column:
+    return F.count_distinct(value)
 
 
-@aggregate("max", ORDERED, returns=lambda types: types[0], prefix="max_")
-def max_(group: Group, value: Column) -> Column:
-    return F.max(value)
+# Sums
 
 
 def _sum_type(types: Sequence[Type]) -> Type:
     return LONG if types[0] == INT else types[0]
 
 
-@aggregate("sum", OneOf((INT, LONG, REAL, TIMESPAN)), returns=_sum_type, prefix="sum_")
+@with_predicate("sum", OneOf((*NUMERIC, TIMESPAN)), returns=_sum_type)
 def sum_(group: Group, value: Column) -> Column:
     """Of nothing: 0. In a long it wraps, as Kusto's does."""
-    return F.coalesce(F.sum(value), F.lit(0))
+    zero = F.lit(0).cast(spark_type(_sum_type(group.types)))
+    return F.coalesce(F.sum(value), zero)
 
 
-@aggregate("avg", OneOf((INT, LONG, REAL)), returns=REAL, prefix="avg_")
-def avg(group: Group, value: Column) -> Column:
+def _mean(value: Column) -> Column:
     """The sum, which wraps where it is of longs, by the count. Of nothing: NaN."""
-    return F.coalesce(F.sum(value).cast("double") / F.count(value), F.lit(float("nan")))
+    return F.coalesce(F.sum(value).cast("double") / F.count(value), F.lit(NAN))
 
 
-def _set_type(types: Sequence[Type]) -> Type:
-    return array_of(types[0])
+@with_predicate("avg", OneOf((INT, LONG, REAL)), returns=REAL)
+def avg(group: Group, value: Column) -> Column:
+    return _mean(value)
 
 
-@aggregate("make_set", SCALARS, LONG, returns=_set_type, prefix="set_", optional=1, constants=1)
-def make_set(group: Group, value: Column, size: Column | None = None) -> Column:
-    """Distinct values in sorted order, the first `size` of them: nulls are dropped, the empty string is kept."""
-    limit = F.lit(MAX_SET_SIZE) if size is None else F.least(size.cast("int"), F.lit(MAX_SET_SIZE))
-    return F.slice(F.array_sort(F.collect_set(value)), F.lit(1), limit)
+@with_predicate("avg", DECIMAL, returns=DECIMAL)
+def avg_of_decimals(group: Group, value: Column) -> Column:
+    return (F.sum(value) / F.count(value)).cast(spark_type(DECIMAL))
 
 
-@aggregate("makeset", SCALARS, LONG, returns=_set_type, prefix="set_", optional=1, constants=1)
-def makeset(group: Group, value: Column, size: Column | None = None) -> Column:
-    return make_set(group, value, F.lit(MAX_OLD_SET_SIZE) if size is None else size)
+@with_predicate("avg", TIMESPAN, returns=TIMESPAN)
+def avg_of_timespans(group: Group, value: Column) -> Column:
+    """To the tick, the rest cut. Of nothing: null."""
+    return F.call_function("div", F.sum(value), F.count(value))
+
+
+# Extremes
+
+
+def is_nan(value: Column, kind: Type) -> Column:
+    return F.coalesce(F.isnan(value), F.lit(False)) if kind == REAL else F.lit(False)
+
+
+@with_predicate("min", ORDERED, returns=first_type)
+def min_(group: Group, value: Column) -> Column:
+    """NaN where one is among the values."""
+    if group.types[0] != REAL:
+        return F.min(value)
+    return F.when(F.max(F.isnan(value)), F.lit(NAN)).otherwise(F.min(value))
+
+
+@with_predicate("max", ORDERED, returns=first_type)
+def max_(group: Group, value: Column) -> Column:
+    """NaN where one is among the values: for Spark it is the largest number."""
+    return F.max(value)
+
+
+# Bits
+
+
+@aggregate("binary_all_and", INTEGER, returns=first_type, prefix="")
+def binary_all_and(group: Group, value: Column) -> Column:
+    return F.bit_and(value)
+
+
+@aggregate("binary_all_or", INTEGER, returns=first_type, prefix="")
+def binary_all_or(group: Group, value: Column) -> Column:
+    return F.bit_or(value)
+
+
+@aggregate("binary_all_xor", INTEGER, returns=first_type, prefix="")
+def binary_all_xor(group: Group, value: Column) -> Column:
+    return F.bit_xor(value)

@@ -1,30 +1,19 @@
-"""Conditions and conversions."""
+"""Conditions: what is null, and which of several values to take.
+
+Source: learn.microsoft.com/kusto/query/scalar-functions (conditional functions)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from pipelines.kql.catalog import Any, OneOf, Same
-from pipelines.kql.types import (
-    BOOL,
-    DATETIME,
-    DYNAMIC,
-    GUID,
-    INT,
-    LONG,
-    REAL,
-    STRING,
-    TICKS_PER_DAY,
-    TICKS_PER_HOUR,
-    TICKS_PER_MINUTE,
-    TICKS_PER_SECOND,
-    TIMESPAN,
-)
+from pipelines.kql.catalog import NOT_DYNAMIC, Parameter, Same
+from pipelines.kql.types import BOOL, DYNAMIC, STRING
+from pipelines.spark import dynamic
 from pipelines.spark.functions.registry import scalar
-from pipelines.spark.values import text_of_time
 
 
 @scalar("not", BOOL, returns=BOOL)
@@ -37,9 +26,10 @@ def isempty(text: Column) -> Column:
     return text == ""
 
 
-@scalar("isnotempty notempty", STRING, returns=BOOL)
-def isnotempty(text: Column) -> Column:
-    return text != ""
+@scalar("isempty", DYNAMIC, returns=BOOL)
+def isempty_of_dynamic(value: Column) -> Column:
+    """Null and the empty string are; an empty array and an empty bag are not."""
+    return dynamic.text(_known(value)) == ""
 
 
 @scalar("isnull", STRING, returns=BOOL)
@@ -48,84 +38,71 @@ def isnull_of_string(text: Column) -> Column:
     return F.lit(False)
 
 
-@scalar("isnotnull notnull", STRING, returns=BOOL)
-def isnotnull_of_string(text: Column) -> Column:
-    return F.lit(True)
+@scalar("isnull", DYNAMIC, returns=BOOL)
+def isnull_of_dynamic(value: Column) -> Column:
+    return _known(value).isNull()
 
 
-@scalar("isempty isnull", Any(), returns=BOOL)
+@scalar("isempty isnull", NOT_DYNAMIC, returns=BOOL)
 def isnull(value: Column) -> Column:
     return value.isNull()
 
 
-@scalar("isnotempty notempty isnotnull notnull", Any(), returns=BOOL)
-def isnotnull(value: Column) -> Column:
-    return value.isNotNull()
+def _known(value: Column) -> Column:
+    """A dynamic value, with the null that JSON has a word for as a null."""
+    return F.when(value != dynamic.NULL, value)
 
 
-@scalar("iff iif", BOOL, Same(), Same(), returns=Same())
+_OPPOSITES: tuple[tuple[str, Parameter, Callable[[Column], Column]], ...] = (
+    ("isnotempty notempty", STRING, isempty),
+    ("isnotempty notempty", DYNAMIC, isempty_of_dynamic),
+    ("isnotnull notnull", STRING, isnull_of_string),
+    ("isnotnull notnull", DYNAMIC, isnull_of_dynamic),
+    ("isnotempty notempty isnotnull notnull", NOT_DYNAMIC, isnull),
+)
+
+
+def _opposite(of: Callable[[Column], Column]) -> Callable[[Column], Column]:
+    return lambda value: ~of(value)
+
+
+for _names, _parameter, _of in _OPPOSITES:
+    scalar(_names, _parameter, returns=BOOL)(_opposite(_of))
+
+
+@scalar("iff iif", BOOL, Same(mixed=True), Same(mixed=True), returns=Same())
 def iff(condition: Column, then: Column, otherwise: Column) -> Column:
     """A null condition is not true."""
     return F.when(condition, then).otherwise(otherwise)
 
 
-@scalar("coalesce", STRING, STRING, returns=STRING, rest=STRING)
+@scalar(
+    "case",
+    BOOL,
+    Same(mixed=True),
+    returns=Same(),
+    rest=(BOOL, Same(mixed=True)),
+    last=(Same(mixed=True),),
+)
+def case(*arguments: Column) -> Column:
+    """The value behind the first condition that is true, else the last value."""
+    result = arguments[-1]
+    for at in range(len(arguments) - 3, -1, -2):
+        result = F.when(arguments[at], arguments[at + 1]).otherwise(result)
+    return result
+
+
+@scalar("coalesce", STRING, STRING, returns=STRING, rest=(STRING,))
 def coalesce_of_strings(*texts: Column) -> Column:
     """The first that is not empty: Kusto has no null strings."""
     return reduce(lambda later, text: F.when(text != "", text).otherwise(later), reversed(texts[:-1]), texts[-1])
 
 
-@scalar("coalesce", Same(), Same(), returns=Same(), rest=Same())
+@scalar("coalesce", DYNAMIC, DYNAMIC, returns=DYNAMIC, rest=(DYNAMIC,))
+def coalesce_of_dynamic(*values: Column) -> Column:
+    return F.coalesce(*(_known(value) for value in values))
+
+
+@scalar("coalesce", Same(), Same(), returns=Same(), rest=(Same(),))
 def coalesce(*values: Column) -> Column:
     return F.coalesce(*values)
-
-
-@scalar("tolong", OneOf((INT,)), returns=LONG)
-def tolong(value: Column) -> Column:
-    return value.cast("bigint")
-
-
-@scalar("toreal todouble", OneOf((INT, LONG)), returns=REAL)
-def toreal(value: Column) -> Column:
-    return value.cast("double")
-
-
-@scalar("tostring", OneOf((STRING, DYNAMIC)), returns=STRING)
-@scalar("tostring", OneOf((INT, LONG, GUID)), returns=STRING)
-def tostring(value: Column) -> Column:
-    """The text; of null, the empty one."""
-    return F.coalesce(value.cast("string"), F.lit(""))
-
-
-@scalar("tostring", BOOL, returns=STRING)
-def tostring_of_bool(value: Column) -> Column:
-    return F.coalesce(F.initcap(value.cast("string")), F.lit(""))
-
-
-@scalar("tostring", DATETIME, returns=STRING)
-def tostring_of_datetime(value: Column) -> Column:
-    """`2021-03-14T06:40:15.3380000Z`: seven digits, always."""
-    return F.coalesce(text_of_time(value, DATETIME), F.lit(""))
-
-
-@scalar("tostring", TIMESPAN, returns=STRING)
-def tostring_of_timespan(value: Column) -> Column:
-    """`[-][d.]hh:mm:ss[.fffffff]`."""
-    size = F.abs(value)
-
-    def part(unit: int, below: int) -> Column:
-        return F.lpad(F.call_function("div", F.pmod(size, F.lit(below)), F.lit(unit)).cast("string"), 2, "0")
-
-    days = F.call_function("div", size, F.lit(TICKS_PER_DAY))
-    fraction = F.pmod(size, F.lit(TICKS_PER_SECOND))
-    text = F.concat(
-        F.when(value < 0, "-").otherwise(""),
-        F.when(days > 0, F.concat(days.cast("string"), F.lit("."))).otherwise(""),
-        part(TICKS_PER_HOUR, TICKS_PER_DAY),
-        F.lit(":"),
-        part(TICKS_PER_MINUTE, TICKS_PER_HOUR),
-        F.lit(":"),
-        part(TICKS_PER_SECOND, TICKS_PER_MINUTE),
-        F.when(fraction > 0, F.concat(F.lit("."), F.lpad(fraction.cast("string"), 7, "0"))).otherwise(""),
-    )
-    return F.coalesce(text, F.lit(""))

@@ -6,13 +6,16 @@ learn.microsoft.com/kusto/query/scalar-data-types/null-values; where it is silen
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from pipelines.kql import times
-from pipelines.kql.types import REAL, STRING, TIMESPAN, Type
+from pipelines.kql.types import DECIMAL, REAL, STRING, TIMESPAN, Type
 from pipelines.spark.functions import text
+from pipelines.spark.values import SPARK_TYPES, within_calendar
+
+__all__ = ["ARITHMETIC", "COMPARISONS", "one_of", "search", "within_calendar"]
 
 
 def equal(left: Column, right: Column, kind: Type) -> Column:
@@ -35,6 +38,14 @@ def ordered(compare: Callable[[Column, Column], Column]) -> Callable[[Column, Co
     return function
 
 
+def plus(left: Column, right: Column, kinds: tuple[Type, Type]) -> Column:
+    return _narrow(left) + _narrow(right) if kinds[0] == DECIMAL else left + right
+
+
+def minus(left: Column, right: Column, kinds: tuple[Type, Type]) -> Column:
+    return _narrow(left) - _narrow(right) if kinds[0] == DECIMAL else left - right
+
+
 def divide(left: Column, right: Column, kinds: tuple[Type, Type]) -> Column:
     """Long by long is long, cut towards zero; a timespan by a timespan is a real."""
     if kinds == (TIMESPAN, TIMESPAN):
@@ -42,6 +53,10 @@ def divide(left: Column, right: Column, kinds: tuple[Type, Type]) -> Column:
     if kinds[1] == REAL:
         quotient = _real_quotient(left.cast("double"), right)
         return quotient.cast("bigint") if kinds[0] == TIMESPAN else quotient
+    return _decimal_quotient(left, right) if kinds[1] == DECIMAL else _whole_quotient(left, right)
+
+
+def _whole_quotient(left: Column, right: Column) -> Column:
     return F.call_function("div", left, right)
 
 
@@ -57,18 +72,59 @@ def _real_quotient(left: Column, right: Column) -> Column:
 
 def modulo(left: Column, right: Column, kinds: tuple[Type, Type]) -> Column:
     """Euclidean: never negative."""
-    return F.pmod(left, F.abs(right))
+    remainder = F.pmod(left, F.abs(right))
+    if kinds[1] == DECIMAL:
+        return remainder.cast(SPARK_TYPES[DECIMAL])
+    if kinds[1] == REAL:
+        return F.when((right == 0) & left.isNotNull(), F.lit(float("nan"))).otherwise(remainder)
+    return remainder
 
 
 def multiply(left: Column, right: Column, kinds: tuple[Type, Type]) -> Column:
     if TIMESPAN in kinds and REAL in kinds:
         return (left.cast("double") * right.cast("double")).cast("bigint")
-    return left * right
+    return _decimal_product(left, right) if kinds[0] == DECIMAL else left * right
 
 
-def within_calendar(instant: Column) -> Column:
-    """A sum that leaves Kusto's calendar, the years 1 to 9999, is null."""
-    return F.when((instant >= times.FIRST_TICK) & (instant <= times.LAST_TICK), instant)
+# Decimals. Spark gives a result of 38 digits few of them behind the point, so the parts are made so small that 18 stay.
+
+
+def _narrow(value: Column) -> Column:
+    """With room for the digit that a sum may have more."""
+    return value.cast("decimal(37,18)")
+
+
+def _decimal_product(left: Column, right: Column) -> Column:
+    """Exact, where it has no more than 18 digits behind the point."""
+    (left_whole, left_rest), (right_whole, right_rest) = _whole_and_rest(left), _whole_and_rest(right)
+    parts = [left_whole * right_whole, left_whole * right_rest, left_rest * right_whole, left_rest * right_rest]
+    return reduce(lambda a, b: _narrow(a) + _narrow(b), parts)
+
+
+def _whole_and_rest(value: Column) -> tuple[Column, Column]:
+    rest = value % F.lit(1).cast("decimal(1,0)")
+    return (_narrow(value) - rest).cast("decimal(19,0)"), rest.cast("decimal(18,18)")
+
+
+DIGITS_AT_ONCE = 6
+LARGEST_DIVISOR = 10**12
+
+
+def _decimal_quotient(left: Column, right: Column) -> Column:
+    """Written division, six digits at a time: 18 digits behind the point, the others cut off. By zero it is null."""
+    size = F.abs(right)
+    rest, places = F.pmod(F.abs(left), size), []
+    for place in range(1, 18 // DIGITS_AT_ONCE + 1):
+        scaled = rest.cast("decimal(30,18)") * F.lit(10**DIGITS_AT_ONCE).cast(f"decimal({DIGITS_AT_ONCE + 1},0)")
+        width = place * DIGITS_AT_ONCE
+        unit = F.lit(f"1e-{width}").cast(f"decimal({width},{width})")
+        places.append(_whole_quotient(scaled, size).cast(f"decimal({DIGITS_AT_ONCE},0)") * unit)
+        rest = F.pmod(scaled, size)
+    fraction = reduce(lambda a, b: a + b, places).cast("decimal(18,18)")
+    quotient = _whole_quotient(F.abs(left), size).cast("decimal(19,0)") + fraction
+    exact = F.when((left < 0) != (right < 0), -quotient).otherwise(quotient).cast(SPARK_TYPES[DECIMAL])
+    near = (left.cast("double") / right.cast("double")).cast(SPARK_TYPES[DECIMAL])
+    return F.when(size < LARGEST_DIVISOR, exact).otherwise(near)
 
 
 COMPARISONS: dict[str, Callable[[Column, Column, Type], Column]] = {
@@ -81,8 +137,8 @@ COMPARISONS: dict[str, Callable[[Column, Column, Type], Column]] = {
 }
 
 ARITHMETIC: dict[str, Callable[[Column, Column, tuple[Type, Type]], Column]] = {
-    "+": lambda left, right, kinds: left + right,
-    "-": lambda left, right, kinds: left - right,
+    "+": plus,
+    "-": minus,
     "*": multiply,
     "/": divide,
     "%": modulo,

@@ -42,7 +42,7 @@ class Needle:
         """A regular expression, or None where `contains` alone decides."""
         left = f"(?<!{TERM})" if before and needle and _is_term(needle[0]) else ""
         right = f"(?!{TERM})" if after and needle and _is_term(needle[-1]) else ""
-        return f"{left}{_quoted(needle)}{right}" if left or right else None
+        return f"{left}{quoted(needle)}{right}" if left or right else None
 
     def _pattern_of_column(self, before: bool, after: bool) -> Column:
         quoted = F.regexp_replace(self.column, r"([^\p{L}\p{N}])", r"\\$1")
@@ -60,7 +60,7 @@ def _is_term(character: str) -> bool:
     return unicodedata.category(character)[0] in "LN"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """The text as a Java regular expression that matches only itself."""
     return "".join(c if _is_term(c) else f"\\x{{{ord(c):x}}}" for c in text)
 

@@ -1,0 +1,126 @@
+"""Checks hunts without running them: every file, with all that is wrong in it, at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import LakehuntError
+from pipelines.hunting import hunt as hunting
+from pipelines.hunting.hunt import Hunt, HuntError
+from pipelines.hunting.tables import Tables
+from pipelines.kql.errors import KqlError, QueryErrors, Span, line_and_column
+from pipelines.kql.types import Schema
+from pipelines.strict_yaml import START, Position, YamlError
+
+FILE = "file"
+"""The kind of a problem of the file; those of its query have one of `pipelines.kql.errors.Kind`."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong at a place in a hunt's file. Lines and columns count from one; `end` is the place after it.
+
+    `excerpt` is the query's line and what marks the place under it; empty for what is not in the query."""
+
+    kind: str
+    message: str
+    start: Position
+    end: Position
+    hint: str = ""
+    excerpt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file and what it is: a hunt whose query has a result, or problems.
+
+    `hunt` is there if the file could be read, also where its query is wrong; `id` and `name` as far as they could."""
+
+    file: Path
+    id: str | None = None
+    name: str | None = None
+    hunt: Hunt | None = None
+    schema: Schema = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def check(paths: Sequence[Path], tables: Tables) -> list[Checked]:
+    """Every hunt in these files and folders, each file once, in order; ids are compared across all of them."""
+    checked: list[Checked] = []
+    earlier: dict[str, Hunt] = {}
+    for file in _files(paths, checked):
+        one = _check(file, earlier, tables)
+        checked.append(one)
+        if one.hunt:
+            earlier[one.hunt.id] = one.hunt
+    return checked
+
+
+def _files(paths: Iterable[Path], checked: list[Checked]) -> Iterator[Path]:
+    """The files at the paths. A folder that cannot be read is told as one that has been checked."""
+    seen: set[Path] = set()
+    for path in paths:
+        files, errors = hunting.find(path) if path.is_dir() else ([path], [])
+        checked.extend(Checked(path, problems=(_anywhere(error),)) for error in errors)
+        for file in files:
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
+
+
+def _check(file: Path, earlier: dict[str, Hunt], tables: Tables) -> Checked:
+    try:
+        hunt = hunting.load(file, earlier)
+    except HuntError as error:
+        # The file has errors outside of the query: those inside are told at the same time.
+        part = error.hunt
+        query = _checked_query(part, tables) if part and part.query else None
+        problems = [*map(_of_file, error.problems), *(query.problems if query else ())]
+        known = (part.id or None, part.name or None) if part else (None, None)
+        return Checked(file, *known, problems=tuple(sorted(problems, key=lambda problem: problem.start)))
+    except LakehuntError as error:
+        return Checked(file, problems=(_of_file(error),))
+    return _checked_query(hunt, tables)
+
+
+def _checked_query(hunt: Hunt, tables: Tables) -> Checked:
+    schema: Schema = ()
+    problems: tuple[Problem, ...] = ()
+    try:
+        schema = tables.bind(hunt.query).schema
+    except QueryErrors as errors:
+        problems = tuple(_of_query(hunt, error) for error in errors.errors)
+    except RecursionError:
+        place = hunt.place(1, 1)
+        problems = (Problem(FILE, "the query is nested too deeply", place, place, "take it apart with let"),)
+    return Checked(hunt.file, hunt.id, hunt.name, hunt, schema, problems)
+
+
+def _of_file(error: LakehuntError) -> Problem:
+    if isinstance(error, YamlError):
+        return Problem(FILE, error.problem, error.position, error.position, error.hint)
+    return _anywhere(error)
+
+
+def _anywhere(error: LakehuntError) -> Problem:
+    return Problem(FILE, error.message, START, START, error.hint)
+
+
+def _of_query(hunt: Hunt, error: KqlError) -> Problem:
+    line, column = line_and_column(hunt.query, error.span.start)
+    start, end = hunt.place(line, column), hunt.place(*line_and_column(hunt.query, error.span.end))
+    return Problem(error.kind.value, error.message, start, end, error.hint, excerpt(hunt.query, error.span))
+
+
+def excerpt(text: str, span: Span) -> tuple[str, str]:
+    """The line on which the span starts, and under it marks as far as the span goes on this line."""
+    line, column = line_and_column(text, span.start)
+    shown = text.split("\n")[line - 1]
+    before, length = shown[: column - 1], min(span.end - span.start, len(shown) - column + 1)
+    return shown, "".join("\t" if c == "\t" else " " for c in before) + "^" * max(1, length)

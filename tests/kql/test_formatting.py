@@ -1,0 +1,340 @@
+"""A formatted query, parsed again, is the same tree."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.config import PROJECT
+from pipelines.kql import formatting, scalar_parser, times
+from pipelines.kql import syntax as s
+from pipelines.kql.errors import QueryErrors, Span
+from pipelines.kql.formatting import formatted, same
+from pipelines.kql.parser import parse
+from pipelines.kql.types import (
+    BOOL,
+    DATETIME,
+    DECIMAL,
+    DYNAMIC,
+    GUID,
+    INT,
+    LONG,
+    REAL,
+    STRING,
+    TIMESPAN,
+)
+
+
+def again(query: str) -> str:
+    """The formatted query, which must mean the same and be formatted already."""
+    tree = parse(query)
+    text = formatted(tree)
+    assert same(parse(text), tree), text
+    assert formatted(parse(text)) == text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("T|where a==1 and(b or c)|take 5", "T\n| where a == 1 and (b or c)\n| take 5"),
+        ("T | where (a and b) or c", "T\n| where a and b or c"),
+        ("T | where a - (b - c) == (d == e)", "T\n| where a - (b - c) == (d == e)"),
+        ("T | where (a - b) - c < -(-d)", "T\n| where a - b - c < --d"),
+        ("T | where (a + b).c[0]['d'] !in ('x', 1h)", 'T\n| where (a + b).c[0]["d"] !in ("x", 1h)'),
+        ("T | order by a, b asc nulls last", "T\n| sort by a desc, b asc nulls last"),
+        (
+            "let x = 5; let f = (t: (a: long), n: int = 1) { let y = 2; t | take n };\nf(T)",
+            "let x = 5;\nlet f = (t: (a: long), n: int = 1) {\n    let y = 2;\n    t\n    | take n\n};\nf(T)",
+        ),
+        ("T | join kind=inner (U|take 1) on a", "T\n| join kind=inner (\n    U\n    | take 1\n) on a"),
+        ("T | where a in (U | project b)", "T\n| where a in (\n    U\n    | project b\n)"),
+        ("T | where ['by'] == ['a b'].['c d']", 'T\n| where ["by"] == ["a b"].["c d"]'),
+        ("print 'it' 's', h@'C:\\Temp', \"a\\tb\"", 'print "its", @"C:\\Temp", "a\\tb"'),
+        ("print 90s, 1.5d, timespan(-1h), 0s", "print 90s, 36h, timespan(-01:00:00), 0d"),
+        (
+            "datatable(a: long, b: string)[1, 'x', 2, 'y']",
+            'datatable (a: long, b: string) [\n    1, "x",\n    2, "y"\n]',
+        ),
+    ],
+)
+def test_texts(query: str, expected: str) -> None:
+    assert again(query) == expected
+
+
+SCALARS = """
+a
+['a b']
+['']
+['it\\'s']
+['from'] + ['datetime'] + ['true']
+$left.a
+1
+0xffffffffffffffff
+-9223372036854775808
+int(-5)
+long(null)
+1.5e300 - 5e-324
+real(nan) + real(-inf) + real(null)
+decimal(1.50) * decimal(-1e5)
+true or bool(null)
+datetime(0001-01-01) - datetime(2021-03-14T06:40:15.3380001Z)
+datetime(null)
+timespan(1.02:03:04.0000001) + 7d + 1tick + 3ms
+guid(74be27de-1e4e-49d9-b579-fe0b331d3642)
+'a' 'b'
+'\\u2028\\U0001F600\\0\\x07'
+```two
+lines'"\\\\```
+dynamic(null)
+dynamic({"a": [1, -2.5, 'x', null, true, {}], "b": {"c": []}})
+dynamic([-9223372036854775808, real(nan), datetime(2020-01-01), 1d, decimal(1.5)])
+dynamic({"a": 1}).a[0]
+(5).a
+(-a).b
+-a.b
+- -+a
+f(x, y = 2, *)
+long('5') + real(tostring(a)) + long((a))
+toscalar(T | summarize max(a))
+f((T | take 1), 5)
+a in (b)
+a in b
+a in ((T), 1)
+a has_any (dynamic(['x']))
+a !between (1 .. 2 + 3)
+(a == b) == c
+not(a) and (b or c) and d
+(a or b) or c or (d or e)
+a * (b + c) % (d / e)
+a matches regex @'\\d'
+a !has_cs 'x' and b <> c
+a[b[c]].['d'].e[-1]
+typeof(long)
+(print x = 1)
+(range x from 1 to 2 step 1)
+(datatable (a: long) [1])
+""".replace("\nlines'\"", " lines'\"").strip()
+
+
+@pytest.mark.parametrize("text", SCALARS.split("\n"))
+def test_scalar_expressions(text: str) -> None:
+    again(f"print {text}")
+    again(f"T | where {text}")
+
+
+OPERATORS = """
+where a
+extend a = 1, b, (c, d) = f()
+project
+project a, *, b = 1
+project-away a, b*, *c*, ['d e'], ['by']
+project-keep a*
+project-rename a = ['b c']
+project-reorder a, b* asc, c desc, *d granny-asc, ['asc'] granny-desc
+summarize count()
+summarize a = count(), (b, c) = percentiles(d, 5, 50) by e, f = bin(g, 1h)
+summarize by a
+sort by a, b asc, c desc nulls first, f(d) asc nulls last, e = g
+take n + 1
+top 5 by a desc nulls first
+top-nested 3 of a with others = 'x' by sum(b) asc, top-nested of c = d by e = max(f)
+distinct *
+distinct a, b = c
+count
+serialize
+serialize a = row_number()
+as ['a b']
+getschema
+render timechart with (title='x')
+join U on a
+join kind=leftanti hint.strategy=shuffle (U | where b) on a, $left.c == $right.d
+join (f(x)) on a
+lookup kind=leftouter (U) on a
+union U, (V | take 1), f(1), W*, (print 1)
+union withsource="x" isfuzzy=true U
+search 'x'
+search kind=case_sensitive in (U, V*) a:'x*' and ('y' or not('z')) or b == 'w'
+search *
+search * has 'x'
+search 'x' == a
+find where a == 'x' project a, b
+find withsource=s in (U, (V | take 1)) 'x' and b == 'y' project c
+mv-expand a
+mv-expand kind=array with_itemindex=i a = f(b) to typeof(long), c limit 5
+mv-apply a, b = c to typeof(string) limit 2 on (where d | summarize e = max(a) | union U)
+parse a with * 'x' b 'y' 'z' c: long ['d e']: string *
+parse-where kind=regex flags=i f(a) with 'x' b
+parse-kv a as (b: long, ['c d']: string) with (pair_delimiter=';', kv_delimiter='=', greedy=true)
+parse-kv a as ()
+make-series a = count() default=0, sum(b) on c = d from ago(1d) to now() step 1h by e, f = g
+make-series kind=nonempty count() on c step 1
+partition by ['time'] (where a | take 1)
+scan with_match_id=m declare (a: long = 0, b: string) with (step s output=none: c == 1 => a = s.a, b = d; step t: true;)
+evaluate bag_unpack(a)
+evaluate pivot(a, sum(b), c) : (d: long, *)
+evaluate plugin() : ()
+invoke f(1, T)
+"""
+
+
+@pytest.mark.parametrize("text", OPERATORS.strip().split("\n"))
+def test_operators(text: str) -> None:
+    again(f"T | {text} | count")
+
+
+QUERIES = """
+T
+f()
+['a b']
+1 + 2
+print a = 1, 2 | extend c = 3
+range ['a b'] from 1 to f(10) step 1 | count
+datatable (a: long, ['b c']: dynamic) []
+externaldata (a: long, b: string) [@"https://a.example/x", "y"] with (format="csv", ignoreFirstRecord=true)
+union T, U | count
+union kind=inner (union T, U | take 1), V
+search 'x' | take 1
+find where a == 1 project b
+(T | take 1) | take 2
+(T | take 1)
+((union T, U) | take 1) | count
+let a = 1; let b = (T | where c == a | take 5); b
+let f = () { T }; let g = view (a: string, t: (*), u: (x: long, *)) { let h = (b: dynamic) { b.c }; t }; g('x', f())
+let f = (a: datetime = datetime(2020-01-01), b: bool = true, c: long = -1) { T }; f()
+let ['view'] = T; ['view']
+let x = toscalar(T | count); T | where a == x
+"""
+
+
+@pytest.mark.parametrize("query", QUERIES.strip().split("\n"))
+def test_queries(query: str) -> None:
+    again(query)
+
+
+def nodes(value: object) -> Iterator[type]:
+    if isinstance(value, s.Node):
+        yield type(value)
+    for part in formatting._parts(value) or ():
+        yield from nodes(part)
+
+
+def test_every_node_is_tried() -> None:
+    queries = [
+        *QUERIES.strip().split("\n"),
+        *(f"print {line}" for line in SCALARS.split("\n")),
+        *(f"T | {line}" for line in OPERATORS.strip().split("\n")),
+    ]
+    tried = {kind for query in queries for kind in nodes(parse(query))}
+    classes = {c for c in vars(s).values() if isinstance(c, type) and issubclass(c, s.Node)}
+    assert classes - tried == {s.Node, s.Expr, s.Operator}
+
+
+def test_a_long_chain_is_no_deep_one() -> None:
+    again("T | where " + " or ".join(f"a == {i} and b" for i in range(3_000)))
+    again("T | where a" + ".b[0]" * 30)
+
+
+def test_trees_that_differ() -> None:
+    assert not same(parse("print a + b * c"), parse("print (a + b) * c"))
+    assert not same(parse("print a, b"), parse("print a"))
+    assert not same(parse("print 1"), parse("print int(1)"))
+    assert same(parse("print real(nan)"), parse("print   real(nan)"))
+
+
+def hunts(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*.yaml")):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and "query" in content:
+            yield content["query"]
+
+
+def test_own_hunts() -> None:
+    queries = list(hunts(PROJECT / "hunts"))
+    assert queries
+    for query in queries:
+        again(query)
+
+
+def test_real_queries(shared: Path) -> None:
+    lines = (shared / "kusto-cases" / "cases.jsonl").read_text(encoding="utf-8").splitlines()
+    queries = [*(json.loads(line)["query"] for line in lines), *hunts(shared / "corpus" / "queries")]
+    parsed = 0
+    for query in queries:
+        try:
+            parse(query)
+        except QueryErrors:
+            continue
+        again(query)
+        parsed += 1
+    assert parsed > 1_500
+
+
+# Random trees
+
+HERE = Span(0, 0)
+NAMES = st.one_of(st.sampled_from(sorted(formatting._RESERVED | {"a", "_b", "T", "$left"})), st.text(max_size=5))
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), INTEGERS, st.floats(), st.text(max_size=5)),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(max_size=3), parts, max_size=3),
+    max_leaves=8,
+)
+VALUES = {
+    BOOL: st.booleans(),
+    INT: st.integers(-(2**31), 2**31 - 1),
+    LONG: INTEGERS,
+    REAL: st.floats(),
+    DECIMAL: st.decimals(-(10**30), 10**30, allow_nan=False).filter(lambda d: abs(d.adjusted()) < 6_000),
+    DATETIME: st.integers(times.FIRST_TICK, times.LAST_TICK),
+    TIMESPAN: st.integers(-(2**63), 2**63 - 1),
+    GUID: st.builds(lambda bits: str(uuid.UUID(int=bits)), st.integers(0, 2**128 - 1)),
+    DYNAMIC: JSON,
+}
+LITERALS = st.one_of(
+    *(st.builds(s.Literal, st.just(HERE), st.just(kind), values | st.none()) for kind, values in VALUES.items()),
+    st.builds(s.Literal, st.just(HERE), st.just(STRING), st.text(max_size=8)),
+)
+FUNCTIONS = st.sampled_from(["f", "not", "tostring", "long", "in", "h", "by"])
+OPERATORS_BETWEEN = st.sampled_from(
+    sorted(scalar_parser._PRECEDENCE.keys() - {"<>"} - scalar_parser.RANGES - scalar_parser.MEMBERSHIPS)
+)
+
+
+def made(kind: type[s.Node], *parts: st.SearchStrategy[object]) -> st.SearchStrategy[s.Node]:
+    return st.builds(kind, st.just(HERE), *parts)
+
+
+def larger(parts: st.SearchStrategy[s.Expr]) -> st.SearchStrategy[s.Expr]:
+    several = st.lists(parts, min_size=1, max_size=3).map(tuple)
+    where = made(s.Where, parts)
+    pipelines = made(s.Pipeline, made(s.Name, NAMES), st.tuples(where))
+    named = made(s.Named, st.tuples(NAMES), parts)
+    return st.one_of(
+        made(s.Unary, st.sampled_from("+-"), parts),
+        made(s.Binary, OPERATORS_BETWEEN, parts, parts, st.just(HERE)),
+        made(s.InList, st.sampled_from(sorted(scalar_parser.MEMBERSHIPS)), parts, several, st.just(HERE)),
+        made(s.InList, st.sampled_from(["in", "!in~"]), parts, st.tuples(pipelines), st.just(HERE)),
+        made(s.Between, st.sampled_from(sorted(scalar_parser.RANGES)), parts, parts, parts),
+        made(s.Path, parts, NAMES),
+        made(s.Index, parts, parts),
+        made(s.Call, FUNCTIONS, st.lists(parts | named | pipelines, min_size=1, max_size=3).map(tuple), st.just(HERE)),
+    )  # type: ignore[return-value]
+
+
+EXPRESSIONS = st.recursive(LITERALS | made(s.Name, NAMES), larger, max_leaves=12)
+
+
+@settings(deadline=None, max_examples=400)
+@given(EXPRESSIONS)
+def test_random_expressions(expr: s.Expr) -> None:
+    where = s.Pipeline(HERE, s.Name(HERE, "T"), (s.Where(HERE, expr),))
+    tree = s.Query(HERE, (), where)
+    assert same(parse(formatted(tree)), tree), formatted(tree)

@@ -1,0 +1,71 @@
+"""parse, parse-where and parse-kv: rows by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.kql.errors import QueryErrors
+from tests.spark.answers import rows
+
+IDS = "datatable(s: string)['id=7;name=x y;ok', 'id=q;name=z;', 'nothing']"
+PATTERN = "'id=' id: long ';name=' name ';' rest"
+
+QUERIES: list[tuple[str, list[list[Any]]]] = [
+    # simple: all columns or none; relaxed: each that fits
+    (f"{IDS} | parse s with {PATTERN} | project-away s", [[7, "x y", "ok"], [None, "", ""], [None, "", ""]]),
+    (f"{IDS} | parse kind=relaxed s with {PATTERN} | project-away s",
+     [[7, "x y", "ok"], [None, "z", ""], [None, "", ""]]),
+    (f"{IDS} | parse-where s with {PATTERN} | project-away s", [[7, "x y", "ok"]]),
+    (f"{IDS} | parse-where kind=relaxed s with {PATTERN} | project-away s", [[7, "x y", "ok"], [None, "z", ""]]),
+    # a column takes as little as it can, the last one the rest; the signs of expressions are text
+    ("print s = 'aXbXc' | parse s with a 'X' b | project a, b", [["a", "bXc"]]),
+    ("print s = 'x (1) [y] 2.5 z' | parse s with * '(' n: int ') [' w '] ' r: real ' ' * | project n, w, r",
+     [[1, "y", 2.5]]),
+    ("datatable(s: string)['a.b*c(1)', 'a-b*c(2)'] | parse s with 'a.b*c(' n: long ')' | project n", [[1], [None]]),
+    (r"print s = 'one\nb=2\nc' | parse s with * 'b=' n: long '\n' * | project n", [[2]]),
+    (("print s = '2020-01-02|1.05:00:00|true' | parse s with t: datetime '|' d: timespan '|' b: bool | project t, "
+      "d, b"),
+     [["2020-01-02T00:00:00.0000000Z", "1.05:00:00", True]]),
+    # a column that is there already is replaced
+    ("print s = 'k=5', k = 'old' | parse s with 'k=' k: long | project k", [[5]]),
+    # regex: as much as it can; flags; groups of the pattern are no columns
+    ("datatable(s: string)['aXbXc', 'zz'] | parse kind=regex s with a 'X' b | project a, b", [["aXb", "c"], ["", ""]]),
+    (("datatable(s: string)['a1b22c', 'A3B4C'] | parse kind=regex flags=i s with '[a]' x: long 'b' y: int 'c' | "
+      "project x, y"),
+     [[1, 22], [3, 4]]),
+    ("print s = 'id: 17 user' | parse kind=regex s with '(id|key): ' n: long @'\\s+(us)er' * | project n", [[17]]),
+    # parse-kv: pairs by name, in quotes with their delimiters; what is not there is null or ''
+    (("datatable(s: string)['k1=v1, k2 = \"a, b\" ,k3=', 'k2=z,k4=4'] | parse-kv s as (k1: string, k2: string, k3: "
+      "string, k4: long) with (pair_delimiter=',', kv_delimiter='=', quote='\"') | project-away s"),
+     [["v1", "a, b", "", None], ["", "z", "", 4]]),
+    (("print s = 'a:1 b:2020-01-01' | parse-kv s as (b: datetime, a: real) with (pair_delimiter=' ', "
+      "kv_delimiter=':') | project a, b"),
+     [[1.0, "2020-01-01T00:00:00.0000000Z"]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "expected"), QUERIES)
+def test_queries(spark: Any, query: str, expected: list[list[Any]]) -> None:
+    assert rows(spark, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("print s = 'a' | parse s with 'a' d: dynamic", "a parsed column of the type dynamic is not supported"),
+        (
+            "print s = 'a' | parse-kv s as (d: dynamic) with (pair_delimiter=' ')",
+            "of the type dynamic is not supported",
+        ),
+        (
+            "print s = 'a' | parse kind=regex flags=U s with 'a' b",
+            "the flag U of a regular expression is not supported",
+        ),
+        ("print s = 'a' | parse-kv s as (d: long) with (pair_delimiter=' ', greedy=true)", "parse-kv with greedy"),
+    ],
+)
+def test_refused(spark: Any, query: str, message: str) -> None:
+    with pytest.raises(QueryErrors, match=message):
+        rows(spark, query)

@@ -1,0 +1,103 @@
+"""make-series, top-nested, pivot, bag_unpack, scan and range: rows by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.kql.errors import QueryErrors
+from tests.spark.answers import rows
+
+T = """datatable(t: long, v: long, g: string)[
+    -3, 1, 'a', -1, 2, 'a', 0, 4, 'b', 4, 8, 'b', long(null), 9, 'a', 5, 16, 'a']"""
+NESTED = """datatable(a: string, b: string, c: string, v: long)[
+    'x', 'p', '1', 5, 'x', 'p', '2', 5, 'x', 'q', '1', 3, 'y', 'p', '1', 10, 'z', 'r', '9', 1, '', '', ' ', 4]"""
+WIDE = "datatable(k: string, c: string, v: long)['a', 'x', 1, 'a', 'y', 2, 'b', 'x', 3, 'b', 'x', 4]"
+BAGS = """datatable(k: long, d: dynamic)[
+    1, dynamic({'a': 1, 'b': 'x'}), 2, dynamic({'a': 2.5, '$t': true}), 3, dynamic(null)]"""
+
+QUERIES: list[tuple[str, list[list[Any]]]] = [
+    # make-series: bins are cut below zero too; a null is in none; the end is not part of it
+    (f"{T} | make-series s = sum(v) default=-1 on t step 2", [[[1, 2, 4, -1, 24], [-4, -2, 0, 2, 4]]]),
+    (f"{T} | make-series s = sum(v), n = count() on t from -4 to 5 step 2 by g",
+     [["a", [1, 2, 0, 0, 0], [1, 1, 0, 0, 0], [-4, -2, 0, 2, 4]], ["b", [0, 0, 4, 0, 8], [0, 0, 1, 0, 1],
+      [-4, -2, 0, 2, 4]]]),
+    (f"{T} | make-series n = count() on t from -3 to 3 step 3 by long_g = strlen(g)", [[1, [2, 1], [-3, 0]]]),
+    (("datatable(t: datetime, v: real)[datetime(2020-01-01 05:00), 1.5, datetime(2020-01-03), 2.5, datetime(null), "
+      "9.0] | make-series avg(v) default=real(null), m = max(v) on t from datetime(2020-01-01) to "
+      "datetime(2020-01-04) step 1d"),
+     [[[1.5, None, 2.5], [1.5, 0.0, 2.5], [f"2020-01-0{i}T00:00:00.0000000Z" for i in (1, 2, 3)]]]),
+    ("datatable(t: real, v: real)[0.5, 1.5, 1.25, 2.5] | make-series sum(v) on t from 0.0 to 2.0 step 0.5",
+     [[[0.0, 1.5, 2.5, 0.0], [0.0, 0.5, 1.0, 1.5]]]),
+    ("datatable(t: timespan)[1h, 90m, 5h] | make-series n = count() on t from 0h to 6h step 2h",
+     [[[2, 0, 1], ["00:00:00", "02:00:00", "04:00:00"]]]),
+    # over no rows: none, or defaults
+    (f"{T} | where v > 99 | make-series s = sum(v) on t from 0 to 3 step 1", []),
+    (f"{T} | where v > 99 | make-series kind=nonempty s = sum(v) default=7 on t from 0 to 3 step 1",
+     [[[7, 7, 7], [0, 1, 2]]]),
+    (f"{T} | where v > 99 | make-series kind=nonempty s = sum(v) on t from 0 to 3 step 1 by g", []),
+    # top-nested: of rows that tie the smallest; each level within the one above
+    ((f"{NESTED} | top-nested 2 of a by s = sum(v), top-nested 1 of b by sum(v) desc, top-nested 1 of c by max(v) "
+      f"asc"),
+     [["x", 13, "p", 10, "1", 5], ["y", 10, "p", 10, "1", 10]]),
+    (f"{NESTED} | top-nested of a by max(0), top-nested 1 of b by m = sum(v) | project a, b, m",
+     [["", "", 4], ["x", "p", 10], ["y", "p", 10], ["z", "r", 1]]),
+    (f"{NESTED} | top-nested 1 of a by min(v) asc | project a, aggregated_a", [["z", 1]]),
+    # pivot: a column for each value, of what it is or of what the query says
+    (f"{WIDE} | evaluate pivot(c, sum(v))", [["a", 1, 2], ["b", 7, 0]]),
+    (f"{WIDE} | evaluate pivot(c, max(v), k) : (k: string, y: long, x: long, z: long)",
+     [["a", 2, 1, None], ["b", None, 4, None]]),
+    (f"{WIDE} | where v < 4 | evaluate pivot(c) | where x > 0", [["a", 1, 1, 0], ["b", 3, 1, 0]]),
+    # bag_unpack: a property of several types is of the one that holds them
+    (f"{BAGS} | evaluate bag_unpack(d)", [[1, None, 1.0, "x"], [2, True, 2.5, ""], [3, None, None, ""]]),
+    (f"{BAGS} | evaluate bag_unpack(d) | where ['$t'] | project k, ['$t']", [[2, True]]),
+    (f"{BAGS} | evaluate bag_unpack(d, 'p_') : (*, p_b: string, p_z: long) | where k < 3",
+     [[1, "x", None], [2, "", None]]),
+    # scan: a step's state is what it last matched; a bare name is the row's, or the default
+    (("range x from 1 to 6 step 1 | scan declare (row: long = 0, match: long = 7) with (step match: x % 2 == 1 => "
+      "row = match.row + x;)"),
+     [[1, 1, 7], [3, 4, 7], [5, 9, 7]]),
+    (("datatable(t: long, e: string)[1, 's', 2, 'm', 3, 'e', 4, 'm', 5, 's', 6, 'm'] | sort by t asc | scan "
+      "with_match_id=id declare (n: long) with (step s: e == 's' => n = 1; step m: e == 'm' => n = s.n + 1; step e: "
+      "e == 'e' => n = m.n + 1;) | project t, n, id"),
+     [[1, 1, 0], [2, 2, 0], [3, 3, 0], [5, 1, 1], [6, 2, 1]]),
+    (("datatable(e: string, t: long)['login', 1, 'fail', 2, 'fail', 3, 'ok', 4, 'fail', 5] | sort by t asc | scan "
+      "declare (f: long = 0) with (step a output=none: e == 'login'; step b output=none: e == 'fail' => f = b.f + "
+      "1; step c: e == 'ok' and t - a.t < 10 => f = b.f;)"),
+     [["ok", 4, 2]]),
+    (("datatable(['a`b']: long, ['c d']: string)[1, 's', 2, 'm'] | sort by ['a`b'] asc | scan declare (['x y']: "
+      "long = 0) with (step s1: true => ['x y'] = s1.['x y'] + ['a`b'];)"),
+     [[1, "s", 1], [2, "m", 3]]),
+    (("datatable(g: string, t: long, v: long)['a', 1, 1, 'a', 2, 5, 'b', 1, 7, 'b', 2, 8] | partition by g (sort by "
+      "t asc | scan declare (c: long = 0) with (step s: true => c = s.c + v;)) | project v, c"),
+     [[1, 1], [5, 6], [7, 7], [8, 15]]),
+    # range: the last value is the last that is not beyond the end, to the tick over many years
+    ("range x from 3 to 1 step -1 | summarize make_list(x)", [[[3, 2, 1]]]),
+    ("range x from 1 to 0 step -3", [[1]]),
+    ("range x from 0 to -1 step 3", []),
+    ("range t from 0.0 to 1.0 step 0.25 | summarize make_list(t)", [[[0.0, 0.25, 0.5, 0.75, 1.0]]]),
+    ("range t from datetime(1900-01-01) to datetime(2020-01-01) - 1tick step 1d | summarize count(), max(t)",
+     [[43829, "2019-12-31T00:00:00.0000000Z"]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "expected"), QUERIES)
+def test_queries(spark: Any, query: str, expected: list[list[Any]]) -> None:
+    assert rows(spark, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("print s = 'x' | make-series count() on s step 1", "a series runs over numbers or times, not a string"),
+        (f"{NESTED} | top-nested 1 of a with others = 'rest' by sum(v)", "top-nested with others is not supported"),
+        ("print a = 1 | scan with (step s: true;)", "'scan' needs rows in order"),
+        (f"{BAGS} | evaluate bag_unpack(d, 'k') | evaluate bag_unpack(d)", "there is no column 'd'"),
+        ("print d = dynamic({'k': 1}), k = 2 | evaluate bag_unpack(d)", "there is a column 'k' already"),
+        ("print d = dynamic({'$$x': 1}) | evaluate bag_unpack(d)", r"a column's name cannot start with '\$\$'"),
+    ],
+)
+def test_refused(spark: Any, query: str, message: str) -> None:
+    with pytest.raises(QueryErrors, match=message):
+        rows(spark, query)
