@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -86,15 +85,9 @@ def _number(value: Any) -> Any:
 def answer_lines(
     lake: Lake, lines: Iterable[str], as_of: int, period: int | None = None, tables: Tables = EVENTS_ONLY
 ) -> Iterator[JsonObject]:
-    """Lines {"id", "query"} -> {"id", "columns", "rows"} or {"id", "error"}, one for one and in their order.
-
-    As many run at a time as Spark has cores: most of a small query is planning, which one core does."""
-
-    def answer(request: tuple[Any, str]) -> JsonObject:
-        return {"id": request[0]} | _answered(lake, request[1], as_of, period, tables)
-
-    with ThreadPoolExecutor(lake.spark.sparkContext.defaultParallelism) as pool:
-        yield from pool.map(answer, requests(lines))
+    """Lines {"id", "query"} -> {"id", "columns", "rows"} or {"id", "error"}, one for one and in their order."""
+    for identifier, text in requests(lines):
+        yield {"id": identifier} | _answered(lake, text, as_of, period, tables)
 
 
 def _answered(lake: Lake, text: str, as_of: int, period: int | None, tables: Tables) -> JsonObject:
