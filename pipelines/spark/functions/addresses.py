@@ -22,7 +22,6 @@ from pipelines.spark.functions.strings import refuse, text_or_dynamic
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 _IPV4 = rf"\A{_ADDRESS}(?:/(?:3[0-2]|[12]?[0-9]))?\z"
-_PADDED = r"\A(?=.*(?:^|\.)0[0-9])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]+)?\z"
 _GROUP = "[0-9A-Fa-f]{1,4}"
 _GROUPS = f"{_GROUP}(?::{_GROUP})*"
 _WHOLE_IPV6 = rf"\A(?:{_GROUP}:){{7}}{_GROUP}\z"
@@ -47,8 +46,7 @@ def _ipv4(text: Column) -> _Address:
     number = reduce(
         lambda high, i: high * 256 + F.get(octets, F.lit(i)).cast("bigint"), range(4), F.lit(0).cast("bigint")
     )
-    unknown = refuse(text.rlike(_PADDED), "octets that start with 0 are not supported", F.lit(None).cast("bigint"))
-    return _Address(F.when(valid, number).otherwise(unknown), _prefix(text, valid, 32))
+    return _Address(F.when(valid, number), _prefix(text, valid, 32))
 
 
 def _prefix(text: Column, valid: Column, most: int) -> Column:
