@@ -1,4 +1,4 @@
-"""Typed plans -> Spark DataFrames: one small function for each kind of plan.
+"""What a typed plan becomes in Spark, and what it is compiled against; `plans/` has the function for each kind of plan.
 
 Beside the columns that the query has, a frame carries hidden ones, whose names start with `$$`, as the binder lets no
 column of a query be called:

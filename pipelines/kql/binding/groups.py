@@ -227,7 +227,7 @@ def _digits(value: object) -> str:
     return text.replace(".", "_")
 
 
-_EXTREMES = frozenset(["arg_max", "arg_min", "argmax", "argmin"])
+_EXTREMES = frozenset(["arg_max", "arg_min"])
 
 _OUTPUTS = {
     **dict.fromkeys(_EXTREMES, _extreme),

@@ -39,7 +39,6 @@ def parse_text(binder: Binder, source: p.Plan, op: s.Parse) -> p.Plan:
         for made in values:
             if made.type != STRING:
                 fits = p.Apply(BOOL, op.span, "and", (fits, p.Apply(BOOL, op.span, "isnotnull", (made,))))
-    if kind != "relaxed":
         values = [p.Apply(v.type, op.span, "iff", (fits, v, p.Const(v.type, op.span, None))) for v in values]
     if op.where:
         source = p.Filter(source.schema, source, fits)
