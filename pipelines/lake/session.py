@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
@@ -26,13 +27,17 @@ DEFAULTS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "8",
     "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.driver.memory": "4g",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.debug.maxToStringFields": "200",
+    # The JVM never compiles a larger method: Spark then has to make the stage of many small ones.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     # Where in Python each column was made: told to the JVM by two calls for every one, which is most of a compilation.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
-"""For one machine; the configuration may say otherwise."""
+"""For one machine; the configuration, and before it spark-submit, may say otherwise."""
+
+ALONE = {"spark.app.name": "lakehunt", "spark.master": "local[*]", "spark.driver.memory": "4g"}
+"""More of the same, where no spark-submit has chosen them."""
 
 REQUIRED = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -49,18 +54,17 @@ REQUIRED = {
 def start(config: Config) -> SparkSession:
     """The process's one Spark session, started if there is none.
 
-    Under spark-submit the session that it prepared is used, with its master and jars.
+    Under spark-submit what that was told comes first: its options and its spark-defaults.conf.
     Raises LakehuntError where Java is missing or too old, or where Delta's jars cannot be fetched."""
     running = SparkSession.getActiveSession()
     if running is not None:
-        return running
+        return _as_required(running)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted:
         _require_java()
-    settings = DEFAULTS | ({} if submitted else _jars(config)) | dict(config.spark) | REQUIRED
-    builder = SparkSession.builder.appName("lakehunt")
-    if not submitted and "spark.master" not in settings:
-        builder = builder.master("local[*]")
+    given = {} if submitted else ALONE | _jars(config)
+    settings = DEFAULTS | given | dict(config.spark) | (_submitted() if submitted else {}) | REQUIRED
+    builder = SparkSession.builder
     for key, value in settings.items():
         builder = builder.config(key, value)
     with _quiet_jvm() as log:
@@ -70,6 +74,42 @@ def start(config: Config) -> SparkSession:
             raise _start_failure(log.read_text(errors="replace"), e) from e
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def _as_required(running: SparkSession) -> SparkSession:
+    """A session that another one has made, as the platform of a managed Spark does, with what can still be set."""
+    for key, value in REQUIRED.items():
+        if running.conf.isModifiable(key):
+            running.conf.set(key, value)
+    return running
+
+
+def _submitted() -> dict[str, str]:
+    """The settings that spark-submit has told its JVM."""
+    SparkContext._ensure_initialized()
+    return dict(SparkConf().getAll())
+
+
+_CODEGEN = {
+    True: {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"},
+    False: {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"},
+}
+
+
+@contextmanager
+def codegen(spark: SparkSession, on: bool) -> Iterator[None]:
+    """Whether Spark compiles code for each query. For one over few rows that takes longer than the answer."""
+    before = {name: spark.conf.get(name, None) for name in _CODEGEN[on]}
+    for name, wanted in _CODEGEN[on].items():
+        spark.conf.set(name, wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                spark.conf.unset(name)
+            else:
+                spark.conf.set(name, value)
 
 
 def delta_package() -> str:

@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.lake.tables import Lake
-from pipelines.landing import blobs, streaming_api
+from pipelines.landing import blobs, lines, streaming_api
 from pipelines.landing.blobs import Blob, Store
 from pipelines.landing.reading import Reading, read
 from pipelines.landing.tables import FILES, RAW
@@ -61,9 +61,10 @@ def deliver(lake: Lake, source: str, landed_at: datetime, say: Say) -> Delivery:
     staging = f"{lake.root}/raw/_staging"
     store.remove(staging)  # what a killed run may have left
     try:
-        reading = read(lake.spark, store, changed, staging)
-        landed = _landed_lines(lake, known, recorded, landed_at)
-        batch, counts, pending = _land(lake, store, reading, landed, landed_at)
+        with lines.steady(lake.spark):
+            reading = read(lake.spark, store, changed, staging)
+            landed = _landed_lines(lake, known, recorded, landed_at)
+            batch, counts, pending = _land(lake, store, reading, landed, landed_at)
     finally:
         store.remove(staging)
     _record(lake, reading, pending, batch, landed_at)
@@ -173,8 +174,8 @@ def _looks_unfinished() -> Column:
     return F.ltrim("value", F.lit(" \t\r")).startswith("{") & ~streaming_api.is_object(F.col("value"))
 
 
-def _append(lake: Lake, lines: DataFrame, batch: int, landed_at: datetime) -> None:
-    raw = lines.select("file", "line", *_text_or_bytes(F.col("value"))).transform(streaming_api.with_envelope)
+def _append(lake: Lake, new: DataFrame, batch: int, landed_at: datetime) -> None:
+    raw = new.select("file", "line", *_text_or_bytes(F.col("value"))).transform(streaming_api.with_envelope)
     lake.append(RAW, raw.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)}))
 
 

@@ -6,7 +6,8 @@ number is its place in its split plus the lines of the splits before it: a table
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -44,6 +45,20 @@ def scan(spark: SparkSession, paths: Iterable[str]) -> DataFrame:
     )
 
 
+@contextmanager
+def steady(spark: SparkSession) -> Iterator[None]:
+    """Inside, every reading of a `scan` has the same splits.
+
+    Spark cuts files by the number of cores that it has at that moment, and on a cluster executors come and go."""
+    cores = "spark.sql.files.minPartitionNum"
+    chosen = spark.conf.get(cores, None)
+    spark.conf.set(cores, chosen or spark.sparkContext.defaultParallelism)
+    try:
+        yield
+    finally:
+        spark.conf.unset(cores) if chosen is None else spark.conf.set(cores, chosen)
+
+
 def splits(lines: DataFrame) -> list[Split]:
     """The splits that `lines` (a `scan`) consists of; those without a line are left out."""
     gzip = F.startswith(F.col("value").cast("binary"), F.lit(bytes((0x1F, 0x8B))))
@@ -57,7 +72,7 @@ def numbered(lines: DataFrame, splits: Iterable[Split], above: Mapping[str, int]
     """The lines of each file in `above` (by URI) whose number is above the one given there: `uri`, `line` (from 1),
     `value`, `is_last` (of its file).
 
-    `splits` must be those of the same `lines`."""
+    `splits` must be those of the same `lines`, see `steady`."""
     places = [place for _, group in groupby(splits, key=lambda s: s.uri) for place in _places(list(group), above)]
     schema = "uri STRING, start BIGINT, shift BIGINT, total BIGINT, above BIGINT"
     table = lines.sparkSession.createDataFrame(places, schema)
