@@ -57,6 +57,10 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can
 .PHONY: check
 check: lint test ## All that a change must pass
 
+.PHONY: bench
+bench: $(VENV)/.dev ## Compare with DuckDB on generated events (ARGS='--events 10_000_000'; benchmarks/RESULTS.md)
+	$(BIN)/python -m benchmarks $(ARGS)
+
 .PHONY: samples
 samples: $(VENV)/.runtime ## Write the sample telemetry anew
 	$(BIN)/python samples/generate.py

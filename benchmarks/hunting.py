@@ -1,0 +1,153 @@
+"""A day's hunting: `lakehunt hunt` against DuckDB on the same files.
+
+    python -m benchmarks.hunting --events 10_000_000 --hunts 50 --days 7 --json
+
+The days before the last are landed and hunted first, as daily use has done. Then the last day is landed, and what is
+timed is `lakehunt hunt` from the start of its process to its end, and DuckDB running the same hunts in SQL."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks import events, lake, pack, peer, processes
+from benchmarks.pack import Hunt
+
+RARITY = 20_000
+"""One event in so many is suspicious."""
+
+CONFIG = """# Two cores, as the peer has, and a heap with which all processes stay under 4 GB.
+hunts: {hunts}
+spark:
+  spark.master: local[2]
+  spark.driver.memory: 2g
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`project_s` and `peer_s` are seconds for all hunts, `ratio` is peer over project: above 1, Lakehunt is faster.
+
+    `first_s`: what hunting the days before took, once. `findings`: rows found; `finding`: hunts that found any."""
+
+    events: int
+    hunts: int
+    days: int
+    project_s: float
+    peer_s: float
+    ratio: float
+    peak_mb: float | None
+    findings_equal: bool
+    findings: int
+    finding: int
+    first_s: float
+
+
+def compare(work: Path, count: int, hunts: int, days: int, rarity: int = RARITY, progress: bool = False) -> Outcome:
+    """Makes (or reuses) the lake in `work`, hunts in a copy of it with both, and compares what they found.
+
+    `progress`: what the timed command said, and after how many seconds, on standard error."""
+    made = lake.prepared(work, count, days, rarity)
+    chosen = pack.hunts(hunts, days)
+    before, last = events.days(count, days, rarity)[-2:]
+    with scratch(work) as folder:
+        config = write_config(folder, chosen)
+        own = folder / "lake"
+        lake.link(made, own, without_last_day=True)
+        first = hunt(own, config, before.end)
+        lake.land_last_day(made, own)
+        timed = hunt(own, config, last.end)
+        peer_seconds = peer.run(own, chosen, last.end, days, folder / "peer")
+        found = {one.id: peer.rows(one, folder / "peer") for one in chosen}
+        unequal = [one for one in chosen if peer.findings(one, own, last.end) != found[one.id]]
+    for at, text in timed.said if progress else ():
+        print(f"{at:7.2f} s  {text}", file=sys.stderr)
+    for one in unequal:
+        print(f"not the same findings: {one.id} ({one.name})", file=sys.stderr)
+    return Outcome(
+        events=count,
+        hunts=hunts,
+        days=days,
+        project_s=round(timed.seconds, 2),
+        peer_s=round(peer_seconds, 2),
+        ratio=round(peer_seconds / timed.seconds, 3),
+        peak_mb=None if timed.peak_mb is None else round(timed.peak_mb),
+        findings_equal=not unequal,
+        findings=sum(rows.total() for rows in found.values()),
+        finding=sum(bool(rows) for rows in found.values()),
+        first_s=round(first.seconds, 2),
+    )
+
+
+def write_config(folder: Path, chosen: Iterable[Hunt]) -> Path:
+    """A configuration, and the hunts that it names, in a folder."""
+    pack.write(chosen, folder / "hunts")
+    file = folder / "lakehunt.yaml"
+    file.write_text(CONFIG.format(hunts="hunts"), encoding="utf-8")
+    return file
+
+
+def hunt(own: Path, config: Path, as_of: datetime) -> processes.Measured:
+    moment = f"{as_of:%Y-%m-%dT%H:%M:%SZ}"
+    return processes.lakehunt("hunt", "--as-of", moment, "--lake", str(own), "--config", str(config))
+
+
+@contextmanager
+def scratch(work: Path) -> Iterator[Path]:
+    """A folder for one run, on the disk of the lakes, since hard links do not leave a disk."""
+    work.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=work))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def work_folder(named: Path | None) -> Iterator[Path]:
+    """The folder that keeps the lakes between runs, or a temporary one."""
+    if named is not None:
+        yield named.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="lakehunt-bench-") as folder:
+        yield Path(folder)
+
+
+def line(outcome: Outcome) -> str:
+    """The outcome for people."""
+    found = "the same findings" if outcome.findings_equal else "FINDINGS DIFFER"
+    memory = "" if outcome.peak_mb is None else f", peak {outcome.peak_mb:.0f} MB"
+    return (
+        f"{outcome.ratio:.2f} times the peer's speed: {outcome.hunts} hunts, {outcome.events} events,"
+        f" {outcome.days} days: lakehunt {outcome.project_s:.1f} s, DuckDB {outcome.peer_s:.1f} s{memory};"
+        f" {found}, {outcome.findings} rows of {outcome.finding} hunts; the days before took {outcome.first_s:.1f} s"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.hunting", description="A day's hunting: lakehunt against DuckDB."
+    )
+    parser.add_argument("--events", type=int, required=True, help="events in the lake, over all its days")
+    parser.add_argument("--hunts", type=int, required=True, help=f"hunts in the pack, 1 to {pack.LARGEST}")
+    parser.add_argument("--days", type=int, default=7, help="days in the lake, and in the hunts' window (7)")
+    parser.add_argument("--rarity", type=int, default=RARITY, help=f"one event in so many is suspicious ({RARITY})")
+    parser.add_argument("--work", type=Path, help="folder that keeps generated lakes for the next run")
+    parser.add_argument("--progress", action="store_true", help="also print what the timed command said, and when")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args(argv)
+    with work_folder(args.work) as work:
+        outcome = compare(work, args.events, args.hunts, args.days, args.rarity, args.progress)
+    print(json.dumps(asdict(outcome)) if args.json else line(outcome))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Where the time of `lakehunt land` goes, from inside: the command in this process, with a timer on each part.
+
+    python -m benchmarks.landing_stages --megabytes 100
+
+Spark computes when rows are asked for, so a part's seconds hold whatever was not computed before it. They add up to the
+whole, with `other` for what no timer covers."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql.classic.dataframe import DataFrame
+
+from benchmarks import landing
+from benchmarks.hunting import scratch, work_folder, write_config
+from pipelines import cli
+from pipelines.lake import session
+from pipelines.lake.tables import Lake
+from pipelines.landing import settlement
+from pipelines.quality import validation
+
+PARTS: tuple[tuple[Any, str, str], ...] = (
+    (session, "start", "start the JVM"),
+    (cli, "_deliver", "read: blobs to raw"),
+    (DataFrame, "localCheckpoint", "parse and row rules; find duplicates"),
+    (settlement, "_facts", "count what was parsed"),
+    (validation.Validator, "validate", "Great Expectations"),
+    (Lake, "insert_new", "write events"),
+    (Lake, "replace", "write validations, quarantine, batches"),
+    (validation.Validator, "write_docs", "Data Docs"),
+)
+"""What is timed: where it is, its name, and what the part is called."""
+
+
+class Timers:
+    """Seconds of each part, without the parts inside of it."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._inside: list[float] = []
+
+    def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, with its time added to the part's."""
+
+        @functools.wraps(function)
+        def measured(*args: Any, **kwargs: Any) -> Any:
+            self._inside.append(0.0)
+            started = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                whole = time.perf_counter() - started
+                self.seconds[part] = self.seconds.get(part, 0.0) + whole - self._inside.pop()
+                if self._inside:
+                    self._inside[-1] += whole
+
+        return measured
+
+
+def profile(blobs: Path, lake: Path, config: Path) -> dict[str, float]:
+    """Lands the blobs; seconds of each part."""
+    timers = Timers()
+    for owner, name, part in PARTS:
+        setattr(owner, name, timers.timed(part, getattr(owner, name)))
+    land = timers.timed("other", cli.main)
+    if land(["land", str(blobs), "--lake", str(lake), "--config", str(config)]) != cli.SUCCESS:
+        raise SystemExit("landing failed")
+    return timers.seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.landing_stages", description="Where the time of landing goes."
+    )
+    parser.add_argument("--megabytes", type=float, required=True, help="JSON to land, in 10^6 bytes")
+    parser.add_argument("--work", type=Path, help="folder that keeps generated blobs for the next run")
+    args = parser.parse_args()
+    with work_folder(args.work) as work, scratch(work) as folder:
+        blobs, _, _ = landing.blobs_of(work, args.megabytes)
+        seconds = profile(blobs, folder / "lake", write_config(folder, ()))
+    whole = sum(seconds.values())
+    print("| part | seconds | share |\n| --- | ---: | ---: |")
+    for part, spent in sorted(seconds.items(), key=lambda item: -item[1]):
+        print(f"| {part} | {spent:.1f} | {spent / whole:.0%} |")
+
+
+if __name__ == "__main__":
+    main()
