@@ -92,7 +92,7 @@ def hunt(args: argparse.Namespace, config: Config) -> int:
     chosen = engine.select(hunts, args.hunt)
     with _lake(config) as lake, report.progress() as say:
         for as_of in _as_ofs(args):
-            runs = engine.run(lake, chosen, as_of, say, _tables(config))
+            runs = engine.run(lake, chosen, as_of, say, _tables(config), args.full)
             report.hunts(runs)
             fine = fine and all(r.error is None for r in runs)
     return _code(fine)
@@ -107,6 +107,34 @@ def findings(args: argparse.Namespace, config: Config) -> int:
     chosen = engine.select(hunts, args.hunt)
     with _lake(config) as lake:
         report.findings(reading.latest(lake, chosen, args.as_of), args.format)
+    return SUCCESS
+
+
+def runs(args: argparse.Namespace, config: Config) -> int:
+    """What the runs of hunts did."""
+    from pipelines.hunting import engine, ledger
+    from pipelines.hunting import hunt as hunting
+
+    hunts, _ = hunting.load_folder(config.hunts)
+    chosen = engine.select(hunts, args.hunt)
+    with _lake(config) as lake:
+        report.RUNS[args.format](ledger.recent(lake, chosen, args.as_of, args.last))
+    return SUCCESS
+
+
+def explain(args: argparse.Namespace, config: Config) -> int:
+    """How a hunt is run; with Spark only if its plan is asked for."""
+    from pipelines.hunting import engine, explaining
+    from pipelines.hunting import hunt as hunting
+
+    hunts, _ = hunting.load_folder(config.hunts)
+    compiled = [engine.compile_hunt(one, _tables(config)) for one in engine.select(hunts, args.hunt)]
+    for one in compiled:
+        report.explained(explaining.explain(one, args.as_of))
+    if args.spark:
+        with _lake(config) as lake:
+            for one in compiled:
+                print(explaining.spark_plan(lake, one, args.as_of, _tables(config)))
     return SUCCESS
 
 
@@ -140,6 +168,34 @@ def query(args: argparse.Namespace, config: Config) -> int:
         except QueryErrors as errors:
             print(errors.message, file=sys.stderr)
             return FAILURE
+    return SUCCESS
+
+
+def maintain(args: argparse.Namespace, config: Config) -> int:
+    """Retention, compaction and VACUUM of the lake's tables."""
+    from pipelines.lake import maintenance
+
+    maintenance.check_window(config.retention.vacuum_hours, args.force)
+    with _lake(config) as lake, report.progress() as say:
+        done = maintenance.maintain(lake, config.retention, datetime.now(UTC), say, args.table, args.dry_run)
+    return _code(report.maintenance(done, args.dry_run))
+
+
+def forget(args: argparse.Namespace, config: Config) -> int:
+    """Removes what the lake holds of devices and accounts."""
+    from pipelines import forgetting
+
+    who = forgetting.Subject(tuple(args.device), tuple(args.account))
+    if not who.values:
+        print("lakehunt forget: name a --device or an --account", file=sys.stderr)
+        return USAGE
+    kept_from = config.retention.oldest("events", datetime.now(UTC))
+    with _lake(config) as lake, report.progress() as say:
+        say("looking for events and findings")
+        found = forgetting.traces(lake, who)
+        lost = forgetting.lost_findings(lake, found)
+        report.lost_findings(lost, list(forgetting.commands(lost, kept_from)))
+        report.forgotten(forgetting.forget(lake, found, say, args.dry_run), args.dry_run)
     return SUCCESS
 
 
@@ -229,6 +285,12 @@ def _timespan(text: str) -> int:
     return ticks
 
 
+def _value(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty value would match records that name nobody")
+    return text.strip()
+
+
 def _now() -> int:
     return times.from_datetime(datetime.now(UTC))
 
@@ -278,6 +340,22 @@ def _hunt_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--hunt", metavar="ID", action="append", default=[], help="only this hunt; may be repeated")
     command.add_argument("--from", dest="since", metavar="T", type=_instant, help="backfill: the first day's as-of")
     command.add_argument("--to", dest="until", metavar="T", type=_instant, default=_now(), help="backfill: the last")
+    command.add_argument(
+        "--full", action="store_true", help="read all events of each window; the findings are the same"
+    )
+
+
+def _runs_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--hunt", metavar="ID", action="append", default=[], help="only this hunt; may be repeated")
+    command.add_argument("--as-of", metavar="T", type=_instant, help="only runs as of this instant")
+    command.add_argument("--last", metavar="N", type=int, default=20, help="how many runs, the newest first")
+    command.add_argument("--format", choices=list(report.RUNS), default="table", help="how to print them")
+
+
+def _explain_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("hunt", metavar="HUNT", nargs="*", help="id or name; default: all hunts")
+    command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help=_AS_OF)
+    command.add_argument("--spark", action="store_true", help="also print Spark's plan for the query over the lake")
 
 
 def _findings_options(command: argparse.ArgumentParser) -> None:
@@ -309,6 +387,20 @@ def _query_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _maintain_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--table", metavar="NAME", action="append", default=[], help="only this one; may be repeated")
+    command.add_argument("--dry-run", action="store_true", help="say what retention would delete, and change nothing")
+    command.add_argument("--force", action="store_true", help="allow a vacuum_hours below 168: nothing else may run")
+
+
+def _forget_options(command: argparse.ArgumentParser) -> None:
+    for who, told in (("device", "its DeviceId or DeviceName"), ("account", "its name, SID, UPN or object id")):
+        command.add_argument(
+            f"--{who}", metavar="VALUE", type=_value, action="append", default=[], help=f"{told}; may be repeated"
+        )
+    command.add_argument("--dry-run", action="store_true", help="count what would be removed, and change nothing")
+
+
 _COMMANDS: list[
     tuple[str, Callable[[argparse.Namespace, Config], int], str, Callable[[argparse.ArgumentParser], None]]
 ] = [
@@ -316,9 +408,13 @@ _COMMANDS: list[
     ("land", land, "Land a source: raw records, then events or quarantine.", _land_options),
     ("validate", validate, "Check what `land --raw-only` landed: events or quarantine.", _landing_options),
     ("hunt", hunt, "Run hunts on the events of the lake, for one as-of or each day of a span.", _hunt_options),
+    ("runs", runs, "Print what the runs of hunts did: windows, events read, findings, errors.", _runs_options),
+    ("explain", explain, "Say how a hunt is run: what is decided event by event, and why not.", _explain_options),
     ("findings", findings, "Print what was found.", _findings_options),
     ("check", check, "Compile hunts: result columns and types, or errors with their places.", _check_options),
     ("query", query, "Run a KQL query on the lake.", _query_options),
+    ("maintain", maintain, "Delete what is past its retention, compact tables, VACUUM.", _maintain_options),
+    ("forget", forget, "Remove everything of a device or an account from the lake.", _forget_options),
 ]
 
 if __name__ == "__main__":

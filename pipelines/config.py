@@ -7,6 +7,7 @@
       Watchlist: {path: /data/watchlist, columns: {DeviceId: string, Owner: string}}
     external:                   # copies of files that hunts read with externaldata
       https://example.com/lolbins.csv: lookups/lolbins.csv
+    retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see pipelines/lake/retention.py
     spark:                      # Spark configuration, passed through as it is
       spark.master: local[*]
       spark.jars.ivySettings: ivysettings.xml
@@ -27,6 +28,8 @@ from pipelines import strict_yaml
 from pipelines.errors import LakehuntError
 from pipelines.hunting import registered
 from pipelines.hunting.registered import Registered
+from pipelines.lake import retention
+from pipelines.lake.retention import Retention
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_FILE = "lakehunt.yaml"
@@ -43,6 +46,7 @@ class Config:
     delta_jars: Path | None = None
     tables: Mapping[str, Registered] = field(default_factory=dict)
     external: Mapping[str, str] = field(default_factory=dict)
+    retention: Retention = field(default_factory=Retention)
 
     def with_lake(self, lake: str | None) -> Config:
         return replace(self, lake=lake) if lake else self
@@ -70,6 +74,7 @@ def _read(path: Path) -> Config:
         "expectations": _folder,
         "tables": _tables,
         "external": _external,
+        "retention": _retention,
         "spark": _spark,
         "delta_jars": _folder,
     }
@@ -112,6 +117,10 @@ def _external(value: object, base: Path) -> dict[str, str]:
             raise TypeError(f"expected a file for {address}")
         places[address] = place if "://" in place else str(base / place)
     return places
+
+
+def _retention(value: object, base: Path) -> Retention:
+    return retention.read(value)
 
 
 def _spark(value: object, base: Path) -> dict[str, str]:

@@ -6,8 +6,9 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,10 +17,13 @@ from rich.table import Table
 from pipelines.kql import times
 
 if TYPE_CHECKING:
+    from pipelines.forgetting import Lost
     from pipelines.hunting.checking import Checked, Problem
+    from pipelines.hunting.explaining import Explained
     from pipelines.hunting.ledger import Run
     from pipelines.hunting.query import Answer
     from pipelines.hunting.reading import Found
+    from pipelines.lake.maintenance import Upkeep
     from pipelines.landing import Delivery, Settlement
 
 PLAIN_WIDTH = 200
@@ -114,6 +118,79 @@ def hunts(runs: Sequence[Run]) -> None:
     _console().print(table)
 
 
+_RUN_COLUMNS = {
+    "as of": ("as_of", "left"),
+    "hunt": ("hunt_name", "left"),
+    "version": ("hunt_version", "left"),
+    "window from": ("window_start", "left"),
+    "mode": ("mode", "left"),
+    "scanned": ("events_scanned", "right"),
+    "MB": ("bytes_read", "right"),
+    "matched": ("matched", "right"),
+    "suppressed": ("suppressed", "right"),
+    "findings": ("findings", "right"),
+    "seconds": ("seconds", "right"),
+    "outcome": ("outcome", "left"),
+    "error": ("error", "left"),
+}
+"""What is shown of a run: title, column of `hunts.runs`, side."""
+
+
+def _runs_table(rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        print("no runs")
+        return
+    table = Table(title="Runs, newest first", title_justify="left")
+    for title, (_, side) in _RUN_COLUMNS.items():
+        table.add_column(title, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*(_run_cell(name, row[name]) for name, _ in _RUN_COLUMNS.values()))
+    _console().print(table)
+
+
+def _run_cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}".removesuffix(" 00:00:00")
+    return f"{value / 1e6:.1f}" if name == "bytes_read" else str(value)
+
+
+def _runs_json(rows: Sequence[dict[str, Any]]) -> None:
+    json_lines({k: v.isoformat() if isinstance(v, datetime) else v for k, v in row.items()} for row in rows)
+
+
+RUNS: dict[str, Callable[[Sequence[dict[str, Any]]], None]] = {"table": _runs_table, "json": _runs_json}
+"""The forms in which runs are printed; json is a line each."""
+
+
+def explained(one: Explained) -> None:
+    """Prints how a hunt is run."""
+    console = _console()
+    for line in _explained_lines(one):
+        console.print(line, soft_wrap=True)
+
+
+def _explained_lines(one: Explained) -> Iterator[str]:
+    window = one.window
+    start = "the beginning" if window.since is None else times.format_datetime(window.since)
+    yield f"{one.hunt.name} ({one.hunt.id}, version {one.hunt.digest})"
+    yield f"  window: from {start} to {times.format_datetime(window.until)}"
+    if one.why is not None:
+        yield f"  reads all events of its window: {one.why}"
+    else:
+        yield "  incremental: every event is looked at once, when it has landed, and is a hit if"
+    for number, front in enumerate(one.fronts):
+        yield from (["    or"] if number else [])
+        for condition in front:
+            yield f"    by {condition.by:5}  {condition.text}"
+    if one.columns:
+        yield f"  columns of the hits: {', '.join(one.columns)}"
+    yield "  then, on the hits of the window:" if one.why is None else "  steps:"
+    yield from (f"    {step}" for step in one.plan)
+    yield ""
+
+
 def findings(found: Sequence[Found], form: str) -> None:
     FINDINGS[form](found)
 
@@ -183,6 +260,50 @@ def json_lines(objects: Iterable[Any]) -> None:
     """One object a line, each as soon as it is there."""
     for item in objects:
         print(json.dumps(item, ensure_ascii=False), flush=True)
+
+
+# Upkeep
+
+
+def maintenance(done: Sequence[Upkeep], dry_run: bool) -> bool:
+    """Prints a line for each table; whether all of them went well."""
+    table = Table(title="What would be deleted" if dry_run else "Maintained", title_justify="left")
+    rows = "rows to delete" if dry_run else "rows deleted"
+    for name in ("table", "files", "now", "MB", rows, "MB freed", "seconds", ""):
+        table.add_column(name, justify="left" if name in {"table", ""} else "right", overflow="fold")
+    for one in done:
+        counts = (one.files_before, one.files_after, _megabytes(one.bytes_after), one.rows_deleted)
+        numbers = ("" if one.error else str(n) for n in (*counts, _megabytes(one.freed)))
+        table.add_row(one.table, *numbers, f"{one.seconds:.1f}", one.error or "")
+    _console().print(table)
+    return all(one.error is None for one in done)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.1f}"
+
+
+def lost_findings(lost: Sequence[Lost], commands: Sequence[str]) -> None:
+    """Prints which hunts lose findings, and the commands that compute them anew from what is left."""
+    console = _console()
+    for one in lost:
+        what = f"{one.findings} findings go" if one.findings else "findings may count events that go"
+        console.print(f"{one.hunt_name}, as of {times.format_datetime(one.as_of)}: {what}", soft_wrap=True)
+    if commands:
+        console.print("Afterwards these compute them anew from the events that are left:")
+        for command in commands:
+            console.print(f"  {command}", soft_wrap=True)
+
+
+def forgotten(done: Mapping[str, int], dry_run: bool) -> None:
+    """Prints how many rows went from each table, and what is left to do."""
+    console = _console()
+    for name, rows in done.items():
+        console.print(f"{rows:>10}  {name}")
+    if not dry_run:
+        console.print(
+            "Files of old versions still hold them until `lakehunt maintain` has removed those (vacuum_hours)."
+        )
 
 
 # Checks

@@ -11,7 +11,7 @@ from typing import Any
 from pipelines.kql import times
 from pipelines.lake.schema import device_process_events
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import EVENTS
+from pipelines.landing.tables import BATCHES, EVENTS
 
 DEFAULTS: dict[str, Any] = {
     "Timestamp": "2026-03-01T12:00:00Z",
@@ -36,12 +36,21 @@ def event(**columns: Any) -> dict[str, Any]:
     return DEFAULTS | columns
 
 
-def store(lake: Lake, events: Iterable[Mapping[str, Any]]) -> None:
-    """Appends the events, as landing would have written them."""
-    lake.append(EVENTS, lake.spark.createDataFrame([_row(e) for e in events], EVENTS.ddl))
+def store(lake: Lake, events: Iterable[Mapping[str, Any]]) -> int:
+    """Adds the events as a batch of their own, as landing would have written it; its number."""
+    batch = lake.rows(BATCHES).count() + 1
+    lake.append(EVENTS, lake.spark.createDataFrame([_row(e, batch) for e in events], EVENTS.ddl))
+    settle(lake, batch)
+    return batch
 
 
-def _row(columns: Mapping[str, Any]) -> tuple[Any, ...]:
+def settle(lake: Lake, batch: int, outcome: str = "settled") -> None:
+    """Says what became of a batch."""
+    at = times.to_datetime(0)
+    lake.append(BATCHES, lake.local(BATCHES, [(batch, at, 0, 0, 0, 0, outcome, None)]))
+
+
+def _row(columns: Mapping[str, Any], batch: int) -> tuple[Any, ...]:
     unknown = set(columns) - set(EVENTS.column_names)
     assert not unknown, f"no columns of an event: {unknown}"
     ticks = {name: times.parse_datetime(columns[name]) for name in _TIMES if columns.get(name)}
@@ -53,7 +62,7 @@ def _row(columns: Mapping[str, Any]) -> tuple[Any, ...]:
         "event_id": digest,
         "landed_at": times.to_datetime(ticks["Timestamp"] or 0) + timedelta(hours=1),
         "event_date": times.to_datetime(ticks["Timestamp"] or 0).date(),
-        "batch": 1,
+        "batch": batch,
         "file": "test",
         "line": 1,
     }

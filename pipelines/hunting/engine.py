@@ -1,32 +1,49 @@
-"""Runs hunts: each is compiled, limited to its window, run over the events, and its findings are stored."""
+"""Runs hunts: what they need of new events is read for all of them together, then each is asked about its hits.
+
+A hunt that cannot be decided event by event (see split.py) reads all events of its window, with the same result."""
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
+from functools import cached_property
 from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from pipelines.errors import LakehuntError
-from pipelines.hunting import findings, ledger
+from pipelines.hunting import events as events_table
+from pipelines.hunting import findings, ledger, refusals
+from pipelines.hunting import hits as hits_table
+from pipelines.hunting.events import Events, day
 from pipelines.hunting.findings import Found
+from pipelines.hunting.hits import Effort, Hits, Sought
 from pipelines.hunting.hunt import Hunt, HuntError
-from pipelines.hunting.ledger import Run
+from pipelines.hunting.ledger import FULL, INCREMENTAL, Run
+from pipelines.hunting.registered import EVENTS
+from pipelines.hunting.split import Split, Whole, split
 from pipelines.hunting.tables import EVENTS_ONLY, Tables
-from pipelines.hunting.window import DEFAULT_PERIOD, within
+from pipelines.hunting.window import DEFAULT_PERIOD, Window, within
 from pipelines.kql import plan as p
 from pipelines.kql.errors import KqlError, QueryErrors
 from pipelines.kql.types import TICKS_PER_MICROSECOND
+from pipelines.lake.meter import Meter
+from pipelines.lake.session import codegen
 from pipelines.lake.tables import Lake
 from pipelines.spark.plans import Context, compile_plan
 
 Say = Callable[[str], None]
+_FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError)
+
+FEW_HITS = 1_000_000
+"""So many rows are asked about without compiling code for each question: that takes longer than the answer."""
 
 
 @dataclass(frozen=True)
@@ -52,66 +69,225 @@ def _at_its_place(hunt: Hunt, errors: QueryErrors) -> HuntError:
     return HuntError([hunt.error(*errors.place(e), e.message, e.hint) for e in errors.errors])
 
 
-def run(lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Say, tables: Tables = EVENTS_ONLY) -> list[Run]:
+def run(
+    lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Say, tables: Tables = EVENTS_ONLY, full: bool = False
+) -> list[Run]:
     """Runs every hunt on these tables as of an instant (ticks, whole microseconds), stores its findings and the runs.
 
+    `full` reads all events of each hunt's window instead of its hits; the findings are the same.
     A hunt that fails is a failed run and stops no other."""
-    runs: list[Run] = []
-    found: list[Found] = []
-    try:
-        for hunt in hunts:
-            say(f"hunting: {hunt.name}")
-            runs.append(_run_one(lake, hunt, as_of, tables, found))
-        say("storing findings")
-        findings.write_all(lake, found, as_of)
-    finally:
-        findings.release(found)
-        ledger.record(lake, runs, version("lakehunt"))
-    return runs
+    with codegen(lake.spark, on=False):  # but for what is read in full: the ledger, hits and findings are small
+        return _Round(lake, list(hunts), as_of, say, tables).run(full)
 
 
-def _run_one(lake: Lake, hunt: Hunt, as_of: int, tables: Tables, found: list[Found]) -> Run:
-    """Runs a hunt, stores its own table, and adds what it found to `found`."""
-    started, clock = datetime.now(UTC), time.perf_counter()
+@dataclass(frozen=True)
+class _Asked:
+    """A hunt at an as-of: its plan limited to its window, and how it can be decided event by event."""
 
-    def done(**outcome: Any) -> Run:
-        return Run(hunt, as_of, started, round(time.perf_counter() - clock, 3), **outcome)
+    hunt: Hunt
+    plan: p.Plan
+    window: Window
+    split: Split | Whole
 
-    try:
-        compiled = compile_hunt(hunt, tables)
-        plan, window = within(compiled.plan, as_of, _period(hunt))
-        context = tables.context(lake, as_of, traced=True)
-        with _fronts(plan, context) as (matched, known):
-            result = findings.Result(hunt, plan, compile_plan(plan, known), window, as_of)
-            computed = findings.compute(result)
-        findings.write_own(lake, computed)
-        found.append(computed)
-        return done(window=window, matched=matched, findings=computed.count)
-    except KqlError as error:  # a constant that a function does not take
-        return done(error=str(_at_its_place(hunt, QueryErrors(hunt.query, [error]))))
-    except (LakehuntError, PySparkException, Py4JError, RecursionError) as error:
-        return done(error=str(error))
+    @property
+    def sought(self) -> Sought:
+        assert isinstance(self.split, Split)
+        since = self.window.since
+        return Sought(self.hunt.id, self.hunt.digest, self.split, None if since is None else day(since))
 
 
-def _period(hunt: Hunt) -> int:
+class _Round:
+    """One run of some hunts at one as-of."""
+
+    def __init__(self, lake: Lake, hunts: Sequence[Hunt], as_of: int, say: Say, tables: Tables) -> None:
+        self.lake, self.hunts, self.as_of, self.say, self.tables = lake, hunts, as_of, say, tables
+        self.started = datetime.now(UTC)
+        self.run_id = f"{self.started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
+        self.past = ledger.past(lake, hunts, as_of)
+        self.runs: list[Run] = []
+        self.found: list[Found] = []
+
+    @cached_property
+    def events(self) -> Events:
+        return events_table.opened(self.lake)
+
+    def run(self, full: bool) -> list[Run]:
+        ledger.record(self.lake, [self._run(hunt, outcome=ledger.STARTED) for hunt in self.hunts])
+        try:
+            asked = [one for hunt in self.hunts if (one := self._asked(hunt))]
+            split_ = [one for one in asked if isinstance(one.split, Split) and not full]
+            unsplit = self._from_hits(split_)
+            for one in asked:
+                if one not in split_ or one in unsplit:
+                    self._in_full(one)
+            self.say("storing findings")
+            self._store_all()
+        finally:
+            findings.release(self.found)
+            order = {hunt.id: place for place, hunt in enumerate(self.hunts)}
+            self.runs.sort(key=lambda run: order[run.hunt.id])
+            ledger.record(self.lake, self.runs)
+        return self.runs
+
+    def _asked(self, hunt: Hunt) -> _Asked | None:
+        try:
+            compiled = compile_hunt(hunt, self.tables)
+            plan, window = within(compiled.plan, self.as_of, period(hunt))
+            return _Asked(hunt, plan, window, split(compiled.plan))
+        except _FAILURES as error:
+            self._failed(hunt, error)
+            return None
+
+    # From hits
+
+    def _from_hits(self, hunts: Sequence[_Asked]) -> list[_Asked]:
+        """Runs hunts on their hits; those whose conditions cannot be decided beforehand are returned."""
+        if not hunts:
+            return []
+        try:
+            context = self.tables.context(self.lake, self.as_of)
+            sought = [one.sought for one in hunts]
+            hits = hits_table.complete(self.lake, self.events, sought, context, self.say)
+        except _FAILURES as error:
+            for one in hunts:
+                self._failed(one.hunt, error, one)
+            return []
+        # What a condition refuses may lie outside of the window: only the whole query can tell.
+        unsplit = [one for one in hunts if one.hunt.id in hits.failed]
+        rest = [one for one in hunts if one not in unsplit]
+        with self._opened(hits, rest) as (rows, counts):
+            for one in rest:
+                effort = hits.effort.get(one.hunt.id, Effort())
+                known = {"mode": INCREMENTAL, "events_scanned": effort.events, "bytes_read": effort.bytes}
+                self._on_hits(one, rows, counts.get(one.hunt.digest, 0), known)
+        return unsplit
+
+    @contextmanager
+    def _opened(self, hits: Hits, hunts: Sequence[_Asked]) -> Iterator[tuple[DataFrame, dict[str, int]]]:
+        """The hits of all hunts' windows, in memory, and how many each hunt has."""
+        if not hunts:
+            yield self.lake.spark.range(0), {}
+            return
+        starts = {one.sought.since for one in hunts}
+        since = None if None in starts else min(start for start in starts if start)
+        rows = hits_table.opened(self.lake, hits, [one.hunt.digest for one in hunts], since, day(self.as_of))
+        rows = rows.repartition("hunt_version").sortWithinPartitions("hunt_version").persist()
+        try:
+            counts = {row.hunt_version: row["count"] for row in rows.groupBy("hunt_version").count().collect()}
+            with codegen(self.lake.spark, on=sum(counts.values()) > FEW_HITS):
+                yield rows, counts
+        finally:
+            rows.unpersist()
+
+    def _on_hits(self, one: _Asked, rows: DataFrame, count: int, known: dict[str, Any]) -> None:
+        if not count and is_empty(one.plan):
+            nothing = findings.Result(one.hunt, one.plan, None, one.window, self.as_of)
+            self._finish(one, lambda: (findings.compute(nothing), 0), known)
+            return
+        self.say(f"hunting: {one.hunt.name}")
+        own = replace(self.events, frame=rows.filter(F.col("hunt_version") == one.hunt.digest))
+        self._finish(one, lambda: self._computed(one, lambda: own), known)
+
+    # In full
+
+    def _in_full(self, one: _Asked) -> None:
+        self.say(f"hunting in full: {one.hunt.name}")
+        meter = Meter(self.lake.spark, f"{self.run_id} {one.hunt.id}")
+        known: dict[str, Any] = {"mode": FULL}
+
+        def computed() -> tuple[Found, int]:
+            with codegen(self.lake.spark, on=True):
+                found, matched = self._computed(one, lambda: self.events, meter)
+            known.update(events_scanned=meter.records, bytes_read=meter.bytes)
+            return found, matched
+
+        self._finish(one, computed, known)
+
+    # Both
+
+    def _computed(
+        self, one: _Asked, events: Callable[[], Events], meter: AbstractContextManager[object] | None = None
+    ) -> tuple[Found, int]:
+        """What a hunt finds, and how many events passed its fronts."""
+        context = self.tables.context(self.lake, self.as_of, events, traced=True)
+        with _fronts(one.plan, context, meter or nullcontext()) as (matched, relations):
+            relation = compile_plan(one.plan, relations)
+            return findings.compute(findings.Result(one.hunt, one.plan, relation, one.window, self.as_of)), matched
+
+    def _finish(self, one: _Asked, computed: Callable[[], tuple[Found, int]], known: dict[str, Any]) -> None:
+        """Stores what a hunt finds in its own table, and writes down that, or why it failed."""
+        clock = time.perf_counter()
+        try:
+            found, matched = computed()
+            self.found.append(found)
+            before = self.past.get(one.hunt.id)
+            shaped = before is not None and before.shaped == one.hunt.digest
+            if found.count or self._ran_before(one.hunt) or not shaped:
+                findings.write_own(self.lake, found, is_new=shaped and not self._ran_before(one.hunt))
+        except (*_FAILURES, KqlError) as error:
+            self._failed(one.hunt, error, one, clock, known)
+            return
+        told = known | {"window": one.window, "matched": matched, "suppressed": 0, "findings": found.count}
+        self.runs.append(self._run(one.hunt, seconds=_since(clock), **told))
+
+    def _ran_before(self, hunt: Hunt) -> bool:
+        """Whether a run at this as-of may have left findings."""
+        return hunt.id in self.past and self.past[hunt.id].seen
+
+    def _store_all(self) -> None:
+        done = {run.hunt.id for run in self.runs if run.error is None}
+        found = [one for one in self.found if one.result.hunt.id in done]
+        changed = [one for one in found if one.count or self._ran_before(one.result.hunt)]
+        lasts = [self.past[one.result.hunt.id].last for one in changed if one.result.hunt.id in self.past]
+        findings.write_all(self.lake, changed, self.as_of, is_newest=all(last < self.as_of for last in lasts))
+
+    def _failed(
+        self,
+        hunt: Hunt,
+        error: Exception,
+        asked: _Asked | None = None,
+        clock: float | None = None,
+        known: dict[str, Any] | None = None,
+    ) -> None:
+        told = dict(known or {}, window=asked.window if asked else None, seconds=_since(clock) if clock else None)
+        why = _said(hunt, asked.plan if asked else None, error)
+        self.runs.append(self._run(hunt, outcome=ledger.FAILED, error=why, **told))
+
+    def _run(self, hunt: Hunt, **told: Any) -> Run:
+        return Run(hunt, self.as_of, self.run_id, self.started, **told)
+
+
+def _since(clock: float) -> float:
+    return round(time.perf_counter() - clock, 3)
+
+
+def _said(hunt: Hunt, plan: p.Plan | None, error: Exception) -> str:
+    """What went wrong with a hunt, at its place in the hunt's file where there is one."""
+    placed = error if isinstance(error, KqlError) else plan and refusals.placed(plan, error)
+    return str(_at_its_place(hunt, QueryErrors(hunt.query, [placed])) if placed else error)
+
+
+def period(hunt: Hunt) -> int:
+    """How far a hunt looks back whose query does not say, in ticks."""
     if hunt.query_period is None:
         return DEFAULT_PERIOD
     return hunt.query_period // timedelta(microseconds=1) * TICKS_PER_MICROSECOND
 
 
 @contextmanager
-def _fronts(plan: p.Plan, context: Context) -> Iterator[tuple[int, Context]]:
+def _fronts(plan: p.Plan, context: Context, meter: AbstractContextManager[object]) -> Iterator[tuple[int, Context]]:
     """Computes each row-local front of a plan once, with the columns that the rest reads: how many rows pass them, and
-    a context that knows them."""
+    a context that knows them. The meter runs while the tables are read."""
     kept = []
     known, matched = context, 0
     try:
-        for front in row_local_fronts(plan):
-            relation = compile_plan(front, known).keeping(p.needed(plan, front))
-            relation.frame.persist()
-            kept.append(relation)
-            matched += relation.frame.count()
-            known = known.knowing(front, relation)
+        with meter:
+            for front in row_local_fronts(plan):
+                relation = compile_plan(front, known).reading(p.needed(plan, front))
+                relation.frame.persist()
+                kept.append(relation)
+                matched += relation.frame.count()
+                known = known.knowing(front, relation)
         yield matched, known
     finally:
         for relation in kept:
@@ -139,6 +315,28 @@ def _is_row_local(plan: p.Plan) -> bool:
 
 def _distinct(plans: Iterable[p.Plan]) -> list[p.Plan]:
     return list({id(plan): plan for plan in plans}.values())
+
+
+def is_empty(plan: p.Plan) -> bool:
+    """Whether a plan gives no rows where DeviceProcessEvents has none."""
+    if isinstance(plan, p.Scan):
+        return plan.table == EVENTS
+    if isinstance(plan, p.Summarize):
+        return bool(plan.keys) and is_empty(plan.source)  # without keys it gives one row, of no rows too
+    if isinstance(plan, p.Union):
+        return all(is_empty(table) for table in plan.tables)
+    if isinstance(plan, p.Join):
+        left, right = is_empty(plan.left), is_empty(plan.right)
+        return _EMPTY_JOINS[plan.kind](left, right)
+    return isinstance(plan, (p.Filter, p.Project, p.Sort, p.Take, p.Serialize, p.Expand)) and is_empty(plan.source)
+
+
+_EMPTY_JOINS: dict[str, Callable[[bool, bool], bool]] = {
+    **dict.fromkeys(["inner", "innerunique", "leftsemi", "rightsemi"], lambda left, right: left or right),
+    **dict.fromkeys(["left", "leftanti"], lambda left, right: left),
+    **dict.fromkeys(["right", "rightanti"], lambda left, right: right),
+    "full": lambda left, right: left and right,
+}
 
 
 def select(hunts: Sequence[Hunt], wanted: Sequence[str]) -> list[Hunt]:

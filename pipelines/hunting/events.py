@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.errors import LakehuntError
 from pipelines.hunting.registered import EVENTS
 from pipelines.kql import plan as p
 from pipelines.kql.types import BY_NAME, DATETIME, STRING, TICKS_PER_DAY, Schema
 from pipelines.kql.types import Column as KqlColumn
+from pipelines.lake import changes
 from pipelines.lake.schema import device_process_events
 from pipelines.lake.tables import Lake
+from pipelines.landing.tables import BATCHES
 from pipelines.spark import trace, values
 from pipelines.spark.expressions import INGESTED
-from pipelines.spark.relations import ORDER, Relation, Scanner
+from pipelines.spark.relations import ORDER, Relation
 
 TABLE = "events.device_process_events"
 
@@ -23,32 +29,63 @@ SCHEMA: Schema = tuple(KqlColumn(c.name, BY_NAME[c.type]) for c in device_proces
 KQL_TABLES: dict[str, Schema] = {EVENTS: SCHEMA}
 """The tables that a hunt can name without a configuration; see tables.py."""
 
+Batches = tuple[int, int]
+"""The first and the last of consecutive batches."""
 
-def scanner(lake: Lake, traced: bool = False) -> Scanner:
-    """Opens tables of the lake for a query; `traced` rows remember which event they are."""
 
-    def scan(plan: p.Scan) -> Relation:
-        if plan.table != EVENTS:
-            raise LakehuntError(f"the lake {lake.root} has no table {plan.table}")
-        return relation(within(lake.read(TABLE), plan.since, plan.until), traced)
+@dataclass(frozen=True)
+class Events:
+    """The events that a run sees: those of the batches that were settled when it began.
 
-    return scan
+    While a batch is being settled, its events are there before it is known to be complete; nobody sees them yet."""
+
+    frame: DataFrame
+    settled: tuple[Batches, ...]
+    version: int
+    """Of the events table, when the run began."""
+
+    def scan(self, plan: p.Scan, traced: bool) -> Relation:
+        return relation(within(self.frame, plan.since, plan.until), traced)
+
+
+def opened(lake: Lake) -> Events:
+    """Raises LakehuntError where no event has ever landed."""
+    stored, version = lake.read(TABLE), changes.version(lake, TABLE)
+    rows = lake.rows(BATCHES).filter(F.col("outcome") == "settled").select("batch").distinct().collect()
+    settled = consecutive(row.batch for row in rows)
+    return Events(stored.filter(of_batches(settled)), settled, version)
+
+
+def consecutive(batches: Iterable[int]) -> tuple[Batches, ...]:
+    """Numbers as runs of consecutive ones, in order."""
+    runs: list[Batches] = []
+    for batch in sorted(batches):
+        if runs and batch == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], batch)
+        else:
+            runs.append((batch, batch))
+    return tuple(runs)
+
+
+def of_batches(runs: Iterable[Batches]) -> Column:
+    """Whether an event is of one of these batches."""
+    return reduce(Column.__or__, (F.col("batch").between(first, last) for first, last in runs), F.lit(False))
 
 
 def within(frame: DataFrame, since: int | None, until: int | None) -> DataFrame:
     """The events from `since` to `until` (ticks, both included), by conditions that partitions and file statistics can
     answer. Stored timestamps are cut to microseconds, so the bounds are, too: no event inside is lost."""
     if since is not None:
-        frame = frame.filter((F.col("event_date") >= _date(since)) & (F.col("Timestamp") >= values.moment(since)))
+        frame = frame.filter((F.col("event_date") >= F.lit(day(since))) & (F.col("Timestamp") >= values.moment(since)))
     if until is not None:
-        frame = frame.filter((F.col("event_date") <= _date(until)) & (F.col("Timestamp") <= values.moment(until)))
+        frame = frame.filter((F.col("event_date") <= F.lit(day(until))) & (F.col("Timestamp") <= values.moment(until)))
     return frame
 
 
 def relation(frame: DataFrame, traced: bool) -> Relation:
-    """Stored events in a plan's representation."""
-    columns = [_value(column).alias(column.name) for column in SCHEMA]
-    moment = _value(SCHEMA[0])
+    """Stored events in a plan's representation; `traced` rows remember which event they are."""
+    columns = [value(column).alias(column.name) for column in SCHEMA]
+    moment = value(SCHEMA[0])
     order = F.struct(moment.alias("at"), F.col("ReportId").alias("report"), F.col("event_id").alias("content"))
     hidden = [order.alias(ORDER), values.ticks(F.col("landed_at")).alias(INGESTED)]
     if traced:
@@ -56,12 +93,17 @@ def relation(frame: DataFrame, traced: bool) -> Relation:
     return Relation(frame.select(*columns, *hidden), SCHEMA)
 
 
-def _value(column: KqlColumn) -> Column:
+def value(column: KqlColumn) -> Column:
+    """A stored column of events in a plan's representation."""
     stored = F.col(column.name)
     if column.type == DATETIME:
         return values.ticks(stored, F.col("tick_digits")[column.name])
     return F.coalesce(stored, F.lit("")) if column.type == STRING else stored
 
 
-def _date(ticks: int) -> Column:
-    return F.date_from_unix_date(F.lit(ticks // TICKS_PER_DAY).cast("int"))
+def day(ticks: int) -> date:
+    """The day (UTC) of an instant."""
+    return date.fromordinal(_EPOCH + ticks // TICKS_PER_DAY)
+
+
+_EPOCH = date(1970, 1, 1).toordinal()

@@ -65,13 +65,14 @@ FINDINGS_ALL = Table(
 
 @dataclass(frozen=True)
 class Result:
-    """What one hunt found at one as-of: its relation, traced if it reads events, and what it was compiled from.
+    """What one hunt found at one as-of: its relation, traced if it reads events, and what it was compiled from. No
+    relation: there is nothing that it could have found.
 
     `as_of` is in ticks, whole microseconds."""
 
     hunt: Hunt
     plan: p.Plan
-    relation: Relation
+    relation: Relation | None
     window: TimeWindow
     as_of: int
 
@@ -83,26 +84,28 @@ def name_of(hunt: Hunt) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """The rows of a result, computed, with their finding id and their place in the query's order."""
+    """The rows of a result, computed, with their finding id and their place in the query's order; None for none."""
 
     result: Result
-    rows: DataFrame
+    rows: DataFrame | None
     count: int
 
 
 def compute(result: Result) -> Found:
     """Runs the hunt's query. Call `release` when its rows are stored."""
-    rows = _numbered(result).persist()
+    if result.relation is None:
+        return Found(result, None, 0)
+    rows = _numbered(result, result.relation).persist()
     return Found(result, rows, rows.count())
 
 
 def release(found: Iterable[Found]) -> None:
     for one in found:
-        one.rows.unpersist()
+        if one.rows is not None:
+            one.rows.unpersist()
 
 
-def _numbered(result: Result) -> DataFrame:
-    relation = result.relation
+def _numbered(result: Result, relation: Relation) -> DataFrame:
     keys = identity(result.plan)
     frame = relation.frame.withColumn(
         "$$ordinal", F.row_number().over(Window.orderBy(*relation.orderings)).cast("bigint")
@@ -147,35 +150,42 @@ def _json_value(relation: Relation, name: str) -> Column:
     return column(name)
 
 
-def write_own(lake: Lake, found: Found) -> None:
-    """Puts the rows in the place of what `findings.<hunt>` has for the as-of."""
+def write_own(lake: Lake, found: Found, is_new: bool = False) -> None:
+    """Puts the rows in the place of what `findings.<hunt>` has for the as-of; `is_new` where it has none for
+    it, as is known, and the hunt's columns."""
     result = found.result
     own = _own_table(result)
+    added = [column.name for column in own.columns[len(result.plan.schema) :]]
+    rows = lake.local(own, []) if found.rows is None else _own_rows(result, found.rows, added)
+    if is_new:
+        lake.append(own, rows)
+    elif lake.exists(own.name) and not lake.has_shape(own):
+        # The hunt has other columns than when it last ran: its table is the new version's. What the old one found stays
+        # in findings.all and in the table's history.
+        lake.overwrite(own, rows)
+    else:
+        lake.replace(own, rows, f"`{added[0]}` = {_sql_moment(result.as_of)}")
+
+
+def _own_rows(result: Result, rows: DataFrame, added: Sequence[str]) -> DataFrame:
+    """The query's columns, then the run's, which are called as `added` says."""
     run = {
         "as_of": values.moment(result.as_of),
         "hunt_version": F.lit(result.hunt.digest),
         "finding_id": F.col("`$$finding`"),
         "ordinal": F.col("`$$ordinal`"),
     }
-    columns = [values.stored(column(c.name), c.type).alias(c.name) for c in result.relation.schema]
-    names = [c.name for c in own.columns[len(columns) :]]
-    added = [value.alias(name) for value, name in zip(run.values(), names, strict=True)]
-    rows = found.rows.select(*columns, *added)
-    if lake.exists(own.name) and not lake.has_shape(own):
-        # The hunt has other columns than when it last ran: its table is the new version's. What the old one found stays
-        # in findings.all and in the table's history.
-        lake.overwrite(own, rows)
-    else:
-        lake.replace(own, rows, f"`{names[0]}` = {_sql_moment(result.as_of)}")
+    columns = [values.stored(column(c.name), c.type).alias(c.name) for c in result.plan.schema]
+    return rows.select(*columns, *(value.alias(name) for value, name in zip(run.values(), added, strict=True)))
 
 
 def _own_table(result: Result) -> Table:
     events = {c.name: c.description for c in device_process_events()}
     told = descriptions(result.plan, result.hunt.query, {EVENTS: events})
-    taken = {c.name.lower() for c in result.relation.schema}
+    taken = {c.name.lower() for c in result.plan.schema}
     columns = [
         TableColumn(c.name, values.stored_type(c.type), f"{told[c.name]} (Kusto {c.type})".strip())
-        for c in result.relation.schema
+        for c in result.plan.schema
     ]
     for added in RUN_COLUMNS:
         name = added.name
@@ -185,23 +195,27 @@ def _own_table(result: Result) -> Table:
     return Table(name_of(result.hunt), f"Findings of the hunt {result.hunt.name}", columns)
 
 
-def write_all(lake: Lake, found: Sequence[Found], as_of: int) -> None:
-    """Puts the rows of several hunts in the place of what `findings.all` has for them and the as-of (ticks).
+def write_all(lake: Lake, found: Sequence[Found], as_of: int, is_newest: bool = False) -> None:
+    """Puts the rows of several hunts in the place of what `findings.all` has for them and the as-of (ticks);
+    `is_newest` where it is known to have nothing of them for this as-of or a later one.
 
     Also looks again at later as-ofs of these hunts: what is new there depends on what was found here, in whatever order
     the as-ofs are run."""
-    if not found:
+    if not found and lake.exists(ALL):
         return
     hunts = sorted(one.result.hunt.id for one in found)
     others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(hunts) & (F.col("as_of") != values.moment(as_of)))
-    together = reduce(DataFrame.unionByName, (_common(one) for one in found), others)
+    made = [_common(one.result, one.result.relation, one.rows) for one in found if one.result.relation and one.rows]
+    together = reduce(DataFrame.unionByName, made, others)
     changed = _with_status(together).filter(F.col("as_of") >= values.moment(as_of))
-    named = ", ".join(f"'{hunt}'" for hunt in hunts)
+    if is_newest:
+        lake.append(FINDINGS_ALL, changed)
+        return
+    named = ", ".join(f"'{hunt}'" for hunt in hunts) or "''"
     lake.replace(FINDINGS_ALL, changed, f"hunt_id IN ({named}) AND as_of >= {_sql_moment(as_of)}")
 
 
-def _common(found: Found) -> DataFrame:
-    result = found.result
+def _common(result: Result, relation: Relation, rows: DataFrame) -> DataFrame:
     hunt, window = result.hunt, result.window
     made = {
         "finding_id": F.col("`$$finding`"),
@@ -214,12 +228,12 @@ def _common(found: Found) -> DataFrame:
         "techniques": _texts(hunt.techniques),
         "severity": F.lit(hunt.severity).cast("string"),
         "status": F.lit("new"),
-        **_behind(result.relation),
+        **_behind(relation),
         "window_start": F.lit(None).cast("timestamp") if window.since is None else values.moment(window.since),
         "window_end": values.moment(window.until),
-        "result": _row_json(result.relation),
+        "result": _row_json(relation),
     }
-    return found.rows.select(*(value.alias(name) for name, value in made.items()))
+    return rows.select(*(value.alias(name) for name, value in made.items()))
 
 
 def _behind(relation: Relation) -> dict[str, Column]:

@@ -16,10 +16,14 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 
 from pipelines import strict_yaml
 from pipelines.errors import LakehuntError
+from pipelines.kql.errors import KqlError, QueryErrors
+from pipelines.kql.formatting import formatted
+from pipelines.kql.parser import parse
 from pipelines.strict_yaml import START, Key, Located, Position, TextMap, Value, YamlError
 
 SEVERITIES = ("Informational", "Low", "Medium", "High")
@@ -99,15 +103,14 @@ class Hunt:
     other: Mapping[str, Value] = field(default_factory=dict, compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """16 hexadecimal digits that change when the hunt's results may: of its query and its period, nothing else.
+        """The hunt's version: 16 hexadecimal digits that change when its results may, with what its query says and its
+        period. A comment, a line break or a new name makes no new version.
 
-        SHA-256 of the period in microseconds (or nothing), a line break, and the query's text without the blank
-        space around it and with line breaks as \\n. A new name or description is not a new hunt."""
+        SHA-256 of the period in microseconds (or nothing), a line break, and the query in one way of writing it."""
         period = "" if self.query_period is None else str(self.query_period // timedelta(microseconds=1))
-        query = re.sub(r"\r\n?", "\n", self.query).strip()
-        return hashlib.sha256(f"{period}\n{query}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{period}\n{_one_way_of_writing(self.query)}".encode()).hexdigest()[:16]
 
     def place(self, line: int, column: int) -> Position:
         """Where in the file a place in the query stands; all numbers count from one."""
@@ -120,6 +123,14 @@ class Hunt:
     def sibling(self, what: str) -> Path:
         """The file beside the hunt's that holds its `exclusions` or its `tests`; it need not exist."""
         return self.file.with_name(f"{self.file.stem}.{what}.yaml")
+
+
+def _one_way_of_writing(query: str) -> str:
+    """The query without comments and layout; one that cannot be parsed, as it is."""
+    try:
+        return formatted(parse(query))
+    except (QueryErrors, KqlError):
+        return re.sub(r"\r\n?", "\n", query).strip()
 
 
 def load(path: str | Path, earlier: Mapping[str, Hunt] | None = None) -> Hunt:

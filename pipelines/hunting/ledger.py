@@ -1,35 +1,48 @@
-"""`hunts.runs`: one row for every run of a hunt, also of one that failed."""
+"""`hunts.runs`: what every run of a hunt did, also of one that failed or never ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+
+from pipelines.hunting.hits import ENGINE_VERSION
 from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.window import Window
 from pipelines.kql import times
+from pipelines.kql.types import TICKS_PER_MICROSECOND
 from pipelines.lake.tables import Lake, Table, TableColumn
 
 RUNS = Table(
     "hunts.runs",
-    "One row per run of one hunt for one as-of; the findings are those of its last run",
+    "Two rows per run of one hunt for one as-of: that it was started, and how it ended; none where it was killed",
     (
+        TableColumn("run_id", "STRING", "The run of one or more hunts at one as-of; begins with the time of its start"),
         TableColumn("hunt_id", "STRING", "The hunt's id"),
         TableColumn("hunt_name", "STRING", "The hunt's name"),
         TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
         TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC); its now()"),
         TableColumn("window_start", "TIMESTAMP", "Start of what the hunt read; null from the beginning, or not run"),
         TableColumn("window_end", "TIMESTAMP", "End of what the hunt read; null where it was not run"),
-        TableColumn("matched", "BIGINT", "Events that passed the hunt's filters on single events"),
+        TableColumn("mode", "STRING", "incremental: from its hits; full: from all events of its window"),
+        TableColumn("events_scanned", "BIGINT", "Events read for it; new ones are read for all hunts together"),
+        TableColumn("bytes_read", "BIGINT", "Bytes read of their files; null where Spark does not tell"),
+        TableColumn("matched", "BIGINT", "Events of its window that passed the hunt's filters on single events"),
+        TableColumn("suppressed", "BIGINT", "Those of them that an exclusion kept out of the findings"),
         TableColumn("findings", "BIGINT", "Rows of the hunt's result"),
-        TableColumn("seconds", "DOUBLE", "How long the run took"),
-        TableColumn("outcome", "STRING", "succeeded or failed"),
+        TableColumn("seconds", "DOUBLE", "How long the run took, without reading new events"),
+        TableColumn("outcome", "STRING", "started, succeeded or failed"),
         TableColumn("error", "STRING", "What went wrong; null where nothing did"),
         TableColumn("started_at", "TIMESTAMP", "When the run was started (UTC)"),
         TableColumn("engine_version", "STRING", "Version of Lakehunt"),
     ),
 )
+
+INCREMENTAL, FULL = "incremental", "full"
+STARTED, SUCCEEDED, FAILED = "started", "succeeded", "failed"
 
 
 @dataclass(frozen=True)
@@ -38,38 +51,93 @@ class Run:
 
     hunt: Hunt
     as_of: int
+    run_id: str
     started_at: datetime
-    seconds: float
+    seconds: float | None = None
     window: Window | None = None
+    mode: str | None = None
+    events_scanned: int | None = None
+    bytes_read: int | None = None
     matched: int | None = None
+    suppressed: int | None = None
     findings: int | None = None
     error: str | None = None
-
-    @property
-    def outcome(self) -> str:
-        return "succeeded" if self.error is None else "failed"
+    outcome: str = SUCCEEDED
 
 
-def record(lake: Lake, runs: Sequence[Run], engine_version: str) -> None:
+def record(lake: Lake, runs: Sequence[Run]) -> None:
     """Writes the runs down, in one transaction."""
-    if not runs:
-        return
-    rows = [
-        (
-            run.hunt.id,
-            run.hunt.name,
-            run.hunt.digest,
-            times.to_datetime(run.as_of),
-            times.to_datetime(run.window.since) if run.window and run.window.since is not None else None,
-            times.to_datetime(run.window.until) if run.window else None,
-            run.matched,
-            run.findings,
-            run.seconds,
-            run.outcome,
-            run.error,
-            run.started_at,
-            engine_version,
-        )
-        for run in runs
-    ]
-    lake.append(RUNS, lake.local(RUNS, rows))
+    if runs:
+        lake.append(RUNS, lake.local(RUNS, [_row(run) for run in runs]))
+
+
+def _row(run: Run) -> tuple[object, ...]:
+    window = run.window
+    return (
+        run.run_id,
+        run.hunt.id,
+        run.hunt.name,
+        run.hunt.digest,
+        times.to_datetime(run.as_of),
+        times.to_datetime(window.since) if window and window.since is not None else None,
+        times.to_datetime(window.until) if window else None,
+        run.mode,
+        run.events_scanned,
+        run.bytes_read,
+        run.matched,
+        run.suppressed,
+        run.findings,
+        run.seconds,
+        run.outcome,
+        run.error,
+        run.started_at,
+        ENGINE_VERSION,
+    )
+
+
+@dataclass(frozen=True)
+class Past:
+    """What earlier runs of a hunt have left behind: the last as-of for which one was started, in ticks, whether one was
+    for the as-of of this run, and the version that was the last to store findings, if it is known: the hunt's table has
+    its columns."""
+
+    last: int
+    seen: bool
+    shaped: str | None
+
+
+def past(lake: Lake, hunts: Iterable[Hunt], as_of: int) -> dict[str, Past]:
+    """Of those of these hunts that have run, by their ids; at one as-of (ticks)."""
+    runs = lake.rows(RUNS).filter(F.col("hunt_id").isin(sorted(hunt.id for hunt in hunts)))
+    stored = F.when(F.col("outcome") != FAILED, F.struct("run_id", "hunt_version", "engine_version", "outcome"))
+    at = F.unix_micros("as_of")
+    rows = runs.groupBy("hunt_id").agg(
+        F.max(stored).alias("stored"),
+        (F.max(at) * TICKS_PER_MICROSECOND).alias("last"),
+        F.bool_or(at == as_of // TICKS_PER_MICROSECOND).alias("seen"),
+    )
+    return {
+        row.hunt_id: Past(row.last, row.seen, row.stored.hunt_version if _is_done(row.stored) else None)
+        for row in rows.collect()
+    }
+
+
+def _is_done(last: Row | None) -> bool:
+    """Whether the last run that could have stored findings is known to have ended well, by this version."""
+    return last is not None and (last.outcome, last.engine_version) == (SUCCEEDED, ENGINE_VERSION)
+
+
+def recent(lake: Lake, hunts: Sequence[Hunt], as_of: int | None, limit: int) -> list[dict[str, object]]:
+    """The last runs of these hunts, newest first: a row of `hunts.runs` each, how it ended if it did."""
+    rows = lake.rows(RUNS).filter(F.col("hunt_id").isin([hunt.id for hunt in hunts]))
+    if as_of is not None:
+        rows = rows.filter(F.unix_micros("as_of") == as_of // TICKS_PER_MICROSECOND)
+    end = F.max_by(F.struct(*RUNS.column_names), F.col("outcome") != STARTED).alias("run")
+    ended = rows.groupBy("run_id", "hunt_id", "as_of").agg(end).select("run.*")
+    found = ended.orderBy(F.desc("started_at"), "hunt_name").limit(limit).collect()
+    return [{name: _known(value) for name, value in row.asDict().items()} for row in found]
+
+
+def _known(value: object) -> object:
+    """Spark hands out datetimes of the machine's own time zone, without saying so."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else value

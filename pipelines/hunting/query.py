@@ -12,11 +12,12 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from pipelines.errors import LakehuntError
+from pipelines.hunting import refusals
 from pipelines.hunting.tables import EVENTS_ONLY, Tables
 from pipelines.hunting.window import within
 from pipelines.kql import plan as p
 from pipelines.kql import syntax as s
-from pipelines.kql.errors import Kind, KqlError, QueryErrors, Span
+from pipelines.kql.errors import KqlError, QueryErrors
 from pipelines.kql.types import DECIMAL, REAL, Column, Schema, Type
 from pipelines.lake.tables import Lake
 from pipelines.spark import discovery
@@ -54,21 +55,13 @@ def query(lake: Lake, text: str, as_of: int, period: int | None = None, tables: 
     except KqlError as error:
         raise QueryErrors(text, [error]) from error
     except PySparkException as error:
-        if error.getCondition() != "USER_RAISED_EXCEPTION":
+        refused = refusals.placed(plan, error)
+        if refused is None:
             raise
-        raise QueryErrors(text, [_refused(plan, error)]) from error
+        raise QueryErrors(text, [refused]) from error
     kinds = [c.type for c in plan.schema]
     rows = [[_cell(v, kind) for v, kind in zip(row, kinds, strict=True)] for row in collected]
     return Answer(tuple(Column(c.name, REAL if c.type == DECIMAL else c.type) for c in plan.schema), rows)
-
-
-def _refused(plan: p.Plan, error: PySparkException) -> KqlError:
-    """What a function said of a value for which Kusto's answer is not known, at the function's place."""
-    message = str((error.getMessageParameters() or {}).get("errorMessage", error))
-    calls = [part for part in p.expressions(plan) if isinstance(part, p.Apply)]
-    named = [call for call in calls if call.function in message]
-    span = (named or calls)[0].span if named or calls else Span(0, 1)
-    return KqlError(Kind.UNSUPPORTED, message, span, "leave such rows out, or write it another way")
 
 
 def _cell(value: Any, kind: Type) -> Any:

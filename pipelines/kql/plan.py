@@ -439,6 +439,21 @@ def references(expr: Expr) -> set[str]:
     return {part.name for part in parts(expr) if isinstance(part, Ref)}
 
 
+def transformed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """The expression with every part changed, arguments before what they are arguments of.
+
+    Left branches are walked, not recursed into: real hunts have chains of hundreds of operators."""
+    chain: list[Apply] = []
+    while isinstance(expr, Apply) and expr.args:
+        chain.append(expr)
+        expr = expr.args[0]
+    result = change(expr)
+    for apply in reversed(chain):
+        rest = (transformed(arg, change) for arg in apply.args[1:])
+        result = change(replace(apply, args=(result, *rest)))
+    return result
+
+
 def needed(plan: Plan, part: Plan) -> set[str]:
     """Names of the columns of `part`, a plan (this very object) beneath `plan`, that `plan` reads."""
     found: set[str] = set()
@@ -447,23 +462,32 @@ def needed(plan: Plan, part: Plan) -> set[str]:
         if step is part:
             found.update(wanted)
             return
-        read = _read_by(step, wanted)
+        read = {id(source): names for source, names in _read_by(step, wanted)}
         for source in sources(step):
-            visit(source, set(source.names) if read is None else read)
+            visit(source, read.get(id(source), set(source.names)))
 
     visit(plan, set(plan.names))
     return found
 
 
-def _read_by(step: Plan, wanted: set[str]) -> set[str] | None:
-    """The columns that a step needs of its one source to give the wanted ones; None for all."""
+def _read_by(step: Plan, wanted: set[str]) -> Iterator[tuple[Plan, set[str]]]:
+    """The columns that a step needs of the plans whose rows it handles, to give the wanted ones. A plan of which it
+    needs all columns is left out."""
     if isinstance(step, Filter):
-        return wanted | references(step.predicate)
-    if isinstance(step, Sort):
-        return wanted.union(*(references(key.value) for key in step.keys))
-    if isinstance(step, Project):
-        return set().union(*(references(expr) for expr in step.expressions))
-    if isinstance(step, Summarize):
+        yield step.source, wanted | references(step.predicate)
+    elif isinstance(step, Sort):
+        yield step.source, wanted.union(*(references(key.value) for key in step.keys))
+    elif isinstance(step, Project):
+        made = zip(step.names, step.expressions, strict=True)
+        yield step.source, set().union(*(references(expr) for name, expr in made if name in wanted))
+    elif isinstance(step, Summarize):
         read = [*(key for _, key in step.keys), *(arg for a in step.aggregates for arg in a.args)]
-        return set().union(*(references(expr) for expr in read))
-    return wanted if isinstance(step, (Take, Serialize)) else None
+        yield step.source, set().union(*(references(expr) for expr in read))
+    elif isinstance(step, (Take, Serialize)):
+        yield step.source, wanted
+    elif isinstance(step, Union):
+        yield from ((table, wanted) for table in step.tables)
+    elif isinstance(step, Join):
+        given = [side for column, side in zip(step.schema, step.columns, strict=True) if column.name in wanted]
+        yield step.left, {name for is_left, name in given if is_left} | {left for left, _ in step.keys}
+        yield step.right, {name for is_left, name in given if not is_left} | {right for _, right in step.keys}

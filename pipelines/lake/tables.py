@@ -6,17 +6,37 @@ Spark can open them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from delta import exceptions as delta_exceptions
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.readwriter import DataFrameWriterV2
 
 from pipelines.errors import LakehuntError
+
+T = TypeVar("T")
+
+ATTEMPTS = 6
+PAUSE = 0.5
+"""How often a write is tried that another writer's commit keeps from committing, and the seconds before the second
+attempt; each later pause is twice as long."""
+
+CONFLICTS = tuple(getattr(delta_exceptions, name) for name in delta_exceptions.__all__)
+"""What Delta raises where another commit came between; in Python these have no class in common."""
+
+_COUNTED = ("TIMESTAMP", "DATE", "BIGINT", "INT", "DOUBLE")
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_STATISTICS = "delta.dataSkippingStatsColumns"
 
 
 @dataclass(frozen=True)
@@ -36,6 +56,21 @@ class Table:
     comment: str
     columns: Sequence[TableColumn]
     partitioned_by: Sequence[str] = ()
+    statistics: Sequence[str] | None = None
+    """Columns of which the log keeps each file's smallest and largest value, so that readers skip files. None: all
+    times, dates and numbers. Texts have none: in files as they are landed every file spans all devices and names, so
+    they would skip nothing, and the names would outlive in the log the rows that `forget` removes."""
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Delta's properties of the table."""
+        return READER_VERSION_1 | SIZED_FILES | {_STATISTICS: ",".join(self._with_statistics())}
+
+    def _with_statistics(self) -> Sequence[str]:
+        if self.statistics is not None:
+            return self.statistics
+        counted = [c.name for c in self.columns if c.type in _COUNTED and _PLAIN_NAME.fullmatch(c.name)]
+        return [name for name in counted if name not in self.partitioned_by]
 
     @property
     def column_names(self) -> list[str]:
@@ -53,6 +88,10 @@ READER_VERSION_1 = {
     "delta.enableDeletionVectors": "false",
 }
 
+SIZED_FILES = {"delta.autoOptimize.optimizeWrite": "true"}
+"""Delta gathers what a write adds to a partition into one file, or several where it is large, however many tasks made
+the rows."""
+
 
 class Lake:
     """The tables under one folder or object-store prefix."""
@@ -61,6 +100,7 @@ class Lake:
         self.spark = spark
         # Delta's SQL takes only absolute paths for names of tables.
         self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
+        self._with_properties: set[str] = set()
 
     def path(self, name: str) -> str:
         """Where table `schema.table` lies. Only the first dot separates: a hunt's id may hold others."""
@@ -88,22 +128,28 @@ class Lake:
         return self.spark.range(0).select(*(F.lit(None).cast(c.type).alias(c.name) for c in table.columns))
 
     def local(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> DataFrame:
-        """A few rows of the table, from Python values in the order of its columns. They make one file, not several."""
-        return self.spark.createDataFrame(rows, table.ddl).coalesce(1)
+        """A few rows of the table, from Python values in the order of its columns. They make one file, not several.
+
+        They go to Spark as JSON text: what `createDataFrame` does starts a Python process for them, which takes longer
+        than anything else that is done with a few rows."""
+        fields = ", ".join(f"{_quoted(c.name)}: {c.type}" for c in table.columns)
+        lines = json.dumps([dict(zip(table.column_names, row, strict=True)) for row in rows], default=_as_json)
+        made = F.explode(F.from_json(F.lit(lines), f"ARRAY<STRUCT<{fields}>>", {"mode": "FAILFAST"}))
+        return self.spark.range(1, numPartitions=1).select(made.alias("row")).select("row.*")
 
     def append(self, table: Table, rows: DataFrame) -> None:
         """Adds rows. Only for rows that the caller knows to be new."""
-        if not self._created(table, rows):
-            self._in_order(table, rows).write.format("delta").mode("append").save(self.path(table.name))
+        self._make(table)
+        self._in_order(table, rows).write.format("delta").mode("append").save(self.path(table.name))
 
     def replace(self, table: Table, rows: DataFrame, where: str) -> None:
         """Puts `rows` in the place of all rows for which `where` (Spark SQL) is true, in one transaction.
 
         Delta refuses the write if a row lies outside `where`, so nothing else can change. No rows: the place is
         emptied."""
-        if not self._created(table, rows):
-            writer = self._in_order(table, rows).write.format("delta").mode("overwrite")
-            writer.option("replaceWhere", where).save(self.path(table.name))
+        self._make(table)
+        writer = self._in_order(table, rows).write.format("delta").mode("overwrite").option("replaceWhere", where)
+        retried(lambda: writer.save(self.path(table.name)), _changed_no_row)
 
     def has_shape(self, table: Table) -> bool:
         """Whether the stored table has exactly these columns, in this order, of these types."""
@@ -113,47 +159,84 @@ class Lake:
     def overwrite(self, table: Table, rows: DataFrame) -> None:
         """Puts `rows` in the place of the whole table, columns included, in one transaction. Its history keeps what was
         there."""
-        writer = self._in_order(table, rows).write.format("delta").mode("overwrite")
-        writer.option("overwriteSchema", "true").save(self.path(table.name))
+        self._writer(table, rows).createOrReplace()
 
     def insert_new(self, table: Table, rows: DataFrame, key: Sequence[str], within: Column | None = None) -> None:
         """Adds those rows whose `key` the table does not hold yet; `rows` holds each key once.
 
         `within` is a condition on the target (written with `F.col("target.<column>")`) that limits where a key can
         be, so that Delta reads, and can conflict with, only those partitions."""
-        if self._created(table, rows):
-            return
-        target = DeltaTable.forPath(self.spark, self.path(table.name))
+        self._make(table)
         same = within if within is not None else F.lit(True)
         for name in key:
             same = same & (F.col(f"target.{name}") == F.col(f"new.{name}"))
         values = {name: F.col(f"new.{name}") for name in table.column_names}
-        (
-            target.alias("target")
-            .merge(self._in_order(table, rows).alias("new"), same)
-            .whenNotMatchedInsert(values=values)  # type: ignore[arg-type]
-            .execute()
-        )
+        new = self._in_order(table, rows).alias("new")
 
-    def _created(self, table: Table, rows: DataFrame) -> bool:
-        """Makes the table with these rows, in one transaction, and says so; False where it was there already.
+        def merge() -> None:
+            target = DeltaTable.forPath(self.spark, self.path(table.name)).alias("target")
+            target.merge(new, same).whenNotMatchedInsert(values=values).execute()  # type: ignore[arg-type]
 
-        A table that an earlier version of Lakehunt made gets the columns that came later."""
+        retried(merge)
+
+    def remove(self, name: str, rows: DataFrame, key: Sequence[str], emptied: Sequence[str] = ()) -> int:
+        """Deletes the rows of a table whose `key` is in `rows`, or sets their columns `emptied` to null. Returns how
+        many there were.
+
+        Unlike that of a DELETE, the commit names no value of a row: a log keeps its commits for a month."""
+        keys = rows.select(*key).distinct().alias("gone")
+        same = F.lit(True)
+        for column in key:
+            same = same & (F.col(f"target.{column}") == F.col(f"gone.{column}"))
+
+        def merge() -> int:
+            target = DeltaTable.forPath(self.spark, self.path(name)).alias("target").merge(keys, same)
+            if emptied:
+                done = target.whenMatchedUpdate(set={column: F.lit(None) for column in emptied}).execute()
+            else:
+                done = target.whenMatchedDelete().execute()
+            return int(done.collect()[0].num_affected_rows)
+
+        return retried(merge)
+
+    def _make(self, table: Table) -> None:
+        """Makes the table, without rows, unless it is there: then it gets the columns that came later.
+
+        Not together with its first rows: a query that fails would leave a log without a version."""
         if self.exists(table.name):
             self._add_missing_columns(table)
-            return False
+            self._add_missing_properties(table)
+            return
+        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table.name)).comment(table.comment)
+        for key, value in table.properties.items():
+            builder = builder.property(key, value)
+        for column in table.columns:
+            builder = builder.addColumn(column.name, column.type, comment=column.comment)
+        if table.partitioned_by:
+            builder = builder.partitionedBy(*table.partitioned_by)
+        try:
+            builder.execute()
+        except AnalysisException:
+            if self.exists(table.name):  # another run was quicker
+                return
+            self._remove_empty_log(table)
+            builder.execute()
+
+    def _remove_empty_log(self, table: Table) -> None:
+        """What is left of a run that was killed just before a table's first commit; Delta takes it for a table. Hadoop
+        removes no folder that holds something."""
+        jvm: Any = self.spark._jvm
+        path = jvm.org.apache.hadoop.fs.Path(f"{self.path(table.name)}/_delta_log")
+        path.getFileSystem(self.spark._jsc.hadoopConfiguration()).delete(path, False)
+
+    def _writer(self, table: Table, rows: DataFrame) -> DataFrameWriterV2:
+        """Writes the rows with all that makes the table: properties, comment, partitions."""
         writer = self._in_order(table, rows).writeTo(self._identifier(table)).using("delta")
-        for key, value in (READER_VERSION_1 | {"comment": table.comment}).items():
+        for key, value in (table.properties | {"comment": table.comment}).items():
             writer = writer.tableProperty(key, value)
         if table.partitioned_by:
             writer = writer.partitionedBy(*(F.col(name) for name in table.partitioned_by))
-        try:
-            writer.create()
-        except AnalysisException:
-            if self.exists(table.name):  # another run was quicker
-                return False
-            raise
-        return True
+        return writer
 
     def _add_missing_columns(self, table: Table) -> None:
         present = set(self.read(table.name).columns)
@@ -162,8 +245,26 @@ class Lake:
             added = ", ".join(f"{_quoted(c.name)} {c.type} COMMENT '{_escaped(c.comment)}'" for c in missing)
             self.spark.sql(f"ALTER TABLE {self._identifier(table)} ADD COLUMNS ({added})")
 
+    def _add_missing_properties(self, table: Table) -> None:
+        """Once per table and process. The protocol of a table that is there stays as it is."""
+        if table.name in self._with_properties or not table.partitioned_by:  # the others are small
+            return
+        stored = {
+            row.key: row.value for row in self.spark.sql(f"SHOW TBLPROPERTIES {self._identifier(table)}").collect()
+        }
+        wanted = {key: value for key, value in table.properties.items() if not key.endswith("Version")}
+        missing = {key: value for key, value in wanted.items() if stored.get(key) != value}
+        if missing:
+            told = ", ".join(f"'{key}' = '{value}'" for key, value in missing.items())
+            self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({told})")
+        self._with_properties.add(table.name)
+
     def _identifier(self, table: Table) -> str:
-        return f"delta.{_quoted(self.path(table.name))}"
+        return self.identifier(table.name)
+
+    def identifier(self, name: str) -> str:
+        """The table's name in Spark SQL."""
+        return f"delta.{_quoted(self.path(name))}"
 
     @staticmethod
     def _in_order(table: Table, rows: DataFrame) -> DataFrame:
@@ -174,6 +275,34 @@ class Lake:
         return rows.select(
             *(F.col(_quoted(c.name)).cast(c.type).alias(c.name, metadata={"comment": c.comment}) for c in table.columns)
         )
+
+
+def retried(write: Callable[[], T], may_be: Callable[[Exception], bool] = lambda _: True) -> T:
+    """Does a write again where another one's commit came between and `may_be` allows it.
+
+    Only for a write that computes its rows from what the table then holds, or whose rows do not depend on the table."""
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return write()
+        except CONFLICTS as conflict:
+            if not may_be(conflict):
+                raise
+            time.sleep(PAUSE * 2**attempt)
+    return write()
+
+
+def _changed_no_row(conflict: Exception) -> bool:
+    """Whether the commit that came between, which Delta's message names, only laid rows out anew."""
+    return "concurrent OPTIMIZE" in str(conflict)
+
+
+def _as_json(value: object) -> str:
+    """A value that JSON has no form for, as Spark reads it back: times in UTC, to the microsecond."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form here")
 
 
 def _quoted(name: str) -> str:

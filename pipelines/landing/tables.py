@@ -80,6 +80,9 @@ EVENTS = Table(
         _LINE,
     ),
     partitioned_by=("event_date",),
+    # When it happened, and when it came: what hunts, settlement and passes over new batches select by. Other numbers
+    # (process ids, sizes) span their whole range in every file.
+    statistics=("Timestamp", "TimeGenerated", "exported_at", "landed_at", "batch", "line"),
 )
 
 QUARANTINE = Table(

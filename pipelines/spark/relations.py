@@ -16,7 +16,7 @@ column of a query be called:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ from pipelines.kql.types import STRING, Schema
 from pipelines.spark import trace
 from pipelines.spark.expressions import Expressions, as_argument, called, column
 from pipelines.spark.functions.windows import Serial
-from pipelines.spark.values import literal, stored
+from pipelines.spark.values import literal, spark_type, stored
 
 ORDER = "$$order"
 WINDOW = "$$window"
@@ -87,10 +87,20 @@ class Relation:
     def traced(self) -> bool:
         return trace.TRACE in self.frame.columns
 
-    def keeping(self, names: set[str]) -> Relation:
+    def keeping(self, names: Set[str]) -> Relation:
         """This relation with only these columns, and the hidden ones."""
         kept = tuple(c for c in self.schema if c.name in names)
         return replace(self, frame=self.frame.select(*(column(c.name) for c in kept), *self.hidden), schema=kept)
+
+    def reading(self, names: Set[str]) -> Relation:
+        """This relation for somebody who reads only these columns: the others are there, but hold nothing."""
+        kept = [
+            column(c.name)
+            if c.name in names
+            else F.lit("" if c.type == STRING else None).cast(spark_type(c.type)).alias(c.name)
+            for c in self.schema
+        ]
+        return replace(self, frame=self.frame.select(*kept, *self.hidden))
 
     @property
     def orderings(self) -> list[Column]:

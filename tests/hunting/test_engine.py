@@ -215,7 +215,9 @@ def test_a_hunt_that_fails_stops_no_other(lake: Lake) -> None:
     runs = run(lake, wrong, H1)
     assert [r.outcome for r in runs] == ["failed", "succeeded"]
     assert "there is no column 'Nope'" in (runs[0].error or "")
-    ledger = {r["hunt_id"]: r for r in lake.read("hunts.runs").collect()}
+    rows = lake.read("hunts.runs").collect()
+    assert sorted(r["outcome"] for r in rows) == ["failed", "started", "started", "succeeded"]
+    ledger = {r["hunt_id"]: r for r in rows if r["outcome"] != "started"}
     assert ledger[wrong.id]["outcome"] == "failed"
     assert "Nope" in ledger[wrong.id]["error"]
     assert (ledger[H1.id]["matched"], ledger[H1.id]["findings"]) == (1, 1)

@@ -1,0 +1,286 @@
+"""Which events are hits of which hunts: the fronts of all hunts, in one pass over the events.
+
+The cheap and shared work comes first, so that a hundred hunts cost little more than ten:
+
+1. Conditions on file names and lineage alone are decided for the distinct tuples of these columns, of which millions of
+   events have thousands. An event is looked at further only by the hunts that its tuple leaves.
+2. Text is folded (see `functions/text.py`) once for each column, not once for each condition.
+3. Of what is left, a condition that is cheap to decide comes before one that is dear.
+
+Which hunts an event is a hit of is a bit mask, of a BIGINT for each `WIDTH` hunts, made by expressions of which none is
+larger than the JVM compiles well (see `lake/session.py`, hugeMethodLimit)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TypeVar
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipelines.hunting import events
+from pipelines.hunting.split import Front, shape
+from pipelines.kql import plan as p
+from pipelines.kql.types import STRING
+from pipelines.spark.expressions import column
+from pipelines.spark.functions import text
+from pipelines.spark.relations import Context
+
+TUPLE = ("FileName", "InitiatingProcessFileName", "InitiatingProcessParentFileName")
+"""Columns with few distinct values, whose combinations are few, too."""
+
+MOST_TUPLES = 200_000
+"""So many tuples are sent to every executor; more are joined like any table."""
+
+WIDTH = 32
+"""Hunts that share a mask. Smaller is less code in one method, larger is fewer columns."""
+
+T = TypeVar("T")
+
+HUNTS = "$$hunts"
+_FOLDED = "$$folded "
+_MASK = "$$mask"
+_OF_TUPLE = "$$tuple "
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """The stored events that are hits, each with `$$hunts`, an ARRAY<INT> of the hunts' places; of how many events."""
+
+    frame: DataFrame
+    events: int
+
+
+def sift(frame: DataFrame, hunts: Sequence[Sequence[Front]], context: Context) -> Sifted:
+    """The events of a frame that are hits of any hunt. The fronts of a hunt are its alternatives."""
+    groups = _grouped([[_Parted.of(front) for front in fronts] for fronts in hunts])
+    narrowed = [group for group in groups if group.is_narrowed]
+    if narrowed:
+        frame, count = _narrowed(frame, narrowed, len(narrowed) == len(groups), context)
+    else:
+        count = frame.count()
+    return Sifted(_expanded(_masked(frame, groups, context), groups), count)
+
+
+@dataclass(frozen=True)
+class _Parted:
+    """A front: what the tuple decides, and what is left, cheap conditions first; both with folded text."""
+
+    of_tuple: tuple[p.Expr, ...]
+    of_event: tuple[p.Expr, ...]
+
+    @staticmethod
+    def of(front: Front) -> _Parted:
+        terms = [folded(term) for condition in front.conditions for term in p.terms(condition, "and")]
+        of_tuple = [term for term in terms if _read(term) <= set(TUPLE)]
+        rest = sorted((term for term in terms if not _read(term) <= set(TUPLE)), key=cost)
+        return _Parted(tuple(of_tuple), tuple(rest))
+
+
+def _is_narrowed(fronts: Iterable[_Parted]) -> bool:
+    """Whether the tuple alone can say that an event is no hit."""
+    return all(front.of_tuple for front in fronts)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Hunts that share a mask, by their places."""
+
+    number: int
+    hunts: Sequence[tuple[int, list[_Parted]]]
+
+    @property
+    def is_narrowed(self) -> bool:
+        return all(_is_narrowed(fronts) for _, fronts in self.hunts)
+
+    @property
+    def mask(self) -> str:
+        return f"{_MASK}{self.number}"
+
+    @property
+    def left(self) -> str:
+        """The mask that the tuple leaves."""
+        return f"{_MASK}_of_tuple{self.number}"
+
+    def bits(self, condition: Callable[[int, list[_Parted]], Column]) -> Column:
+        """A BIGINT with a bit for each hunt whose condition is true, given its bit and its fronts."""
+        set_ = [
+            F.when(condition(bit, fronts), F.lit(1 << bit)).otherwise(F.lit(0)).cast("bigint")
+            for bit, (_, fronts) in enumerate(self.hunts)
+        ]
+        return _balanced(set_, lambda a, b: a.bitwiseOR(b))
+
+
+def _grouped(hunts: Sequence[list[_Parted]]) -> list[_Group]:
+    """Hunts whose tuples are alike share a mask, so that many masks are nothing for an event."""
+    narrowed = [place for place, fronts in enumerate(hunts) if _is_narrowed(fronts)]
+    alike = sorted(narrowed, key=lambda place: repr([shape(t) for f in hunts[place] for t in f.of_tuple]))
+    others = [place for place in range(len(hunts)) if place not in set(narrowed)]
+    shared = [*_pieces(alike, WIDTH), *_pieces(others, WIDTH)]
+    return [_Group(number, [(place, hunts[place]) for place in places]) for number, places in enumerate(shared)]
+
+
+def _pieces(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+# The tuples
+
+
+def _narrowed(frame: DataFrame, groups: Sequence[_Group], only: bool, context: Context) -> tuple[DataFrame, int]:
+    """The events with the masks that their tuples leave, and how many there were; `only` those that have one left."""
+    keys = [F.coalesce(F.col(name), F.lit("")).alias(name) for name in TUPLE]
+    tuples = frame.select(*keys).groupBy(*TUPLE).count()
+    compile_ = _compiler(context, column)
+    staged = _with_folded(tuples, [t for g in groups for _, fronts in g.hunts for f in fronts for t in f.of_tuple])
+    masks = {g.left: g.bits(lambda _, fronts: _any(_all(map(compile_, f.of_tuple)) for f in fronts)) for g in groups}
+    # Few rows, that are read twice: not to be made again from all events
+    known = staged.withColumns(masks).select(*(column(n).alias(_OF_TUPLE + n) for n in TUPLE), "count", *masks)
+    known = known.localCheckpoint()
+    count, size = known.agg(F.sum("count"), F.count_if(_some(masks))).collect()[0]
+    left = known.filter(_some(masks)).drop("count")
+    matches = [F.coalesce(F.col(name), F.lit("")) == column(_OF_TUPLE + name) for name in TUPLE]
+    joined = frame.join(F.broadcast(left) if size <= MOST_TUPLES else left, matches, "inner" if only else "left")
+    return joined, count or 0
+
+
+def _some(masks: Iterable[str]) -> Column:
+    return _any(column(mask) != 0 for mask in masks)
+
+
+# The events
+
+
+def _masked(frame: DataFrame, groups: Sequence[_Group], context: Context) -> DataFrame:
+    """The events with the mask of each group, those that are hits of none left out."""
+    compile_ = _compiler(context, _stored)
+    staged = _with_folded(frame, [t for g in groups for _, fronts in g.hunts for f in fronts for t in f.of_event])
+
+    def mask(group: _Group) -> Column:
+        if not group.is_narrowed:
+            return group.bits(lambda _, fronts: _any(_all(map(compile_, (*f.of_tuple, *f.of_event))) for f in fronts))
+        left = column(group.left)
+        # A hunt with one front needs not ask again what the tuple has answered; of several it must be the same one.
+        bits = group.bits(
+            lambda bit, fronts: (
+                (left.bitwiseAND(F.lit(1 << bit)) != 0)
+                & _any(_all(map(compile_, (*(f.of_tuple if len(fronts) > 1 else ()), *f.of_event))) for f in fronts)
+            )
+        )
+        return F.when(left != 0, bits).otherwise(F.lit(0).cast("bigint"))
+
+    masks = F.struct(*(mask(group).alias(group.mask) for group in groups))
+    # Spark would push the filter beneath the projection and decide everything twice, were the masks a plain value.
+    once = staged.withColumn(_MASK, F.when(F.monotonically_increasing_id() >= 0, masks))
+    return once.filter(_any(column(_MASK)[group.mask] != 0 for group in groups))
+
+
+def _expanded(frame: DataFrame, groups: Sequence[_Group]) -> DataFrame:
+    places = [
+        F.when(column(_MASK)[group.mask].bitwiseAND(F.lit(1 << bit)) != 0, F.lit(place))
+        for group in groups
+        for bit, (place, _) in enumerate(group.hunts)
+    ]
+    hidden = [name for name in frame.columns if name.startswith(p.HIDDEN)]
+    return frame.withColumn(HUNTS, F.array_compact(F.array(*places))).drop(*hidden)
+
+
+def _compiler(context: Context, resolve: Callable[[str], Column]) -> Callable[[p.Expr], Column]:
+    def resolved(name: str) -> Column:
+        return column(name) if name.startswith(p.HIDDEN) else resolve(name)
+
+    return context.expressions(resolve=resolved).compile
+
+
+def _stored(name: str) -> Column:
+    return events.value(_COLUMNS[name])
+
+
+_COLUMNS = {c.name: c for c in events.SCHEMA}
+
+
+def _all(conditions: Iterable[Column]) -> Column:
+    """In their order: the first that is not true decides."""
+    return reduce(lambda a, b: a & b, conditions, F.lit(True))
+
+
+def _any(conditions: Iterable[Column]) -> Column:
+    return _balanced(list(conditions), lambda a, b: a | b)
+
+
+def _balanced(parts: Sequence[Column], join: Callable[[Column, Column], Column]) -> Column:
+    """Joined as a shallow tree: a chain of hundreds would be as deep a stack in Spark's optimizer."""
+    while len(parts) > 1:
+        parts = [reduce(join, pair) for pair in _pieces(parts, 2)]
+    return parts[0]
+
+
+# Folded text
+
+
+def folded(expr: p.Expr) -> p.Expr:
+    """The same condition, that asks for folded columns instead of folding them: `has` of a column and a constant is
+    `has_cs` of both folded."""
+    return p.transformed(expr, _folded)
+
+
+def _folded(part: p.Expr) -> p.Expr:
+    if not isinstance(part, p.Apply):
+        return part
+    if part.function in _EXACT_LISTS and _are_exact(part.args):
+        return replace(part, function=_EXACT_LISTS[part.function])
+    if part.function not in _EXACT:
+        return part
+    where, what = part.args
+    if not isinstance(where, p.Ref) or not isinstance(what, p.Const) or where.type != STRING:
+        return part
+    needle = replace(what, value=text.fold(str(what.value or "")))
+    return replace(part, function=_EXACT[part.function], args=(replace(where, name=_FOLDED + where.name), needle))
+
+
+_EXACT = {"=~": "==", "!~": "!="} | {f"{n}{op}": f"{n}{op}_cs" for n in ("", "!") for op in text.SEARCHES}
+"""Each search that does not regard case, and the one that does."""
+
+_EXACT_LISTS = {"in~": "in", "!in~": "!in"}
+
+
+def _are_exact(args: Iterable[p.Expr]) -> bool:
+    """Whether all comparisons of a list are of folded text by now."""
+    return all(isinstance(arg, p.Apply) and arg.function == "==" for arg in args)
+
+
+def _with_folded(frame: DataFrame, terms: Iterable[p.Expr]) -> DataFrame:
+    """The frame with the folded columns that conditions ask for."""
+    wanted = sorted({name for term in terms for name in p.references(term) if name.startswith(_FOLDED)})
+    if not wanted:
+        return frame
+    made = {name: text.folded(F.coalesce(F.col(name.removeprefix(_FOLDED)), F.lit(""))) for name in wanted}
+    return frame.withColumns(made)
+
+
+def _read(term: p.Expr) -> set[str]:
+    """Names of the stored columns that a condition reads."""
+    return {name.removeprefix(_FOLDED) for name in p.references(term)}
+
+
+# What is dear
+
+
+def cost(term: p.Expr) -> int:
+    """Roughly, what a condition takes for one event, in nanoseconds: only the order counts."""
+    return sum(_COSTS.get(part.function, _OTHER) for part in p.parts(term) if isinstance(part, p.Apply))
+
+
+_OTHER = 1_000
+_COSTS = {
+    **dict.fromkeys(["and", "or", "not"], 1),
+    **dict.fromkeys(["==", "!=", "<", "<=", ">", ">=", "isempty", "isnotempty", "isnull", "isnotnull"], 10),
+    **dict.fromkeys(["in", "!in"], 30),
+    **{f"{n}{op}_cs": 20 for n in ("", "!") for op in ("startswith", "endswith")},
+    **{f"{n}contains_cs": 150 for n in ("", "!")},
+    **{f"{n}{op}_cs": 200 for n in ("", "!") for op in ("has", "hasprefix", "hassuffix")},
+    **dict.fromkeys(_EXACT, 300),
+    "matches regex": 5_000,
+}
