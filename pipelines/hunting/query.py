@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache, partial
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -13,6 +14,7 @@ from pyspark.errors import PySparkException
 
 from pipelines.errors import LakehuntError
 from pipelines.hunting import refusals
+from pipelines.hunting.events import Events, opened
 from pipelines.hunting.tables import EVENTS_ONLY, Tables
 from pipelines.hunting.window import within
 from pipelines.kql import plan as p
@@ -38,12 +40,20 @@ class Answer:
     rows: list[list[Any]]
 
 
-def query(lake: Lake, text: str, as_of: int, period: int | None = None, tables: Tables = EVENTS_ONLY) -> Answer:
+def query(
+    lake: Lake,
+    text: str,
+    as_of: int,
+    period: int | None = None,
+    tables: Tables = EVENTS_ONLY,
+    events: Callable[[], Events] | None = None,
+) -> Answer:
     """Runs one query on these tables as of an instant (ticks): it sees no event after that, and `now()` is that.
 
-    `period` (ticks) limits a query without a time filter of its own; None lets it see everything before.
+    `period` (ticks) limits a query without a time filter of its own; None lets it see everything before. `events` opens
+    those that it sees, by default all that are settled by now.
     Raises QueryErrors for a query that is refused."""
-    context = tables.context(lake, as_of)
+    context = tables.context(lake, as_of, events)
 
     def schema_of(source: p.Plan, op: s.Evaluate) -> Schema | None:
         find = discovery.COLUMNS.get(op.plugin.name)
@@ -79,13 +89,14 @@ def answer_lines(
     lake: Lake, lines: Iterable[str], as_of: int, period: int | None = None, tables: Tables = EVENTS_ONLY
 ) -> Iterator[JsonObject]:
     """Lines {"id", "query"} -> {"id", "columns", "rows"} or {"id", "error"}, one for one and in their order."""
+    events = cache(partial(opened, lake))  # the same for all lines
     for identifier, text in requests(lines):
-        yield {"id": identifier} | _answered(lake, text, as_of, period, tables)
+        yield {"id": identifier} | _answered(partial(query, lake, text, as_of, period, tables, events))
 
 
-def _answered(lake: Lake, text: str, as_of: int, period: int | None, tables: Tables) -> JsonObject:
+def _answered(ask: Callable[[], Answer]) -> JsonObject:
     try:
-        answer = query(lake, text, as_of, period, tables)
+        answer = ask()
     except QueryErrors as errors:
         return {"error": error_object(errors)}
     except (LakehuntError, PySparkException, Py4JError, RecursionError, ArithmeticError, ValueError) as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipelines.hunting.tables import Tables
 from pipelines.kql import plan as p
 from pipelines.kql import times
 from pipelines.kql.errors import QueryErrors
+from pipelines.lake.session import codegen
 from pipelines.lake.tables import Lake
 
 Case = tuple[str, str, dict[str, Any]]
@@ -70,19 +71,6 @@ def test_a_file_profile_has_a_hint(cases: list[Case]) -> None:
     assert any("lookup table" in error.hint for error in caught.value.errors)
 
 
-@contextmanager
-def interpreted(lake: Lake) -> Iterator[None]:
-    """Without generated code: compiling Java for 206 plans of 70 columns takes longer than to run them."""
-    settings = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-    for name, value in settings.items():
-        lake.spark.conf.set(name, value)
-    try:
-        yield
-    finally:
-        for name in settings:
-            lake.spark.conf.unset(name)
-
-
 @pytest.mark.slow
 def test_they_run_on_real_telemetry(cases: list[Case], landed: tuple[Lake, landing.Settlement], tmp_path: Path) -> None:
     copy = tmp_path / "copy.csv"
@@ -92,18 +80,22 @@ def test_they_run_on_real_telemetry(cases: list[Case], landed: tuple[Lake, landi
     tables = Tables(copies=dict.fromkeys(addresses, str(copy)))
     as_of = times.parse_datetime("2021-03-21T06:40:15.3380000Z")
     assert as_of is not None
-    # All days in one file: 206 queries would else open the file of every day 206 times.
-    lake = Lake(landed[0].spark, str(tmp_path / "lake"))
-    landed[0].read(events.TABLE).coalesce(1).write.format("delta").save(lake.path(events.TABLE))
+    # All days in one file, opened once: 206 queries would else open the file of every day 206 times.
+    lake, stored = landed[0], str(tmp_path / "events")
+    seen = events.opened(lake)
+    seen.frame.coalesce(1).write.format("delta").save(stored)
+    compact = replace(seen, frame=lake.spark.read.format("delta").load(stored))
+    assert compact.frame.count() > 0
 
     def failure(case: Case) -> tuple[str, str] | None:
         try:
-            query(lake, case[1], as_of, tables=tables)
+            query(lake, case[1], as_of, tables=tables, events=lambda: compact)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is listed with its query)
             return case[0], f"{type(error).__name__}: {error}"[:500]
         return None
 
-    with interpreted(lake):
+    # Compiling Java for 206 plans of 70 columns takes longer than to run them.
+    with codegen(lake.spark, on=False):
         found = [one for case in taken(cases) if (one := failure(case))]
     # A query may be refused while it runs, where Kusto's answer for a row is not known; at most two of these are.
     assert not [one for one in found if not one[1].startswith("QueryErrors")]
