@@ -3,6 +3,7 @@ order; after every run from hits, the same run over all events must store the sa
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
@@ -166,7 +167,8 @@ def agree(lake: Lake, hunts: list[Hunt], as_of: int) -> dict[str, str]:
     return {one.hunt.id: one.mode for one in runs}
 
 
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 1 + int(os.environ.get("LAKEHUNT_SEEDS", "1"))))
 def test_incremental_is_full(lake: Lake, seed: int) -> None:
     rng = random.Random(seed)
     known = hunts(rng, 10)
