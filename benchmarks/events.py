@@ -120,11 +120,6 @@ SELECT
 FROM joined"""
 
 
-def write_parquet(connection: duckdb.DuckDBPyConnection, day: Day, file: Path) -> None:
-    """The day's events in one file."""
-    connection.execute(f"COPY ({select(day)}) TO '{file}' (FORMAT parquet, ROW_GROUP_SIZE 250000)")
-
-
 def write_blobs(connection: duckdb.DuckDBPyConnection, day: Day, folder: Path) -> None:
     """The day's events as the Streaming API delivers them: a blob of JSON lines for every hour."""
     properties = ", ".join(f"{name} := {_json_value(name)}" for name in columns() if name not in NOT_STREAMED)

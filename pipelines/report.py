@@ -279,6 +279,13 @@ def maintenance(done: Sequence[Upkeep], dry_run: bool) -> bool:
     return all(one.error is None for one in done)
 
 
+def abandoned(hits: int, dry_run: bool) -> None:
+    """Prints how many hits belong to hunts that are no more."""
+    if hits:
+        verb = "would be removed" if dry_run else "removed"
+        _console().print(f"{hits} hits {verb}: of hunts, or versions of hunts, that are not in the folder of hunts")
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 1_000_000:.1f}"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,10 @@ _FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError)
 
 FEW_HITS = 1_000_000
 """So many rows are asked about without compiling code for each question: that takes longer than the answer."""
+
+
+AT_ONCE = 2
+"""Hunts that are asked about their hits at the same time: planning a query, which is most of it, takes one core."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +108,11 @@ class _Round:
         self.lake, self.hunts, self.as_of, self.say, self.tables = lake, hunts, as_of, say, tables
         self.started = datetime.now(UTC)
         self.run_id = f"{self.started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
-        self.past = ledger.past(lake, hunts, as_of)
         self.runs: list[Run] = []
         self.found: list[Found] = []
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(lambda: self.events)  # what goes wrong is said to the hunts, which ask again
+            self.past = ledger.past(lake, hunts, as_of)
 
     @cached_property
     def events(self) -> Events:
@@ -155,11 +162,15 @@ class _Round:
         # What a condition refuses may lie outside of the window: only the whole query can tell.
         unsplit = [one for one in hunts if one.hunt.id in hits.failed]
         rest = [one for one in hunts if one not in unsplit]
-        with self._opened(hits, rest) as (rows, counts):
-            for one in rest:
+        with self._opened(hits, rest) as (rows, counts), ThreadPoolExecutor(AT_ONCE) as pool:
+
+            def on_hits(one: _Asked) -> None:
                 effort = hits.effort.get(one.hunt.id, Effort())
                 known = {"mode": INCREMENTAL, "events_scanned": effort.events, "bytes_read": effort.bytes}
                 self._on_hits(one, rows, counts.get(one.hunt.digest, 0), known)
+
+            for done in [pool.submit(on_hits, one) for one in rest]:
+                done.result()
         return unsplit
 
     @contextmanager

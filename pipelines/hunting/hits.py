@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, reduce
 from importlib.metadata import version
 from itertools import pairwise
 
@@ -311,11 +311,18 @@ def opened(lake: Lake, hits: Hits, versions: Iterable[str], since: date | None, 
     passes = [one for one in hits.passes if not one.versions.isdisjoint(wanted)]
     days = F.col("event_date") <= F.lit(until)
     rows = lake.rows(HITS).filter(
-        F.col("hunt_version").isin(wanted)
-        & F.col("pass_id").isin([one.id for one in passes])
-        & (days if since is None else days & (F.col("event_date") >= F.lit(since)))
+        _counted(passes, wanted) & (days if since is None else days & (F.col("event_date") >= F.lit(since)))
     )
     return rows.dropDuplicates(["hunt_version", "event_id"]) if _overlap(passes) else rows
+
+
+def _counted(passes: Sequence[Pass], versions: Iterable[str]) -> Column:
+    """Hits of a version count where the pass that found them stands for it: it may have stopped to (abandoned.py)."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for wanted in versions:
+        alike.setdefault(tuple(one.id for one in passes if wanted in one.versions), []).append(wanted)
+    counted = (F.col("hunt_version").isin(some) & F.col("pass_id").isin(list(ids)) for ids, some in alike.items())
+    return reduce(lambda a, b: a | b, counted, F.lit(False))
 
 
 def _overlap(passes: Sequence[Pass]) -> bool:

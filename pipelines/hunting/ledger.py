@@ -127,6 +127,15 @@ def _is_done(last: Row | None) -> bool:
     return last is not None and (last.outcome, last.engine_version) == (SUCCEEDED, ENGINE_VERSION)
 
 
+def under_way(lake: Lake, since: datetime) -> set[str]:
+    """The versions of hunts of which a run was started at `since` or later and has not ended."""
+    rows = lake.rows(RUNS).filter(F.col("started_at") >= F.lit(since))
+    runs = rows.groupBy("run_id", "hunt_id", "as_of").agg(
+        F.bool_and(F.col("outcome") == STARTED).alias("open"), F.first("hunt_version").alias("hunt_version")
+    )
+    return {row.hunt_version for row in runs.filter("open").collect()}
+
+
 def recent(lake: Lake, hunts: Sequence[Hunt], as_of: int | None, limit: int) -> list[dict[str, object]]:
     """The last runs of these hunts, newest first: a row of `hunts.runs` each, how it ended if it did."""
     rows = lake.rows(RUNS).filter(F.col("hunt_id").isin([hunt.id for hunt in hunts]))

@@ -13,16 +13,22 @@ from functools import lru_cache
 
 MAX_GROUPS = 16
 
+MOST_NEEDS, SHORTEST = 8, 3
+"""So many texts, of so many letters each, are looked for before a match is tried; others spare no time."""
+
 
 @dataclass(frozen=True)
 class Regex:
     """A regular expression for Java.
 
-    `names` has the name of each group, None where it has none; `empty` says whether it may match the empty text."""
+    `names` has the name of each group, None where it has none; `empty` says whether it may match the empty text.
+    A text that matches holds one of `needs`, where there are any, once its letters are small: texts that do not need
+    not be matched, which takes ten times as long as looking for a few letters."""
 
     java: str
     names: tuple[str | None, ...]
     empty: bool
+    needs: tuple[str, ...] = ()
 
     @property
     def groups(self) -> int:
@@ -64,7 +70,9 @@ def translated(pattern: str) -> Regex:
         raise RegexError("a regular expression closes a group that was not opened")
     if len(reader.names) > MAX_GROUPS:
         raise RegexError(f"a regular expression has at most {MAX_GROUPS} groups")
-    return Regex(_FLAGS + made.java, tuple(reader.names), made.empty)
+    # One form of s, the long one, stays what it is in small letters.
+    needs = (*made.needs, "ſ") if any("s" in text for text in made.needs) else made.needs
+    return Regex(_FLAGS + made.java, tuple(reader.names), made.empty, needs if _rank(made.needs) >= SHORTEST else ())
 
 
 _FLAGS = "(?U)"
@@ -88,11 +96,15 @@ _FLAG_NAMES = {"i": "any_case", "m": "lines", "s": "dot_all", "U": "lazy", "u": 
 
 @dataclass(frozen=True)
 class _Part:
-    """Something translated; `atom` where a repetition may follow it as it is."""
+    """Something translated; `atom` where a repetition may follow it as it is.
+
+    `char` is the small letter (or sign) of ASCII that it stands for, if it does; `needs` as in Regex."""
 
     java: str
     empty: bool = False
     atom: bool = True
+    char: str = ""
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,7 +148,8 @@ class _Reader:
                 continue
             parts[-1].append(self._repeated(self._one(flags), flags))
         empty = any(all(part.empty for part in some) for some in parts)
-        return _Part("|".join("".join(part.java for part in some) for some in parts), empty, atom=False)
+        needs = _of_any([_of_all(some) for some in parts])
+        return _Part("|".join("".join(part.java for part in some) for some in parts), empty, atom=False, needs=needs)
 
     def _peek(self) -> str:
         return self.pattern[self.at : self.at + 1]
@@ -169,7 +182,7 @@ class _Reader:
         self.at += 1
         if c in _SIGNS:
             return _SIGNS[c](flags)
-        return _Part(_literal(c, flags))
+        return _character(c, flags)
 
     def _repeated(self, part: _Part, flags: _Flags) -> _Part:
         while True:
@@ -187,7 +200,8 @@ class _Reader:
             lazy = self._take("?") != flags.lazy
             inner = part.java if part.atom else f"(?:{part.java})"
             least = bounds[0] if bounds else int(java == "+")
-            part = _Part(f"{inner}{java}{'?' * lazy}", part.empty or least == 0, atom=False)
+            needs = part.needs or ((part.char,) if part.char else ())
+            part = _Part(f"{inner}{java}{'?' * lazy}", part.empty or least == 0, atom=False, needs=needs * (least > 0))
 
     def _group(self, flags: _Flags) -> _Part:
         if self._match(r"\(\?<?[=!]"):
@@ -208,7 +222,7 @@ class _Reader:
         made = self.alternatives(inner)
         if not self._take(")"):
             raise RegexError("a regular expression opens a group and does not close it")
-        return _Part(f"{opening}{made.java})", made.empty)
+        return _Part(f"{opening}{made.java})", made.empty, needs=made.needs)
 
     def _flags_only(self, flags: _Flags) -> _Flags | None:
         found = self._match(r"\(\?([a-zA-Z]+(?:-[a-zA-Z]+)?|-[a-zA-Z]+)\)")
@@ -223,7 +237,7 @@ class _Reader:
             return _Part(java, empty=True)
         if (known := self._named_class(flags)) is not None:
             return _Part(known.java())
-        return _Part(_literal(self._escaped(), flags))
+        return _character(self._escaped(), flags)
 
     def _named_class(self, flags: _Flags) -> _Set | None:
         """`\\d` and its like, `\\pL`, `\\p{Greek}`."""
@@ -314,6 +328,32 @@ class _Reader:
         if low > high:
             raise RegexError(f"a regular expression has a range from {low} down to {high}")
         return ord(low), ord(high)
+
+
+def _character(c: str, flags: _Flags) -> _Part:
+    return _Part(_literal(c, flags), char=c.lower() if c.isascii() else "")
+
+
+def _of_all(parts: list[_Part]) -> tuple[str, ...]:
+    """What a text needs that matches these parts one after the other: the longest that any of them needs."""
+    found: list[tuple[str, ...]] = []
+    run = ""
+    for part in parts:
+        run += part.char
+        if not part.char:
+            found += [(run,), part.needs]
+            run = ""
+    return max([*found, (run,)], key=_rank)
+
+
+def _of_any(branches: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """What a text needs that matches one of several branches; nothing, where one of them needs nothing."""
+    needs = tuple(dict.fromkeys(text for branch in branches for text in branch))
+    return needs if all(_rank(branch) for branch in branches) and len(needs) <= MOST_NEEDS else ()
+
+
+def _rank(needs: tuple[str, ...]) -> int:
+    return min(map(len, needs), default=0)
 
 
 def _with(flags: _Flags, signs: str) -> _Flags:

@@ -91,7 +91,7 @@ def maintain(
     """Maintains every table of the lake, or those named in `only` (`schema.table`); `now` is what ages count from.
 
     Raises LakehuntError, with nothing done, for a name that the lake does not have."""
-    return [_maintained(lake, name, retention, now, say, dry_run) for name in _chosen(lake, only)]
+    return [_maintained(lake, name, retention, now, say, dry_run) for name in chosen(lake, only)]
 
 
 def check_window(hours: int, force: bool) -> None:
@@ -128,7 +128,10 @@ def _on_file_system(lake: Lake, folder: str) -> tuple[Any, Any]:
     return path.getFileSystem(lake.spark._jsc.hadoopConfiguration()), path
 
 
-def _chosen(lake: Lake, only: Sequence[str]) -> list[str]:
+def chosen(lake: Lake, only: Sequence[str]) -> list[str]:
+    """Names of all tables, or of those of them in `only`.
+
+    Raises LakehuntError for a name that the lake does not have."""
     present = tables(lake)
     unknown = sorted(set(only) - set(present))
     if unknown:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import random
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from pipelines.hunting import engine, findings
+from pipelines.hunting import abandoned, engine, findings, ledger
 from pipelines.hunting.hits import HITS, PASSES
 from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.ledger import FULL, INCREMENTAL
@@ -266,6 +267,34 @@ def test_two_runs_that_read_the_same_at_once_count_it_once(lake: Lake) -> None:
     lake.append(PASSES, lake.spark.createDataFrame(row, PASSES.ddl))
     assert run(lake, [H], AS_OF)[0].matched == 2
     agree(lake, [H], AS_OF)
+
+
+def test_a_removed_hunt_leaves_its_findings_but_not_its_hits(lake: Lake) -> None:
+    other = Hunt("2b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10", "other", f"{E} | where DeviceId has 'device' | count")
+    store(lake, [event(), event(ReportId=2, FileName="x")])
+    run(lake, [H, other], AS_OF)
+    now = datetime.now(UTC)
+    started = ledger.Run(other, AS_OF, "another run", now, outcome=ledger.STARTED)
+    ledger.record(lake, [started])
+    assert abandoned.remove(lake, {H.digest}, now) == 0  # it may be reading them
+    later = now + timedelta(days=2)
+    assert abandoned.remove(lake, {H.digest}, later, dry_run=True) == 2
+    assert abandoned.remove(lake, {H.digest}, later) == 2
+    assert [row.hunt_id for row in lake.read(HITS.name).collect()] == [H.id]
+    assert lake.read(findings.ALL).count() == 2
+    assert abandoned.remove(lake, {H.digest}, later) == 0
+    again, came_back = run(lake, [H, other], AS_OF)
+    assert (again.events_scanned, came_back.events_scanned, came_back.matched) == (0, 2, 2)
+
+
+def test_hits_that_a_pass_does_not_stand_for_any_more_do_not_count(lake: Lake) -> None:
+    """As a removal leaves them that was killed half-way."""
+    other = Hunt("2b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10", "other", f"{E} | where DeviceId has 'device' | count")
+    store(lake, [event()])
+    run(lake, [H, other], AS_OF)
+    left = f"filter(hunts, hunt -> hunt.hunt_version = '{H.digest}')"
+    lake.spark.sql(f"UPDATE delta.`{lake.path(PASSES.name)}` SET hunts = {left}")
+    assert [(one.events_scanned, one.matched) for one in run(lake, [H, other], AS_OF)] == [(0, 1), (1, 1)]
 
 
 def test_a_hunt_that_refuses_a_value_stops_no_other(lake: Lake) -> None:

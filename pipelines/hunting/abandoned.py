@@ -1,0 +1,53 @@
+"""Hits of hunts that are no more: of hunts that were removed, and of versions that a hunt has left behind.
+
+Their findings stay. The hits were only a copy of events, so that a hunt need not read them twice; a hunt that comes
+back reads them again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from delta.tables import DeltaTable
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from pipelines.hunting import ledger
+from pipelines.hunting.hits import HITS, PASSES
+from pipelines.lake.tables import Lake, retried
+
+MAY_BE_UNDER_WAY = timedelta(days=1)
+"""A run that was started so long ago, and has not ended, was killed."""
+
+
+def remove(lake: Lake, kept: Collection[str], now: datetime, dry_run: bool = False) -> int:
+    """Removes the hits of every version of a hunt that is not in `kept`, but of those that a run under way may be
+    reading. Returns how many there were.
+
+    First the passes stop standing for them: killed in between, nothing counts that is not there."""
+    gone = _versions(lake, kept, now)
+    if not gone:
+        return 0
+    of_gone = F.col("hunt_version").isin(gone)
+    rows = lake.rows(HITS).filter(of_gone).count()
+    if not dry_run:
+        retried(lambda: _disown(lake, gone))
+        retried(lambda: DeltaTable.forPath(lake.spark, lake.path(HITS.name)).delete(of_gone))
+    return rows
+
+
+def _versions(lake: Lake, kept: Collection[str], now: datetime) -> Sequence[str]:
+    """The versions that have hits, or passes that stand for them, and are to lose them."""
+    stood_for = lake.rows(PASSES).select(F.explode("hunts.hunt_version").alias("hunt_version"))
+    known = stood_for.union(lake.rows(HITS).select("hunt_version")).distinct().collect()
+    found = {row.hunt_version for row in known} - set(kept)
+    return sorted(found - ledger.under_way(lake, now - MAY_BE_UNDER_WAY)) if found else []
+
+
+def _disown(lake: Lake, versions: Sequence[str]) -> None:
+    def is_gone(hunt: Column) -> Column:
+        return hunt["hunt_version"].isin(list(versions))
+
+    left = F.filter("hunts", lambda hunt: ~is_gone(hunt))
+    passes = DeltaTable.forPath(lake.spark, lake.path(PASSES.name))
+    passes.update(F.exists("hunts", is_gone), {"hunts": left})
