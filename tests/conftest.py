@@ -21,8 +21,7 @@ def spark() -> Iterator[object]:
         "spark.master": "local[2]",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.adaptive.enabled": "false",
-        # Many small queries: a JVM that is warm soon beats one that is fast later.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
     }
     running = session.start(Config(spark=settings))
     yield running

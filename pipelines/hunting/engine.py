@@ -234,7 +234,7 @@ class _Round:
             before = self.past.get(one.hunt.id)
             shaped = before is not None and before.shaped == one.hunt.digest
             if found.count or self._ran_before(one.hunt) or not shaped:
-                findings.write_own(self.lake, found, is_new=shaped and not self._ran_before(one.hunt))
+                findings.write_own(self.lake, found)
         except (*_FAILURES, KqlError) as error:
             self._failed(one.hunt, error, one, clock, known)
             return
@@ -249,8 +249,7 @@ class _Round:
         done = {run.hunt.id for run in self.runs if run.error is None}
         found = [one for one in self.found if one.result.hunt.id in done]
         changed = [one for one in found if one.count or self._ran_before(one.result.hunt)]
-        lasts = [self.past[one.result.hunt.id].last for one in changed if one.result.hunt.id in self.past]
-        findings.write_all(self.lake, changed, self.as_of, is_newest=all(last < self.as_of for last in lasts))
+        findings.write_all(self.lake, changed, self.as_of)
 
     def _failed(
         self,

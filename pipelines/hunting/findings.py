@@ -150,16 +150,13 @@ def _json_value(relation: Relation, name: str) -> Column:
     return column(name)
 
 
-def write_own(lake: Lake, found: Found, is_new: bool = False) -> None:
-    """Puts the rows in the place of what `findings.<hunt>` has for the as-of; `is_new` where it has none for
-    it, as is known, and the hunt's columns."""
+def write_own(lake: Lake, found: Found) -> None:
+    """Puts the rows in the place of what `findings.<hunt>` has for the as-of."""
     result = found.result
     own = _own_table(result)
     added = [column.name for column in own.columns[len(result.plan.schema) :]]
     rows = lake.local(own, []) if found.rows is None else _own_rows(result, found.rows, added)
-    if is_new:
-        lake.append(own, rows)
-    elif lake.exists(own.name) and not lake.has_shape(own):
+    if lake.exists(own.name) and not lake.has_shape(own):
         # The hunt has other columns than when it last ran: its table is the new version's. What the old one found stays
         # in findings.all and in the table's history.
         lake.overwrite(own, rows)
@@ -195,22 +192,21 @@ def _own_table(result: Result) -> Table:
     return Table(name_of(result.hunt), f"Findings of the hunt {result.hunt.name}", columns)
 
 
-def write_all(lake: Lake, found: Sequence[Found], as_of: int, is_newest: bool = False) -> None:
-    """Puts the rows of several hunts in the place of what `findings.all` has for them and the as-of (ticks);
-    `is_newest` where it is known to have nothing of them for this as-of or a later one.
+def write_all(lake: Lake, found: Sequence[Found], as_of: int) -> None:
+    """Puts the rows of several hunts in the place of what `findings.all` has for them and the as-of (ticks).
 
     Also looks again at later as-ofs of these hunts: what is new there depends on what was found here, in whatever order
-    the as-ofs are run."""
+    the as-ofs are run, or at the same time."""
     if not found and lake.exists(ALL):
         return
     hunts = sorted(one.result.hunt.id for one in found)
-    others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(hunts) & (F.col("as_of") != values.moment(as_of)))
     made = [_common(one.result, one.result.relation, one.rows) for one in found if one.result.relation and one.rows]
-    together = reduce(DataFrame.unionByName, made, others)
-    changed = _with_status(together).filter(F.col("as_of") >= values.moment(as_of))
-    if is_newest:
-        lake.append(FINDINGS_ALL, changed)
-        return
+
+    def changed() -> DataFrame:
+        others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(hunts) & (F.col("as_of") != values.moment(as_of)))
+        together = reduce(DataFrame.unionByName, made, others)
+        return _with_status(together).filter(F.col("as_of") >= values.moment(as_of))
+
     named = ", ".join(f"'{hunt}'" for hunt in hunts) or "''"
     lake.replace(FINDINGS_ALL, changed, f"hunt_id IN ({named}) AND as_of >= {_sql_moment(as_of)}")
 

@@ -97,11 +97,9 @@ def _row(run: Run) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Past:
-    """What earlier runs of a hunt have left behind: the last as-of for which one was started, in ticks, whether one was
-    for the as-of of this run, and the version that was the last to store findings, if it is known: the hunt's table has
-    its columns."""
+    """What earlier runs of a hunt have left behind: whether one was started for the as-of of this run, and the version
+    that was the last to store findings, if it is known: the hunt's table has its columns."""
 
-    last: int
     seen: bool
     shaped: str | None
 
@@ -110,15 +108,12 @@ def past(lake: Lake, hunts: Iterable[Hunt], as_of: int) -> dict[str, Past]:
     """Of those of these hunts that have run, by their ids; at one as-of (ticks)."""
     runs = lake.rows(RUNS).filter(F.col("hunt_id").isin(sorted(hunt.id for hunt in hunts)))
     stored = F.when(F.col("outcome") != FAILED, F.struct("run_id", "hunt_version", "engine_version", "outcome"))
-    at = F.unix_micros("as_of")
     rows = runs.groupBy("hunt_id").agg(
         F.max(stored).alias("stored"),
-        (F.max(at) * TICKS_PER_MICROSECOND).alias("last"),
-        F.bool_or(at == as_of // TICKS_PER_MICROSECOND).alias("seen"),
+        F.bool_or(F.unix_micros("as_of") == as_of // TICKS_PER_MICROSECOND).alias("seen"),
     )
     return {
-        row.hunt_id: Past(row.last, row.seen, row.stored.hunt_version if _is_done(row.stored) else None)
-        for row in rows.collect()
+        row.hunt_id: Past(row.seen, row.stored.hunt_version if _is_done(row.stored) else None) for row in rows.collect()
     }
 
 

@@ -7,6 +7,7 @@ Spark can open them.
 from __future__ import annotations
 
 import json
+import random
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ from pipelines.errors import LakehuntError
 
 T = TypeVar("T")
 
-ATTEMPTS = 6
+ATTEMPTS = 8
 PAUSE = 0.5
 """How often a write is tried that another writer's commit keeps from committing, and the seconds before the second
 attempt; each later pause is twice as long."""
@@ -142,14 +143,32 @@ class Lake:
         self._make(table)
         self._in_order(table, rows).write.format("delta").mode("append").save(self.path(table.name))
 
-    def replace(self, table: Table, rows: DataFrame, where: str) -> None:
+    def append_unless(self, table: Table, rows: DataFrame, taken: Column) -> None:
+        """Adds rows, but none if the table holds one for which `taken` is true, or another writer adds one first."""
+        self._make(table)
+
+        def write() -> None:
+            # The table is read in the transaction that writes: Delta lets nobody come between.
+            there = self.read(table.name).where(taken).select(F.lit(1).alias("$$taken")).limit(1)
+            free = self._in_order(table, rows).join(there, F.lit(True), "left_anti")
+            free.write.format("delta").mode("append").save(self.path(table.name))
+
+        retried(write)
+
+    def replace(self, table: Table, rows: DataFrame | Callable[[], DataFrame], where: str) -> None:
         """Puts `rows` in the place of all rows for which `where` (Spark SQL) is true, in one transaction.
 
         Delta refuses the write if a row lies outside `where`, so nothing else can change. No rows: the place is
-        emptied."""
+        emptied. Where another write to the place comes between, this one is done again, and stays. Rows that depend on
+        what the table holds are given by a function, which is then called again."""
         self._make(table)
-        writer = self._in_order(table, rows).write.format("delta").mode("overwrite").option("replaceWhere", where)
-        retried(lambda: writer.save(self.path(table.name)), _changed_no_row)
+        made = rows if callable(rows) else lambda: rows
+
+        def write() -> None:
+            writer = self._in_order(table, made()).write.format("delta").mode("overwrite")
+            writer.option("replaceWhere", where).save(self.path(table.name))
+
+        retried(write)
 
     def has_shape(self, table: Table) -> bool:
         """Whether the stored table has exactly these columns, in this order, of these types."""
@@ -277,23 +296,16 @@ class Lake:
         )
 
 
-def retried(write: Callable[[], T], may_be: Callable[[Exception], bool] = lambda _: True) -> T:
-    """Does a write again where another one's commit came between and `may_be` allows it.
+def retried(write: Callable[[], T]) -> T:
+    """Does a write again where another one's commit came between.
 
     Only for a write that computes its rows from what the table then holds, or whose rows do not depend on the table."""
     for attempt in range(ATTEMPTS - 1):
         try:
             return write()
-        except CONFLICTS as conflict:
-            if not may_be(conflict):
-                raise
-            time.sleep(PAUSE * 2**attempt)
+        except CONFLICTS:
+            time.sleep(PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  (so that two do not meet again)
     return write()
-
-
-def _changed_no_row(conflict: Exception) -> bool:
-    """Whether the commit that came between, which Delta's message names, only laid rows out anew."""
-    return "concurrent OPTIMIZE" in str(conflict)
 
 
 def _as_json(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -88,6 +89,16 @@ class Store:
         """Removes a folder with all it holds, if there is one."""
         fs, path = self._at(folder)
         fs.delete(path, True)
+
+    def remove_old(self, parent: str, age: timedelta) -> None:
+        """Removes what is in a folder and was made longer ago."""
+        fs, path = self._at(parent)
+        if not fs.exists(path):
+            return
+        before = (time.time() - age.total_seconds()) * 1000
+        for status in fs.listStatus(path):
+            if status.getModificationTime() < before:
+                fs.delete(status.getPath(), True)
 
     def is_gzip(self, path: str) -> bool:
         """Whether the file begins as gzip does, whatever its name says."""

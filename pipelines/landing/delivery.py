@@ -2,24 +2,33 @@
 
 Blobs only ever grow, so a record is new if its line is above the highest landed line of its blob. What is landed is
 told by the raw table alone; `raw.files` only saves reading what has not changed. So a run may be killed anywhere.
+
+Each append makes a batch of its own, and only if nobody else has made that batch: of two runs at once, one begins
+again, and sees what the other has landed.
 """
 
 from __future__ import annotations
 
+import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.lake.tables import Lake
+from pipelines.errors import LakehuntError
+from pipelines.lake.tables import ATTEMPTS, Lake
 from pipelines.landing import blobs, lines, streaming_api
 from pipelines.landing.blobs import Blob, Store
 from pipelines.landing.reading import Reading, read
 from pipelines.landing.tables import FILES, RAW
 
 Say = Callable[[str], None]
+
+KILLED_AFTER = timedelta(days=1)
+"""A run that unpacked files so long ago, and has not removed them, was killed."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +62,31 @@ def deliver(lake: Lake, source: str, landed_at: datetime, say: Say) -> Delivery:
 
     `landed_at` is the time that the records carry. Raises LakehuntError, with nothing written, where the source does
     not exist or holds no file."""
-    store = Store(lake.spark)
+    for _ in range(ATTEMPTS):
+        try:
+            return _deliver(lake, source, landed_at, say)
+        except _OvertakenError:
+            say("another run has landed records meanwhile: looking again")
+    raise LakehuntError(f"other runs keep landing records into {lake.root}", "let one run land at a time")
+
+
+class _OvertakenError(Exception):
+    """Another run has made the batch that this one was about to make."""
+
+
+def _deliver(lake: Lake, source: str, landed_at: datetime, say: Say) -> Delivery:
+    store, newest = Store(lake.spark), _newest_batch(lake)  # first: what is landed from now on is noticed
     found = blobs.find(lake.spark, source)
     known, recorded = _known(lake)
     changed, shrunk, unchanged = _sort_out(found, known)
     say(f"{len(found)} files in {source}: {len(changed)} new or changed")
-    staging = f"{lake.root}/raw/_staging"
-    store.remove(staging)  # what a killed run may have left
+    store.remove_old(f"{lake.root}/raw/_staging", KILLED_AFTER)
+    staging = f"{lake.root}/raw/_staging/{secrets.token_hex(8)}"
     try:
         with lines.steady(lake.spark):
             reading = read(lake.spark, store, changed, staging)
             landed = _landed_lines(lake, known, recorded, landed_at)
-            batch, counts, pending = _land(lake, store, reading, landed, landed_at)
+            batch, counts, pending = _land(lake, store, reading, landed, newest, landed_at)
     finally:
         store.remove(staging)
     _record(lake, reading, pending, batch, landed_at)
@@ -129,38 +151,39 @@ def _landed_lines(lake: Lake, known: Mapping[str, _Known], recorded: int, landed
 
 
 def _land(
-    lake: Lake, store: Store, reading: Reading, landed: Mapping[str, int], landed_at: datetime
+    lake: Lake, store: Store, reading: Reading, landed: Mapping[str, int], newest: int, landed_at: datetime
 ) -> tuple[int, dict[str, int], dict[str, int]]:
-    """Appends what is new. Returns the newest batch, its records per file, and the half-written lines."""
-    newest = _newest_batch(lake)
+    """Appends what is new as batches after `newest`. Returns the last one, the records of all per file, and the
+    half-written lines."""
     if not any(total > landed.get(path, 0) for path, total in reading.lines.items()):
         return newest, {}, {}
-    batch = newest + 1
     new = reading.above(landed).where(_filled() & ~(F.col("is_last") & F.col("may_grow") & _looks_unfinished()))
-    _append(lake, new, batch, landed_at)
-    counts, pending = _land_held_back(lake, store, reading, landed, batch, landed_at)
-    return (batch if counts else newest), counts, pending
-
-
-def _land_held_back(
-    lake: Lake, store: Store, reading: Reading, landed: Mapping[str, int], batch: int, landed_at: datetime
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Lands the unreadable last lines that are complete after all, because a line end follows and the blob is as long
-    as it was; a blob that grew while it was read may have been cut anywhere. Returns the batch's records per file, and
-    the lines that still wait."""
-    counts, highest = _in_batch(lake, batch)
+    counts, highest = _append(lake, new, newest + 1, landed_at)
     held = {
         blob.path: reading.lines[blob.path]
         for blob in reading.blobs
         if blob.may_grow and reading.lines[blob.path] > max(landed.get(blob.path, 0), highest.get(blob.path, 0))
     }
+    more, pending = _land_held_back(lake, store, reading, held, newest + 1 + bool(counts), landed_at)
+    return newest + bool(counts) + bool(more), dict(Counter(counts) + Counter(more)), pending
+
+
+def _land_held_back(
+    lake: Lake, store: Store, reading: Reading, held: Mapping[str, int], batch: int, landed_at: datetime
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Lands the unreadable last lines (`held`, by blob) that are complete after all, because a line end follows and the
+    blob is as long as it was; a blob that grew while it was read may have been cut anywhere. Returns the batch's
+    records per file, and the lines that still wait."""
     complete = [blob for blob in reading.blobs if blob.path in held and store.ends_line(blob)]
+    counts: dict[str, int] = {}
     if complete:
         again = Reading.of(lake.spark, complete)
         last = again.above({blob.path: held[blob.path] - 1 for blob in complete})
         ends = F.create_map(*(F.lit(item) for blob in complete for item in (blob.path, held[blob.path])))
-        _append(lake, last.where(_filled() & (F.col("line") == ends[F.col("file")])), batch, landed_at)
-        counts, _ = _in_batch(lake, batch)
+        try:
+            counts, _ = _append(lake, last.where(_filled() & (F.col("line") == ends[F.col("file")])), batch, landed_at)
+        except _OvertakenError:
+            complete = []  # they wait for the next run
     done = {blob.path for blob in complete}
     return counts, {path: line for path, line in held.items() if path not in done}
 
@@ -174,9 +197,23 @@ def _looks_unfinished() -> Column:
     return F.ltrim("value", F.lit(" \t\r")).startswith("{") & ~streaming_api.is_object(F.col("value"))
 
 
-def _append(lake: Lake, new: DataFrame, batch: int, landed_at: datetime) -> None:
+def _append(lake: Lake, new: DataFrame, batch: int, landed_at: datetime) -> tuple[dict[str, int], dict[str, int]]:
+    """Makes a batch of what is new. Returns its records per file and the highest line of each.
+
+    Raises _OvertakenError, with nothing written, where another run has made the batch."""
     raw = new.select("file", "line", *_text_or_bytes(F.col("value"))).transform(streaming_api.with_envelope)
-    lake.append(RAW, raw.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)}))
+    rows = raw.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)})
+    lake.append_unless(RAW, rows, F.col("batch") >= batch)
+    there = lake.rows(RAW).where(F.col("batch") >= batch)
+    ours = (F.col("batch") == batch) & (F.col("landed_at") == F.lit(landed_at))
+    found = there.groupBy("file", ours.alias("ours")).agg(
+        F.count(F.lit(1)).alias("records"), F.max("line").alias("line")
+    )
+    rows_ = found.collect()
+    made = [row for row in rows_ if row.ours]
+    if rows_ and not made:
+        raise _OvertakenError
+    return {row.file: row.records for row in made}, {row.file: row.line for row in made}
 
 
 def _text_or_bytes(value: Column) -> tuple[Column, Column]:
@@ -190,13 +227,6 @@ def _text_or_bytes(value: Column) -> tuple[Column, Column]:
 
 def _newest_batch(lake: Lake) -> int:
     return lake.rows(RAW).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]  # type: ignore[no-any-return]
-
-
-def _in_batch(lake: Lake, batch: int) -> tuple[dict[str, int], dict[str, int]]:
-    """The records and the highest line that a batch has of each file."""
-    rows = lake.rows(RAW).where(F.col("batch") == batch).groupBy("file")
-    found = rows.agg(F.count(F.lit(1)).alias("records"), F.max("line").alias("line")).collect()
-    return {row.file: row.records for row in found}, {row.file: row.line for row in found}
 
 
 def _record(lake: Lake, reading: Reading, pending: Mapping[str, int], batch: int, landed_at: datetime) -> None:

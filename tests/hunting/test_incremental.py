@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -267,6 +268,20 @@ def test_two_runs_that_read_the_same_at_once_count_it_once(lake: Lake) -> None:
     lake.append(PASSES, lake.spark.createDataFrame(row, PASSES.ddl))
     assert run(lake, [H], AS_OF)[0].matched == 2
     agree(lake, [H], AS_OF)
+
+
+def test_runs_at_the_same_time_store_what_one_after_the_other_does(lake: Lake) -> None:
+    """Of one as-of twice, and of several: a backfill with parallel runs."""
+    store(lake, [event(ReportId=i, Timestamp=f"2026-03-0{1 + i}T12:00:00Z") for i in range(4)])
+    as_ofs = [DAY_ZERO + day * TICKS_PER_DAY for day in (4, 3, 3)]
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(run, lake, [H], as_of) for as_of in as_ofs]:
+            assert [one.error for one in done.result()] == [None]
+    together = stored(lake, [H])
+    assert [(row["as_of"].day, row["count_"]) for row in together[H.id]] == [(4, 3), (5, 4)]
+    for as_of in sorted(as_ofs):
+        run(lake, [H], as_of)
+    assert stored(lake, [H]) == together
 
 
 def test_a_removed_hunt_leaves_its_findings_but_not_its_hits(lake: Lake) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +110,15 @@ def test_a_kill_before_the_record_of_files(lake: Lake, source: Path, say: Say, m
     path.write_bytes(path.read_bytes() + record(FileName="2").encode())
     done = deliver(lake, str(source), NOW, say)
     assert (done.batch, raw(lake, 3)) == (3, [("PT1H.json", 2, record(FileName="2"))])
+
+
+def test_two_runs_at_once_land_every_record_once(lake: Lake, source: Path, say: Say) -> None:
+    records = [record(FileName=str(number)) + "\n" for number in range(60)]
+    blob(source, "".join(records[:50]))
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(deliver, lake, str(source), NOW + timedelta(seconds=n), say) for n in range(2)]
+        done = [run.result() for run in runs]
+    assert sorted(one.delivered for one in done) == [0, 50]
+    assert lake.read(RAW).count() == lake.read(RAW).select("line").distinct().count() == 50
+    blob(source, "".join(records))
+    assert deliver(lake, str(source), NOW, say).delivered == 10
