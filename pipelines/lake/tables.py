@@ -235,7 +235,7 @@ class Lake:
             builder = builder.partitionedBy(*table.partitioned_by)
         try:
             builder.execute()
-        except AnalysisException:
+        except (AnalysisException, *CONFLICTS):
             if self.exists(table.name):  # another run was quicker
                 return
             self._remove_empty_log(table)

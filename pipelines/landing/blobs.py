@@ -90,14 +90,14 @@ class Store:
         fs, path = self._at(folder)
         fs.delete(path, True)
 
-    def remove_old(self, parent: str, age: timedelta) -> None:
-        """Removes what is in a folder and was made longer ago."""
+    def remove_old(self, parent: str, beginning: str, age: timedelta) -> None:
+        """Removes the folders in `parent` whose names begin so and that were made longer ago."""
         fs, path = self._at(parent)
         if not fs.exists(path):
             return
         before = (time.time() - age.total_seconds()) * 1000
         for status in fs.listStatus(path):
-            if status.getModificationTime() < before:
+            if status.getPath().getName().startswith(beginning) and status.getModificationTime() < before:
                 fs.delete(status.getPath(), True)
 
     def is_gzip(self, path: str) -> bool:

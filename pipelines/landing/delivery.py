@@ -30,6 +30,9 @@ Say = Callable[[str], None]
 KILLED_AFTER = timedelta(days=1)
 """A run that unpacked files so long ago, and has not removed them, was killed."""
 
+_STAGING = "_staging-"
+"""How the folder of unpacked files begins, one for each run."""
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -80,8 +83,8 @@ def _deliver(lake: Lake, source: str, landed_at: datetime, say: Say) -> Delivery
     known, recorded = _known(lake)
     changed, shrunk, unchanged = _sort_out(found, known)
     say(f"{len(found)} files in {source}: {len(changed)} new or changed")
-    store.remove_old(f"{lake.root}/raw/_staging", KILLED_AFTER)
-    staging = f"{lake.root}/raw/_staging/{secrets.token_hex(8)}"
+    store.remove_old(f"{lake.root}/raw", _STAGING, KILLED_AFTER)
+    staging = f"{lake.root}/raw/{_STAGING}{secrets.token_hex(8)}"
     try:
         with lines.steady(lake.spark):
             reading = read(lake.spark, store, changed, staging)

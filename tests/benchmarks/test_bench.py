@@ -46,7 +46,7 @@ def test_events_have_what_makes_hunts_work(connection) -> None:
             count(*) FILTER (FileName <> lower(FileName)) > 0,
             count(*) FILTER (CAST(CAST(Timestamp AS TIMESTAMP) AS DATE) < DATE '{day.date}') BETWEEN 1 AND 100,
             count(*) FILTER (FileName IS NULL OR ProcessCommandLine IS NULL OR DeviceId IS NULL)
-        FROM ({events.select(day)})""").fetchone()
+        FROM ({events.select(day)})""").fetchall()[0]
     names, distinct, median, longest, mixed_case, late, missing = row
     assert (names > 300, distinct > 0.7, 80 < median < 200, 1_000 < longest < 5_000) == (True,) * 4
     assert (mixed_case, late, missing) == (True, True, 0)

@@ -225,6 +225,28 @@ def test_a_changed_hunt_is_read_for_anew_and_a_comment_changes_nothing(lake: Lak
     agree(lake, [changed], AS_OF)
 
 
+def test_reads_of_which_file_names_narrow_only_some(lake: Lake) -> None:
+    hunt = Hunt(
+        "3b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10",
+        "union",
+        f"union ({E} | where FileName =~ 'NET.exe' and ProcessCommandLine has 'User'),"
+        f" ({E} | where ProcessCommandLine matches regex '(?i)who.?ami' and FolderPath !contains 'x:')"
+        f" | summarize count() by FileName",
+    )
+    store(
+        lake,
+        [
+            event(FileName="net.exe", ProcessCommandLine="net user"),
+            event(FileName="a.exe", ProcessCommandLine="net user"),
+            event(FileName="a.exe", ProcessCommandLine="WHO-AMI", FolderPath="c:"),
+            event(FileName="a.exe", ProcessCommandLine="WHO-AMI", FolderPath="X:"),
+        ],
+    )
+    assert agree(lake, [hunt, H], AS_OF) == {hunt.id: INCREMENTAL, H.id: INCREMENTAL}
+    found = {row.FileName: row.count_ for row in lake.read(findings.name_of(hunt)).collect()}
+    assert found == {"net.exe": 1, "a.exe": 1}
+
+
 def test_a_late_event_is_in_the_next_run(lake: Lake) -> None:
     store(lake, [event()])
     run(lake, [H], AS_OF)
@@ -274,8 +296,9 @@ def test_runs_at_the_same_time_store_what_one_after_the_other_does(lake: Lake) -
     """Of one as-of twice, and of several: a backfill with parallel runs."""
     store(lake, [event(ReportId=i, Timestamp=f"2026-03-0{1 + i}T12:00:00Z") for i in range(4)])
     as_ofs = [DAY_ZERO + day * TICKS_PER_DAY for day in (4, 3, 3)]
+    lakes = [Lake(lake.spark.newSession(), lake.root) for _ in as_ofs]  # settings are a session's, as in a process
     with ThreadPoolExecutor(3) as pool:
-        for done in [pool.submit(run, lake, [H], as_of) for as_of in as_ofs]:
+        for done in [pool.submit(run, own, [H], as_of) for own, as_of in zip(lakes, as_ofs, strict=True)]:
             assert [one.error for one in done.result()] == [None]
     together = stored(lake, [H])
     assert [(row["as_of"].day, row["count_"]) for row in together[H.id]] == [(4, 3), (5, 4)]
