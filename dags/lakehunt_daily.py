@@ -1,4 +1,5 @@
-"""Every day: land what Defender delivered, check it, run all hunts as of the end of the day.
+"""Every day: land what Defender delivered, check it, run all hunts as of the end of the day, and tell whom the
+configuration names under `alerts`.
 
 Each task is one spark-submit of a file in `jobs/`. Airflow needs neither Spark nor Lakehunt in its own environment,
 only a spark-submit that it can start, and any of the tasks can be run again at any time.
@@ -82,4 +83,8 @@ with DAG(
     user_defined_macros={"as_of": as_of, "default_spark_submit": SPARK_SUBMIT},
     tags=["lakehunt"],
 ) as dag:
-    (spark_submit("land", '"$SOURCE"') >> spark_submit("validate", "") >> spark_submit("hunt", '--as-of "$AS_OF"'))
+    (
+        spark_submit("land", '"$SOURCE"')
+        >> spark_submit("validate", "")
+        >> spark_submit("hunt", '--as-of "$AS_OF" --alert')
+    )

@@ -95,7 +95,14 @@ def hunt(args: argparse.Namespace, config: Config) -> int:
             runs = engine.run(lake, chosen, as_of, say, _tables(config), args.full)
             report.hunts(runs)
             fine = fine and all(r.error is None for r in runs)
+            fine = (not args.alert or _tell(lake, config, as_of, say)) and fine
     return _code(fine)
+
+
+def alert(args: argparse.Namespace, config: Config) -> int:
+    """Tells the configured channels what is new."""
+    with _lake(config) as lake, report.progress() as say:
+        return _code(_tell(lake, config, args.as_of, say))
 
 
 def findings(args: argparse.Namespace, config: Config) -> int:
@@ -236,6 +243,15 @@ def _settle(lake: Lake, args: argparse.Namespace, config: Config, say: Callable[
     return landing.settle(lake, config.expectations, args.docs or inside, say)
 
 
+def _tell(lake: Lake, config: Config, as_of: int, say: Callable[[str], None]) -> bool:
+    """Whether everybody who is to be told of an as-of took it."""
+    from pipelines.alerts import sending
+
+    if not config.alerts.channels:
+        say("nobody is told: the configuration has no alerts (docs/alerts.md)")
+    return report.alerts(sending.send(lake, config.alerts, as_of, datetime.now(UTC), say))
+
+
 def _tables(config: Config) -> Tables:
     """What a query can name; needs no Spark session."""
     from pipelines.hunting.tables import Tables
@@ -351,6 +367,13 @@ def _hunt_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--full", action="store_true", help="read all events of each window; the findings are the same"
     )
+    command.add_argument("--alert", action="store_true", help="afterwards as `lakehunt alert`")
+
+
+def _alert_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--as-of", metavar="T", type=_instant, default=_now(), help="the as-of of the run to tell about"
+    )
 
 
 def _runs_options(command: argparse.ArgumentParser) -> None:
@@ -416,6 +439,7 @@ _COMMANDS: list[
     ("land", land, "Land a source: raw records, then events or quarantine.", _land_options),
     ("validate", validate, "Check what `land --raw-only` landed: events or quarantine.", _landing_options),
     ("hunt", hunt, "Run hunts on the events of the lake, for one as-of or each day of a span.", _hunt_options),
+    ("alert", alert, "Tell the configured channels of new findings and failures, each once.", _alert_options),
     ("runs", runs, "Print what the runs of hunts did: windows, events read, findings, errors.", _runs_options),
     ("explain", explain, "Say how a hunt is run: what is decided event by event, and why not.", _explain_options),
     ("findings", findings, "Print what was found.", _findings_options),

@@ -8,6 +8,7 @@
     external:                   # copies of files that hunts read with externaldata
       https://example.com/lolbins.csv: lookups/lolbins.csv
     retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see pipelines/lake/retention.py
+    alerts: {}                  # who is told of findings: see pipelines/alerts/channels.py
     spark:                      # Spark configuration, passed through as it is
       spark.master: local[*]
       spark.jars.ivySettings: ivysettings.xml
@@ -25,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import strict_yaml
+from pipelines.alerts import channels
+from pipelines.alerts.channels import Alerts
 from pipelines.errors import LakehuntError
 from pipelines.hunting import registered
 from pipelines.hunting.registered import Registered
@@ -47,6 +50,7 @@ class Config:
     tables: Mapping[str, Registered] = field(default_factory=dict)
     external: Mapping[str, str] = field(default_factory=dict)
     retention: Retention = field(default_factory=Retention)
+    alerts: Alerts = field(default_factory=Alerts)
 
     def with_lake(self, lake: str | None) -> Config:
         return replace(self, lake=lake) if lake else self
@@ -75,6 +79,7 @@ def _read(path: Path) -> Config:
         "tables": _tables,
         "external": _external,
         "retention": _retention,
+        "alerts": channels.read,
         "spark": _spark,
         "delta_jars": _folder,
     }

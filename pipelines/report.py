@@ -17,6 +17,7 @@ from rich.table import Table
 from pipelines.kql import times
 
 if TYPE_CHECKING:
+    from pipelines.alerts.sending import Delivery as Told
     from pipelines.forgetting import Lost
     from pipelines.hunting.checking import Checked, Problem
     from pipelines.hunting.explaining import Explained
@@ -260,6 +261,21 @@ def json_lines(objects: Iterable[Any]) -> None:
     """One object a line, each as soon as it is there."""
     for item in objects:
         print(json.dumps(item, ensure_ascii=False), flush=True)
+
+
+# Alerts
+
+
+def alerts(done: Sequence[Told]) -> bool:
+    """Prints what was told to whom; whether everybody took it."""
+    for one in done:
+        if one.error:
+            print(f"{one.channel}: not told: {one.alert.title}: {one.error}", file=sys.stderr)
+        else:
+            _console().print(f"{one.channel}: {one.alert.title}", soft_wrap=True)
+    if not done:
+        _console().print("nothing that was not told before")
+    return all(one.error is None for one in done)
 
 
 # Upkeep

@@ -101,7 +101,7 @@ def test_settings_reach_the_jobs_as_they_are(tmp_path: Path) -> None:
     assert [ast.literal_eval(line) for line in log.read_text().splitlines()] == [
         ["--conf", "a=b", f"{jobs}/land.py", "--lake", "/the lake", source],
         ["--conf", "a=b", f"{jobs}/validate.py", "--lake", "/the lake"],
-        ["--conf", "a=b", f"{jobs}/hunt.py", "--lake", "/the lake", "--as-of", "2026-03-10T00:00:00Z"],
+        ["--conf", "a=b", f"{jobs}/hunt.py", "--lake", "/the lake", "--as-of", "2026-03-10T00:00:00Z", "--alert"],
     ]
     assert not (tmp_path / "ran").exists()
 

@@ -1,0 +1,192 @@
+"""What has to be told of an as-of, and telling it: each finding once to each channel.
+
+`hunts.alerts` has a row for everything that was told, written after it was. A run that is killed in between tells it
+again, with the same id, by which a receiver knows it; what was told is never told again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from pipelines.alerts.alert import FAILURE, FINDINGS, MOST_COMMANDS, WARNING, Alert, Device
+from pipelines.alerts.channels import Alerts, Channel, ChannelError
+from pipelines.alerts.redaction import redacted
+from pipelines.hunting.findings import FINDINGS_ALL
+from pipelines.hunting.ledger import FAILED, RUNS, STARTED
+from pipelines.kql import times
+from pipelines.lake.tables import Lake, Table, TableColumn
+from pipelines.landing.tables import BATCHES, EVENTS
+
+Say = Callable[[str], None]
+
+NEAR = timedelta(days=14)
+"""A finding that a channel was told for an as-of at most so far away is no news: a backfill found it earlier, or it was
+there, went, and came back."""
+
+SENT = Table(
+    "hunts.alerts",
+    "One row for each finding, failure or warning that a channel was told",
+    (
+        TableColumn("channel", "STRING", "Name of the channel in the configuration"),
+        TableColumn("kind", "STRING", "findings, failure or warning"),
+        TableColumn("key", "STRING", "The finding_id; of others, a digest of what was told"),
+        TableColumn("alert_id", "STRING", "The message that told it"),
+        TableColumn("as_of", "TIMESTAMP", "As-of of the run that it is about (UTC)"),
+        TableColumn("sent_at", "TIMESTAMP", "When it was told (UTC)"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of an alert at a channel: `error` says why it was not taken."""
+
+    channel: str
+    alert: Alert
+    error: str | None = None
+
+
+def send(lake: Lake, alerts: Alerts, as_of: int, now: datetime, say: Say) -> list[Delivery]:
+    """Tells every channel what is new as of an instant (ticks), and what it was not told yet. A channel that fails
+    stops no other, and is told by the next call."""
+    if not alerts.channels:
+        return []
+    at = times.to_datetime(as_of)
+    due = [*_found(lake, at, alerts.evidence), *_failed(lake, at), *_refused(lake, at)]
+    told = _told(lake, at)
+    done = []
+    for channel in alerts.channels:
+        for alert in due:
+            if alert.kind in channel.kinds and (left := _untold(alert, told.get(channel.name, set()))):
+                say(f"{channel.name}: {left.title}")
+                done.append(_deliver(lake, channel, left, now))
+    return done
+
+
+def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime) -> Delivery:
+    try:
+        channel.deliver(alert)
+    except ChannelError as error:
+        return Delivery(channel.name, alert, str(error))
+    rows = [(channel.name, alert.kind, key, alert.id, alert.as_of, now) for key in alert.keys]
+    lake.append(SENT, lake.local(SENT, rows))
+    return Delivery(channel.name, alert)
+
+
+def _untold(alert: Alert, told: set[str]) -> Alert | None:
+    """The alert without the devices whose findings were told; None where nothing is left."""
+    if not alert.devices:
+        return None if told.issuperset(alert.keys) else alert
+    left = tuple(device for device in alert.devices if not told.issuperset(device.finding_ids))
+    return replace(alert, devices=left) if left else None
+
+
+def _told(lake: Lake, at: datetime) -> dict[str, set[str]]:
+    """Keys that each channel was told for this as-of or a near one."""
+    near = F.col("as_of").between(F.lit(at - NEAR), F.lit(at + NEAR))
+    rows = lake.rows(SENT).filter(near).groupBy("channel").agg(F.collect_set("key").alias("keys")).collect()
+    return {row.channel: set(row["keys"]) for row in rows}
+
+
+# New findings
+
+
+def _found(lake: Lake, at: datetime, evidence: str) -> list[Alert]:
+    new = lake.rows(FINDINGS_ALL).filter((F.col("as_of") == F.lit(at)) & (F.col("status") == "new"))
+    rows = _with_commands(lake, new.drop("result"))
+    rows.sort(key=lambda row: (row.hunt_name, row.hunt_id, row.device_name or "", row.device_id or "", row.finding_id))
+    return [_of_hunt(list(of_hunt), at, evidence) for _, of_hunt in groupby(rows, key=lambda row: row.hunt_id)]
+
+
+def _with_commands(lake: Lake, findings: DataFrame) -> list[Row]:
+    """The findings, each with the command lines of some of its events."""
+    few = findings.withColumn("evidence", F.slice("evidence", 1, MOST_COMMANDS)).persist()
+    try:
+        seen = few.agg(F.to_date(F.min("first_seen")).alias("first"), F.to_date(F.max("last_seen")).alias("last"))
+        days = seen.collect()[0]
+        events = lake.rows(EVENTS).select("event_id", "event_date", "Timestamp", "ProcessCommandLine")
+        wanted = few.select("finding_id", "hunt_id", F.explode("evidence").alias("event_id"))
+        within = events.filter(F.col("event_date").between(F.lit(days.first), F.lit(days.last)))
+        commands = wanted.join(within, "event_id").groupBy("hunt_id", "finding_id")
+        listed = commands.agg(F.sort_array(F.collect_list(F.struct("Timestamp", "ProcessCommandLine"))).alias("seen"))
+        return few.join(listed, ["hunt_id", "finding_id"], "left").collect()
+    finally:
+        few.unpersist()
+
+
+def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> Alert:
+    first = rows[0]
+    devices = groupby(rows, key=lambda row: (row.device_id, row.device_name))
+    made = tuple(_device(device_id, name, list(some)) for (device_id, name), some in devices)
+    return Alert(
+        FINDINGS,
+        f"{first.hunt_name}: {_counted(len(rows), 'new finding')} on {_counted(len(made), 'device')}",
+        at,
+        first.hunt_id,
+        first.hunt_name,
+        first.severity,
+        tuple(first.tactics),
+        tuple(first.techniques),
+        made,
+        evidence=evidence.format(hunt_id=first.hunt_id, as_of=f"{at:%Y-%m-%dT%H:%M:%SZ}"),
+    )
+
+
+def _device(device_id: str | None, name: str | None, rows: Sequence[Row]) -> Device:
+    commands = dict.fromkeys(seen.ProcessCommandLine or "" for row in rows for seen in row.seen or [])
+    starts = [_utc(row.first_seen) for row in rows if row.first_seen]
+    ends = [_utc(row.last_seen) for row in rows if row.last_seen]
+    return Device(
+        device_id,
+        name,
+        tuple(sorted({row.account_name for row in rows if row.account_name})),
+        len(rows),
+        sum(row.events for row in rows),
+        min(starts, default=None),
+        max(ends, default=None),
+        tuple(redacted(command) for command in list(commands)[:MOST_COMMANDS] if command),
+        tuple(row.finding_id for row in rows),
+    )
+
+
+# What went wrong
+
+
+def _failed(lake: Lake, at: datetime) -> list[Alert]:
+    """Hunts whose last run for this as-of failed."""
+    ended = lake.rows(RUNS).filter((F.col("as_of") == F.lit(at)) & (F.col("outcome") != STARTED))
+    newest = F.max(F.struct("started_at", "run_id", "outcome", "hunt_name", "error")).alias("last")
+    last = ended.groupBy("hunt_id").agg(newest)
+    rows = last.filter(F.col("last.outcome") == FAILED).select("hunt_id", "last.*").collect()
+    return [
+        Alert(FAILURE, f"Hunt failed: {row.hunt_name}", at, row.hunt_id, row.hunt_name, text=redacted(row.error or ""))
+        for row in sorted(rows, key=lambda row: row.hunt_id)
+    ]
+
+
+def _refused(lake: Lake, at: datetime) -> list[Alert]:
+    """Batches that an expectation keeps from hunts."""
+    rows = lake.rows(BATCHES).filter(F.col("outcome") == "refused").collect()
+    return [
+        Alert(
+            WARNING,
+            f"Batch {row.batch} was refused: hunts do not see its {row.delivered} records",
+            at,
+            text=row.detail or "",
+        )
+        for row in sorted(rows, key=lambda row: row.batch)
+    ]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _utc(at: datetime) -> datetime:
+    """Spark hands out datetimes of the machine's own time zone, without saying so."""
+    return at.astimezone(UTC)

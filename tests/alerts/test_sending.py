@@ -1,0 +1,98 @@
+"""Each finding once to each channel, whatever fails in between."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pipelines.alerts import sending
+from pipelines.alerts.alert import FAILURE, FINDINGS, WARNING, Alert
+from pipelines.alerts.channels import KINDS, Alerts, Channel, ChannelError
+from pipelines.hunting import engine
+from pipelines.hunting.hunt import Hunt
+from pipelines.kql.types import TICKS_PER_DAY
+from pipelines.lake.tables import Lake
+from pipelines.landing.tables import BATCHES
+from tests.events import event, store
+from tests.hunting.test_engine import ticks
+
+HUNT = Hunt(
+    "0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10",
+    "Shells",
+    "DeviceProcessEvents | where FileName =~ 'CMD.exe' | summarize count() by DeviceId, DeviceName",
+    tactics=("Execution",),
+)
+FAILING = Hunt("1b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10", "Failing", "Nothing | where password == 'hidden-secret'")
+AS_OF = ticks("2026-03-02T00:00:00Z")
+NOW = datetime(2026, 3, 2, 1, tzinfo=UTC)
+
+
+class Inbox:
+    """A channel that keeps what it is told, unless it is `closed`."""
+
+    def __init__(self, name: str, kinds: tuple[str, ...] = KINDS) -> None:
+        self.closed = False
+        self.told: list[Alert] = []
+        self.channel = Channel(name, kinds, self.take)
+
+    def take(self, alert: Alert) -> None:
+        if self.closed:
+            raise ChannelError("closed", "open it")
+        self.told.append(alert)
+
+    def taken(self) -> list[Alert]:
+        told, self.told = self.told, []
+        return told
+
+
+@pytest.mark.slow
+def test_each_finding_once(lake: Lake) -> None:
+    soc, mail = Inbox("soc"), Inbox("mail", (FINDINGS,))
+    alerts = Alerts((soc.channel, mail.channel), "see {hunt_id} at {as_of}")
+
+    def send(as_of: int) -> list[str | None]:
+        return [one.error for one in sending.send(lake, alerts, as_of, NOW, lambda _: None)]
+
+    def run(as_of: int, *hunts: Hunt) -> None:
+        engine.run(lake, hunts, as_of, lambda _: None)
+
+    secret = r"net use \\srv\c$ /user:contoso\anna Pa55word!"
+    store(lake, [event(), event(ReportId=2, Timestamp="2026-03-01T13:00:00Z", ProcessCommandLine=secret)])
+    run(AS_OF, HUNT)
+    mail.closed = True
+    assert send(AS_OF) == [None, "closed\n  hint: open it"]
+    (told,) = soc.taken()
+    (device,) = told.devices
+    assert (told.kind, told.title) == (FINDINGS, "Shells: 1 new finding on 1 device")
+    assert (told.tactics, told.evidence) == (("Execution",), f"see {HUNT.id} at 2026-03-02T00:00:00Z")
+    assert (device.device_name, device.accounts, device.events) == ("web01.contoso.example", ("apppool",), 2)
+    assert device.first_seen == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert device.commands == ("cmd.exe /c whoami", r"net use \\srv\c$ /user:contoso\anna [redacted]")
+
+    mail.closed = False
+    assert send(AS_OF) == [None]  # the one who was not told
+    assert ([one.id for one in mail.taken()], soc.taken()) == ([told.id], [])
+    run(AS_OF, HUNT)
+    assert send(AS_OF) == []  # a re-run tells nothing twice
+
+    # Another device is news, the first one is recurring; a failure and a refused batch are told, too.
+    store(lake, [event(ReportId=3, DeviceId="d2", DeviceName="b", Timestamp="2026-03-02T12:00:00Z")])
+    lake.append(BATCHES, lake.local(BATCHES, [(7, NOW, 5, 0, 0, 0, "refused", "Timestamp: 5 of 5 rows are not")]))
+    run(AS_OF + TICKS_PER_DAY, HUNT, FAILING)
+    assert send(AS_OF + TICKS_PER_DAY) == [None] * 4
+    news, failure, warning = soc.taken()
+    assert [[one.device_id for one in news.devices], failure.kind, warning.kind] == [["d2"], FAILURE, WARNING]
+    assert failure.title == "Hunt failed: Failing"
+    assert "there is no table 'Nothing'" in failure.text
+    assert "hidden-secret" not in failure.text
+    assert warning.text == "Timestamp: 5 of 5 rows are not"
+    assert [one.keys for one in mail.taken()] == [news.keys]
+
+    # A backfill finds the first device a day earlier: it was told.
+    store(lake, [event(ReportId=4, Timestamp="2026-02-28T12:00:00Z")])
+    run(AS_OF - TICKS_PER_DAY, HUNT)
+    assert send(AS_OF - TICKS_PER_DAY) == []
+    told_rows = lake.read(sending.SENT.name)
+    by_channel = told_rows.where(f"kind = '{FINDINGS}'").groupBy("channel").count().collect()
+    assert sorted(map(tuple, by_channel)) == [("mail", 2), ("soc", 2)]
