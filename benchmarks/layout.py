@@ -38,6 +38,7 @@ WORDS = (
     "rundll32",
     "\\\\10.",
 )
+_COMMAND = "$$command"
 SHOWN = ("Timestamp", "DeviceId", "DeviceName", "AccountName", "FileName", "ProcessCommandLine", "event_id")
 
 
@@ -77,8 +78,9 @@ def _measured(spark: SparkSession, name: str, make: Make, events: DataFrame, fol
     detail = DeltaTable.forPath(spark, str(folder)).detail().collect()[0]
     device = rows.groupBy("DeviceId").count().orderBy(F.desc("count")).offset(100).first()
     assert device is not None
+    rows = rows.withColumn(_COMMAND, _once(_folded(rows, "ProcessCommandLine")))
     asked = {
-        "words_s": _any_word(_folded(rows, "ProcessCommandLine")),
+        "words_s": _any_word(F.col(_COMMAND)),
         "programs_s": _folded(rows, "FileName").isin(*PROGRAMS),
         "device_s": F.col("DeviceId") == device.DeviceId,
     }
@@ -93,6 +95,11 @@ def _best(rows: DataFrame) -> float:
         return time.perf_counter() - clock
 
     return round(min(once() for _ in range(3)), 2)
+
+
+def _once(value: Column) -> Column:
+    """The value, which Spark shall not compute anew wherever it is read."""
+    return F.when(F.monotonically_increasing_id() >= 0, value)
 
 
 def _folded(rows: DataFrame, name: str) -> Column:

@@ -179,7 +179,7 @@ def _worked_on(lake: Lake, done: Upkeep, retention: Retention, now: datetime) ->
 def compact(lake: Lake, name: str) -> None:
     """Puts small files of a partition together. What is in them, and in larger files, stays as it is.
 
-    Not sorted or Z-ordered: a day's files are few, and benchmarks/RESULTS.md shows what little that would spare."""
+    Not sorted or Z-ordered: benchmarks/RESULTS.md shows what that would cost and spare."""
     with _settings(lake, _COMPACTION):
         lake.spark.sql(f"OPTIMIZE {lake.identifier(name)}").collect()
 

@@ -205,7 +205,7 @@ def conflicts(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     met: list[Exception] = []
     tried = lake_tables.retried
 
-    def noted(write: Callable[[], Any], may_be: Callable[[Exception], bool] = lambda _: True) -> Any:
+    def noted(write: Callable[[], Any]) -> Any:
         def attempt() -> Any:
             try:
                 return write()
@@ -213,7 +213,7 @@ def conflicts(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
                 met.append(conflict)
                 raise
 
-        return tried(attempt, may_be)
+        return tried(attempt)
 
     for module in (lake_tables, maintenance):
         monkeypatch.setattr(module, "retried", noted)
