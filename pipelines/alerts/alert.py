@@ -70,17 +70,14 @@ def digest(*parts: str) -> str:
 
 
 def as_json(alert: Alert) -> dict[str, Any]:
-    """The alert for programs, docs/alerts.md has its contract. Times are ISO 8601 in UTC."""
-    body = {"id": alert.id, **{key: _json(value) for key, value in asdict(alert).items()}}
-    return {"version": 1, **body}
+    """The alert for programs, docs/alerts.md has its contract; its times as `moment` writes them."""
+    return {"version": 1, "id": alert.id, **asdict(alert)}
 
 
-def _json(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, dict):
-        return {key: _json(part) for key, part in value.items()}
-    return [_json(part) for part in value] if isinstance(value, tuple) else value
+def moment(value: object) -> str:
+    """A time in JSON: ISO 8601 in UTC."""
+    assert isinstance(value, datetime)
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def as_text(alert: Alert) -> str:
@@ -95,12 +92,16 @@ def as_text(alert: Alert) -> str:
 
 
 def _device(device: Device) -> Sequence[str]:
-    count = f"{device.findings} finding{'s' * (device.findings != 1)} of {device.events} events"
+    count = f"{counted(device.findings, 'finding')} of {device.events} events"
     accounts = f" ({', '.join(device.accounts)})" if device.accounts else ""
     seen = ""
     if device.first_seen and device.last_seen:
         seen = f", {device.first_seen.astimezone(UTC):%Y-%m-%d %H:%M:%S} to {device.last_seen.astimezone(UTC):%H:%M:%S}"
     return [f"{device.told}{accounts}: {count}{seen}", *(f"    {visible(command)}" for command in device.commands)]
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def visible(command: str) -> str:

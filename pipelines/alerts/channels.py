@@ -26,7 +26,7 @@ from typing import Any
 
 from pipelines import strict_yaml
 from pipelines.alerts import ocsf
-from pipelines.alerts.alert import FAILURE, FINDINGS, WARNING, Alert, as_json, as_text
+from pipelines.alerts.alert import FAILURE, FINDINGS, WARNING, Alert, as_json, as_text, moment
 from pipelines.errors import LakehuntError
 
 KINDS = (FINDINGS, FAILURE, WARNING)
@@ -67,7 +67,7 @@ def webhook(url: str, secret: str | None, body: Any, message_id: str) -> None:
     Raises ChannelError where the receiver does not take it."""
     import requests  # noqa: PLC0415  (only who tells somebody waits for it)
 
-    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=moment).encode()
     at = str(int(time.time()))
     headers = {"Content-Type": "application/json", "webhook-id": message_id, "webhook-timestamp": at}
     if secret is not None:
@@ -158,12 +158,12 @@ def read(value: object, base: Path) -> Alerts:
     if not isinstance(value, strict_yaml.Mapping):
         raise TypeError("expected `channels`, each with a webhook, a notify or an ocsf")
     _only(value, ("evidence", "channels"))
+    evidence = _text(value, "evidence") if "evidence" in value else EVIDENCE
     named = value.get("channels")
     if named is None:
-        named = strict_yaml.load("{}")
+        return Alerts(evidence=evidence)
     if not isinstance(named, strict_yaml.Mapping):
         raise TypeError("channels: expected a name for each")
-    evidence = _text(value, "evidence") if "evidence" in value else EVIDENCE
     return Alerts(tuple(_channel(name, named, base) for name in named), evidence)
 
 

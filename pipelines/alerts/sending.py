@@ -6,20 +6,20 @@ again, with the same id, by which a receiver knows it; what was told is never to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from pipelines.alerts.alert import FAILURE, FINDINGS, MOST_COMMANDS, WARNING, Alert, Device
+from pipelines.alerts.alert import FAILURE, FINDINGS, MOST_COMMANDS, WARNING, Alert, Device, counted
 from pipelines.alerts.channels import Alerts, Channel, ChannelError
 from pipelines.alerts.redaction import redacted
 from pipelines.hunting.findings import FINDINGS_ALL
 from pipelines.hunting.ledger import FAILED, RUNS, STARTED
 from pipelines.kql import times
-from pipelines.lake.tables import Lake, Table, TableColumn
+from pipelines.lake.tables import Lake, Table, TableColumn, utc
 from pipelines.landing.tables import BATCHES, EVENTS
 
 Say = Callable[[str], None]
@@ -57,14 +57,16 @@ def send(lake: Lake, alerts: Alerts, as_of: int, now: datetime, say: Say) -> lis
     if not alerts.channels:
         return []
     at = times.to_datetime(as_of)
-    due = [*_found(lake, at, alerts.evidence), *_failed(lake, at), *_refused(lake, at)]
-    told = _told(lake, at)
+    found, others, told = _found(lake, at), [*_failed(lake, at), *_refused(lake, at)], _told(lake, at)
     done = []
     for channel in alerts.channels:
+        known = told.get(channel.name, set())
+        due = [*_by_hunt([row for row in found if row.finding_id not in known], at, alerts.evidence)]
+        due += [alert for alert in others if not known.issuperset(alert.keys)]
         for alert in due:
-            if alert.kind in channel.kinds and (left := _untold(alert, told.get(channel.name, set()))):
-                say(f"{channel.name}: {left.title}")
-                done.append(_deliver(lake, channel, left, now))
+            if alert.kind in channel.kinds:
+                say(f"{channel.name}: {alert.title}")
+                done.append(_deliver(lake, channel, alert, now))
     return done
 
 
@@ -78,14 +80,6 @@ def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime) -> Deliv
     return Delivery(channel.name, alert)
 
 
-def _untold(alert: Alert, told: set[str]) -> Alert | None:
-    """The alert without the devices whose findings were told; None where nothing is left."""
-    if not alert.devices:
-        return None if told.issuperset(alert.keys) else alert
-    left = tuple(device for device in alert.devices if not told.issuperset(device.finding_ids))
-    return replace(alert, devices=left) if left else None
-
-
 def _told(lake: Lake, at: datetime) -> dict[str, set[str]]:
     """Keys that each channel was told for this as-of or a near one."""
     near = F.col("as_of").between(F.lit(at - NEAR), F.lit(at + NEAR))
@@ -96,10 +90,15 @@ def _told(lake: Lake, at: datetime) -> dict[str, set[str]]:
 # New findings
 
 
-def _found(lake: Lake, at: datetime, evidence: str) -> list[Alert]:
+def _found(lake: Lake, at: datetime) -> list[Row]:
+    """The new findings, hunt by hunt and device by device."""
     new = lake.rows(FINDINGS_ALL).filter((F.col("as_of") == F.lit(at)) & (F.col("status") == "new"))
     rows = _with_commands(lake, new.drop("result"))
     rows.sort(key=lambda row: (row.hunt_name, row.hunt_id, row.device_name or "", row.device_id or "", row.finding_id))
+    return rows
+
+
+def _by_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> list[Alert]:
     return [_of_hunt(list(of_hunt), at, evidence) for _, of_hunt in groupby(rows, key=lambda row: row.hunt_id)]
 
 
@@ -125,7 +124,7 @@ def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> Alert:
     made = tuple(_device(device_id, name, list(some)) for (device_id, name), some in devices)
     return Alert(
         FINDINGS,
-        f"{first.hunt_name}: {_counted(len(rows), 'new finding')} on {_counted(len(made), 'device')}",
+        f"{first.hunt_name}: {counted(len(rows), 'new finding')} on {counted(len(made), 'device')}",
         at,
         first.hunt_id,
         first.hunt_name,
@@ -139,8 +138,8 @@ def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> Alert:
 
 def _device(device_id: str | None, name: str | None, rows: Sequence[Row]) -> Device:
     commands = dict.fromkeys(seen.ProcessCommandLine or "" for row in rows for seen in row.seen or [])
-    starts = [_utc(row.first_seen) for row in rows if row.first_seen]
-    ends = [_utc(row.last_seen) for row in rows if row.last_seen]
+    starts = [utc(row.first_seen) for row in rows if row.first_seen]
+    ends = [utc(row.last_seen) for row in rows if row.last_seen]
     return Device(
         device_id,
         name,
@@ -181,12 +180,3 @@ def _refused(lake: Lake, at: datetime) -> list[Alert]:
         )
         for row in sorted(rows, key=lambda row: row.batch)
     ]
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
-def _utc(at: datetime) -> datetime:
-    """Spark hands out datetimes of the machine's own time zone, without saying so."""
-    return at.astimezone(UTC)

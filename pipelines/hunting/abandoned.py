@@ -6,7 +6,7 @@ back reads them again."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column
@@ -14,10 +14,7 @@ from pyspark.sql import functions as F
 
 from pipelines.hunting import ledger
 from pipelines.hunting.hits import HITS, PASSES
-from pipelines.lake.tables import Lake, retried
-
-MAY_BE_UNDER_WAY = timedelta(days=1)
-"""A run that was started so long ago, and has not ended, was killed."""
+from pipelines.lake.tables import KILLED_AFTER, Lake, retried
 
 
 def remove(lake: Lake, kept: Collection[str], now: datetime, dry_run: bool = False) -> int:
@@ -41,7 +38,7 @@ def _versions(lake: Lake, kept: Collection[str], now: datetime) -> Sequence[str]
     stood_for = lake.rows(PASSES).select(F.explode("hunts.hunt_version").alias("hunt_version"))
     known = stood_for.union(lake.rows(HITS).select("hunt_version")).distinct().collect()
     found = {row.hunt_version for row in known} - set(kept)
-    return sorted(found - ledger.under_way(lake, now - MAY_BE_UNDER_WAY)) if found else []
+    return sorted(found - ledger.under_way(lake, now - KILLED_AFTER)) if found else []
 
 
 def _disown(lake: Lake, versions: Sequence[str]) -> None:

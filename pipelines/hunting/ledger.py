@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pyspark.sql import Row
 from pyspark.sql import functions as F
@@ -14,7 +14,7 @@ from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.window import Window
 from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_MICROSECOND
-from pipelines.lake.tables import Lake, Table, TableColumn
+from pipelines.lake.tables import Lake, Table, TableColumn, utc
 
 RUNS = Table(
     "hunts.runs",
@@ -143,5 +143,4 @@ def recent(lake: Lake, hunts: Sequence[Hunt], as_of: int | None, limit: int) -> 
 
 
 def _known(value: object) -> object:
-    """Spark hands out datetimes of the machine's own time zone, without saying so."""
-    return value.astimezone(UTC) if isinstance(value, datetime) else value
+    return utc(value) if isinstance(value, datetime) else value

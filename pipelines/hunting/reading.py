@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pyspark.sql import Row
@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pipelines.hunting import findings, ledger
 from pipelines.hunting.hunt import Hunt
 from pipelines.kql import times
-from pipelines.lake.tables import Lake
+from pipelines.lake.tables import Lake, utc
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def _found(lake: Lake, hunt: Hunt, at: int | None, rows: Sequence[Row]) -> Found
     if at is None or not lake.exists(findings.name_of(hunt)):
         return Found(hunt, None, (), [])
     own = lake.read(findings.name_of(hunt)).columns
-    mine = [row.asDict() for row in rows if (row.hunt_id, times.from_datetime(_utc(row.as_of))) == (hunt.id, at)]
+    mine = [row.asDict() for row in rows if (row.hunt_id, times.from_datetime(utc(row.as_of))) == (hunt.id, at)]
     return Found(hunt, at, tuple(own[: len(own) - len(findings.RUN_COLUMNS)]), [_as_json(row) for row in mine])
 
 
@@ -61,9 +61,4 @@ def _as_json(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(moment: datetime) -> str:
-    return times.format_datetime(times.from_datetime(_utc(moment)))
-
-
-def _utc(moment: datetime) -> datetime:
-    """Spark hands out datetimes of the machine's own time zone, without saying so."""
-    return moment.astimezone(UTC)
+    return times.format_datetime(times.from_datetime(utc(moment)))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from delta.tables import DeltaTable
@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from pipelines.errors import LakehuntError
 from pipelines.lake.changes import ACCOUNTED
 from pipelines.lake.retention import VACUUM_HOURS, Retention
-from pipelines.lake.tables import Lake, retried
+from pipelines.lake.tables import KILLED_AFTER, Lake, retried
 
 Say = Callable[[str], None]
 
@@ -31,9 +31,6 @@ SCHEMAS = ("raw", "events", "quarantine", "quality", "hunts", "findings")
 SMALL_FILE = 128 << 20
 LARGE_FILE = 256 << 20
 """Bytes. Files below SMALL_FILE are put together, to at most LARGE_FILE each; larger ones are not written again."""
-
-ORPHANED_AFTER = timedelta(days=1)
-"""Hits of a pass that began so long ago, and does not stand in `hunts.passes`, belong to a run that was killed."""
 
 _RAW, _FILES, _BATCHES = "raw.device_process_events", "raw.files", "raw.batches"
 _EVENTS, _QUARANTINE = "events.device_process_events", "quarantine.device_process_events"
@@ -284,7 +281,7 @@ def _orphaned(lake: Lake, name: str, retention: Retention, now: datetime) -> str
     """Hits of passes that were killed: none of them counts, and nothing else would ever remove them."""
     if name != _HITS:
         return None
-    before = f"{now.astimezone(UTC) - ORPHANED_AFTER:%Y%m%dT%H%M%S%fZ}"
+    before = f"{now.astimezone(UTC) - KILLED_AFTER:%Y%m%dT%H%M%S%fZ}"
     # The hits first: a pass stands in `hunts.passes` only after its hits are written.
     passes = [row.pass_id for row in _column(lake, _HITS, "pass_id", f"pass_id < '{before}'")]
     counted = {row.pass_id for row in _column(lake, _PASSES, "pass_id", "true")}

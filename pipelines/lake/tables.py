@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,9 @@ ATTEMPTS = 8
 PAUSE = 0.5
 """How often a write is tried that another writer's commit keeps from committing, and the seconds before the second
 attempt; each later pause is twice as long."""
+
+KILLED_AFTER = timedelta(days=1)
+"""A run that was started so long ago, and has not ended, was killed."""
 
 CONFLICTS = tuple(getattr(delta_exceptions, name) for name in delta_exceptions.__all__)
 """What Delta raises where another commit came between; in Python these have no class in common."""
@@ -294,6 +297,11 @@ class Lake:
         return rows.select(
             *(F.col(_quoted(c.name)).cast(c.type).alias(c.name, metadata={"comment": c.comment}) for c in table.columns)
         )
+
+
+def utc(at: datetime) -> datetime:
+    """A time as Spark hands it out: of the machine's own time zone, without saying so."""
+    return at.astimezone(UTC)
 
 
 def retried(write: Callable[[], T]) -> T:

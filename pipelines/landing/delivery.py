@@ -13,22 +13,19 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.errors import LakehuntError
-from pipelines.lake.tables import ATTEMPTS, Lake
+from pipelines.lake.tables import ATTEMPTS, KILLED_AFTER, Lake
 from pipelines.landing import blobs, lines, streaming_api
 from pipelines.landing.blobs import Blob, Store
 from pipelines.landing.reading import Reading, read
 from pipelines.landing.tables import FILES, RAW
 
 Say = Callable[[str], None]
-
-KILLED_AFTER = timedelta(days=1)
-"""A run that unpacked files so long ago, and has not removed them, was killed."""
 
 _STAGING = "_staging-"
 """How the folder of unpacked files begins, one for each run."""
@@ -209,12 +206,10 @@ def _append(lake: Lake, new: DataFrame, batch: int, landed_at: datetime) -> tupl
     lake.append_unless(RAW, rows, F.col("batch") >= batch)
     there = lake.rows(RAW).where(F.col("batch") >= batch)
     ours = (F.col("batch") == batch) & (F.col("landed_at") == F.lit(landed_at))
-    found = there.groupBy("file", ours.alias("ours")).agg(
-        F.count(F.lit(1)).alias("records"), F.max("line").alias("line")
-    )
-    rows_ = found.collect()
-    made = [row for row in rows_ if row.ours]
-    if rows_ and not made:
+    per_file = there.groupBy("file", ours.alias("ours"))
+    found = per_file.agg(F.count(F.lit(1)).alias("records"), F.max("line").alias("line")).collect()
+    made = [row for row in found if row.ours]
+    if found and not made:
         raise _OvertakenError
     return {row.file: row.records for row in made}, {row.file: row.line for row in made}
 
