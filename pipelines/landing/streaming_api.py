@@ -25,6 +25,7 @@ SHOWN_CHARACTERS = 40
 FAULTS_TYPE = "ARRAY<STRUCT<column: STRING, why: STRING>>"
 """What is wrong with a record: the column, null when the record cannot be read at all, and why."""
 
+_ENVELOPE = "time VARIANT, tenantId VARIANT, category VARIANT"
 _DATETIME = r"^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$"
 _LENGTH_WITH_TICKS = len("2024-01-31T23:59:59.1234567Z")
 _MAY_HOLD_SECRETS = ("CommandLine", "AdditionalFields")
@@ -53,15 +54,13 @@ def with_envelope(rows: DataFrame) -> DataFrame:
 
     A field that is missing or no text (for the time: no readable time) is null; `read` says why, if it matters."""
     keep = [F.col(name) for name in rows.columns]
-    record = rows.select(*keep, _readable_value(F.col("text")).alias("_record"))
-    fields = record.select(
-        *keep, *(_text_at(F.col("_record"), field).alias(f"_{field}") for field in ("time", "tenantId", "category"))
-    )
-    return fields.select(
+    readable = F.when(_is_small(F.col("text")), F.col("text"))
+    record = rows.select(*keep, F.from_json(readable, _ENVELOPE).alias("_record"))
+    return record.select(
         *keep,
-        _timestamp(F.col("_time")).alias("exported_at"),
-        F.col("_tenantId").alias("tenant_id"),
-        F.col("_category").alias("category"),
+        _timestamp(_text_in("_record.time")).alias("exported_at"),
+        _text_in("_record.tenantId").alias("tenant_id"),
+        _text_in("_record.category").alias("category"),
     )
 
 
@@ -76,28 +75,28 @@ def read(rows: DataFrame) -> DataFrame:
 def _only_value(text: Column) -> Column:
     """The JSON value that `text` is, as a VARIANT, or null.
 
-    Spark's parser stops after the first value, so `{...} rest` would lose the rest. Hence the text is parsed as the
-    first of two elements, and the second, its own hash, must be where it belongs."""
-    seal = F.xxhash64(text)
-    pair = F.try_parse_json(F.concat(F.lit("["), text, F.lit(","), seal.cast("string"), F.lit("]")))
-    return F.when(F.try_variant_get(pair, "$[1]", "bigint") == seal, F.try_variant_get(pair, "$[0]", "variant"))
+    Spark's parser stops after the first value, so `{...} rest` would lose the rest. Hence the text is looked at as the
+    first of two elements as well, and the second, its own hash, must be where it belongs."""
+    seal = F.xxhash64(text).cast("string")
+    pair = F.concat(F.lit("["), text, F.lit(","), seal, F.lit("]"))
+    return F.when(F.get_json_object(pair, "$[1]") == seal, F.try_parse_json(text))
 
 
-def _readable_value(text: Column) -> Column:
-    return F.when(F.octet_length(text) <= MAX_RECORD_BYTES, _only_value(text))
+def _is_small(text: Column) -> Column:
+    return F.octet_length(text) <= MAX_RECORD_BYTES
 
 
 def _kind(value: Column) -> Column:
     return F.schema_of_variant(value)
 
 
-def _text_at(record: Column, field: str) -> Column:
-    value = F.try_variant_get(record, f"$.{field}", "variant")
+def _text_in(variant: str) -> Column:
+    value = F.col(variant)
     return F.when(_kind(value) == "STRING", F.try_variant_get(value, "$", "string"))
 
 
 def _with_record(rows: DataFrame) -> DataFrame:
-    return rows.withColumn("_record", _readable_value(F.col("text")))
+    return rows.withColumn("_record", F.when(_is_small(F.col("text")), _only_value(F.col("text"))))
 
 
 def _with_fields(rows: DataFrame) -> DataFrame:
@@ -221,15 +220,19 @@ def _filled_in() -> dict[str, Column]:
 
 
 def _faults() -> Column:
-    """All faults of a record. Only the names of unreadable columns are found for every record, in small expressions;
-    the sentences, which few records need, come from one lambda: 73 of them unrolled are too much code for the JVM."""
-    unreadable = F.array_compact(F.array(*(_unreadable(column.name) for column in device_process_events())))
+    """All faults of a record. Whether there are any is asked in small expressions, which Spark compiles; what they are,
+    which few records need, is interpreted, and one lambda writes the sentences of all columns."""
+    names = [column.name for column in device_process_events()]
+    odd = F.array_compact(F.array(*(F.when(_unreadable(name), F.lit(name)) for name in names)))
     ours = F.array_compact(F.array(_record_fault(), _category_fault()))
-    return F.concat(ours.cast(FAULTS_TYPE), F.transform(unreadable, _column_fault).cast(FAULTS_TYPE))
+    faults = F.concat(ours.cast(FAULTS_TYPE), F.transform(odd, _column_fault).cast(FAULTS_TYPE))
+    is_good = F.col("_field").isNotNull() & F.col("category").eqNullSafe(CATEGORY)  # a field: so it is an object in one
+    all_read = ~F.array_contains(F.array(*map(_unreadable, names)), True)
+    return F.when(is_good & all_read, F.array().cast(FAULTS_TYPE)).otherwise(faults)
 
 
 def _unreadable(name: str) -> Column:
-    return F.when(F.col(name).isNull() & (_kind_of(name) != "VOID"), F.lit(name))
+    return F.col(name).isNull() & F.coalesce(_kind_of(name) != "VOID", F.lit(False))
 
 
 def _fault(column: Column | None, why: Column) -> Column:
