@@ -12,6 +12,7 @@ LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --an
 	--custom-compile-command 'make lock' --no-header
 
 export VENV PYTHON
+export PORT ?= 8080
 
 .DEFAULT_GOAL := help
 
@@ -29,6 +30,10 @@ setup: $(VENV)/.runtime ## Make .venv with the `lakehunt` command (PYTHON=python
 demo: $(VENV)/.runtime ## Land the sample telemetry into a new lake, run all hunts, print the findings
 	@rm -rf $(DEMO_LAKE)
 	$(BIN)/lakehunt run $(SAMPLES) --as-of $(AS_OF) --config samples/lakehunt.yaml --lake $(DEMO_LAKE) --show
+
+.PHONY: airflow
+airflow: $(VENV)/.dev ## Start a real Airflow with the DAGs and the samples: http://localhost:8080 (PORT=...)
+	@$(BIN)/python scripts/airflow.py
 
 .PHONY: jars
 jars: $(VENV)/.runtime ## Gather Delta's jars in jars/, for machines without a network (docs/offline.md)
@@ -78,7 +83,7 @@ lock: ## Write requirements/*.lock anew, with uv (ARGS=--upgrade takes newer ver
 
 .PHONY: clean
 clean: ## Remove the demo's lake, caches and what Spark left
-	rm -rf $(DEMO_LAKE) .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse metastore_db derby.log build *.egg-info
+	rm -rf $(DEMO_LAKE) .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse metastore_db derby.log build *.egg-info
 	find pipelines jobs dags samples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean

@@ -146,7 +146,7 @@ def _stored(day: Day) -> str:
 def _record(lake: Lake, day: Day) -> None:
     """The batch as settled, and one line of what was delivered, so that the next batch gets the next number."""
     batch = _batch(day)
-    lake.append(BATCHES, lake.local(BATCHES, [(batch, day.end, day.count, day.count, 0, 0, "settled", None)]))
+    lake.append(BATCHES, lake.local(BATCHES, [(batch, day.end, day.count, day.count, 0, 0, "settled", None, [])]))
     delivered = {"batch": batch, "file": "generated", "line": 1, "landed_at": day.end, "text": "{}"}
     row = tuple(delivered.get(name) for name in RAW.column_names)
     lake.append(RAW, lake.local(RAW, [row]))

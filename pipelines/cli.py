@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.hunting.tables import Tables
     from pipelines.lake.tables import Lake
     from pipelines.landing import Delivery, Settlement
+    from pipelines.quality.telemetry import Day
 
 SUCCESS, FAILURE, USAGE = 0, 1, 2
 
@@ -54,33 +55,36 @@ def run(args: argparse.Namespace, config: Config) -> int:
     from pipelines.hunting import engine
     from pipelines.quality import validation
 
+    source = _source_of(args, config)
     hunts, hunts_fine = _checked_hunts(config)
     validation.prepare()
     with _lake(config) as lake, report.progress() as say:
-        delivery, settlement = _deliver(lake, args, say), _settle(lake, args, config, say)
+        delivery, settlement = _deliver(lake, source, say), _settle(lake, config, say)
         landed_fine = report.landing(delivery, settlement)
         if any(batch.refused for batch in settlement.batches):
             print("hunts were not run: a batch was refused", file=sys.stderr)
             return FAILURE
         runs = engine.run(lake, hunts, args.as_of, say, _tables(config))
         report.hunts(runs)
+        telemetry_fine = report.unusual(_day(lake, config, args.as_of))
         if args.show:
             _show(lake, hunts, args.as_of)
-    return _code(hunts_fine, landed_fine, all(r.error is None for r in runs))
+    return _code(hunts_fine, landed_fine, telemetry_fine, all(r.error is None for r in runs))
 
 
 def land(args: argparse.Namespace, config: Config) -> int:
     """Source to raw and, unless --raw-only, to events or quarantine."""
+    source = _source_of(args, config)
     with _lake(config) as lake, report.progress() as say:
-        delivery = _deliver(lake, args, say)
-        settlement = None if args.raw_only else _settle(lake, args, config, say)
+        delivery = _deliver(lake, source, say)
+        settlement = None if args.raw_only else _settle(lake, config, say)
     return _code(report.landing(delivery, settlement))
 
 
 def validate(args: argparse.Namespace, config: Config) -> int:
     """What was landed in raw, to events or quarantine."""
     with _lake(config) as lake, report.progress() as say:
-        settlement = _settle(lake, args, config, say)
+        settlement = _settle(lake, config, say)
     return _code(report.landing(None, settlement))
 
 
@@ -94,15 +98,26 @@ def hunt(args: argparse.Namespace, config: Config) -> int:
         for as_of in _as_ofs(args):
             runs = engine.run(lake, chosen, as_of, say, _tables(config), args.full)
             report.hunts(runs)
-            fine = fine and all(r.error is None for r in runs)
-            fine = (not args.alert or _tell(lake, config, as_of, say)) and fine
+            day = _day(lake, config, as_of)
+            fine = report.unusual(day) and fine and all(r.error is None for r in runs)
+            fine = (not args.alert or _tell(lake, config, day, say)) and fine
     return _code(fine)
 
 
 def alert(args: argparse.Namespace, config: Config) -> int:
     """Tells the configured channels what is new."""
     with _lake(config) as lake, report.progress() as say:
-        return _code(_tell(lake, config, args.as_of, say))
+        return _code(_tell(lake, config, _day(lake, config, args.as_of), say))
+
+
+def telemetry(args: argparse.Namespace, config: Config) -> int:
+    """How much came, day by day, and whether that is usual."""
+    from pipelines.quality import telemetry
+
+    with _lake(config) as lake:
+        days = telemetry.judged(lake, config.expectations, args.as_of, args.days)
+    report.TELEMETRY[args.format](days)
+    return _code(not days[0].critical)
 
 
 def findings(args: argparse.Namespace, config: Config) -> int:
@@ -230,26 +245,39 @@ def _lake(config: Config) -> Iterator[Lake]:
         spark.stop()
 
 
-def _deliver(lake: Lake, args: argparse.Namespace, say: Callable[[str], None]) -> Delivery:
+def _source_of(args: argparse.Namespace, config: Config) -> str:
+    source = args.source or config.source
+    if not source:
+        raise LakehuntError("no source to land", "name one, or write it as `source` in the configuration")
+    return str(source)
+
+
+def _deliver(lake: Lake, source: str, say: Callable[[str], None]) -> Delivery:
     from pipelines import landing
 
-    return landing.deliver(lake, args.source, datetime.now(UTC), say)
+    return landing.deliver(lake, source, datetime.now(UTC), say)
 
 
-def _settle(lake: Lake, args: argparse.Namespace, config: Config, say: Callable[[str], None]) -> Settlement:
+def _settle(lake: Lake, config: Config, say: Callable[[str], None]) -> Settlement:
     from pipelines import landing
 
-    inside = None if "://" in config.lake else Path(config.lake) / "quality" / "data_docs"
-    return landing.settle(lake, config.expectations, args.docs or inside, say)
+    return landing.settle(lake, config.expectations, config.data_docs.within(config.lake), say)
 
 
-def _tell(lake: Lake, config: Config, as_of: int, say: Callable[[str], None]) -> bool:
+def _day(lake: Lake, config: Config, as_of: int) -> Day:
+    from pipelines.quality import telemetry
+
+    return telemetry.judged(lake, config.expectations, as_of)[0]
+
+
+def _tell(lake: Lake, config: Config, day: Day, say: Callable[[str], None]) -> bool:
     """Whether everybody who is to be told of an as-of took it."""
     from pipelines.alerts import sending
 
     if not config.alerts.channels:
         say("nobody is told: the configuration has no alerts (docs/alerts.md)")
-    return report.alerts(sending.send(lake, config.alerts, as_of, datetime.now(UTC), say))
+    as_of = times.from_datetime(day.as_of)
+    return report.alerts(sending.send(lake, config.alerts, as_of, datetime.now(UTC), say, day))
 
 
 def _tables(config: Config) -> Tables:
@@ -309,6 +337,12 @@ def _timespan(text: str) -> int:
     return ticks
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return int(text)
+
+
 def _value(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("an empty value would match records that name nobody")
@@ -342,21 +376,24 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
 _AS_OF = "see events up to this instant, and call it now(); default: this very moment"
 
 
-def _landing_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--docs", metavar="DIR", type=Path, help="folder for Data Docs (else inside a local lake)")
+def _source(command: argparse.ArgumentParser) -> None:
+    what = "folder, glob or file of Streaming API blobs (else the configuration's)"
+    command.add_argument("source", metavar="SOURCE", nargs="?", help=what)
+
+
+def _no_options(command: argparse.ArgumentParser) -> None:
+    """For a command that needs none."""
 
 
 def _run_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("source", metavar="SOURCE", help="folder, glob or file of Streaming API blobs")
+    _source(command)
     command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help=_AS_OF)
     command.add_argument("--show", action="store_true", help="print the findings at the end")
-    _landing_options(command)
 
 
 def _land_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("source", metavar="SOURCE", help="folder, glob or file of Streaming API blobs")
+    _source(command)
     command.add_argument("--raw-only", action="store_true", help="leave checking to `lakehunt validate`")
-    _landing_options(command)
 
 
 def _hunt_options(command: argparse.ArgumentParser) -> None:
@@ -374,6 +411,12 @@ def _alert_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--as-of", metavar="T", type=_instant, default=_now(), help="the as-of of the run to tell about"
     )
+
+
+def _telemetry_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help="the end of the newest day")
+    command.add_argument("--days", metavar="N", type=_count, default=14, help="how many days, the newest first")
+    command.add_argument("--format", choices=list(report.TELEMETRY), default="table", help="how to print them")
 
 
 def _runs_options(command: argparse.ArgumentParser) -> None:
@@ -437,10 +480,11 @@ _COMMANDS: list[
 ] = [
     ("run", run, "The main job: land a source, validate it, run all hunts.", _run_options),
     ("land", land, "Land a source: raw records, then events or quarantine.", _land_options),
-    ("validate", validate, "Check what `land --raw-only` landed: events or quarantine.", _landing_options),
+    ("validate", validate, "Check what `land --raw-only` landed: events or quarantine.", _no_options),
     ("hunt", hunt, "Run hunts on the events of the lake, for one as-of or each day of a span.", _hunt_options),
     ("alert", alert, "Tell the configured channels of new findings and failures, each once.", _alert_options),
     ("runs", runs, "Print what the runs of hunts did: windows, events read, findings, errors.", _runs_options),
+    ("telemetry", telemetry, "Print how many events each day had, and what is unusual about it.", _telemetry_options),
     ("explain", explain, "Say how a hunt is run: what is decided event by event, and why not.", _explain_options),
     ("findings", findings, "Print what was found.", _findings_options),
     ("check", check, "Compile hunts: result columns and types, or errors with their places.", _check_options),

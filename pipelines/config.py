@@ -1,12 +1,14 @@
 """The configuration: one YAML file, every key optional, overridden by the command line.
 
     lake: /data/lake            # a folder, or s3a://, abfss://, gs://
+    source: /data/blobs         # folder, glob or file of Streaming API blobs, where a command names none
     hunts: hunts                # folder of hunting-query YAML files
     expectations: expectations  # folder of Great Expectations suites
     tables:                     # other Delta tables that hunts may name: see pipelines/hunting/registered.py
       Watchlist: {path: /data/watchlist, columns: {DeviceId: string, Owner: string}}
     external:                   # copies of files that hunts read with externaldata
       https://example.com/lolbins.csv: lookups/lolbins.csv
+    data_docs: {keep: 30d}      # pages about each batch: see pipelines/quality/data_docs.py
     retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see pipelines/lake/retention.py
     alerts: {}                  # who is told of findings: see pipelines/alerts/channels.py
     spark:                      # Spark configuration, passed through as it is
@@ -33,6 +35,8 @@ from pipelines.hunting import registered
 from pipelines.hunting.registered import Registered
 from pipelines.lake import retention
 from pipelines.lake.retention import Retention
+from pipelines.quality import data_docs
+from pipelines.quality.data_docs import DataDocs
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_FILE = "lakehunt.yaml"
@@ -44,11 +48,13 @@ class Config:
 
     lake: str = "lake"
     hunts: Path = PROJECT / "hunts"
+    source: str | None = None
     expectations: Path = PROJECT / "expectations"
     spark: Mapping[str, str] = field(default_factory=dict)
     delta_jars: Path | None = None
     tables: Mapping[str, Registered] = field(default_factory=dict)
     external: Mapping[str, str] = field(default_factory=dict)
+    data_docs: DataDocs = field(default_factory=DataDocs)
     retention: Retention = field(default_factory=Retention)
     alerts: Alerts = field(default_factory=Alerts)
 
@@ -74,10 +80,12 @@ def _read(path: Path) -> Config:
     document = strict_yaml.load_file(path)
     readers: dict[str, Callable[[object, Path], object]] = {
         "lake": _lake,
+        "source": _lake,
         "hunts": _folder,
         "expectations": _folder,
         "tables": _tables,
         "external": _external,
+        "data_docs": _data_docs,
         "retention": _retention,
         "alerts": channels.read,
         "spark": _spark,
@@ -122,6 +130,10 @@ def _external(value: object, base: Path) -> dict[str, str]:
             raise TypeError(f"expected a file for {address}")
         places[address] = place if "://" in place else str(base / place)
     return places
+
+
+def _data_docs(value: object, base: Path) -> DataDocs:
+    return data_docs.read(value, base)
 
 
 def _retention(value: object, base: Path) -> Retention:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.hunting.reading import Found
     from pipelines.lake.maintenance import Upkeep
     from pipelines.landing import Delivery, Settlement
+    from pipelines.quality.telemetry import Day
 
 PLAIN_WIDTH = 200
 """Columns of a table that is printed to no terminal."""
@@ -93,6 +94,8 @@ def _settlement_lines(settlement: Settlement | None) -> Iterator[str]:
         )
         yield from (f"  refused: {text}" for text in batch.refused)
         yield from (f"  warning: {text}" for text in batch.warnings)
+        if batch.page:
+            yield f"  see {batch.page}"
         if batch.unknown_properties:
             yield f"  unknown properties, kept: {', '.join(batch.unknown_properties)}"
 
@@ -118,6 +121,56 @@ def hunts(runs: Sequence[Run]) -> None:
         table.add_row(run.hunt.name, *numbers, f"{run.seconds:.1f}", run.error or "")
     _console().print(table)
 
+
+def unusual(day: Day) -> bool:
+    """Prints what is unusual about the telemetry of a day; whether none of it is critical."""
+    for kind, said in (("critical", day.critical), ("warning", day.warnings)):
+        for text in said:
+            print(f"telemetry: {kind}: {text}", file=sys.stderr)
+    return not day.critical
+
+
+_DAY_COLUMNS = {
+    "day to": ("as_of", "left"),
+    "events": ("events", "right"),
+    "usual": ("usual_events", "right"),
+    "% of usual": ("percent_of_usual", "right"),
+    "hours without": ("hours_without_events", "right"),
+    "% quarantined": ("quarantined_percent", "right"),
+    "critical": ("critical", "left"),
+    "warnings": ("warnings", "left"),
+}
+"""What is shown of a day's telemetry: title, field of `Day`, side."""
+
+
+def _telemetry_table(days: Sequence[Day]) -> None:
+    table = Table(title="Telemetry, newest day first", title_justify="left")
+    for title, (_, side) in _DAY_COLUMNS.items():
+        table.add_column(title, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for day in days:
+        table.add_row(*(_day_cell(getattr(day, name)) for name, _ in _DAY_COLUMNS.values()))
+    _console().print(table)
+
+
+def _day_cell(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "\n".join(value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return "" if value is None else f"{value:.1f}".removesuffix(".0")
+
+
+def _telemetry_json(days: Sequence[Day]) -> None:
+    names = [name for name, _ in _DAY_COLUMNS.values()]
+    json_lines(dict(zip(names, (_plain(getattr(day, name)) for name in names), strict=True)) for day in days)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+TELEMETRY: dict[str, Callable[[Sequence[Day]], None]] = {"table": _telemetry_table, "json": _telemetry_json}
+"""The forms in which telemetry is printed; json is a line each."""
 
 _RUN_COLUMNS = {
     "as of": ("as_of", "left"),
@@ -158,7 +211,7 @@ def _run_cell(name: str, value: Any) -> str:
 
 
 def _runs_json(rows: Sequence[dict[str, Any]]) -> None:
-    json_lines({k: v.isoformat() if isinstance(v, datetime) else v for k, v in row.items()} for row in rows)
+    json_lines({key: _plain(value) for key, value in row.items()} for row in rows)
 
 
 RUNS: dict[str, Callable[[Sequence[dict[str, Any]]], None]] = {"table": _runs_table, "json": _runs_json}

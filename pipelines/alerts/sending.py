@@ -21,6 +21,7 @@ from pipelines.hunting.ledger import FAILED, RUNS, STARTED
 from pipelines.kql import times
 from pipelines.lake.tables import Lake, Table, TableColumn, utc
 from pipelines.landing.tables import BATCHES, EVENTS
+from pipelines.quality.telemetry import Day
 
 Say = Callable[[str], None]
 
@@ -51,13 +52,14 @@ class Delivery:
     error: str | None = None
 
 
-def send(lake: Lake, alerts: Alerts, as_of: int, now: datetime, say: Say) -> list[Delivery]:
-    """Tells every channel what is new as of an instant (ticks), and what it was not told yet. A channel that fails
-    stops no other, and is told by the next call."""
+def send(lake: Lake, alerts: Alerts, as_of: int, now: datetime, say: Say, day: Day | None = None) -> list[Delivery]:
+    """Tells every channel what is new as of an instant (ticks), and what it was not told yet; of its day's telemetry,
+    what is wrong with it. A channel that fails stops no other, and is told by the next call."""
     if not alerts.channels:
         return []
     at = times.to_datetime(as_of)
-    found, others, told = _found(lake, at), [*_failed(lake, at), *_refused(lake, at)], _told(lake, at)
+    others = [*_failed(lake, at), *_refused(lake, at), *_unusual(day)]
+    found, told = _found(lake, at), _told(lake, at)
     done = []
     for channel in alerts.channels:
         known = told.get(channel.name, set())
@@ -180,3 +182,11 @@ def _refused(lake: Lake, at: datetime) -> list[Alert]:
         )
         for row in sorted(rows, key=lambda row: row.batch)
     ]
+
+
+def _unusual(day: Day | None) -> list[Alert]:
+    """Telemetry that did not come as it usually does."""
+    if day is None or not (said := [*day.critical, *day.warnings]):
+        return []
+    title = f"Telemetry of the day to {day.as_of:%Y-%m-%dT%H:%M:%SZ} is not as usual: {counted(day.events, 'event')}"
+    return [Alert(WARNING, title, day.as_of, text="\n".join(said))]

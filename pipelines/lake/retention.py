@@ -51,7 +51,7 @@ def read(value: object) -> Retention:
     hours = VACUUM_HOURS
     for key, entry in value.items():
         if key in KINDS:
-            days[key] = _days(value, key, entry)
+            days[key] = whole_days(value, key, "retention")
         elif key == "vacuum_hours":
             hours = _hours(value, key, entry)
         else:
@@ -66,10 +66,12 @@ def read(value: object) -> Retention:
     return Retention(days, hours)
 
 
-def _days(section: strict_yaml.Mapping, key: str, value: object) -> int:
+def whole_days(section: strict_yaml.Mapping, key: str, named: str) -> int:
+    """The days that an entry of the section `named` says. Raises YamlError with its line where it says none."""
+    value = section[key]
     match = _DAYS.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise section.error(key, f"retention: {key} is {value!r}", "write whole days, such as 90d")
+        raise section.error(key, f"{named}: {key} is {value!r}", "write whole days, such as 90d")
     return int(match[1])
 
 

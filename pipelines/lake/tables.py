@@ -10,7 +10,8 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 
 from delta import exceptions as delta_exceptions
 from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -31,6 +33,9 @@ ATTEMPTS = 8
 PAUSE = 0.5
 """How often a write is tried that another writer's commit keeps from committing, and the seconds before the second
 attempt; each later pause is twice as long."""
+
+LONGEST_COMMIT = 5
+"""Seconds after which a file that a commit begins with, and then gives its name, belongs to a run that was killed."""
 
 KILLED_AFTER = timedelta(days=1)
 """A run that was started so long ago, and has not ended, was killed."""
@@ -126,20 +131,16 @@ class Lake:
         return self.spark.read.format("delta").load(self.path(name))
 
     def rows(self, table: Table) -> DataFrame:
-        """What the table holds; no rows where the lake does not have it yet."""
+        """What the table holds, columns that an older table lacks as nulls; no rows where the lake does not have it."""
         if self.exists(table.name):
-            return self.read(table.name)
+            stored = self.read(table.name)
+            later = {c.name: F.lit(None).cast(c.type) for c in table.columns if c.name not in stored.columns}
+            return stored.withColumns(later) if later else stored
         return self.spark.range(0).select(*(F.lit(None).cast(c.type).alias(c.name) for c in table.columns))
 
     def local(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> DataFrame:
-        """A few rows of the table, from Python values in the order of its columns. They make one file, not several.
-
-        They go to Spark as JSON text: what `createDataFrame` does starts a Python process for them, which takes longer
-        than anything else that is done with a few rows."""
-        fields = ", ".join(f"{_quoted(c.name)}: {c.type}" for c in table.columns)
-        lines = json.dumps([dict(zip(table.column_names, row, strict=True)) for row in rows], default=_as_json)
-        made = F.explode(F.from_json(F.lit(lines), f"ARRAY<STRUCT<{fields}>>", {"mode": "FAILFAST"}))
-        return self.spark.range(1, numPartitions=1).select(made.alias("row")).select("row.*")
+        """A few rows of the table, from Python values in the order of its columns. They make one file, not several."""
+        return few_rows(self.spark, {c.name: c.type for c in table.columns}, rows)
 
     def append(self, table: Table, rows: DataFrame) -> None:
         """Adds rows. Only for rows that the caller knows to be new."""
@@ -236,20 +237,31 @@ class Lake:
             builder = builder.addColumn(column.name, column.type, comment=column.comment)
         if table.partitioned_by:
             builder = builder.partitionedBy(*table.partitioned_by)
-        try:
-            builder.execute()
-        except (AnalysisException, *CONFLICTS):
-            if self.exists(table.name):  # another run was quicker
+        for attempt in range(ATTEMPTS):
+            try:
+                builder.execute()
                 return
-            self._remove_empty_log(table)
-            builder.execute()
+            except (AnalysisException, *CONFLICTS):
+                if self.exists(table.name):  # another run was quicker
+                    return
+                if attempt == ATTEMPTS - 1:
+                    raise
+            self._remove_beginnings(table)
+            _pause(attempt)  # another run may be just about to make it
 
-    def _remove_empty_log(self, table: Table) -> None:
-        """What is left of a run that was killed just before a table's first commit; Delta takes it for a table. Hadoop
-        removes no folder that holds something."""
+    def _remove_beginnings(self, table: Table) -> None:
+        """What is left of a run that was killed just before a table's first commit: Delta takes it for a table that it
+        cannot read. Something young may be of a run that makes the table now; a folder that holds it stays, too."""
         jvm: Any = self.spark._jvm
-        path = jvm.org.apache.hadoop.fs.Path(f"{self.path(table.name)}/_delta_log")
-        path.getFileSystem(self.spark._jsc.hadoopConfiguration()).delete(path, False)
+        log = jvm.org.apache.hadoop.fs.Path(f"{self.path(table.name)}/_delta_log")
+        files = log.getFileSystem(self.spark._jsc.hadoopConfiguration())
+        before = (time.time() - LONGEST_COMMIT) * 1000
+        with suppress(Py4JJavaError):
+            for entry in files.listStatus(log):
+                begun = entry.isDirectory() or entry.getPath().getName().startswith(".")
+                if begun and entry.getModificationTime() < before:
+                    files.delete(entry.getPath(), False)
+            files.delete(log, False)
 
     def _writer(self, table: Table, rows: DataFrame) -> DataFrameWriterV2:
         """Writes the rows with all that makes the table: properties, comment, partitions."""
@@ -299,6 +311,17 @@ class Lake:
         )
 
 
+def few_rows(spark: SparkSession, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> DataFrame:
+    """Rows from Python values in the order of the columns, which have Spark SQL types.
+
+    They go to Spark as JSON text: what `createDataFrame` does starts a Python process for them, which takes longer
+    than anything else that is done with a few rows."""
+    fields = ", ".join(f"{_quoted(name)}: {type_}" for name, type_ in columns.items())
+    lines = json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_as_json)
+    made = F.explode(F.from_json(F.lit(lines), f"ARRAY<STRUCT<{fields}>>", {"mode": "FAILFAST"}))
+    return spark.range(1, numPartitions=1).select(made.alias("row")).select("row.*")
+
+
 def utc(at: datetime) -> datetime:
     """A time as Spark hands it out: of the machine's own time zone, without saying so."""
     return at.astimezone(UTC)
@@ -312,8 +335,12 @@ def retried(write: Callable[[], T]) -> T:
         try:
             return write()
         except CONFLICTS:
-            time.sleep(PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  (so that two do not meet again)
+            _pause(attempt)
     return write()
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  (so that two do not meet again)
 
 
 def _as_json(value: object) -> str:

@@ -14,6 +14,10 @@ from itertools import groupby
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pipelines.lake.tables import few_rows
+
+_NUMBERS = ("start", "shift", "total", "above")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -74,8 +78,7 @@ def numbered(lines: DataFrame, splits: Iterable[Split], above: Mapping[str, int]
 
     `splits` must be those of the same `lines`, see `steady`."""
     places = [place for _, group in groupby(splits, key=lambda s: s.uri) for place in _places(list(group), above)]
-    schema = "uri STRING, start BIGINT, shift BIGINT, total BIGINT, above BIGINT"
-    table = lines.sparkSession.createDataFrame(places, schema)
+    table = few_rows(lines.sparkSession, {"uri": "STRING"} | dict.fromkeys(_NUMBERS, "BIGINT"), places)
     line: Column = F.col("id") + F.col("shift")
     return (
         lines.join(F.broadcast(table), ["uri", "start"])

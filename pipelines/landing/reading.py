@@ -12,6 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pipelines.lake.tables import few_rows
 from pipelines.landing import lines as numbering
 from pipelines.landing.blobs import Blob, Store, path_of, unpack_all
 from pipelines.landing.lines import Split
@@ -56,7 +57,8 @@ class Reading:
         names = {split.uri: by_key[path_of(split.uri)] for split in self.splits}
         new = numbering.numbered(self.frame, self.splits, {u: landed.get(b.path, 0) for u, b in names.items()})
         table = [(uri, blob.path, blob.may_grow) for uri, blob in names.items()]
-        files = self.frame.sparkSession.createDataFrame(table, "uri STRING, file STRING, may_grow BOOLEAN")
+        columns = {"uri": "STRING", "file": "STRING", "may_grow": "BOOLEAN"}
+        files = few_rows(self.frame.sparkSession, columns, table)
         return new.join(F.broadcast(files), "uri").drop("uri")
 
     def disguised(self, store: Store) -> list[Blob]:

@@ -6,8 +6,9 @@ attempt at the same batch has written, or adds only what is not there. So a run 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.lake.tables import Lake
+from pipelines.lake.tables import Lake, few_rows, utc
 from pipelines.landing import streaming_api
 from pipelines.landing.tables import BATCHES, EVENTS, QUARANTINE, RAW
+from pipelines.quality import pages
 from pipelines.quality import suites as quality
+from pipelines.quality.data_docs import DataDocs, page_of
 from pipelines.quality.row_rules import RowRule, row_rules
 from pipelines.quality.tables import VALIDATIONS
 from pipelines.quality.validation import Outcome, Validator
@@ -27,8 +30,15 @@ Say = Callable[[str], None]
 
 EVENT_SUITE = "device_process_events.json"
 LANDING_SUITE = "landing.json"
-COUNTS = "delivered BIGINT, events BIGINT, quarantined BIGINT, duplicates BIGINT, quarantined_percent DOUBLE, \
-duplicate_percent DOUBLE, unknown_property_count BIGINT"
+COUNTS = {
+    "delivered": "BIGINT",
+    "events": "BIGINT",
+    "quarantined": "BIGINT",
+    "duplicates": "BIGINT",
+    "quarantined_percent": "DOUBLE",
+    "duplicate_percent": "DOUBLE",
+    "unknown_property_count": "BIGINT",
+}
 """The one row that the landing suite looks at."""
 
 _HOURS_AHEAD = "hours_ahead_of_landing"
@@ -48,6 +58,8 @@ class BatchOutcome:
     warnings: tuple[str, ...] = ()
     unknown_properties: tuple[str, ...] = ()
     """Names of delivered properties that are no column. They are kept in `unknown_properties`."""
+    page: str | None = None
+    """Where a person reads of what failed; None where nothing did, or no Data Docs are written."""
 
 
 @dataclass(frozen=True)
@@ -74,22 +86,25 @@ class _Rules:
     validator: Validator
     events: str
     landing: str
+    docs: DataDocs
 
 
-def settle(lake: Lake, suites: Path, docs: Path | None, say: Say) -> Settlement:
+def settle(lake: Lake, suites: Path, docs: DataDocs, say: Say) -> Settlement:
     """Settles every batch that is not settled yet, those refused before included.
 
-    `suites` is the folder of `device_process_events.json` and `landing.json`; Data Docs are written to `docs`.
+    `suites` is the folder of `device_process_events.json` and `landing.json`; `docs` says where pages go.
     Raises LakehuntError, with nothing written, for a suite that cannot be used."""
     waiting = _unsettled(lake)
     if not waiting:
         return Settlement(())
     say("reading the expectations")
-    rules = _rules(suites)
+    rules = _rules(suites, docs)
     outcomes = tuple(_settle_batch(lake, batch, rules, say) for batch in waiting)
-    if docs is not None:
-        say("writing Data Docs")
-        rules.validator.write_docs(docs)
+    if docs.folder is not None:
+        say(f"writing Data Docs: {docs.link('index.html')}")
+        with tempfile.TemporaryDirectory() as site:
+            rules.validator.write_docs(Path(site))
+            pages.publish(lake, docs, Path(site), datetime.now(UTC))
     return Settlement(outcomes)
 
 
@@ -102,10 +117,10 @@ def _unsettled(lake: Lake) -> list[int]:
     return sorted({*range(1, newest + 1)} - {row.batch for row in settled})
 
 
-def _rules(folder: Path) -> _Rules:
+def _rules(folder: Path, docs: DataDocs) -> _Rules:
     events = quality.load(folder / EVENT_SUITE, {*EVENTS.column_names, _HOURS_AHEAD})
-    landing = quality.load(folder / LANDING_SUITE, {part.split()[0] for part in COUNTS.split(", ")})
-    return _Rules(row_rules(events), Validator([events, landing]), events.name, landing.name)
+    landing = quality.load(folder / LANDING_SUITE, set(COUNTS))
+    return _Rules(row_rules(events), Validator([events, landing]), events.name, landing.name, docs)
 
 
 def _settle_batch(lake: Lake, batch: int, rules: _Rules, say: Say) -> BatchOutcome:
@@ -136,9 +151,11 @@ def _decide(
     )
     say(f"batch {batch}: validating {outcome.events} new events")
     outcome = _validated(lake, outcome, new, facts, rules)
+    hours = []
     if not outcome.refused:
         _write(lake, batch, parsed, new, facts.dates)
-    _record(lake, outcome, facts.landed_at)
+        hours = _hours(new)
+    _record(lake, outcome, facts.landed_at, hours)
     verdict = "refused" if outcome.refused else f"{outcome.events} events, {repeated} duplicates"
     say(f"batch {batch}: {verdict}")
     return outcome
@@ -198,14 +215,18 @@ def _validated(lake: Lake, outcome: BatchOutcome, new: DataFrame, facts: _Facts,
     found = rules.validator.validate(outcome.batch, frames, facts.landed_at)
     rows = [_validation(outcome.batch, one, facts.landed_at, rules.validator.version) for one in found]
     lake.replace(VALIDATIONS, lake.local(VALIDATIONS, rows), f"batch = {outcome.batch}")
-    failed = [one for one in found if not one.success]
-    return BatchOutcome(
-        **{**outcome.__dict__, "refused": _said(failed, {"critical"}), "warnings": _said(failed, {"warning"})}
+    critical, warnings = (_failed(found, severity) for severity in ("critical", "warning"))
+    worst = next(iter((*critical, *warnings)), None)
+    return replace(
+        outcome,
+        refused=tuple(one.said for one in critical),
+        warnings=tuple(one.said for one in warnings),
+        page=rules.docs.link(page_of(outcome.batch, worst.suite)) if worst else None,
     )
 
 
-def _said(failed: Sequence[Outcome], severities: Collection[str]) -> tuple[str, ...]:
-    return tuple(one.said for one in failed if one.expectation.severity in severities)
+def _failed(found: Sequence[Outcome], severity: str) -> list[Outcome]:
+    return [one for one in found if not one.success and one.expectation.severity == severity]
 
 
 def _counts(lake: Lake, outcome: BatchOutcome) -> DataFrame:
@@ -219,7 +240,7 @@ def _counts(lake: Lake, outcome: BatchOutcome) -> DataFrame:
         100.0 * outcome.duplicates / whole,
         len(outcome.unknown_properties),
     )
-    return lake.spark.createDataFrame([row], COUNTS)
+    return few_rows(lake.spark, COUNTS, [row])
 
 
 def _validation(batch: int, one: Outcome, at: datetime, gx_version: str) -> tuple[Any, ...]:
@@ -237,8 +258,16 @@ def _write(lake: Lake, batch: int, parsed: DataFrame, new: DataFrame, dates: Seq
     lake.replace(QUARANTINE, refused, f"batch = {batch}")
 
 
-def _record(lake: Lake, outcome: BatchOutcome, landed_at: datetime) -> None:
+def _hours(new: DataFrame) -> list[dict[str, Any]]:
+    """Events by hour."""
+    counted = new.groupBy(F.date_trunc("hour", "Timestamp").alias("hour")).count().collect()
+    return sorted(({"hour": utc(row.hour), "events": row["count"]} for row in counted), key=lambda one: one["hour"])
+
+
+def _record(lake: Lake, outcome: BatchOutcome, landed_at: datetime, hours: Sequence[dict[str, Any]]) -> None:
     counts = (outcome.delivered, outcome.events, outcome.quarantined, outcome.duplicates)
-    verdict = ("refused", "; ".join(outcome.refused)) if outcome.refused else ("settled", None)
-    row = lake.local(BATCHES, [(outcome.batch, landed_at, *counts, *verdict)])
+    verdict: tuple[str, str | None] = ("settled", None)
+    if outcome.refused:
+        verdict = ("refused", "; ".join(outcome.refused) + (f" (see {outcome.page})" if outcome.page else ""))
+    row = lake.local(BATCHES, [(outcome.batch, landed_at, *counts, *verdict, hours)])
     lake.replace(BATCHES, row, f"batch = {outcome.batch}")

@@ -55,6 +55,11 @@ BATCHES = Table(
         TableColumn("duplicates", "BIGINT", "Records whose event was already there, or came earlier in the batch"),
         TableColumn("outcome", "STRING", "settled, or refused: a critical expectation failed and nothing was written"),
         TableColumn("detail", "STRING", "The critical expectations that failed; null for a settled batch"),
+        TableColumn(
+            "hours",
+            "ARRAY<STRUCT<hour: TIMESTAMP, events: BIGINT>>",
+            "Its events by the hour of their Timestamp, whole hours (UTC)",
+        ),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Rules of a suite applied to single rows: what sends a record to quarantine alone."""
+"""Rules of a suite applied to single rows: what sends a record to quarantine alone, and what is wrong with a day."""
 
 from __future__ import annotations
 
@@ -31,16 +31,21 @@ def row_rules(suite: Suite) -> tuple[RowRule, ...]:
     return tuple(_rule(rule, suite) for rule in suite.expectations if rule.quarantines)
 
 
+def rules(suite: Suite) -> tuple[RowRule, ...]:
+    """All rules of `suite`, in its order. Raises LakehuntError as `row_rules`."""
+    return tuple(_rule(rule, suite) for rule in suite.expectations)
+
+
 def _rule(rule: Expectation, suite: Suite) -> RowRule:
     allowed, column = {"column", *_ARGUMENTS.get(rule.type, ())}, rule.column
     if rule.type not in _PREDICATES or column is None:
         raise LakehuntError(
-            f"{suite.file}: {rule.type} cannot quarantine single rows",
+            f"{suite.file}: {rule.type} cannot judge single rows",
             f"these can: {', '.join(sorted(_PREDICATES))}",
         )
     if odd := sorted(set(rule.kwargs) - allowed):
         raise LakehuntError(
-            f"{suite.file}: {rule.type} with {odd[0]!r} cannot quarantine single rows", f"leave {odd[0]!r} out"
+            f"{suite.file}: {rule.type} with {odd[0]!r} cannot judge single rows", f"leave {odd[0]!r} out"
         )
     holds, why = _PREDICATES[rule.type](F.col(f"`{column}`"), rule.kwargs)
     return RowRule(column, ~F.coalesce(holds, F.lit(True)), f"{column}: {why}")
@@ -51,12 +56,11 @@ def _not_null(column: Column, _: Arguments) -> tuple[Column, str]:
 
 
 def _between(column: Column, kwargs: Arguments) -> tuple[Column, str]:
-    return _within(column, kwargs), f"not between {_bound(kwargs, 'min_value')} and {_bound(kwargs, 'max_value')}"
+    return _within(column, kwargs), _outside(kwargs)
 
 
 def _length(column: Column, kwargs: Arguments) -> tuple[Column, str]:
-    bounds = f"{_bound(kwargs, 'min_value')} and {_bound(kwargs, 'max_value')}"
-    return _within(F.length(column), kwargs), f"length not between {bounds}"
+    return _within(F.length(column), kwargs), f"length {_outside(kwargs)}"
 
 
 def _regex(column: Column, kwargs: Arguments) -> tuple[Column, str]:
@@ -73,9 +77,11 @@ def _within(column: Column, kwargs: Arguments) -> Column:
     return above & (column <= F.lit(high)) if high is not None else above
 
 
-def _bound(kwargs: Arguments, name: str) -> object:
-    value = kwargs.get(name)
-    return "any" if value is None else value
+def _outside(kwargs: Arguments) -> str:
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    if high is None:
+        return f"less than {low}"
+    return f"more than {high}" if low is None else f"not between {low} and {high}"
 
 
 _PREDICATES: dict[str, Callable[[Column, Arguments], tuple[Column, str]]] = {

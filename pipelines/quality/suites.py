@@ -39,10 +39,9 @@ class Expectation:
     @property
     def title(self) -> str:
         """Short and without values of the data: `FileSize: values to be between (min_value=0)`."""
-        said = self.type.removeprefix("expect_").removeprefix("column_").replace("_", " ")
         arguments = [(key, value) for key, value in self.kwargs.items() if key != "column"]
         listed = ", ".join(f"{key}={value}" for key, value in arguments if not isinstance(value, list))
-        return f"{self.column + ': ' if self.column else ''}{said}{f' ({listed})' if listed else ''}"
+        return f"{title(self.type, self.column)}{f' ({listed})' if listed else ''}"
 
     def as_json(self, position: int) -> dict[str, Any]:
         """In the form that Great Expectations reads, with the place by which its result is found again."""
@@ -58,6 +57,12 @@ class Suite:
     file: Path
     notes: str
     expectations: tuple[Expectation, ...]
+
+
+def title(type_: str, column: str | None) -> str:
+    """An expectation without its arguments: `FileSize: values to be between`."""
+    said = type_.removeprefix("expect_").removeprefix("column_").replace("_", " ")
+    return f"{column}: {said}" if column else said
 
 
 def load(file: Path, columns: Collection[str]) -> Suite:

@@ -88,7 +88,7 @@ class Validator:
         return [outcome for name, frame in frames.items() for outcome in self._validate(batch, name, frame, at)]
 
     def write_docs(self, folder: Path) -> None:
-        """Data Docs, as HTML in `folder`, of all that this validator has validated."""
+        """Great Expectations' site, as HTML in `folder`, of all that this validator has validated."""
         site = {
             "class_name": "SiteBuilder",
             "site_name": "Lakehunt: data quality",

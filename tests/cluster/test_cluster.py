@@ -16,6 +16,7 @@ from pipelines.config import PROJECT, Config
 from pipelines.errors import LakehuntError
 from pipelines.kql import times
 from pipelines.lake import session
+from pipelines.quality.data_docs import DataDocs
 from tests.cluster.standalone import QUICK_JVM, Cluster, cluster, run, spark_home, submit
 
 SOURCE = PROJECT / "samples/streaming"
@@ -139,7 +140,7 @@ def _on_one_machine(lake) -> None:  # type: ignore[no-untyped-def]
     def ignore(_: str) -> None: ...
 
     landing.deliver(lake, str(SOURCE), datetime.now(UTC), ignore)
-    landing.settle(lake, Config().expectations, None, ignore)
+    landing.settle(lake, Config().expectations, DataDocs(), ignore)
     hunts, _ = hunt.load_folder(Config().hunts)
     as_of = times.parse_datetime(AS_OF)
     assert as_of is not None

@@ -24,6 +24,7 @@ from pipelines.lake.retention import Retention
 from pipelines.lake.tables import Lake, Table, TableColumn
 from pipelines.landing import deliver, settle
 from pipelines.landing.tables import EVENTS, FILES, QUARANTINE, RAW
+from pipelines.quality.data_docs import DataDocs
 from tests.landing.samples import NOW, blob, record, write_suites
 
 THEIRS = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00"
@@ -115,7 +116,7 @@ def full(stored: Lake, lake: Lake) -> Lake:
 
 def land(lake: Lake, place: Path) -> int:
     delivery = deliver(lake, str(place / "source"), NOW, quiet)
-    settle(lake, place / "suites", None, quiet)
+    settle(lake, place / "suites", DataDocs(), quiet)
     return delivery.delivered
 
 

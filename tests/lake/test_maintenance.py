@@ -27,6 +27,7 @@ from pipelines.lake.retention import Retention
 from pipelines.lake.tables import Lake, Table, TableColumn
 from pipelines.landing import deliver, settle
 from pipelines.landing.tables import BATCHES, EVENTS, FILES, QUARANTINE, RAW
+from pipelines.quality.data_docs import DataDocs
 from tests.events import event, store
 from tests.landing.samples import blob, record, write_suites
 
@@ -337,7 +338,7 @@ def test_landing_beside_maintenance(lake: Lake, tmp_path: Path) -> None:
     def land(number: int) -> None:
         blob(tmp_path / "source", record(ReportId=number) + "\nno record\n", f"{number}.json")
         deliver(lake, str(tmp_path / "source"), NOW, lambda _: None)
-        settle(lake, suites, None, lambda _: None)
+        settle(lake, suites, DataDocs(), lambda _: None)
 
     land(1)
     with ThreadPoolExecutor(1) as pool:

@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from pipelines.errors import LakehuntError
 from pipelines.lake.tables import Lake
 from pipelines.landing import Settlement, deliver, settle
+from pipelines.quality.data_docs import DataDocs
 from tests.landing.samples import NOW, blob, record, write_suites
 
 Say = Callable[[str], None]
@@ -26,7 +27,7 @@ QUARANTINE = "quarantine.device_process_events"
 
 def land(lake: Lake, source: Path, suites: Path) -> Settlement:
     deliver(lake, str(source), NOW, lambda _: None)
-    return settle(lake, suites, None, lambda _: None)
+    return settle(lake, suites, DataDocs(), lambda _: None)
 
 
 def table(lake: Lake, name: str, *columns: str) -> list[tuple[Any, ...]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -53,3 +55,16 @@ def test_the_versions_that_fit_together() -> None:
     assert runtime["delta-spark"] == "4.4.0"
     declared = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert "delta-spark==4.4.0" in declared
+
+
+def test_airflow_spark_and_great_expectations_have_one_answer() -> None:
+    """What the development environment has installed fits together, says pip. Nothing overwrites PySpark's files."""
+    checked = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    dev = pins(PROJECT / "requirements/dev.lock")
+    assert {"apache-airflow", "pyspark", "great-expectations"} <= dev.keys()
+    assert not {"pyspark-client", "apache-airflow-providers-apache-spark"} & dev.keys()
+
+
+def test_a_machine_that_runs_hunts_gets_no_airflow() -> None:
+    assert not [name for name in pins(PROJECT / "requirements/runtime.lock") if name.startswith("apache-airflow")]

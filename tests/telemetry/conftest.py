@@ -13,6 +13,7 @@ import pytest
 from pipelines import landing
 from pipelines.config import PROJECT
 from pipelines.lake.tables import Lake
+from pipelines.quality.data_docs import DataDocs
 
 
 def quiet(step: str) -> None:
@@ -25,4 +26,4 @@ def landed(spark: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory) -
     source = str(shared / "telemetry" / "stream")
     delivery = landing.deliver(lake, source, datetime(2026, 1, 1, tzinfo=UTC), quiet)
     assert delivery.delivered == 2_608
-    return lake, landing.settle(lake, PROJECT / "expectations", None, quiet)
+    return lake, landing.settle(lake, PROJECT / "expectations", DataDocs(), quiet)

@@ -1,0 +1,34 @@
+"""Every day: run all hunts as of the end of the day, and tell whom the configuration names under `alerts`.
+
+A hunt that fails fails the task, after all others have run. What is delivered late is still inside the hunts' windows
+in the next run. `airflow backfill create --dag-id lakehunt_hunt` computes past days, in any order, and alerts nobody.
+Settings: see `lakehunt_tasks.py`.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param
+
+from lakehunt_tasks import FIRST_DAY, MACROS, TASKS, setting, spark_submit
+
+with DAG(
+    dag_id="lakehunt_hunt",
+    description="Run all hunts as of the end of the day",
+    doc_md=__doc__,
+    schedule=CronDataIntervalTimetable(setting("hunt_schedule", "0 0 * * *"), timezone="UTC"),
+    start_date=FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    default_args=TASKS,
+    params={
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            description="Hunt as of this moment instead of the end of the run's day",
+        )
+    },
+    user_defined_macros=MACROS,
+    tags=["lakehunt"],
+) as dag:
+    spark_submit("hunt", '--as-of "$AS_OF" $ALERT')

@@ -1,0 +1,24 @@
+"""Every week: delete what is past its retention, compact tables, VACUUM. Safe beside running jobs.
+
+Settings: see `lakehunt_tasks.py`; what is kept how long: `retention` in the lakehunt.yaml.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, CronTriggerTimetable
+
+from lakehunt_tasks import FIRST_DAY, MACROS, TASKS, setting, spark_submit
+
+with DAG(
+    dag_id="lakehunt_maintain",
+    description="Retention, compaction, VACUUM",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable(setting("maintain_schedule", "0 3 * * 0"), timezone="UTC"),
+    start_date=FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    default_args=TASKS,
+    user_defined_macros=MACROS,
+    tags=["lakehunt"],
+) as dag:
+    spark_submit("maintain")

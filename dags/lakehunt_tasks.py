@@ -1,0 +1,119 @@
+"""What the DAGs of Lakehunt share: every task is one spark-submit of a file in `jobs/`.
+
+Airflow needs neither Spark nor Lakehunt in its own environment, only a spark-submit that it can start. Any task can be
+run again at any time, beside others too.
+
+Read when a task runs, all optional:
+
+    Variable lakehunt_config        path of a lakehunt.yaml; lake, source, hunts and alerts stand there
+    Variable lakehunt_lake          where the tables are, in place of the file's `lake`
+    Variable lakehunt_source        folder or glob of Streaming API blobs, in place of the file's `source`
+    Variable lakehunt_spark_submit  spark-submit and its options, quoted as in a shell; where Lakehunt has its own
+                                    Python: env PYSPARK_PYTHON=/opt/lakehunt/bin/python /opt/lakehunt/bin/spark-submit
+    Connection lakehunt_spark       of type Spark: the master as host and port; in the extra `deploy-mode`, `queue` and
+                                    `conf`, a map of Spark's settings. Without it spark-submit chooses (local[*])
+
+Read when the DAGs are parsed, from the section [lakehunt] of airflow.cfg (or AIRFLOW__LAKEHUNT__POOL and so on):
+
+    pool                            of all tasks (default_pool)
+    land_schedule                   cron (*/15 * * * *)
+    hunt_schedule                   cron (0 0 * * *); the as-of is the end of the run's interval
+    maintain_schedule               cron (0 3 * * 0)
+    retries, retry_delay            of a task that fails, and seconds between them (2, 300)
+
+No secret belongs in any of them: Spark shows its options in its logs. Give credentials to Spark's own configuration.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import Asset
+from airflow.sdk.configuration import conf
+
+JOBS = Path(__file__).resolve().parents[1] / "jobs"
+SPARK_SUBMIT = "spark-submit --packages io.delta:delta-spark_4.1_2.13:4.4.0"
+CONNECTION = "lakehunt_spark"
+
+EVENTS = Asset("lakehunt_events", uri="lakehunt://events/device_process_events")
+"""Has an event whenever a batch was landed and validated: schedule on it what reads the events table."""
+
+FIRST_DAY = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+_SECRET = re.compile(r"password|secret|token|credential|access.?key|account.key", re.IGNORECASE)
+
+
+def setting(name: str, default: str) -> str:
+    """A setting of the section [lakehunt]."""
+    return str(conf.get("lakehunt", name, fallback=default))
+
+
+TASKS = {
+    "retries": int(setting("retries", "2")),
+    "retry_delay": timedelta(seconds=int(setting("retry_delay", "300"))),
+    "execution_timeout": timedelta(hours=6),
+    "pool": setting("pool", "default_pool"),
+}
+
+
+def spark_submit(job: str, arguments: str = "", **operator: Any) -> BashOperator:
+    """A task that runs `jobs/<job>.py`.
+
+    Settings reach the shell as environment variables, never as text of the command, so that no value can become one.
+    `exec` puts spark-submit in the shell's place: a task that is cancelled takes it along."""
+    return BashOperator(
+        task_id=job,
+        bash_command=(
+            'mapfile -t submit <<<"$SPARK_SUBMIT"; '
+            f'exec "${{submit[@]}}" "$JOBS/{job}.py" ${{LAKE:+--lake "$LAKE"}} {arguments}'
+        ),
+        env={
+            "JOBS": str(JOBS),
+            "SPARK_SUBMIT": "{{ words(var.value.get('lakehunt_spark_submit', default_spark_submit), conn) }}",
+            "LAKEHUNT_CONFIG": "{{ var.value.get('lakehunt_config', '') }}",
+            "LAKE": "{{ var.value.get('lakehunt_lake', '') }}",
+            "SOURCE": "{{ var.value.get('lakehunt_source', '') }}",
+            "AS_OF": "{{ as_of(dag_run, params) }}",
+            "ALERT": "{{ '' if dag_run.run_type == 'backfill' else '--alert' }}",
+        },
+        append_env=True,
+        skip_on_exit_code=None,
+        do_xcom_push=False,
+        **operator,
+    )
+
+
+def as_of(dag_run: Any, params: Any) -> str:
+    """The moment that the hunts look back from: the parameter, else the end of the run's interval.
+
+    A run that an asset or a person without a logical date has triggered has no interval, only a time of its own."""
+    if params.get("as_of"):
+        return str(params["as_of"])
+    moment: datetime = dag_run.data_interval_end or dag_run.run_after
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def words(command: str, connections: Any) -> str:
+    """spark-submit with its options, one word a line: those of the command, then those of the connection.
+
+    Raises ValueError for a setting that would show a secret in Spark's logs."""
+    options = shlex.split(command)
+    connection = connections.get(CONNECTION, None)
+    if connection is not None:
+        extra = connection.extra_dejson
+        if connection.host:
+            options += ["--master", f"{connection.host}:{connection.port}" if connection.port else connection.host]
+        for name in ("deploy-mode", "queue"):
+            options += [f"--{name}", extra[name]] if name in extra else []
+        for name, value in extra.get("conf", {}).items():
+            if _SECRET.search(name):
+                raise ValueError(f"connection {CONNECTION}: Spark would log {name}; put it into spark-defaults.conf")
+            options += ["--conf", f"{name}={value}"]
+    return "\n".join(options)
+
+
+MACROS = {"as_of": as_of, "words": words, "default_spark_submit": SPARK_SUBMIT}

@@ -1,0 +1,262 @@
+"""The DAGs in a real Airflow with real spark-submit: what a kill, a failure or a backfill leaves is what there would be
+without."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from pipelines import landing
+from pipelines.hunting import engine
+from pipelines.hunting import hunt as hunting
+from pipelines.kql import times
+from pipelines.lake.tables import Lake
+from pipelines.quality.data_docs import DataDocs
+from tests.dags.conftest import Airflow
+from tests.landing.samples import blob, record, write_suites
+
+pytestmark = pytest.mark.slow
+
+PROJECT = Path(__file__).resolve().parents[2]
+DAYS = ("2026-03-07", "2026-03-08", "2026-03-09")
+AS_OFS = ("2026-03-08T00:00:00Z", "2026-03-09T00:00:00Z", "2026-03-10T00:00:00Z")
+NAMES = [one.name for one in hunting.load_folder(PROJECT / "hunts")[0]]
+SECRET = "Pl4nted-S3cret-in-a-command"
+CONNECTION_SECRET = "Pl4nted-S3cret-in-a-connection"
+
+
+def ignore(_: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The samples, and an event that the first seed hunt finds, with a secret."""
+    folder = tmp_path_factory.mktemp("source")
+    shutil.copytree(PROJECT / "samples/streaming", folder / "samples")
+    properties = {
+        "Timestamp": "2026-03-07T10:00:00Z",
+        "DeviceId": "secretive",
+        "FileName": "cmd.exe",
+        "InitiatingProcessFileName": "w3wp.exe",
+        "ProcessCommandLine": f"cmd.exe /c net user admin /add & net use \\\\srv\\c$ /user:admin {SECRET}",
+    }
+    blob(folder, record(**properties) + "\n", "y=2026/m=03/d=07/h=10/m=00/PT1H.json")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def landed(spark: SparkSession, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake that has landed the source in one undisturbed run."""
+    root = tmp_path_factory.mktemp("landed") / "lake"
+    lake = Lake(spark, str(root))
+    landing.deliver(lake, str(source), datetime.now(UTC), ignore)
+    landing.settle(lake, PROJECT / "expectations", DataDocs(), ignore)
+    return root
+
+
+@pytest.fixture(scope="module")
+def hunted(spark: SparkSession, landed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake that has also been hunted day by day."""
+    root = copied(landed, tmp_path_factory.mktemp("hunted"))
+    hunts, _ = hunting.load_folder(PROJECT / "hunts")
+    for as_of in AS_OFS:
+        runs = engine.run(Lake(spark, str(root)), hunts, times.parse_datetime(as_of) or 0, ignore)
+        assert [run.error for run in runs] == [None, None]
+    return root
+
+
+def copied(lake: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(lake, folder / "lake"))
+
+
+def configured(folder: Path, **sections: object) -> str:
+    file = folder / "lakehunt.yaml"
+    file.write_text(json.dumps(sections))
+    return str(file)
+
+
+def read(lake: Path, table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = DeltaTable(lake / table).to_pyarrow_table().to_pylist()
+    return found
+
+
+def rows(lake: Path, table: str, *without: str) -> list[str]:
+    """The rows of a table, in no order, as text."""
+    return sorted(repr({key: value for key, value in row.items() if key not in without}) for row in read(lake, table))
+
+
+def events(lake: Path) -> dict[str, list[str]]:
+    found = {table: rows(lake, f"{table}/device_process_events", "landed_at") for table in ("events", "quarantine")}
+    return found | {"raw": rows(lake, "raw/device_process_events", "landed_at")}
+
+
+def findings(lake: Path) -> dict[str, list[str]]:
+    return {table.name: rows(lake, f"findings/{table.name}") for table in sorted((lake / "findings").iterdir())}
+
+
+def kill_spark(airflow: Airflow, job: str, after: float) -> None:
+    """SIGKILL to the Spark of a job, some seconds after it has started."""
+    airflow.wait(lambda: airflow.spark(job), 60)
+    time.sleep(after)
+    for pid in airflow.spark(job):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_settings_reach_the_jobs_as_they_are(airflow: Airflow, tmp_path: Path) -> None:
+    """A run without a logical date, with a moment of its own and settings that a shell would like to interpret."""
+    log = tmp_path / "calls"
+    stand_in = tmp_path / "spark submit"
+    stand_in.write_text(f"#!{sys.executable}\nimport sys\nprint(sys.argv[1:], file=open({str(log)!r}, 'a'))\n")
+    stand_in.chmod(0o755)
+    odd = f"/some where/*$(touch {tmp_path}/ran);'\""
+    airflow.set(source=odd, lake="/the lake", spark_submit=f"'{stand_in}' --conf 'a=b c'")
+    runs = [airflow.run("lakehunt_land"), airflow.run("lakehunt_hunt", as_of="2026-03-10T00:00:00Z")]
+    assert [*runs, airflow.run("lakehunt_maintain")] == ["success"] * 3
+    jobs, given = PROJECT / "jobs", ["--conf", "a=b c"]
+    assert [ast.literal_eval(line) for line in log.read_text().splitlines()] == [
+        [*given, f"{jobs}/land.py", "--lake", "/the lake", odd],
+        [*given, f"{jobs}/validate.py", "--lake", "/the lake"],
+        [*given, f"{jobs}/hunt.py", "--lake", "/the lake", "--as-of", "2026-03-10T00:00:00Z", "--alert"],
+        [*given, f"{jobs}/maintain.py", "--lake", "/the lake"],
+    ]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_landing_that_is_killed_converges(
+    airflow: Airflow, spark_submit: str, source: Path, landed: Path, tmp_path: Path
+) -> None:
+    """And the connection's master is used, its password shown nowhere."""
+    airflow.set(spark_submit=spark_submit, source=str(source), lake=str(tmp_path / "lake"))
+    secret = {"password": CONNECTION_SECRET, "extra": json.dumps({"conf": {"spark.app.name": "by-connection"}})}
+    airflow.ask("POST", "connections", connection_id="lakehunt_spark", conn_type="spark", host="local[2]", **secret)
+    try:
+        run = airflow.trigger("lakehunt_land")
+        for job in ("land", "validate"):
+            kill_spark(airflow, job, random.uniform(1, 12))
+        assert airflow.ended("lakehunt_land", run) == "success", airflow.log("lakehunt_land", run)[-4000:]
+    finally:
+        airflow.ask("DELETE", "connections/lakehunt_spark")
+    assert airflow.tries("lakehunt_land", run) == {"land": 2, "validate": 2}
+    assert events(tmp_path / "lake") == events(landed)
+    told = [event["source_run_id"] for event in airflow.ask("GET", "assets/events")["asset_events"]]
+    assert told.count(run) == 1
+
+
+def test_backfills_give_what_daily_runs_gave(
+    airflow: Airflow, spark_submit: str, landed: Path, hunted: Path, tmp_path: Path
+) -> None:
+    """Forwards, two at a time, one of them killed; then backwards, with another run of the same as-of beside it."""
+    forwards, backwards = copied(landed, tmp_path / "forwards"), copied(landed, tmp_path / "backwards")
+    told = tmp_path / "told.jsonl"
+    config = configured(tmp_path, alerts={"channels": {"siem": {"ocsf": str(told)}}})
+    airflow.set(spark_submit=spark_submit, lake=str(forwards), config=config)
+    begun = airflow.start_backfill("lakehunt_hunt", DAYS[0], DAYS[-1], "--max-active-runs", "2")
+    kill_spark(airflow, "hunt", random.uniform(1, 15))
+    assert airflow.backfilled("lakehunt_hunt", begun) == ["success"] * 3
+    assert findings(forwards) == findings(hunted)
+    assert not told.exists()  # a backfill alerts nobody
+
+    airflow.set(spark_submit=spark_submit, lake=str(backwards), config=config)
+    options = ("--run-backwards", "--max-active-runs", "1", "--reprocess-behavior", "completed")
+    begun = airflow.start_backfill("lakehunt_hunt", DAYS[0], DAYS[-1], *options)
+    beside = airflow.trigger("lakehunt_hunt", as_of=AS_OFS[-1])
+    assert airflow.ended("lakehunt_hunt", beside) == "success", airflow.log("lakehunt_hunt", beside)[-4000:]
+    assert airflow.backfilled("lakehunt_hunt", begun) == ["success"] * 3
+    assert findings(backwards) == findings(hunted)
+
+
+def test_a_refused_batch_stops_before_events(airflow: Airflow, spark_submit: str, tmp_path: Path) -> None:
+    """And once the rule is mended, the same DAG lets the batch in."""
+    lake, source, suites = tmp_path / "lake", tmp_path / "source", tmp_path / "suites"
+    blob(source, record(ProcessId=1) + "\n" + record(ProcessId=2) + "\n")
+    limit = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "ProcessId", "max_value": 1}}
+    write_suites(suites, ({**limit, "severity": "critical"},))
+    docs = {"folder": str(tmp_path / "docs"), "url": "https://docs.example"}
+    config = configured(tmp_path, lake=str(lake), source=str(source), expectations=str(suites), data_docs=docs)
+    airflow.set(spark_submit=spark_submit, config=config)
+    run = airflow.trigger("lakehunt_land")
+    assert airflow.ended("lakehunt_land", run) == "failed"
+    assert airflow.tries("lakehunt_land", run) == {"land": 1, "validate": 2}
+    log = airflow.log("lakehunt_land", run)
+    assert "refused: ProcessId: values to be between (max_value=1): 1 of 2 rows are not" in log
+    assert "see https://docs.example/batch-1/device_process_events.html" in log
+    assert (tmp_path / "docs/batch-1/device_process_events.html").exists()
+    assert not (lake / "events").exists()
+
+    write_suites(suites)
+    assert airflow.run("lakehunt_land") == "success"
+    assert len(rows(lake, "events/device_process_events")) == 2
+
+
+def test_a_hunt_that_fails_fails_the_run_and_no_other_hunt(
+    airflow: Airflow, spark_submit: str, landed: Path, hunted: Path, tmp_path: Path
+) -> None:
+    hunts = Path(shutil.copytree(PROJECT / "hunts", tmp_path / "hunts"))
+    bad = (
+        "id: 11111111-2222-3333-4444-555555555555\nname: Fails while it runs\ndescription: d\n"
+        "requiredDataConnectors: []\ntactics: [Execution]\nrelevantTechniques: [T1059]\n"
+        "query: |\n  DeviceProcessEvents\n  | extend x = toscalar(Missing | count)\n"
+    )
+    (hunts / "failing.yaml").write_text(bad)
+    lake = copied(landed, tmp_path)
+    missing = {"Missing": {"path": str(tmp_path / "missing"), "columns": {"DeviceId": "string"}}}
+    told = tmp_path / "told.jsonl"
+    alerts = {"channels": {"siem": {"ocsf": str(told)}}}
+    config = configured(tmp_path, lake=str(lake), hunts=str(hunts), tables=missing, alerts=alerts)
+    airflow.set(spark_submit=spark_submit, config=config)
+    run = airflow.trigger("lakehunt_hunt", as_of=AS_OFS[-1])
+    assert airflow.ended("lakehunt_hunt", run) == "failed"
+    assert {(row["hunt_name"], row["outcome"]) for row in read(lake, "hunts/runs") if row["outcome"] != "started"} == {
+        (NAMES[0], "succeeded"),
+        (NAMES[1], "succeeded"),
+        ("Fails while it runs", "failed"),
+    }
+    assert "net user admin" in told.read_text()
+    assert SECRET not in told.read_text()
+    newest = f"{AS_OFS[-1][:10]} 00:00:00+00:00"
+    found, expected = (
+        {(row["finding_id"], row["events"]) for row in read(root, "findings/all") if str(row["as_of"]) == newest}
+        for root in (lake, hunted)
+    )
+    assert found == expected
+    assert found
+
+
+def test_a_source_without_a_blob_fails_and_says_so(airflow: Airflow, spark_submit: str, tmp_path: Path) -> None:
+    """It is no day without findings. The day after is landed as if nothing had been."""
+    lake, source = tmp_path / "lake", tmp_path / "source"
+    source.mkdir()
+    suites = write_suites(tmp_path / "suites")
+    config = configured(tmp_path, lake=str(lake), source=str(source), expectations=str(suites))
+    airflow.set(spark_submit=spark_submit, config=config)
+    run = airflow.trigger("lakehunt_land")
+    assert airflow.ended("lakehunt_land", run) == "failed"
+    assert "holds no file" in airflow.log("lakehunt_land", run)
+    blob(source, record() + "\n")
+    assert airflow.run("lakehunt_land") == "success"
+    assert len(rows(lake, "events/device_process_events")) == 1
+
+
+def test_no_secret_in_logs_database_or_data_docs(airflow: Airflow, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Of all the runs above: Airflow's logs and its database, in which XCom is, and pages of Data Docs. The database
+    keeps a connection's password encrypted."""
+    pages = list(tmp_path_factory.getbasetemp().rglob("*.html"))
+    files = [file for file in airflow.home.rglob("*") if file.is_file()] + pages
+    assert any("/logs/" in str(file) for file in files)
+    assert pages
+    holding = [file for file in files for secret in (SECRET, CONNECTION_SECRET) if secret.encode() in file.read_bytes()]
+    assert holding == []
