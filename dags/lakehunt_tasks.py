@@ -113,6 +113,8 @@ def words(command: str, connections: Any) -> str:
             if _SECRET.search(name):
                 raise ValueError(f"connection {CONNECTION}: Spark would log {name}; put it into spark-defaults.conf")
             options += ["--conf", f"{name}={value}"]
+    if not any(option.startswith("spark.log.level=") for option in options):
+        options += ["--conf", "spark.log.level=WARN"]  # the log of a task is read by people who look for its error
     return "\n".join(options)
 
 

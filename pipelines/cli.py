@@ -83,6 +83,9 @@ def land(args: argparse.Namespace, config: Config) -> int:
 
 def validate(args: argparse.Namespace, config: Config) -> int:
     """What was landed in raw, to events or quarantine."""
+    from pipelines.quality import validation
+
+    validation.prepare()
     with _lake(config) as lake, report.progress() as say:
         settlement = _settle(lake, config, say)
     return _code(report.landing(None, settlement))

@@ -35,6 +35,7 @@ def environment() -> dict[str, str]:
     submit += ["--conf", f"spark.jars.ivySettings={ivy}"] if ivy else []
     return {
         "AIRFLOW_HOME": str(HOME),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db?timeout=60",  # patient with other writers
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "2",
