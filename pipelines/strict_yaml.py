@@ -250,7 +250,7 @@ def load_file(path: str | Path) -> Mapping:
 
     Raises YamlError for a file that cannot be read or is refused, see above."""
     file = str(path)
-    return load(_decode(_read(Path(path), file), file), file)
+    return load(decode(read(path), file), file)
 
 
 def load(text: str, file: str = "<text>") -> Mapping:
@@ -263,7 +263,9 @@ def load(text: str, file: str = "<text>") -> Mapping:
     raise source.error(START, "expected keys with values at the top of the file", "write lines such as 'name: value'")
 
 
-def _read(path: Path, file: str) -> bytes:
+def read(path: str | Path) -> bytes:
+    """What is in a file. Raises YamlError for one that cannot be read or is too large."""
+    path, file = Path(path), str(path)
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
             raise YamlError(file, START, "not a file", "name a YAML file")
@@ -281,7 +283,8 @@ def _too_large(file: str) -> YamlError:
     return YamlError(file, START, f"larger than {MAX_BYTES} bytes", "split it into several files")
 
 
-def _decode(data: bytes, file: str) -> str:
+def decode(data: bytes, file: str) -> str:
+    """The text of a file, without a byte order mark. Raises YamlError, at its place, for what is not UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as e:

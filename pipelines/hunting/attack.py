@@ -1,4 +1,4 @@
-"""MITRE ATT&CK's ids and names for what hunts write: `PrivilegeEscalation`, `Privilege escalation` and `TA0004` are one.
+"""MITRE ATT&CK's ids and names for what hunts write: `PrivilegeEscalation`, `privilege escalation`, `TA0004` are one.
 
 A hunt's own words stay as they are, in its file and in `findings.all`; every entry here keeps them as `written`."""
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pipelines import strict_yaml
 
@@ -37,6 +38,9 @@ class Entry:
     name: str
     written: str
 
+    def json(self) -> dict[str, str | None]:
+        return {"id": self.id, "name": self.name or None, "written": self.written}
+
 
 @dataclass(frozen=True)
 class Attack:
@@ -45,6 +49,13 @@ class Attack:
     tactics: tuple[Entry, ...] = ()
     techniques: tuple[Entry, ...] = ()
     unknown: tuple[str, ...] = ()
+
+    def json(self) -> dict[str, list[Any]]:
+        return {
+            "tactics": [entry.json() for entry in self.tactics],
+            "techniques": [entry.json() for entry in self.techniques],
+            "other_words": list(self.unknown),
+        }
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ FILE = "file"
 class Problem:
     """Something wrong at a place in a hunt's file. Lines and columns count from one; `end` is the place after it.
 
-    `excerpt` is the query's line and what marks the place under it; empty for what is not in the query."""
+    `excerpt` is the query's line and what marks the place under it; empty for what is not in the query. `table` is the
+    name of a table where the problem is that there is none."""
 
     kind: str
     message: str
@@ -30,6 +31,7 @@ class Problem:
     end: Position
     hint: str = ""
     excerpt: tuple[str, ...] = ()
+    table: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,17 @@ def _check(file: Path, earlier: dict[str, Hunt], tables: Tables) -> Checked:
     except HuntError as error:
         # The file has errors outside of the query: those inside are told at the same time.
         part = error.hunt
-        query = _checked_query(part, tables) if part and part.query else None
-        problems = [*map(_of_file, error.problems), *(query.problems if query else ())]
+        query = check_query(part, tables) if part and part.query else None
+        problems = [*map(of_file, error.problems), *(query.problems if query else ())]
         known = (part.id or None, part.name or None) if part else (None, None)
         return Checked(file, *known, problems=tuple(sorted(problems, key=lambda problem: problem.start)))
     except LakehuntError as error:
-        return Checked(file, problems=(_of_file(error),))
-    return _checked_query(hunt, tables)
+        return Checked(file, problems=(of_file(error),))
+    return check_query(hunt, tables)
 
 
-def _checked_query(hunt: Hunt, tables: Tables) -> Checked:
+def check_query(hunt: Hunt, tables: Tables) -> Checked:
+    """A hunt that has been read, and what its query is over these tables."""
     schema: Schema = ()
     problems: tuple[Problem, ...] = ()
     try:
@@ -102,7 +105,8 @@ def _checked_query(hunt: Hunt, tables: Tables) -> Checked:
     return Checked(hunt.file, hunt.id, hunt.name, hunt, schema, problems)
 
 
-def _of_file(error: LakehuntError) -> Problem:
+def of_file(error: LakehuntError) -> Problem:
+    """What is wrong with a file, at its place if the error says one."""
     if isinstance(error, YamlError):
         return Problem(FILE, error.problem, error.position, error.position, error.hint)
     return _anywhere(error)
@@ -115,7 +119,8 @@ def _anywhere(error: LakehuntError) -> Problem:
 def _of_query(hunt: Hunt, error: KqlError) -> Problem:
     line, column = line_and_column(hunt.query, error.span.start)
     start, end = hunt.place(line, column), hunt.place(*line_and_column(hunt.query, error.span.end))
-    return Problem(error.kind.value, error.message, start, end, error.hint, excerpt(hunt.query, error.span))
+    shown = excerpt(hunt.query, error.span)
+    return Problem(error.kind.value, error.message, start, end, error.hint, shown, error.table)
 
 
 def excerpt(text: str, span: Span) -> tuple[str, str]:

@@ -40,7 +40,9 @@ _TOLERATED = frozenset({
 })  # fmt: skip
 """Fields of Sentinel and Defender rules that change no result: kept in `Hunt.other`, without a warning."""
 
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+"""What an id is, in lower case."""
+
 _ID_NAMESPACE = uuid.UUID("2fd1c5b0-4e0f-5ad6-9a44-6d6a1f2e7c31")  # of the ids that hints suggest; any fixed one does
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # "\e" in quotes could command a reader's terminal
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*[\w-]*\s*")
@@ -137,7 +139,7 @@ def load(path: str | Path, earlier: Mapping[str, Hunt] | None = None) -> Hunt:
     """The hunt in a file. An id that one of `earlier` (hunts by their id) has is an error.
 
     Raises YamlError for what is not YAML, HuntError with everything else that is wrong."""
-    return _read(strict_yaml.load_file(path), Path(path), earlier or {})
+    return read(strict_yaml.load_file(path), Path(path), earlier or {})
 
 
 def load_folder(folder: str | Path) -> tuple[list[Hunt], list[LakehuntError]]:
@@ -172,15 +174,17 @@ def _files(root: Path, errors: list[LakehuntError]) -> Iterator[Path]:
 
     for folder, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from filter(_is_hunt, (Path(folder, name) for name in names))
+        yield from filter(is_hunt_file, (Path(folder, name) for name in names))
 
 
-def _is_hunt(file: Path) -> bool:
+def is_hunt_file(file: Path) -> bool:
+    """Whether a file is taken for a hunt by its name."""
     is_sibling = file.stem.lower().endswith(tuple(f".{what}" for what in SIBLINGS))
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and not is_sibling
 
 
-def _read(document: strict_yaml.Mapping, file: Path, earlier: Mapping[str, Hunt]) -> Hunt:
+def read(document: strict_yaml.Mapping, file: Path, earlier: Mapping[str, Hunt]) -> Hunt:
+    """The hunt in a document that is, or is to be, a file's. Raises HuntError as `load` does."""
     reader = _Reader(document)
     query, query_map = reader.query()
     hunt = Hunt(
@@ -240,7 +244,7 @@ class _Reader:
         """The GUID, in lower case. It names tables and folders, so it can be nothing else, and none that is taken."""
         suggestion = f"a GUID that no other hunt has, for example {uuid.uuid5(_ID_NAMESPACE, seed)}"
         text = self._needed("id", suggestion).lower()
-        if text and not _GUID.fullmatch(text):
+        if text and not GUID.fullmatch(text):
             self._report("id", f"id is not a GUID: {text[:60]!r}", f"write {suggestion}")
         if text in earlier:
             self._report("id", f"id {text} is also that of {earlier[text].file}", "give each hunt an id of its own")

@@ -29,12 +29,13 @@ class Kind(StrEnum):
 
 
 class KqlError(LakehuntError):
-    """One error in a query, at `span`."""
+    """One error in a query, at `span`; `table` is the name of a table where the error is that there is none."""
 
-    def __init__(self, kind: Kind, message: str, span: Span, hint: str = "") -> None:
+    def __init__(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "") -> None:
         super().__init__(message, hint)
         self.kind = kind
         self.span = span
+        self.table = table
 
 
 class QueryErrors(LakehuntError):  # noqa: N818 (it holds the errors of a query)

@@ -259,7 +259,7 @@ class Binder:
             hint = (
                 nearest(expr.name, known) or f"register it under `tables` in lakehunt.yaml; known: {', '.join(known)}"
             )
-            self.fail(Kind.SEMANTIC, f"there is no table '{expr.name}'", expr.span, hint)
+            self.fail(Kind.SEMANTIC, f"there is no table '{expr.name}'", expr.span, hint, expr.name)
         return p.Rows((), ())
 
     def _table_of(self, found: Variable, expr: s.Expr) -> p.Plan:
@@ -683,9 +683,9 @@ class Binder:
         self.fail(kind, message, span, hint)
         return unknown(span)
 
-    def fail(self, kind: Kind, message: str, span: Span, hint: str = "") -> None:
+    def fail(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "") -> None:
         if not any(e.span == span and e.message == message for e in self.errors):
-            self.errors.append(KqlError(kind, message, span, hint))
+            self.errors.append(KqlError(kind, message, span, hint, table))
 
 
 def _is_pattern(parameter: Parameter) -> bool:
