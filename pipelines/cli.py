@@ -176,6 +176,18 @@ def check(args: argparse.Namespace, config: Config) -> int:
     return _code(all(one.ok for one in checked))
 
 
+def import_(args: argparse.Namespace, config: Config) -> int:
+    """Takes the queries of a pack into the folder of hunts, without Spark."""
+    from pipelines.importing import pack
+    from pipelines.importing.outcomes import all_read
+
+    into = args.into or _hunts_folder(config)
+    hunts = config.hunts if into.resolve().is_relative_to(config.hunts.resolve()) else into
+    outcomes = pack.import_pack(args.folder, into, hunts, _tables(config), replacing=args.replace, dry_run=args.dry_run)
+    report.IMPORTED["json" if args.json else "text"](outcomes, args.folder, args.dry_run)
+    return _code(all_read(outcomes))
+
+
 def query(args: argparse.Namespace, config: Config) -> int:
     """One query, or many as JSON lines."""
     from pipelines.hunting import query as queries
@@ -452,6 +464,16 @@ def _check_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _import_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", metavar="FOLDER", type=Path, help="a clone of a repository of queries")
+    command.add_argument(
+        "--into", metavar="DIR", type=Path, help="where the hunts go (else the configuration's folder of hunts)"
+    )
+    command.add_argument("--replace", action="store_true", help="take the pack's content for hunts that are there")
+    command.add_argument("--dry-run", action="store_true", help="say what would be imported, and write nothing")
+    command.add_argument("--json", action="store_true", help="a line of JSON for each query, and each file without one")
+
+
 def _query_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("kql", metavar="KQL", nargs="?", help="the query")
     command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help=_AS_OF)
@@ -491,6 +513,12 @@ _COMMANDS: list[
     ("explain", explain, "Say how a hunt is run: what is decided event by event, and why not.", _explain_options),
     ("findings", findings, "Print what was found.", _findings_options),
     ("check", check, "Compile hunts: result columns and types, or errors with their places.", _check_options),
+    (
+        "import",
+        import_,
+        "Import the queries of a Sentinel or Defender repository that the lake can answer.",
+        _import_options,
+    ),
     ("query", query, "Run a KQL query on the lake.", _query_options),
     ("maintain", maintain, "Delete what is past its retention, compact tables, VACUUM.", _maintain_options),
     ("forget", forget, "Remove everything of a device or an account from the lake.", _forget_options),

@@ -6,9 +6,11 @@ import csv
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.hunting.ledger import Run
     from pipelines.hunting.query import Answer
     from pipelines.hunting.reading import Found
+    from pipelines.importing.outcomes import Outcome
     from pipelines.lake.maintenance import Upkeep
     from pipelines.landing import Delivery, Settlement
     from pipelines.quality.telemetry import Day
@@ -439,6 +442,85 @@ def _problem_object(problem: Problem) -> dict[str, Any]:
         "end_column": problem.end.column,
         "hint": problem.hint,
     }
+
+
+# Imports
+
+_LEFT_OUT = {
+    "table": "over a table that the lake does not have",
+    "unsupported": "using what Lakehunt does not support",
+    "query": "with an error in the query",
+    "duplicate id": "with an id that another one has",
+    "duplicate query": "with the query of another one",
+    "other content": "that are here with other content",
+    "invalid hunt": "in files that are no valid hunts",
+    "no query": "files without a query",
+    "not a hunting query": "files of another kind",
+    "link": "links that lead out of the folder",
+    "unreadable": "that cannot be read",
+}
+"""What is left out, by its reason, in the order of the table."""
+
+_COUNTED_ONLY = ("no query", "not a hunting query")
+
+
+def _imported_text(outcomes: Sequence[Outcome], pack: Path, dry_run: bool) -> None:
+    """Prints counts, and below them each query that was left out, at its place, under the reason."""
+    by_reason: dict[str, list[Outcome]] = {reason: [] for reason in _LEFT_OUT}
+    for one in outcomes:
+        if one.reason:
+            by_reason[one.reason].append(one)
+    console = _console()
+    console.print(_imported_table(outcomes, by_reason, dry_run))
+    for reason, left_out in by_reason.items():
+        if left_out and reason not in _COUNTED_ONLY:
+            console.print(f"\nLeft out, {_LEFT_OUT[reason]}:")
+            for one in left_out:
+                place = f"{pack / one.source}:{one.place.line}:{one.place.column}"
+                console.print(f"  {place}: {one.detail}", soft_wrap=True)
+    if any(by_reason[reason] for reason in _COUNTED_ONLY):
+        console.print("\n--json names the files without a query, too.")
+
+
+def _imported_table(outcomes: Sequence[Outcome], by_reason: Mapping[str, Sequence[Outcome]], dry_run: bool) -> Table:
+    table = Table(title="What would be imported" if dry_run else "Imported", title_justify="left")
+    table.add_column("")
+    table.add_column("queries", justify="right")
+    for result, count in Counter(str(one.result) for one in outcomes if not one.reason).items():
+        table.add_row(result, str(count))
+    for reason, left_out in by_reason.items():
+        if left_out:
+            table.add_row(f"left out: {_LEFT_OUT[reason]}", str(len(left_out)))
+    table.add_section()
+    table.add_row("in all", str(len(outcomes)))
+    return table
+
+
+def _imported_json(outcomes: Sequence[Outcome], pack: Path, dry_run: bool) -> None:
+    """Prints a line of JSON for each query, and for each file without one."""
+    json_lines(_outcome_object(one) for one in outcomes)
+
+
+def _outcome_object(one: Outcome) -> dict[str, Any]:
+    candidate = one.candidate
+    return {
+        "source": one.source.as_posix(),
+        "line": one.place.line,
+        "column": one.place.column,
+        "result": one.result,
+        "reason": one.reason,
+        "detail": one.detail or None,
+        "errors": [_problem_object(problem) for problem in one.problems],
+        "file": str(one.file) if one.file else None,
+        "id": candidate and candidate.hunt.id,
+        "original_id": (candidate and candidate.original_id) or None,
+        "name": candidate and candidate.hunt.name,
+        **one.attack.json(),
+    }
+
+
+IMPORTED: dict[str, Callable[[Sequence[Outcome], Path, bool], None]] = {"text": _imported_text, "json": _imported_json}
+"""The forms in which an import is printed; json is a line each."""
 
 
 # Tables and text
