@@ -34,27 +34,24 @@ class Airflow:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self.environment = (
-            os.environ
-            | {
-                "PATH": f"{AIRFLOW.parent}{os.pathsep}{os.environ['PATH']}",  # it starts itself by name
-                "AIRFLOW_HOME": str(home),
-                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",  # patient with other writers
-                "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-                "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-                "AIRFLOW__CORE__PARALLELISM": "4",
-                "AIRFLOW__API__HOST": "127.0.0.1",
-                "AIRFLOW__API__PORT": str(port),
-                "AIRFLOW__API__BASE_URL": self.url,
-                "AIRFLOW__API__WORKERS": "1",
-                "AIRFLOW__LAKEHUNT__LAND_SCHEDULE": "0 0 1 1 *",  # not by itself while a test runs
-                "AIRFLOW__LAKEHUNT__MAINTAIN_SCHEDULE": "0 0 1 1 *",
-                "AIRFLOW__LAKEHUNT__RETRIES": "1",
-                "AIRFLOW__LAKEHUNT__RETRY_DELAY": "1",
-            }
-        )
+        self.environment = os.environ | {
+            "PATH": f"{AIRFLOW.parent}{os.pathsep}{os.environ['PATH']}",  # it starts itself by name
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",  # patient
+            "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__LAKEHUNT__LAND_SCHEDULE": "0 0 1 1 *",  # not by itself while a test runs
+            "AIRFLOW__LAKEHUNT__MAINTAIN_SCHEDULE": "0 0 1 1 *",
+            "AIRFLOW__LAKEHUNT__RETRIES": "1",
+            "AIRFLOW__LAKEHUNT__RETRY_DELAY": "1",
+        }
         self._log = (home / "airflow.log").open("wb")
         self._process = subprocess.Popen(
             [AIRFLOW, "standalone"],
