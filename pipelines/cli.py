@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pipelines import config as configuration
 from pipelines import report
 from pipelines.config import Config
-from pipelines.errors import LakehuntError
+from pipelines.errors import LakehuntError, UsageError
 from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args, configuration.load(args.config).with_lake(args.lake)))
     except LakehuntError as error:
         print(f"lakehunt: {error}", file=sys.stderr)
-        return FAILURE
+        return USAGE if isinstance(error, UsageError) else FAILURE
     except BrokenPipeError:  # the reader of our output left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
@@ -194,8 +194,7 @@ def query(args: argparse.Namespace, config: Config) -> int:
     from pipelines.kql.errors import QueryErrors
 
     if bool(args.jsonl) == bool(args.kql):
-        print("lakehunt query: give either a query or --jsonl", file=sys.stderr)
-        return USAGE
+        raise UsageError("give either a query or --jsonl")
     with _lake(config) as lake:
         if args.jsonl:
             report.json_lines(queries.answer_lines(lake, sys.stdin, args.as_of, args.period, _tables(config)))
@@ -232,8 +231,7 @@ def forget(args: argparse.Namespace, config: Config) -> int:
 
     who = forgetting.Subject(tuple(args.device), tuple(args.account))
     if not who.values:
-        print("lakehunt forget: name a --device or an --account", file=sys.stderr)
-        return USAGE
+        raise UsageError("name a --device or an --account")
     kept_from = config.retention.oldest("events", datetime.now(UTC))
     with _lake(config) as lake, report.progress() as say:
         say("looking for events and findings")
@@ -263,7 +261,7 @@ def _lake(config: Config) -> Iterator[Lake]:
 def _source_of(args: argparse.Namespace, config: Config) -> str:
     source = args.source or config.source
     if not source:
-        raise LakehuntError("no source to land", "name one, or write it as `source` in the configuration")
+        raise UsageError("no SOURCE to land", "name one, or write it as `source` in the configuration")
     return str(source)
 
 

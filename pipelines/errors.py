@@ -16,3 +16,7 @@ class LakehuntError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+class UsageError(LakehuntError):
+    """A command that was called without what it needs; the command line exits with 2."""

@@ -158,13 +158,24 @@ def read(value: object, base: Path) -> Alerts:
     if not isinstance(value, strict_yaml.Mapping):
         raise TypeError("expected `channels`, each with a webhook, a notify or an ocsf")
     _only(value, ("evidence", "channels"))
-    evidence = _text(value, "evidence") if "evidence" in value else EVIDENCE
+    evidence = _evidence(value) if "evidence" in value else EVIDENCE
     named = value.get("channels")
     if named is None:
         return Alerts(evidence=evidence)
     if not isinstance(named, strict_yaml.Mapping):
         raise TypeError("channels: expected a name for each")
     return Alerts(tuple(_channel(name, named, base) for name in named), evidence)
+
+
+def _evidence(section: strict_yaml.Mapping) -> str:
+    """Its text, in which only what an alert has may be named."""
+    text = _text(section, "evidence")
+    try:
+        text.format(hunt_id="", as_of="")
+    except (LookupError, ValueError, AttributeError) as e:
+        hint = "it may name {hunt_id} and {as_of}; write {{ and }} for braces"
+        raise section.error("evidence", f"alerts: evidence is {text!r}, which cannot be filled in", hint) from e
+    return text
 
 
 def _channel(name: str, named: strict_yaml.Mapping, base: Path) -> Channel:

@@ -28,6 +28,8 @@ from pipelines.quality.tables import VALIDATIONS
 _HERE = Path(__file__).parent
 _FROM_ELSEWHERE = re.compile(r"<script\b.*?</script>|<link\b[^>]*>|<style\b.*?</style>", re.DOTALL)
 _NAVIGATION = re.compile(r'<nav class="navbar navbar-expand.*?</nav>\s*</div>\s*</nav>', re.DOTALL)
+_LINK_TO_SUITE = re.compile(r'<a href="[^"]*expectations/[^"]*"\s*>(.*?)</a>', re.DOTALL)
+_NEWSLETTER = re.compile(r"<footer.*?</footer>", re.DOTALL)
 _TITLE = re.compile(r"<title>.*?</title>", re.DOTALL)
 _BATCH = re.compile(r"batch (\d+)")
 
@@ -56,8 +58,9 @@ def publish(lake: Lake, docs: DataDocs, site: Path, now: datetime) -> None:
 def _for_people(page: str, batch: int, suite: str, style: str) -> str:
     """A page of Great Expectations without what it fetches from elsewhere, and with a way back."""
     named = f"Batch {batch}: {html.escape(suite)}"
-    crumbs = f'<nav class="crumbs"><a href="../index.html">Data quality</a> / {named}</nav>'
-    own = _NAVIGATION.sub(lambda _: crumbs, _FROM_ELSEWHERE.sub("", page))
+    crumbs = f'<nav class="crumbs"><a href="../index.html">Data quality</a> /</nav><h1>{named}</h1>'
+    own = _NAVIGATION.sub(lambda _: crumbs, _NEWSLETTER.sub("", _FROM_ELSEWHERE.sub("", page)))
+    own = _LINK_TO_SUITE.sub(r"\1", own)
     own = _TITLE.sub("", own).replace("<head>", f"<head>\n<title>{named}</title>\n<style>{style}</style>", 1)
     return own.replace("Data asset: None<br>", "")
 
@@ -106,7 +109,7 @@ def _with_verdicts(lake: Lake, folder: Path, batches: Sequence[Row]) -> list[dic
 def _failure(row: Row) -> dict[str, Any]:
     rows = "" if row.unexpected_count is None else f", {row.unexpected_count:,} of {row.element_count:,} rows"
     observed = f", observed {row.observed}" if row.observed is not None else ""
-    return {"severity": row.severity, "said": f"{title(row.expectation, row.column)}{rows}{observed}"}
+    return {"severity": row.severity, "said": f"{title(row.expectation, row.column)}{rows}{observed}. {row.notes}"}
 
 
 def _remove_all_but(folder: Path, kept: set[str]) -> None:

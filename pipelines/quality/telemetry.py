@@ -75,7 +75,7 @@ def _with_verdicts(lake: Lake, suite: Suite, days: Sequence[Day]) -> list[Day]:
     broken = [
         F.when(
             rule.broken,
-            F.format_string(f"%s (it is %s). {expectation.notes}", F.lit(rule.why), F.round(rule.column, 1)),
+            F.format_string("%s (it is %s). %s", F.lit(rule.why), F.round(rule.column, 1), F.lit(expectation.notes)),
         )
         for expectation, rule in zip(suite.expectations, rules(suite), strict=True)
     ]

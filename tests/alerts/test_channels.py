@@ -153,3 +153,11 @@ def test_an_id_is_of_what_is_told() -> None:
 def test_errors_name_their_line(tmp_path: Path, written: str, told: str) -> None:
     with pytest.raises(LakehuntError, match=told):
         channels(tmp_path, written)
+
+
+@pytest.mark.parametrize("evidence", ["see {hunt}", "see {", "see {0}", "see {hunt_id.name}"])
+def test_evidence_that_cannot_be_filled_in(tmp_path: Path, evidence: str) -> None:
+    file = tmp_path / "lakehunt.yaml"
+    file.write_text(f"alerts:\n  evidence: '{evidence}'\n")
+    with pytest.raises(LakehuntError, match=r":2:.*cannot be filled in"):
+        config.load(str(file))

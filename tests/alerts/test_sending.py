@@ -11,9 +11,11 @@ from pipelines.alerts.alert import FAILURE, FINDINGS, WARNING, Alert
 from pipelines.alerts.channels import KINDS, Alerts, Channel, ChannelError
 from pipelines.hunting import engine
 from pipelines.hunting.hunt import Hunt
+from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_DAY
 from pipelines.lake.tables import Lake
 from pipelines.landing.tables import BATCHES
+from pipelines.quality.telemetry import Day
 from tests.events import event, store
 from tests.hunting.test_engine import ticks
 
@@ -96,3 +98,32 @@ def test_each_finding_once(lake: Lake) -> None:
     told_rows = lake.read(sending.SENT.name)
     by_channel = told_rows.where(f"kind = '{FINDINGS}'").groupBy("channel").count().collect()
     assert sorted(map(tuple, by_channel)) == [("mail", 2), ("soc", 2)]
+
+
+@pytest.mark.slow
+def test_of_a_device_only_the_finding_that_was_not_told(lake: Lake) -> None:
+    """Two findings of one device, of which a channel knows one: it is told of the other alone, and counts one."""
+    soc = Inbox("soc")
+    each = Hunt(HUNT.id, HUNT.name, f"{HUNT.query}, ProcessCommandLine")
+    store(lake, [event(), event(ReportId=2, ProcessCommandLine="cmd.exe /c hostname")])
+    engine.run(lake, [each], AS_OF, lambda _: None)
+    known = lake.read("findings.all").where("result LIKE '%whoami%'").collect()[0].finding_id
+    sent = ("soc", FINDINGS, known, "before", times.to_datetime(AS_OF), NOW)
+    lake.append(sending.SENT, lake.local(sending.SENT, [sent]))
+    sending.send(lake, Alerts((soc.channel,)), AS_OF, NOW, lambda _: None)
+    (told,) = soc.taken()
+    assert told.title == "Shells: 1 new finding on 1 device"
+    assert [device.commands for device in told.devices] == [("cmd.exe /c hostname",)]
+    assert known not in told.keys
+
+
+@pytest.mark.slow
+def test_telemetry_that_dries_up_is_told_once(lake: Lake) -> None:
+    soc, quiet = Inbox("soc"), Inbox("quiet", (FINDINGS,))
+    day = Day(times.to_datetime(AS_OF), 0, 100.0, 31, None, warnings=("events: less than 1 (it is 0). Why.",))
+    for _ in range(2):
+        sending.send(lake, Alerts((soc.channel, quiet.channel)), AS_OF, NOW, lambda _: None, day)
+    (told,) = soc.taken()
+    assert (told.kind, told.text) == (WARNING, "events: less than 1 (it is 0). Why.")
+    assert told.title == "Telemetry of the day to 2026-03-02T00:00:00Z is not as usual: 0 events"
+    assert quiet.taken() == []

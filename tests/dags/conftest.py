@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from pipelines.lake import session
 PROJECT = Path(__file__).resolve().parents[2]
 AIRFLOW = Path(sys.executable).with_name("airflow")
 ENDED = {"success", "failed"}
+ATTEMPTS = 5
+"""On SQLite a write fails at once where another one came between, however patient the connection is."""
 
 
 class Airflow:
@@ -37,7 +40,6 @@ class Airflow:
         self.environment = os.environ | {
             "PATH": f"{AIRFLOW.parent}{os.pathsep}{os.environ['PATH']}",  # it starts itself by name
             "AIRFLOW_HOME": str(home),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",  # patient
             "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
@@ -82,13 +84,17 @@ class Airflow:
         self._log.close()
 
     def ask(self, method: str, path: str, **body: Any) -> dict[str, Any]:
-        answer = requests.request(
-            method,
-            f"{self.url}/api/v2/{path}",
-            json=body or None,
-            headers={"Authorization": f"Bearer {self._token}"},
-            timeout=30,
-        )
+        for _ in range(ATTEMPTS):
+            answer = requests.request(
+                method,
+                f"{self.url}/api/v2/{path}",
+                json=body or None,
+                headers={"Authorization": f"Bearer {self._token}"},
+                timeout=60,
+            )
+            if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+                break
+            time.sleep(1)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         found: dict[str, Any] = answer.json() if answer.content else {}
         return found
@@ -114,7 +120,7 @@ class Airflow:
     def state(self, dag: str, run: str) -> str:
         return str(self.ask("GET", f"dags/{dag}/dagRuns/{run}")["state"])
 
-    def ended(self, dag: str, run: str, seconds: float = 300) -> str:
+    def ended(self, dag: str, run: str, seconds: float = 900) -> str:
         """The run's last state."""
         self.wait(lambda: self.state(dag, run) in ENDED, seconds)
         return self.state(dag, run)
@@ -124,19 +130,21 @@ class Airflow:
 
     def start_backfill(self, dag: str, first: str, last: str, *options: str) -> int:
         """Starts one of the days `first` to `last`; a run's as-of is the end of its day. Returns its number."""
-        created = subprocess.run(
-            [AIRFLOW, "backfill", "create", "--dag-id", dag, "--from-date", first, "--to-date", last, *options],
-            env=self.environment,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert created.returncode == 0, created.stdout + created.stderr
-        return max(one["id"] for one in self.ask("GET", f"backfills?dag_id={dag}")["backfills"])
+        command = [AIRFLOW, "backfill", "create", "--dag-id", dag, "--from-date", first, "--to-date", last, *options]
+        for _ in range(ATTEMPTS):
+            done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
+            backfills = self.ask("GET", f"backfills?dag_id={dag}")["backfills"]
+            if not done.returncode:
+                return max(one["id"] for one in backfills)
+            assert "database is locked" in done.stderr, done.stdout + done.stderr
+            for one in backfills:
+                if not one["completed_at"]:
+                    self.ask("PUT", f"backfills/{one['id']}/cancel")
+        raise AssertionError("the database stays locked")
 
     def backfilled(self, dag: str, backfill: int) -> list[str]:
         """The states of a backfill's runs, when all have ended."""
-        self.wait(lambda: self.ask("GET", f"backfills/{backfill}")["completed_at"], 600)
+        self.wait(lambda: self.ask("GET", f"backfills/{backfill}")["completed_at"], 900)
         return [run["state"] for run in self._runs(dag) if run["run_type"] == "backfill"]
 
     def tries(self, dag: str, run: str) -> dict[str, int]:

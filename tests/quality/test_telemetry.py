@@ -94,9 +94,9 @@ def test_several_days_the_newest_first(lake: Lake) -> None:
 
 def test_a_team_may_say_what_is_critical(lake: Lake, tmp_path: Path) -> None:
     rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "events", "min_value": 9}}
-    suite = {"name": "t", "expectations": [{**rule, "severity": "critical", "meta": {"notes": "Why."}}]}
+    suite = {"name": "t", "expectations": [{**rule, "severity": "critical", "meta": {"notes": "Why, 100 %s."}}]}
     (tmp_path / "telemetry.json").write_text(json.dumps(suite))
-    assert judged(lake, tmp_path, TICKS)[0].critical == ("events: less than 9 (it is 0). Why.",)
+    assert judged(lake, tmp_path, TICKS)[0].critical == ("events: less than 9 (it is 0). Why, 100 %s.",)
     suite["expectations"][0]["kwargs"]["column"] = "event"  # type: ignore[index]
     (tmp_path / "telemetry.json").write_text(json.dumps(suite))
     with pytest.raises(LakehuntError, match="no column 'event'"):
