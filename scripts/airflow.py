@@ -63,6 +63,7 @@ def _delta_package() -> str:
 
 def main() -> int:
     HOME.mkdir(exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that Airflow is ended, too
     settings = environment()
     log = HOME / "airflow.log"
     with log.open("ab") as out:
