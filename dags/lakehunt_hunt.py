@@ -9,17 +9,13 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
-from lakehunt_tasks import FIRST_DAY, MACROS, TASKS, setting, spark_submit
+from lakehunt_tasks import SHARED, setting, spark_submit
 
 with DAG(
     dag_id="lakehunt_hunt",
     description="Run all hunts as of the end of the day",
     doc_md=__doc__,
     schedule=CronDataIntervalTimetable(setting("hunt_schedule", "0 0 * * *"), timezone="UTC"),
-    start_date=FIRST_DAY,
-    catchup=False,
-    max_active_runs=1,
-    default_args=TASKS,
     params={
         "as_of": Param(
             None,
@@ -28,7 +24,6 @@ with DAG(
             description="Hunt as of this moment instead of the end of the run's day",
         )
     },
-    user_defined_macros=MACROS,
-    tags=["lakehunt"],
+    **SHARED,
 ) as dag:
     spark_submit("hunt", '--as-of "$AS_OF" $ALERT')

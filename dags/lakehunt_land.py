@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from lakehunt_tasks import EVENTS, FIRST_DAY, MACROS, TASKS, setting, spark_submit
+from lakehunt_tasks import EVENTS, SHARED, setting, spark_submit
 
 with DAG(
     dag_id="lakehunt_land",
     description="Land and check what was delivered",
     doc_md=__doc__,
     schedule=CronTriggerTimetable(setting("land_schedule", "*/15 * * * *"), timezone="UTC"),
-    start_date=FIRST_DAY,
-    catchup=False,
-    max_active_runs=1,
-    default_args=TASKS,
-    user_defined_macros=MACROS,
-    tags=["lakehunt"],
+    **SHARED,
 ) as dag:
     spark_submit("land", '${SOURCE:+"$SOURCE"}') >> spark_submit("validate", outlets=[EVENTS])

@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from lakehunt_tasks import FIRST_DAY, MACROS, TASKS, setting, spark_submit
+from lakehunt_tasks import SHARED, setting, spark_submit
 
 with DAG(
     dag_id="lakehunt_maintain",
     description="Retention, compaction, VACUUM",
     doc_md=__doc__,
     schedule=CronTriggerTimetable(setting("maintain_schedule", "0 3 * * 0"), timezone="UTC"),
-    start_date=FIRST_DAY,
-    catchup=False,
-    max_active_runs=1,
-    default_args=TASKS,
-    user_defined_macros=MACROS,
-    tags=["lakehunt"],
+    **SHARED,
 ) as dag:
     spark_submit("maintain")

@@ -43,21 +43,12 @@ CONNECTION = "lakehunt_spark"
 EVENTS = Asset("lakehunt_events", uri="lakehunt://events/device_process_events")
 """Has an event whenever a batch was landed and validated: schedule on it what reads the events table."""
 
-FIRST_DAY = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
 _SECRET = re.compile(r"password|secret|token|credential|access.?key|account.key", re.IGNORECASE)
 
 
 def setting(name: str, default: str) -> str:
     """A setting of the section [lakehunt]."""
     return str(conf.get("lakehunt", name, fallback=default))
-
-
-TASKS = {
-    "retries": int(setting("retries", "2")),
-    "retry_delay": timedelta(seconds=int(setting("retry_delay", "300"))),
-    "execution_timeout": timedelta(hours=6),
-    "pool": setting("pool", "default_pool"),
-}
 
 
 def spark_submit(job: str, arguments: str = "", **operator: Any) -> BashOperator:
@@ -118,4 +109,17 @@ def words(command: str, connections: Any) -> str:
     return "\n".join(options)
 
 
-MACROS = {"as_of": as_of, "words": words, "default_spark_submit": SPARK_SUBMIT}
+SHARED: dict[str, Any] = {
+    "start_date": datetime.fromisoformat("2026-01-01T00:00:00+00:00"),
+    "catchup": False,
+    "max_active_runs": 1,
+    "default_args": {
+        "retries": int(setting("retries", "2")),
+        "retry_delay": timedelta(seconds=int(setting("retry_delay", "300"))),
+        "execution_timeout": timedelta(hours=6),
+        "pool": setting("pool", "default_pool"),
+    },
+    "user_defined_macros": {"as_of": as_of, "words": words, "default_spark_submit": SPARK_SUBMIT},
+    "tags": ["lakehunt"],
+}
+"""What every DAG is made with."""
