@@ -18,11 +18,15 @@ from typing import Any
 
 import requests
 
+from pipelines.lake import session
+
 PROJECT = Path(__file__).resolve().parents[1]
 HOME = PROJECT / ".airflow"
 BIN = Path(sys.executable).parent
-PORT = os.environ.get("PORT", "8080")
-URL = f"http://localhost:{PORT}"
+PORT = int(os.environ.get("PORT", "8080"))
+URL = f"http://127.0.0.1:{PORT}"
+DAGS = {"lakehunt_land", "lakehunt_hunt", "lakehunt_maintain"}
+ATTEMPTS = 5
 AS_OFS = ("2026-03-08T00:00:00Z", "2026-03-09T00:00:00Z", "2026-03-10T00:00:00Z")
 """Of the samples."""
 
@@ -30,41 +34,69 @@ PATIENCE = 180
 """Seconds in which Airflow has to answer."""
 
 
-def environment() -> dict[str, str]:
-    """Settings of Airflow as variables, so that no airflow.cfg has to be edited. What is set already stays."""
-    submit = ["env", f"PYSPARK_PYTHON={sys.executable}", str(BIN / "spark-submit"), "--driver-memory", "2g"]
-    jars, ivy = os.environ.get("LAKEHUNT_DELTA_JARS"), os.environ.get("LAKEHUNT_IVY_SETTINGS")
-    submit += ["--jars", ",".join(map(str, Path(jars).glob("*.jar")))] if jars else ["--packages", _delta_package()]
-    submit += ["--conf", f"spark.jars.ivySettings={ivy}"] if ivy else []
+def standalone(home: Path, port: int, parallelism: int) -> dict[str, str]:
+    """Settings, as variables, of an Airflow, all parts in one, with the project's DAGs and no password."""
+    url = f"http://127.0.0.1:{port}"
     return {
-        "AIRFLOW_HOME": str(HOME),
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__CORE__PARALLELISM": str(parallelism),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{URL}/execution/",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": PORT,
-        "AIRFLOW__API__BASE_URL": URL,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW_VAR_LAKEHUNT_SOURCE": str(PROJECT / "samples/streaming"),
-        "AIRFLOW_VAR_LAKEHUNT_LAKE": str(HOME / "lake"),
-        "AIRFLOW_VAR_LAKEHUNT_SPARK_SUBMIT": shlex.join(submit),
-        **os.environ,
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",  # it starts itself by name
     }
 
 
-def _delta_package() -> str:
-    from pipelines.lake import session  # noqa: PLC0415
+def spark_submit(*options: str) -> str:
+    """The one of this environment, with Delta's jars from where the configuration of Lakehunt has them."""
+    command = ["env", f"PYSPARK_PYTHON={sys.executable}", str(BIN / "spark-submit"), *options]
+    jars, ivy = os.environ.get("LAKEHUNT_DELTA_JARS"), os.environ.get("LAKEHUNT_IVY_SETTINGS")
+    delta = session.delta_package()
+    command += ["--jars", ",".join(map(str, Path(jars).glob("*.jar")))] if jars else ["--packages", delta]
+    return shlex.join(command + (["--conf", f"spark.jars.ivySettings={ivy}"] if ivy else []))
 
-    return session.delta_package()
+
+def ask(url: str, method: str, path: str, **body: object) -> Any:
+    """Asks the REST API of an Airflow. On SQLite a write fails at once where another one came between: then again."""
+    token = requests.get(f"{url}/auth/token", timeout=30).json()["access_token"]
+    for attempt in range(ATTEMPTS):
+        answer = requests.request(
+            method,
+            f"{url}/api/v2/{path}",
+            json=body or None,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
+        )
+        if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            break
+        time.sleep(1 + attempt)
+    if not answer.ok:
+        raise requests.HTTPError(f"{method} {path}: {answer.status_code} {answer.text}", response=answer)
+    return answer.json() if answer.content else {}
+
+
+def dags(url: str) -> set[str]:
+    """The DAGs that an Airflow knows by now; none while it is starting."""
+    with suppress(requests.RequestException):
+        return {one["dag_id"] for one in ask(url, "GET", "dags")["dags"]}
+    return set()
 
 
 def main() -> int:
     HOME.mkdir(exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that Airflow is ended, too
-    settings = environment()
+    settings = {
+        "AIRFLOW_VAR_LAKEHUNT_SOURCE": str(PROJECT / "samples/streaming"),
+        "AIRFLOW_VAR_LAKEHUNT_LAKE": str(HOME / "lake"),
+        "AIRFLOW_VAR_LAKEHUNT_SPARK_SUBMIT": spark_submit("--driver-memory", "2g"),
+        **standalone(HOME, PORT, parallelism=2),
+    }
     log = HOME / "airflow.log"
     with log.open("ab") as out:
         airflow = subprocess.Popen(
@@ -90,9 +122,8 @@ def answers(airflow: subprocess.Popen[bytes]) -> bool:
     """Waits until the web page is there, and the DAGs are on it."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and airflow.poll() is None:
-        with suppress(requests.RequestException):
-            if ask("GET", "dags")["total_entries"] == len(list((PROJECT / "dags").glob("lakehunt_*.py"))) - 1:
-                return True
+        if dags(URL) == DAGS:
+            return True
         time.sleep(1)
     return False
 
@@ -102,35 +133,17 @@ def first_run() -> None:
     marker = HOME / "first-run"
     if marker.exists():
         return
-    ask("PATCH", "dags/lakehunt_land", is_paused=False)
+    ask(URL, "PATCH", "dags/lakehunt_land", is_paused=False)
     print("landing the samples")
-    run = ask("POST", "dags/lakehunt_land/dagRuns", logical_date=None)["dag_run_id"]
-    while ask("GET", f"dags/lakehunt_land/dagRuns/{run}")["state"] in {"queued", "running"}:
+    run = ask(URL, "POST", "dags/lakehunt_land/dagRuns", logical_date=None)["dag_run_id"]
+    while ask(URL, "GET", f"dags/lakehunt_land/dagRuns/{run}")["state"] in {"queued", "running"}:
         time.sleep(2)
     for dag in ("lakehunt_hunt", "lakehunt_maintain"):  # not before there are events
-        ask("PATCH", f"dags/{dag}", is_paused=False)
+        ask(URL, "PATCH", f"dags/{dag}", is_paused=False)
     for as_of in AS_OFS:
         print(f"hunting as of {as_of}")
-        ask("POST", "dags/lakehunt_hunt/dagRuns", logical_date=None, conf={"as_of": as_of})
+        ask(URL, "POST", "dags/lakehunt_hunt/dagRuns", logical_date=None, conf={"as_of": as_of})
     marker.touch()
-
-
-def ask(method: str, path: str, **body: object) -> Any:
-    """Asks Airflow's REST API. On SQLite a write fails now and then because another one came between: then again."""
-    token = requests.get(f"{URL}/auth/token", timeout=30).json()["access_token"]
-    for attempt in range(5):
-        answer = requests.request(
-            method,
-            f"{URL}/api/v2/{path}",
-            json=body or None,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=60,
-        )
-        if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            break
-        time.sleep(1 + attempt)
-    answer.raise_for_status()
-    return answer.json()
 
 
 if __name__ == "__main__":

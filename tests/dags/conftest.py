@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
-from pipelines.lake import session
+from scripts import airflow as standalone
 
-PROJECT = Path(__file__).resolve().parents[2]
-AIRFLOW = Path(sys.executable).with_name("airflow")
+AIRFLOW = standalone.BIN / "airflow"
 ENDED = {"success", "failed"}
-ATTEMPTS = 5
-"""On SQLite a write fails at once where another one came between, however patient the connection is."""
 
 
 class Airflow:
@@ -37,18 +30,7 @@ class Airflow:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self.environment = os.environ | {
-            "PATH": f"{AIRFLOW.parent}{os.pathsep}{os.environ['PATH']}",  # it starts itself by name
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__PARALLELISM": "4",
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__PORT": str(port),
-            "AIRFLOW__API__BASE_URL": self.url,
-            "AIRFLOW__API__WORKERS": "1",
+        self.environment = standalone.standalone(home, port, parallelism=4) | {
             "AIRFLOW__LAKEHUNT__LAND_SCHEDULE": "0 0 1 1 *",  # not by itself while a test runs
             "AIRFLOW__LAKEHUNT__MAINTAIN_SCHEDULE": "0 0 1 1 *",
             "AIRFLOW__LAKEHUNT__RETRIES": "1",
@@ -63,16 +45,14 @@ class Airflow:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self._token = ""
 
     def wait_until_up(self) -> None:
         """Until all DAGs are there, and what their schedules had to make up for has run, without effect."""
-        dags = {"lakehunt_land", "lakehunt_hunt", "lakehunt_maintain"}
-        self.wait(lambda: self._answers() and self._dags() == dags, 180)
+        self.wait(lambda: standalone.dags(self.url) == standalone.DAGS, 180)
         self.set(spark_submit="true")
-        for dag in dags:
+        for dag in standalone.DAGS:
             self.ask("PATCH", f"dags/{dag}", is_paused=False)
-        self.wait(lambda: all([run["state"] in ENDED for run in self._runs(dag)] == [True] for dag in dags), 60)
+        self.wait(lambda: all(self._states(dag) in ([one] for one in ENDED) for dag in standalone.DAGS), 60)
 
     def stop(self) -> None:
         with suppress(ProcessLookupError):
@@ -84,19 +64,7 @@ class Airflow:
         self._log.close()
 
     def ask(self, method: str, path: str, **body: Any) -> dict[str, Any]:
-        for _ in range(ATTEMPTS):
-            answer = requests.request(
-                method,
-                f"{self.url}/api/v2/{path}",
-                json=body or None,
-                headers={"Authorization": f"Bearer {self._token}"},
-                timeout=60,
-            )
-            if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-                break
-            time.sleep(1)
-        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
-        found: dict[str, Any] = answer.json() if answer.content else {}
+        found: dict[str, Any] = standalone.ask(self.url, method, path, **body)
         return found
 
     def wait(self, until: Callable[[], object], seconds: float) -> None:
@@ -131,7 +99,7 @@ class Airflow:
     def start_backfill(self, dag: str, first: str, last: str, *options: str) -> int:
         """Starts one of the days `first` to `last`; a run's as-of is the end of its day. Returns its number."""
         command = [AIRFLOW, "backfill", "create", "--dag-id", dag, "--from-date", first, "--to-date", last, *options]
-        for _ in range(ATTEMPTS):
+        for _ in range(standalone.ATTEMPTS):
             done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
             backfills = self.ask("GET", f"backfills?dag_id={dag}")["backfills"]
             if not done.returncode:
@@ -163,14 +131,8 @@ class Airflow:
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         return [pid for pid in map(int, found.stdout.split()) if str(self.home).encode() in _environment(pid)]
 
-    def _answers(self) -> bool:
-        with suppress(requests.RequestException):
-            self._token = requests.get(f"{self.url}/auth/token", timeout=5).json()["access_token"]
-            return True
-        return False
-
-    def _dags(self) -> set[str]:
-        return {one["dag_id"] for one in self.ask("GET", "dags")["dags"]}
+    def _states(self, dag: str) -> list[str]:
+        return [run["state"] for run in self._runs(dag)]
 
     def _runs(self, dag: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ask("GET", f"dags/{dag}/dagRuns?limit=100")["dag_runs"]
@@ -196,17 +158,9 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
 
 @pytest.fixture(scope="session")
 def spark_submit() -> str:
-    """The one of this environment, with Delta's jars from where the other tests have them, and soon warm."""
-    jars, ivy = os.environ.get("LAKEHUNT_DELTA_JARS"), os.environ.get("LAKEHUNT_IVY_SETTINGS")
-    delta = (
-        ["--jars", ",".join(map(str, Path(jars).glob("*.jar")))] if jars else ["--packages", session.delta_package()]
+    """The one of this environment, soon warm."""
+    settings = {"spark.sql.shuffle.partitions": "1", "spark.databricks.delta.snapshotPartitions": "1"}
+    return standalone.spark_submit(
+        *("--driver-memory", "1g", "--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"),
+        *(word for key, value in settings.items() for word in ("--conf", f"{key}={value}")),
     )
-    settings: Mapping[str, str] = {
-        "spark.sql.shuffle.partitions": "1",
-        "spark.databricks.delta.snapshotPartitions": "1",
-        **({"spark.jars.ivySettings": ivy} if ivy else {}),
-    }
-    command = ["env", f"PYSPARK_PYTHON={sys.executable}", str(Path(sys.executable).with_name("spark-submit"))]
-    command += ["--driver-memory", "1g", "--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", *delta]
-    command += [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
-    return shlex.join(command)
