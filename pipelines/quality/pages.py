@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -46,11 +47,12 @@ def publish(lake: Lake, docs: DataDocs, site: Path, now: datetime) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(_for_people(page.read_text(encoding="utf-8"), batch, suite, style), encoding="utf-8")
     docs.folder.mkdir(parents=True, exist_ok=True)
-    batches = _batches(lake, now - docs.keep)
+    since = now - docs.keep
+    batches = _batches(lake, since)
     _remove_all_but(docs.folder, {folder_of(row.batch) for row in batches})
     template = Environment(autoescape=True).from_string((_HERE / "index.html.j2").read_text(encoding="utf-8"))
     index = template.render(
-        style=style, keep=docs.keep.days, days=_days(batches), batches=_with_verdicts(lake, docs.folder, batches)
+        style=style, keep=docs.keep.days, days=_days(batches), batches=_with_verdicts(lake, docs.folder, batches, since)
     )
     (docs.folder / "index.html").write_text(index, encoding="utf-8")
 
@@ -87,16 +89,17 @@ def _landed_on(row: Row) -> str:
     return f"{utc(row.landed_at):%Y-%m-%d}"
 
 
-def _with_verdicts(lake: Lake, folder: Path, batches: Sequence[Row]) -> list[dict[str, Any]]:
-    """The batches with the expectations that they failed, and their pages."""
-    numbers = [row.batch for row in batches]
-    failed = lake.rows(VALIDATIONS).where(F.col("batch").isin(numbers) & ~F.col("success")).collect()
-    failed.sort(key=lambda row: (row.suite, row.position))
+def _with_verdicts(lake: Lake, folder: Path, batches: Sequence[Row], since: datetime) -> list[dict[str, Any]]:
+    """The batches that landed since, with the expectations that they failed, and their pages."""
+    validated = lake.rows(VALIDATIONS).where(F.col("validated_at") >= F.lit(since))
+    failed = defaultdict(list)
+    for one in sorted(validated.where(~F.col("success")).collect(), key=lambda row: (row.suite, row.position)):
+        failed[one.batch].append(_failure(one))
     return [
         row.asDict()
         | {
             "landed_at": utc(row.landed_at),
-            "failed": [_failure(one) for one in failed if one.batch == row.batch],
+            "failed": failed[row.batch],
             "pages": [
                 {"path": f"{folder_of(row.batch)}/{page.name}", "suite": page.stem}
                 for page in sorted((folder / folder_of(row.batch)).glob("*.html"))

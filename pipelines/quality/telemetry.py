@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.kql import times
@@ -63,7 +64,8 @@ def judged(lake: Lake, folder: Path, as_of: int, days: int = 1) -> list[Day]:
 
     A folder without that suite says nothing. Raises LakehuntError for a suite that cannot be used."""
     end = times.to_datetime(as_of)
-    hours, landed = _hours(lake, end), _landed(lake)
+    batches = lake.rows(BATCHES)
+    hours, landed = _hours(batches, end), _landed(batches, end - _DAY * days, end)
     found = [_day(end - _DAY * number, hours, landed) for number in range(days)]
     file = folder / SUITE
     return _with_verdicts(lake, suites.load(file, set(COLUMNS)), found) if file.exists() else found
@@ -91,16 +93,17 @@ def _with_verdicts(lake: Lake, suite: Suite, days: Sequence[Day]) -> list[Day]:
     ]
 
 
-def _hours(lake: Lake, end: datetime) -> dict[datetime, int]:
+def _hours(batches: DataFrame, end: datetime) -> dict[datetime, int]:
     """Events by hour, of whole hours before `end`."""
-    hours = lake.rows(BATCHES).where(F.col("outcome") == "settled").select(F.explode("hours").alias("of"))
+    hours = batches.where(F.col("outcome") == "settled").select(F.explode("hours").alias("of"))
     counted = hours.groupBy("of.hour").agg(F.sum("of.events").alias("events")).collect()
     return {utc(row.hour): row.events for row in counted if utc(row.hour) + _HOUR <= end}
 
 
-def _landed(lake: Lake) -> list[tuple[datetime, int, int]]:
-    rows = lake.rows(BATCHES).select("landed_at", "delivered", "quarantined").collect()
-    return [(utc(row.landed_at), row.delivered, row.quarantined) for row in rows]
+def _landed(batches: DataFrame, since: datetime, end: datetime) -> list[tuple[datetime, int, int]]:
+    """When a batch landed after `since` and until `end`, and how many records it had, and bad ones."""
+    landed = batches.where((F.col("landed_at") > F.lit(since)) & (F.col("landed_at") <= F.lit(end)))
+    return [(utc(row.landed_at), row.delivered, row.quarantined) for row in landed.collect()]
 
 
 def _day(as_of: datetime, hours: Mapping[datetime, int], landed: Sequence[tuple[datetime, int, int]]) -> Day:
