@@ -22,7 +22,7 @@ from pipelines import cli
 from pipelines.lake import session
 from pipelines.lake.tables import Lake
 from pipelines.landing import settlement
-from pipelines.quality import validation
+from pipelines.quality import pages, validation
 
 PARTS: tuple[tuple[Any, str, str], ...] = (
     (session, "start", "start the JVM"),
@@ -33,6 +33,7 @@ PARTS: tuple[tuple[Any, str, str], ...] = (
     (Lake, "insert_new", "write events"),
     (Lake, "replace", "write validations, quarantine, batches"),
     (validation.Validator, "write_docs", "Data Docs"),
+    (pages, "publish", "Data Docs"),
 )
 """What is timed: where it is, its name, and what the part is called."""
 

@@ -79,13 +79,13 @@ def load(file: str | None = None) -> Config:
 def _read(path: Path) -> Config:
     document = strict_yaml.load_file(path)
     readers: dict[str, Callable[[object, Path], object]] = {
-        "lake": _lake,
-        "source": _lake,
+        "lake": _place,
+        "source": _place,
         "hunts": _folder,
         "expectations": _folder,
         "tables": _tables,
         "external": _external,
-        "data_docs": _data_docs,
+        "data_docs": data_docs.read,
         "retention": _retention,
         "alerts": channels.read,
         "spark": _spark,
@@ -102,7 +102,7 @@ def _read(path: Path) -> Config:
     return Config(**values)
 
 
-def _lake(value: object, base: Path) -> str:
+def _place(value: object, base: Path) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError("expected a folder or a URI")
     return value if "://" in value else str(base / value)
@@ -130,10 +130,6 @@ def _external(value: object, base: Path) -> dict[str, str]:
             raise TypeError(f"expected a file for {address}")
         places[address] = place if "://" in place else str(base / place)
     return places
-
-
-def _data_docs(value: object, base: Path) -> DataDocs:
-    return data_docs.read(value, base)
 
 
 def _retention(value: object, base: Path) -> Retention:

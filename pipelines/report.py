@@ -147,12 +147,8 @@ _DAY_COLUMNS = {
 
 
 def _telemetry_table(days: Sequence[Day]) -> None:
-    table = Table(title="Telemetry, newest day first", title_justify="left")
-    for title, (_, side) in _DAY_COLUMNS.items():
-        table.add_column(title, justify=side, overflow="fold")  # type: ignore[arg-type]
-    for day in days:
-        table.add_row(*(_day_cell(getattr(day, name)) for name, _ in _DAY_COLUMNS.values()))
-    _console().print(table)
+    rows = ([_day_cell(getattr(day, name)) for name, _ in _DAY_COLUMNS.values()] for day in days)
+    _print_columns("Telemetry, newest day first", _DAY_COLUMNS, rows)
 
 
 def _day_cell(value: Any) -> str:
@@ -197,12 +193,8 @@ def _runs_table(rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         print("no runs")
         return
-    table = Table(title="Runs, newest first", title_justify="left")
-    for title, (_, side) in _RUN_COLUMNS.items():
-        table.add_column(title, justify=side, overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(*(_run_cell(name, row[name]) for name, _ in _RUN_COLUMNS.values()))
-    _console().print(table)
+    cells = ([_run_cell(name, row[name]) for name, _ in _RUN_COLUMNS.values()] for row in rows)
+    _print_columns("Runs, newest first", _RUN_COLUMNS, cells)
 
 
 def _run_cell(name: str, value: Any) -> str:
@@ -533,6 +525,16 @@ def _print_table(console: Console, title: str | None, names: Sequence[str], rows
     for row in rows:
         table.add_row(*(_shown(value) for value in row))
     console.print(table)
+
+
+def _print_columns(title: str, columns: Mapping[str, tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:
+    """A table whose columns are given as title, field and side."""
+    table = Table(title=title, title_justify="left")
+    for name, (_, side) in columns.items():
+        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table)
 
 
 def _shown(value: Any) -> str:

@@ -72,13 +72,10 @@ def queries(pack: Path, file: Path) -> list[Found]:
     source = file.relative_to(pack)
     try:
         data = strict_yaml.read(file)
+        text = strict_yaml.decode(data, str(file))
     except YamlError as error:
         reason = Reason.UNREADABLE if isinstance(error.__cause__, OSError) else Reason.INVALID
         return [_broken(source, reason, error)]
-    try:
-        text = strict_yaml.decode(data, str(file))
-    except YamlError as error:
-        return [_broken(source, Reason.INVALID, error)]
     return _READERS[file.suffix.lower()](source, file, data, text)
 
 
