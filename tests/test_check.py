@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,11 +10,11 @@ from typing import Any
 import pytest
 
 from pipelines import report
-from pipelines.config import PROJECT
 from pipelines.hunting import checking
 from pipelines.hunting.checking import Checked, excerpt
 from pipelines.hunting.tables import EVENTS_ONLY
 from pipelines.kql.errors import Span
+from tests.commands import WITHOUT_JAVA, lakehunt
 
 ID = "0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a1"
 
@@ -31,18 +28,6 @@ def write(file: Path, query: str, number: int = 0, name: str = "Anything") -> Pa
 
 def check(*paths: Path) -> list[Checked]:
     return checking.check(paths, EVENTS_ONLY)
-
-
-def lakehunt(*args: object, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
-    """The command, where whatever starts Java fails."""
-    return subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *map(str, args)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(PROJECT), "JAVA_HOME": "/nowhere"},
-    )
 
 
 TWO_ERRORS = "DeviceProcessEvents\n| where Nope == 1\n| where FileNam == 'a'\n| project DeviceId"
@@ -137,30 +122,30 @@ def test_registered_tables_and_exit_codes(tmp_path: Path) -> None:
     write(tmp_path / "hunts" / "hunt.yaml", "Owners\n| where Since > ago(1d)")
     config = tmp_path / "lakehunt.yaml"
     config.write_text("hunts: hunts\n")
-    refused = lakehunt("check", cwd=tmp_path)
+    refused = lakehunt("check", cwd=tmp_path, **WITHOUT_JAVA)
     assert refused.returncode == 1
     assert f"{tmp_path}/hunts/hunt.yaml:4:3: error: there is no table 'Owners'" in refused.stderr
     config.write_text("hunts: hunts\ntables:\n  Owners: {path: x, columns: {Device: string, Since: datetime}}\n")
-    fine = lakehunt("check", "--json", cwd=tmp_path)
+    fine = lakehunt("check", "--json", cwd=tmp_path, **WITHOUT_JAVA)
     assert fine.returncode == 0, fine.stderr
     assert json.loads(fine.stdout)["schema"] == [
         {"name": "Device", "type": "string"},
         {"name": "Since", "type": "datetime"},
     ]
-    both = lakehunt("check", "--json", "--jsonl", cwd=tmp_path)
+    both = lakehunt("check", "--json", "--jsonl", cwd=tmp_path, **WITHOUT_JAVA)
     assert both.returncode == 2
 
 
 def test_what_is_no_folder_of_hunts(tmp_path: Path) -> None:
     (tmp_path / "lakehunt.yaml").write_text("hunts: nowhere\n")
-    done = lakehunt("check", cwd=tmp_path)
+    done = lakehunt("check", cwd=tmp_path, **WITHOUT_JAVA)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"no folder of hunts at {tmp_path}/nowhere" in done.stderr
 
 
 def test_a_folder_of_hundreds_takes_seconds(shared: Path) -> None:
     started = time.perf_counter()
-    done = lakehunt("check", "--json", shared / "corpus" / "queries")
+    done = lakehunt("check", "--json", shared / "corpus" / "queries", **WITHOUT_JAVA)
     assert time.perf_counter() - started < 10  # a generous bound: it takes one on an idle machine
     told: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(told) == 217

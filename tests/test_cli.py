@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,35 +12,15 @@ from typing import Any
 import pytest
 
 from pipelines.config import PROJECT
+from tests.commands import WITHOUT_JAVA, lakehunt
 
-LAKEHUNT = [sys.executable, "-m", "pipelines.cli"]
 SAMPLES = PROJECT / "samples"
 AS_OF = "2026-03-10T00:00:00Z"
 
 
-def lakehunt(*args: object, text: str = "", cwd: Path = PROJECT, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*LAKEHUNT, *map(str, args)],
-        input=text,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(PROJECT)} | env,
-    )
-
-
-def without_java(path: Path) -> dict[str, str]:
-    """An environment in which whatever starts Java fails."""
-    (path / "bin").mkdir()
-    (path / "bin" / "java").write_text("#!/bin/sh\necho no Java here >&2\nexit 1\n")
-    (path / "bin" / "java").chmod(0o755)
-    return {"PATH": f"{path / 'bin'}:{os.environ['PATH']}", "JAVA_HOME": ""}
-
-
 def test_check_needs_no_jvm_and_little_time(tmp_path: Path) -> None:
     started = time.perf_counter()
-    done = lakehunt("check", **without_java(tmp_path))
+    done = lakehunt("check", **WITHOUT_JAVA)
     assert time.perf_counter() - started < 10  # a generous bound: it takes half a second on an idle machine
     assert done.returncode == 0, done.stderr
     assert "any_Timestamp1: datetime" in done.stdout
@@ -71,7 +49,7 @@ def test_check_as_json_lines(tmp_path: Path) -> None:
         {"id": "a", "query": "DeviceProcessEvents | summarize n = count() by DeviceId"},
         {"id": 2, "query": "DeviceProcessEvents\n| where Nope == 1"},
     ]
-    done = lakehunt("check", "--jsonl", text="\n".join(map(json.dumps, requests)), **without_java(tmp_path))
+    done = lakehunt("check", "--jsonl", text="\n".join(map(json.dumps, requests)), **WITHOUT_JAVA)
     assert done.returncode == 0
     assert [json.loads(line) for line in done.stdout.splitlines()] == [
         {"id": "a", "schema": [{"name": "DeviceId", "type": "string"}, {"name": "n", "type": "long"}]},

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,7 +11,6 @@ from typing import Any
 import pytest
 
 from pipelines import cli
-from pipelines.config import PROJECT
 from pipelines.errors import LakehuntError
 from pipelines.hunting import checking
 from pipelines.hunting import hunt as hunting
@@ -24,6 +20,7 @@ from pipelines.importing import pack as packs
 from pipelines.importing import writing
 from pipelines.importing.outcomes import Outcome, Reason, Result
 from pipelines.kql.types import STRING, Column
+from tests.commands import WITHOUT_JAVA, lakehunt
 
 IDS = [f"0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a1{n}" for n in range(10)]
 
@@ -431,29 +428,17 @@ def test_the_index_forgets_hunts_that_are_gone_and_keeps_other_packs(pack: Path,
 # The command
 
 
-def lakehunt(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command, where whatever starts Java fails."""
-    return subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *map(str, args)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(PROJECT), "JAVA_HOME": "/nowhere"},
-    )
-
-
 def test_the_command(pack: Path, tmp_path: Path) -> None:
     write(tmp_path / "lakehunt.yaml", "hunts: mine\n")
     (tmp_path / "mine").mkdir()
     write(pack / "a.yaml", rule(1))
     write(pack / "b.yaml", rule(2, "Cats"))
     write(pack / "README.md", "# Cats\n")
-    trial = lakehunt("import", pack, "--dry-run", cwd=tmp_path)
+    trial = lakehunt("import", pack, "--dry-run", cwd=tmp_path, **WITHOUT_JAVA)
     assert (trial.returncode, trial.stderr) == (0, "")
     assert "What would be imported" in trial.stdout
     assert not list((tmp_path / "mine").iterdir())
-    done = lakehunt("import", pack, cwd=tmp_path)
+    done = lakehunt("import", pack, cwd=tmp_path, **WITHOUT_JAVA)
     assert done.returncode == 0
     lines = [" ".join(line.strip(" │").split()) for line in done.stdout.splitlines()]
     assert {"imported │ 1", "left out: over a table that the lake does not have │ 1", "in all │ 3"} <= set(lines)
@@ -464,7 +449,7 @@ def test_the_command(pack: Path, tmp_path: Path) -> None:
 def test_the_command_in_json(pack: Path, tmp_path: Path) -> None:
     write(pack / "a.yaml", rule(1, "Cats", "tactics: [Impact, Ransomware]\n"))
     write(pack / "b.yaml", "name: [")
-    done = lakehunt("import", pack, "--into", tmp_path / "new", "--json", cwd=tmp_path)
+    done = lakehunt("import", pack, "--into", tmp_path / "new", "--json", cwd=tmp_path, **WITHOUT_JAVA)
     assert done.returncode == 0
     first, second = (json.loads(line) for line in done.stdout.splitlines())
     assert first == {
@@ -483,7 +468,7 @@ def test_the_command_in_json(pack: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_fails_without_a_folder(tmp_path: Path) -> None:
-    done = lakehunt("import", tmp_path / "nowhere", "--into", tmp_path / "new", cwd=tmp_path)
+    done = lakehunt("import", tmp_path / "nowhere", "--into", tmp_path / "new", cwd=tmp_path, **WITHOUT_JAVA)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"no folder at {tmp_path}/nowhere" in done.stderr
 
@@ -512,7 +497,7 @@ def test_the_command_fails_where_a_file_cannot_be_read(
 def test_every_file_of_the_corpus_is_imported_or_left_out_for_a_reason(shared: Path, tmp_path: Path) -> None:
     queries, into = shared / "corpus" / "queries", tmp_path / "hunts"
     started = time.perf_counter()
-    done = lakehunt("import", queries, "--into", into, "--json", cwd=tmp_path)
+    done = lakehunt("import", queries, "--into", into, "--json", cwd=tmp_path, **WITHOUT_JAVA)
     assert time.perf_counter() - started < 10
     assert done.returncode == 0, done.stderr
     outcomes = {queries / one["source"]: one for one in map(json.loads, done.stdout.splitlines())}
