@@ -4,18 +4,17 @@ Source: schema.ocsf.io, version 1.3.0."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
 from pipelines.alerts.alert import Alert, Device
+from pipelines.hunting import attack
 
 VERSION = "1.3.0"
 
 _SEVERITIES = {"Informational": 1, "Low": 2, "Medium": 3, "High": 4}
-_ATTACK_VERSION = "16.1"
 
 
 def detection_findings(alert: Alert) -> Iterator[dict[str, Any]]:
@@ -72,39 +71,16 @@ def _info(alert: Alert, device: Device) -> dict[str, Any]:
 
 def _attacks(alert: Alert) -> list[dict[str, Any]]:
     """An entry for each tactic and for each technique: which belongs to which, a hunt does not say."""
-    names = [_words(name) for name in alert.tactics]
-    tactics = [{"tactic": {"name": name, "uid": _TACTICS[name]}} for name in names if name in _TACTICS]
-    return [{"version": _ATTACK_VERSION, **one} for one in (*tactics, *map(_technique, alert.techniques))]
+    said = attack.normalised(alert.tactics, alert.techniques)
+    tactics = [{"tactic": {"uid": one.id, "name": one.name}} for one in said.tactics]
+    return [{"version": attack.version(), **one} for one in (*tactics, *map(_technique, said.techniques))]
 
 
-def _technique(uid: str) -> dict[str, Any]:
-    whole, _, part = uid.partition(".")
-    technique = {"technique": {"uid": whole, "name": whole}}
-    return technique | {"sub_technique": {"uid": uid, "name": uid}} if part else technique
-
-
-def _words(name: str) -> str:
-    """`InitialAccess`, as Sentinel writes it, is Initial Access."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace(" And ", " and ")
-    return spaced if spaced != "Commandand Control" else "Command and Control"
-
-
-_TACTICS = {
-    "Reconnaissance": "TA0043",
-    "Resource Development": "TA0042",
-    "Initial Access": "TA0001",
-    "Execution": "TA0002",
-    "Persistence": "TA0003",
-    "Privilege Escalation": "TA0004",
-    "Defense Evasion": "TA0005",
-    "Credential Access": "TA0006",
-    "Discovery": "TA0007",
-    "Lateral Movement": "TA0008",
-    "Collection": "TA0009",
-    "Command and Control": "TA0011",
-    "Exfiltration": "TA0010",
-    "Impact": "TA0040",
-}
+def _technique(found: attack.Entry) -> dict[str, Any]:
+    whole, _, part = found.id.partition(".")
+    name, _, own = found.name.partition(": ")
+    technique = {"technique": {"uid": whole, "name": name or whole}}
+    return technique | {"sub_technique": {"uid": found.id, "name": own or found.id}} if part else technique
 
 
 def _resources(device: Device) -> dict[str, Any]:

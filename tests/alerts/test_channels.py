@@ -117,6 +117,19 @@ def test_ocsf_is_what_the_schema_says(tmp_path: Path, soc: Receiver) -> None:
         "TA0001", "TA0011", "T1190", "T1505"]  # fmt: skip
 
 
+def test_ocsf_names_tactics_and_techniques_however_a_hunt_writes_them() -> None:
+    told = replace(alert(device("a", "f1")), tactics=("Defense evasion", "C2", "Mischief"), techniques=("t1059.001",))
+    (record,) = ocsf.detection_findings(told)
+    assert [{k: v for k, v in a.items() if k != "version"} for a in record["finding_info"]["attacks"]] == [
+        {"tactic": {"uid": "TA0005", "name": "Defense Evasion"}},
+        {"tactic": {"uid": "TA0011", "name": "Command and Control"}},
+        {
+            "technique": {"uid": "T1059", "name": "Command and Scripting Interpreter"},
+            "sub_technique": {"uid": "T1059.001", "name": "PowerShell"},
+        },
+    ]
+
+
 def test_text_for_people() -> None:
     told = as_text(alert(device("a", "f1", "f2")))
     assert told == (
