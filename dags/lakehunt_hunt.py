@@ -22,8 +22,13 @@ with DAG(
             type=["null", "string"],
             format="date-time",
             description="Hunt as of this moment instead of the end of the run's day",
-        )
+        ),
+        "exclusions": Param(
+            "now",
+            enum=["now", "then"],
+            description="The exclusions of now, or, for a past day, those of its first run",
+        ),
     },
     **SHARED,
 ) as dag:
-    spark_submit("hunt", '--as-of "$AS_OF" $ALERT')
+    spark_submit("hunt", '--as-of "$AS_OF" --exclusions "$EXCLUSIONS" $ALERT')

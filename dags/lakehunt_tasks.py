@@ -69,6 +69,7 @@ def spark_submit(job: str, arguments: str = "", **operator: Any) -> BashOperator
             "LAKE": "{{ var.value.get('lakehunt_lake', '') }}",
             "SOURCE": "{{ var.value.get('lakehunt_source', '') }}",
             "AS_OF": "{{ as_of(dag_run, params) }}",
+            "EXCLUSIONS": "{{ params.get('exclusions') or '' }}",
             "ALERT": "{{ '' if dag_run.run_type == 'backfill' else '--alert' }}",
         },
         append_env=True,

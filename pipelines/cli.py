@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.quality.telemetry import Day
 
 SUCCESS, FAILURE, USAGE = 0, 1, 2
+NOW, THEN = "now", "then"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,13 +94,14 @@ def validate(args: argparse.Namespace, config: Config) -> int:
 
 def hunt(args: argparse.Namespace, config: Config) -> int:
     """Runs hunts on what has landed, for one as-of or for each day of a span."""
-    from pipelines.hunting import engine
+    from pipelines.hunting import engine, suppression
 
     hunts, fine = _checked_hunts(config)
     chosen = engine.select(hunts, args.hunt)
     with _lake(config) as lake, report.progress() as say:
         for as_of in _as_ofs(args):
-            runs = engine.run(lake, chosen, as_of, say, _tables(config), args.full)
+            excluding = suppression.as_then(lake, chosen, as_of) if args.exclusions == THEN else chosen
+            runs = engine.run(lake, excluding, as_of, say, _tables(config), args.full)
             report.hunts(runs)
             day = _day(lake, config, as_of)
             fine = report.unusual(day) and fine and all(r.error is None for r in runs)
@@ -147,6 +149,18 @@ def runs(args: argparse.Namespace, config: Config) -> int:
     return SUCCESS
 
 
+def exclusions(args: argparse.Namespace, config: Config) -> int:
+    """What exclusions suppressed lately."""
+    from pipelines.hunting import suppression
+
+    hunts, fine = _checked_hunts(config)
+    known = {one.name: one for hunt in hunts for one in hunt.exclusions}
+    with _lake(config) as lake:
+        effects = suppression.effects(lake, known.values(), args.as_of, args.days)
+    report.EXCLUSIONS[args.format](effects, {hunt.id: hunt.name for hunt in hunts}, args.days)
+    return _code(fine)
+
+
 def explain(args: argparse.Namespace, config: Config) -> int:
     """How a hunt is run; with Spark only if its plan is asked for."""
     from pipelines.hunting import engine, explaining
@@ -174,6 +188,30 @@ def check(args: argparse.Namespace, config: Config) -> int:
     checked = checking.check(args.path or [_hunts_folder(config)], _tables(config))
     report.CHECKED["json" if args.json else "text"](checked)
     return _code(all(one.ok for one in checked))
+
+
+def test(args: argparse.Namespace, config: Config) -> int:
+    """Runs the tests that stand beside hunts."""
+    from pipelines.hunting import engine
+    from pipelines.testing import running
+
+    hunts, fine = _checked_hunts(config)
+    read = list(running.read(engine.select(hunts, args.hunt), _tables(config)))
+    if any(found and not isinstance(found, str) for _, found in read):
+        with _lake(config) as lake, report.progress() as say:
+            tested = running.run_all(lake, read, _tables(config), say)
+    else:
+        tested = [running.Tested(hunt, problem=found if isinstance(found, str) else "") for hunt, found in read]
+    return _code(report.TESTED["json" if args.json else "text"](tested, args.strict), fine)
+
+
+def new(args: argparse.Namespace, config: Config) -> int:
+    """Writes a hunt to begin with, and its test."""
+    from pipelines.testing import starter
+
+    hunt, tests = starter.create(args.name, args.into or _hunts_folder(config))
+    print(f"{hunt}\n{tests}")
+    return SUCCESS
 
 
 def import_(args: argparse.Namespace, config: Config) -> int:
@@ -418,6 +456,9 @@ def _hunt_options(command: argparse.ArgumentParser) -> None:
         "--full", action="store_true", help="read all events of each window; the findings are the same"
     )
     command.add_argument("--alert", action="store_true", help="afterwards as `lakehunt alert`")
+    command.add_argument(
+        "--exclusions", choices=[NOW, THEN], default=NOW, help="those of now, or those of an as-of's first run"
+    )
 
 
 def _alert_options(command: argparse.ArgumentParser) -> None:
@@ -437,6 +478,12 @@ def _runs_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--as-of", metavar="T", type=_instant, help="only runs as of this instant")
     command.add_argument("--last", metavar="N", type=int, default=20, help="how many runs, the newest first")
     command.add_argument("--format", choices=list(report.RUNS), default="table", help="how to print them")
+
+
+def _exclusions_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help="the end of the last day")
+    command.add_argument("--days", metavar="N", type=_count, default=7, help="runs of so many days count")
+    command.add_argument("--format", choices=list(report.EXCLUSIONS), default="table", help="how to print them")
 
 
 def _explain_options(command: argparse.ArgumentParser) -> None:
@@ -460,6 +507,17 @@ def _check_options(command: argparse.ArgumentParser) -> None:
     forms.add_argument(
         "--jsonl", action="store_true", help='standard input {"id","query"} -> {"id","schema"} or {"id","error"}'
     )
+
+
+def _test_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("hunt", metavar="HUNT", nargs="*", help="id or name; default: all hunts")
+    command.add_argument("--strict", action="store_true", help="a hunt without a test fails")
+    command.add_argument("--json", action="store_true", help="a line of JSON for each hunt")
+
+
+def _new_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME", help="the hunt's name, in words")
+    command.add_argument("--into", metavar="DIR", type=Path, help="else the configuration's folder of hunts")
 
 
 def _import_options(command: argparse.ArgumentParser) -> None:
@@ -508,9 +566,12 @@ _COMMANDS: list[
     ("alert", alert, "Tell the configured channels of new findings and failures, each once.", _alert_options),
     ("runs", runs, "Print what the runs of hunts did: windows, events read, findings, errors.", _runs_options),
     ("telemetry", telemetry, "Print how many events each day had, and what is unusual about it.", _telemetry_options),
+    ("exclusions", exclusions, "Print exclusions, and what each of them suppressed lately.", _exclusions_options),
     ("explain", explain, "Say how a hunt is run: what is decided event by event, and why not.", _explain_options),
     ("findings", findings, "Print what was found.", _findings_options),
     ("check", check, "Compile hunts: result columns and types, or errors with their places.", _check_options),
+    ("test", test, "Run the tests that stand beside hunts.", _test_options),
+    ("new", new, "Write a hunt to begin with, and its test.", _new_options),
     (
         "import",
         import_,

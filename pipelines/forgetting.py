@@ -20,10 +20,11 @@ from pyspark.sql import functions as F
 
 from pipelines.hunting.findings import ALL, FINDINGS_ALL, RUN_COLUMNS
 from pipelines.hunting.hits import HITS
+from pipelines.hunting.suppression import SUPPRESSED
 from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_DAY
 from pipelines.lake import maintenance
-from pipelines.lake.tables import Lake
+from pipelines.lake.tables import Lake, Table
 from pipelines.landing import streaming_api
 from pipelines.landing.tables import EVENTS, QUARANTINE, RAW
 
@@ -37,6 +38,7 @@ UNMISTAKABLE = 16
 """From so many characters on, a value is recognised inside of longer texts of a finding, too: ids, SIDs and full names.
 Shorter ones, which may be words, only as whole values."""
 
+_EVENT = ("event_date", "event_id")
 _PLACE = ("batch", "file", "line")
 _NAMES = {**dict.fromkeys(DEVICE_COLUMNS, "devices"), **dict.fromkeys(ACCOUNT_COLUMNS, "accounts")}
 _FINDING_NAMES = {"device_id": "devices", "device_name": "devices", "account_name": "accounts"}
@@ -128,10 +130,11 @@ def steps(lake: Lake, found: Traces) -> list[Step]:
     own = [name for name in present if name.startswith("findings.") and name != ALL]
     made: dict[str, Callable[[], Step]] = {
         ALL: lambda: Step(ALL, found.findings, ("hunt_id", "as_of", "finding_id")),
-        HITS.name: lambda: Step(HITS.name, _hits(lake, found), ("event_date", "event_id")),
+        SUPPRESSED.name: lambda: Step(SUPPRESSED.name, _copies(lake, SUPPRESSED, _FINDING_NAMES, found), _EVENT),
+        HITS.name: lambda: Step(HITS.name, _copies(lake, HITS, _NAMES, found), _EVENT),
         QUARANTINE.name: lambda: Step(QUARANTINE.name, _records(lake, QUARANTINE.name, found.who), _PLACE),
         RAW.name: lambda: Step(RAW.name, _records(lake, RAW.name, found.who), _PLACE, ("text", "bytes")),
-        EVENTS.name: lambda: Step(EVENTS.name, found.events, ("event_date", "event_id")),
+        EVENTS.name: lambda: Step(EVENTS.name, found.events, _EVENT),
     }
     first = [_own_findings(lake, name, found) for name in own]
     return [*first, *(step() for name, step in made.items() if name in present)]
@@ -140,12 +143,12 @@ def steps(lake: Lake, found: Traces) -> list[Step]:
 # Events, and copies of them
 
 
-def _hits(lake: Lake, found: Traces) -> DataFrame:
-    """A hit has only the columns that its hunt reads, so the event tells, too."""
-    theirs = found.events.select("event_date", "event_id").withColumn("forgotten", F.lit(True))
-    hits = lake.read(HITS.name).select("event_date", "event_id", *_NAMES)
-    about = found.who.named_by(_NAMES, F.col) | F.col("forgotten").isNotNull()
-    return hits.join(theirs, ["event_date", "event_id"], "left").where(about).select("event_date", "event_id")
+def _copies(lake: Lake, table: Table, names: dict[str, str], found: Traces) -> DataFrame:
+    """Rows that stand for their events. They have only some of an event's columns, so the event tells, too."""
+    theirs = found.events.select(*_EVENT).withColumn("forgotten", F.lit(True))
+    copies = lake.read(table.name).select(*_EVENT, *names)
+    about = found.who.named_by(names, F.col) | F.col("forgotten").isNotNull()
+    return copies.join(theirs, [*_EVENT], "left").where(about).select(*_EVENT)
 
 
 # Delivered records

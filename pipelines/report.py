@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from pipelines.alerts.sending import Delivery as Told
     from pipelines.forgetting import Lost
     from pipelines.hunting.checking import Checked, Problem
+    from pipelines.hunting.exclusions import Exclusion
     from pipelines.hunting.explaining import Explained
     from pipelines.hunting.ledger import Run
     from pipelines.hunting.query import Answer
     from pipelines.hunting.reading import Found
+    from pipelines.hunting.suppression import Effect
     from pipelines.importing.outcomes import Outcome
     from pipelines.lake.maintenance import Upkeep
     from pipelines.landing import Delivery, Settlement
     from pipelines.quality.telemetry import Day
+    from pipelines.testing.running import Tested
 
 PLAIN_WIDTH = 200
 """Columns of a table that is printed to no terminal."""
@@ -114,13 +117,14 @@ def hunts(runs: Sequence[Run]) -> None:
     for name, justify in (
         ("hunt", "left"),
         ("matched", "right"),
+        ("suppressed", "right"),
         ("findings", "right"),
         ("seconds", "right"),
         ("", "left"),
     ):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for run in runs:
-        numbers = ("" if n is None else str(n) for n in (run.matched, run.findings))
+        numbers = ("" if n is None else str(n) for n in (run.matched, run.suppressed, run.findings))
         table.add_row(run.hunt.name, *numbers, f"{run.seconds:.1f}", run.error or "")
     _console().print(table)
 
@@ -213,6 +217,69 @@ RUNS: dict[str, Callable[[Sequence[dict[str, Any]]], None]] = {"table": _runs_ta
 """The forms in which runs are printed; json is a line each."""
 
 
+_EFFECT_COLUMNS: dict[str, tuple[str, str]] = {
+    "exclusion": ("name", "left"),
+    "state": ("state", "left"),
+    "expires": ("expires", "left"),
+    "suppressed": ("events", "right"),
+    "last": ("last", "left"),
+    "owner": ("owner", "left"),
+    "hunts": ("hunts", "left"),
+    "reason": ("reason", "left"),
+}
+"""What is shown of an exclusion: title, key, side."""
+
+
+def _effects_table(effects: Sequence[Effect], names: Mapping[str, str], days: int) -> None:
+    if not effects:
+        print("no exclusions")
+        return
+    rows = [_effect_object(one, names) for one in effects]
+    cells = ([_effect_cell(row[key]) for key, _ in _EFFECT_COLUMNS.values()] for row in rows)
+    _print_columns(
+        f"Exclusions, and events that they suppressed in runs of the last {days} days", _EFFECT_COLUMNS, cells
+    )
+    idle = [one.exclusion.name for one in effects if one.state == "on" and not one.events]
+    if idle:
+        _console().print(f"on, and suppressed nothing: {', '.join(idle)}", soft_wrap=True)
+    for one in effects:
+        if one.state == "expired":
+            ended = f"{one.exclusion.name} ended on {one.exclusion.expires} and suppresses nothing any more"
+            _console().print(f"{ended}: ask {one.exclusion.owner}, then renew or remove it", soft_wrap=True)
+
+
+def _effect_object(one: Effect, names: Mapping[str, str]) -> dict[str, Any]:
+    exclusion = one.exclusion
+    return {
+        "name": exclusion.name,
+        "state": one.state,
+        "expires": exclusion.expires and exclusion.expires.isoformat(),
+        "events": one.events,
+        "last": one.last and one.last.isoformat(),
+        "owner": exclusion.owner,
+        "hunts": [names.get(hunt, hunt) for hunt in exclusion.hunts],
+        "reason": " ".join(exclusion.reason.split()),
+        "where": exclusion.where,
+        "file": str(exclusion.file),
+        "line": exclusion.position.line,
+    }
+
+
+def _effect_cell(value: Any) -> str:
+    return "\n".join(value) if isinstance(value, list) else "" if value is None else str(value)
+
+
+def _effects_json(effects: Sequence[Effect], names: Mapping[str, str], days: int) -> None:
+    json_lines(_effect_object(one, names) for one in effects)
+
+
+EXCLUSIONS: dict[str, Callable[[Sequence[Effect], Mapping[str, str], int], None]] = {
+    "table": _effects_table,
+    "json": _effects_json,
+}
+"""The forms in which exclusions are printed, with the names of hunts by their ids; json is a line each."""
+
+
 def explained(one: Explained) -> None:
     """Prints how a hunt is run."""
     console = _console()
@@ -233,6 +300,8 @@ def _explained_lines(one: Explained) -> Iterator[str]:
         yield from (["    or"] if number else [])
         for condition in front:
             yield f"    by {condition.by:5}  {condition.text}"
+    for exclusion, how in one.exclusions:
+        yield f"  not if {exclusion.name} ({how}): {' '.join(exclusion.where.split())}"
     if one.columns:
         yield f"  columns of the hits: {', '.join(one.columns)}"
     yield "  then, on the hits of the window:" if one.why is None else "  steps:"
@@ -383,7 +452,9 @@ def forgotten(done: Mapping[str, int], dry_run: bool) -> None:
 def _checked_text(checked: Sequence[Checked]) -> None:
     """Prints the result columns of each hunt that compiles; what is wrong with the others on standard error."""
     for one in checked:
-        if one.ok:
+        if one.exclusions is not None:
+            print(f"{one.file}: {', '.join(_named(exclusion) for exclusion in one.exclusions) or 'no exclusions'}")
+        elif one.ok:
             columns = ", ".join(f"{c.name}: {c.type}" for c in one.schema)
             print(f"{one.file}: {one.name}\n  {columns}")
     problems(checked)
@@ -401,6 +472,7 @@ def _checked_json(checked: Sequence[Checked]) -> None:
             "schema": [{"name": c.name, "type": c.type.name} for c in one.schema],
             "errors": [_problem_object(problem) for problem in one.problems],
         }
+        | ({} if one.exclusions is None else {"exclusions": [exclusion.name for exclusion in one.exclusions]})
         for one in checked
     )
     _checked_summary(checked)
@@ -409,9 +481,16 @@ def _checked_json(checked: Sequence[Checked]) -> None:
 CHECKED: dict[str, Callable[[Sequence[Checked]], None]] = {"text": _checked_text, "json": _checked_json}
 
 
+def _named(exclusion: Exclusion) -> str:
+    return exclusion.name if exclusion.enabled else f"{exclusion.name} (off)"
+
+
 def _checked_summary(checked: Sequence[Checked]) -> None:
-    compiled = sum(one.ok for one in checked)
-    print(f"{compiled} hunts compile, {len(checked) - compiled} do not", file=sys.stderr)
+    hunts = [one for one in checked if one.exclusions is None]
+    compiled = sum(one.ok for one in hunts)
+    print(f"{compiled} hunts compile, {len(hunts) - compiled} do not", file=sys.stderr)
+    if unusable := sum(len(one.problems) for one in checked if one.exclusions is not None):
+        print(f"{unusable} exclusions suppress nothing: they cannot be used", file=sys.stderr)
 
 
 def problems(checked: Iterable[Checked]) -> None:
@@ -434,6 +513,67 @@ def _problem_object(problem: Problem) -> dict[str, Any]:
         "end_column": problem.end.column,
         "hint": problem.hint,
     }
+
+
+# Tests of hunts
+
+
+def _tested_text(tested: Sequence[Tested], strict: bool) -> bool:
+    """Prints each test that failed, with what differs; whether all passed."""
+    console = _console()
+    for one in tested:
+        failed = [outcome for outcome in one.outcomes if not outcome.passed]
+        passed = len(one.outcomes) - len(failed)
+        console.print(f"{one.hunt.name}: {_tests_told(one, passed, len(failed))}", soft_wrap=True)
+        for outcome in failed:
+            case = outcome.case
+            console.print(f"  FAILED {case.name} ({case.file}:{case.position.line})", soft_wrap=True)
+            for difference in outcome.differences:
+                console.print(f"    {_shown(difference)}", soft_wrap=True)
+    without = [one for one in tested if not one.outcomes and not one.problem]
+    if without:
+        print(f"{'error' if strict else 'warning'}: {len(without)} hunts have no test", file=sys.stderr)
+    return _all_passed(tested, strict)
+
+
+def _tests_told(one: Tested, passed: int, failed: int) -> str:
+    if one.problem:
+        return f"tests cannot be run: {one.problem}"
+    if not one.outcomes:
+        return f"no test: write {one.hunt.sibling('tests')}"
+    return f"{passed} passed" + (f", {failed} failed" if failed else "")
+
+
+def _all_passed(tested: Sequence[Tested], strict: bool) -> bool:
+    passed = all(outcome.passed for one in tested for outcome in one.outcomes)
+    return passed and not any(one.problem or (strict and not one.outcomes) for one in tested)
+
+
+def _tested_json(tested: Sequence[Tested], strict: bool) -> bool:
+    """Prints a line of JSON for each hunt; whether all passed."""
+    json_lines(
+        {
+            "id": one.hunt.id,
+            "name": one.hunt.name,
+            "problem": one.problem or None,
+            "tests": [
+                {
+                    "name": outcome.case.name,
+                    "file": str(outcome.case.file),
+                    "line": outcome.case.position.line,
+                    "passed": outcome.passed,
+                    "differences": list(outcome.differences),
+                }
+                for outcome in one.outcomes
+            ],
+        }
+        for one in tested
+    )
+    return _all_passed(tested, strict)
+
+
+TESTED: dict[str, Callable[[Sequence[Tested], bool], bool]] = {"text": _tested_text, "json": _tested_json}
+"""The forms in which tests of hunts are printed; each says whether all passed."""
 
 
 # Imports

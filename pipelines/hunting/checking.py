@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.errors import LakehuntError
+from pipelines.hunting import exclusions
 from pipelines.hunting import hunt as hunting
+from pipelines.hunting.exclusions import Exclusion
 from pipelines.hunting.hunt import Hunt, HuntError
 from pipelines.hunting.tables import Tables
 from pipelines.kql.errors import KqlError, QueryErrors, Span, line_and_column
@@ -36,9 +38,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Checked:
-    """A file and what it is: a hunt whose query has a result, or problems.
+    """A file and what it is: a hunt whose query has a result, or exclusions, or problems.
 
-    `hunt` is there if the file could be read, also where its query is wrong; `id` and `name` as far as they could."""
+    `hunt` is there if the file could be read, also where its query is wrong; `id` and `name` as far as they could.
+    `exclusions` are those of a file of exclusions that can be used; None for any other."""
 
     file: Path
     id: str | None = None
@@ -46,6 +49,7 @@ class Checked:
     hunt: Hunt | None = None
     schema: Schema = ()
     problems: tuple[Problem, ...] = ()
+    exclusions: tuple[Exclusion, ...] | None = None
 
     @property
     def ok(self) -> bool:
@@ -53,7 +57,8 @@ class Checked:
 
 
 def check(paths: Sequence[Path], tables: Tables) -> list[Checked]:
-    """Every hunt in these files and folders, each file once, in order; ids are compared across all of them."""
+    """Every hunt in these files and folders, each file once, in order; ids are compared across all of them. Then the
+    files of exclusions in the folders, and beside the files, which the hunts then have."""
     checked: list[Checked] = []
     earlier: dict[str, Hunt] = {}
     for file in _files(paths, checked):
@@ -61,7 +66,20 @@ def check(paths: Sequence[Path], tables: Tables) -> list[Checked]:
         checked.append(one)
         if one.hunt:
             earlier[one.hunt.id] = one.hunt
-    return checked
+    loaded = exclusions.load(_exclusion_files(paths), list(earlier.values()))
+    with_exclusions = {hunt.id: hunt for hunt in hunting.with_exclusions(earlier.values(), loaded)}
+    hunts = [replace(one, hunt=with_exclusions[one.hunt.id]) if one.hunt else one for one in checked]
+    return hunts + [
+        Checked(one.file, problems=tuple(map(of_file, one.errors)), exclusions=one.exclusions) for one in loaded
+    ]
+
+
+def _exclusion_files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from hunting.find(path, exclusions.is_exclusion_file)[0]
+        else:
+            yield from filter(Path.exists, hunting.siblings(path, "exclusions"))
 
 
 def _files(paths: Iterable[Path], checked: list[Checked]) -> Iterator[Path]:

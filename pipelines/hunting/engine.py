@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -21,9 +21,10 @@ from pyspark.sql import functions as F
 
 from pipelines.errors import LakehuntError
 from pipelines.hunting import events as events_table
-from pipelines.hunting import findings, ledger, refusals
+from pipelines.hunting import findings, ledger, refusals, suppression
 from pipelines.hunting import hits as hits_table
 from pipelines.hunting.events import Events, day
+from pipelines.hunting.exclusions import Exclusion
 from pipelines.hunting.findings import Found
 from pipelines.hunting.hits import Effort, Hits, Sought
 from pipelines.hunting.hunt import Hunt, HuntError
@@ -98,7 +99,8 @@ class _Asked:
     def sought(self) -> Sought:
         assert isinstance(self.split, Split)
         since = self.window.since
-        return Sought(self.hunt.id, self.hunt.digest, self.split, None if since is None else day(since))
+        read = replace(self.split, columns=self.split.columns | self.hunt.excluded_by)
+        return Sought(self.hunt.id, self.hunt.digest, read, None if since is None else day(since))
 
 
 class _Round:
@@ -121,6 +123,7 @@ class _Round:
     def run(self, full: bool) -> list[Run]:
         ledger.record(self.lake, [self._run(hunt, outcome=ledger.STARTED) for hunt in self.hunts])
         try:
+            self._record_exclusions()
             asked = [one for hunt in self.hunts if (one := self._asked(hunt))]
             split_ = [one for one in asked if isinstance(one.split, Split) and not full]
             unsplit = self._from_hits(split_)
@@ -135,6 +138,17 @@ class _Round:
             self.runs.sort(key=lambda run: order[run.hunt.id])
             ledger.record(self.lake, self.runs)
         return self.runs
+
+    def _record_exclusions(self) -> None:
+        known = {one.name: one for hunt in self.hunts for one in hunt.exclusions}
+        for one in known.values():
+            if one.state(self.as_of) == "expired":
+                self.say(f"exclusion {one.name} ended on {one.expires} and suppresses nothing; ask {one.owner}")
+        used = [one for one in known.values() if one.applies(self.as_of)]
+        suppression.record(self.lake, used, self.started)
+
+    def _active(self, hunt: Hunt) -> tuple[Exclusion, ...]:
+        return tuple(one for one in hunt.exclusions if one.applies(self.as_of))
 
     def _asked(self, hunt: Hunt) -> _Asked | None:
         try:
@@ -193,7 +207,7 @@ class _Round:
     def _on_hits(self, one: _Asked, rows: DataFrame, count: int, known: dict[str, Any]) -> None:
         if not count and is_empty(one.plan):
             nothing = findings.Result(one.hunt, one.plan, None, one.window, self.as_of)
-            self._finish(one, lambda: (findings.compute(nothing), 0), known)
+            self._finish(one, lambda: _Computed(findings.compute(nothing)), known)
             return
         self.say(f"hunting: {one.hunt.name}")
         own = replace(self.events, frame=rows.filter(F.col("hunt_version") == one.hunt.digest))
@@ -206,11 +220,11 @@ class _Round:
         meter = Meter(self.lake.spark, f"{self.run_id} {one.hunt.id}")
         known: dict[str, Any] = {"mode": FULL}
 
-        def computed() -> tuple[Found, int]:
+        def computed() -> _Computed:
             with codegen(self.lake.spark, on=True):
-                found, matched = self._computed(one, lambda: self.events, meter)
+                done = self._computed(one, lambda: self.events, meter)
             known.update(events_scanned=meter.records, bytes_read=meter.bytes)
-            return found, matched
+            return done
 
         self._finish(one, computed, known)
 
@@ -218,18 +232,22 @@ class _Round:
 
     def _computed(
         self, one: _Asked, events: Callable[[], Events], meter: AbstractContextManager[object] | None = None
-    ) -> tuple[Found, int]:
+    ) -> _Computed:
         """What a hunt finds, and how many events passed its fronts."""
-        context = self.tables.context(self.lake, self.as_of, events, traced=True)
-        with _fronts(one.plan, context, meter or nullcontext()) as (matched, relations):
-            relation = compile_plan(one.plan, relations)
-            return findings.compute(findings.Result(one.hunt, one.plan, relation, one.window, self.as_of)), matched
+        active = self._active(one.hunt)
+        context = self.tables.context(self.lake, self.as_of, events, traced=True, excluding=active)
+        with fronts(one.plan, context, meter) as passed:
+            relation = compile_plan(one.plan, passed.context)
+            result = findings.Result(one.hunt, one.plan, relation, one.window, self.as_of)
+            found = findings.compute(result, suppression.events_of(passed.excluded))
+            return _Computed(found, passed.matched, passed.suppressed)
 
-    def _finish(self, one: _Asked, computed: Callable[[], tuple[Found, int]], known: dict[str, Any]) -> None:
+    def _finish(self, one: _Asked, computed: Callable[[], _Computed], known: dict[str, Any]) -> None:
         """Stores what a hunt finds in its own table, and writes down that, or why it failed."""
         clock = time.perf_counter()
         try:
-            found, matched = computed()
+            done = computed()
+            found = done.found
             self.found.append(found)
             before = self.past.get(one.hunt.id)
             shaped = before is not None and before.shaped == one.hunt.digest
@@ -238,8 +256,9 @@ class _Round:
         except (*_FAILURES, KqlError) as error:
             self._failed(one.hunt, error, one, clock, known)
             return
-        told = known | {"window": one.window, "matched": matched, "suppressed": 0, "findings": found.count}
-        self.runs.append(self._run(one.hunt, seconds=_since(clock), **told))
+        used = self._active(one.hunt)
+        told = known | {"matched": done.matched, "suppressed": done.suppressed, "findings": found.count}
+        self.runs.append(self._run(one.hunt, seconds=_since(clock), window=one.window, exclusions=used, **told))
 
     def _ran_before(self, hunt: Hunt) -> bool:
         """Whether a run at this as-of may have left findings."""
@@ -248,8 +267,11 @@ class _Round:
     def _store_all(self) -> None:
         done = {run.hunt.id for run in self.runs if run.error is None}
         found = [one for one in self.found if one.result.hunt.id in done]
-        changed = [one for one in found if one.count or self._ran_before(one.result.hunt)]
+        changed = [one for one in found if one.count or one.suppressed is not None or self._ran_before(one.result.hunt)]
         findings.write_all(self.lake, changed, self.as_of)
+        suppressed = {one.result.hunt.id: one.suppressed for one in changed}
+        versions = {one.result.hunt.id: one.result.hunt.digest for one in changed}
+        suppression.write(self.lake, suppressed, versions, self.as_of)
 
     def _failed(
         self,
@@ -284,21 +306,45 @@ def period(hunt: Hunt) -> int:
     return hunt.query_period // timedelta(microseconds=1) * TICKS_PER_MICROSECOND
 
 
+@dataclass(frozen=True)
+class _Computed:
+    """What a hunt found, how many events passed its fronts, and how many of those exclusions kept out."""
+
+    found: Found
+    matched: int = 0
+    suppressed: int = 0
+
+
+@dataclass
+class Passed:
+    """What passed the row-local fronts of a plan: how many rows, those among them that are excluded, and a context that
+    knows the others."""
+
+    context: Context
+    matched: int = 0
+    suppressed: int = 0
+    excluded: list[DataFrame] = field(default_factory=list)
+
+
 @contextmanager
-def _fronts(plan: p.Plan, context: Context, meter: AbstractContextManager[object]) -> Iterator[tuple[int, Context]]:
-    """Computes each row-local front of a plan once, with the columns that the rest reads: how many rows pass them, and
-    a context that knows them. The meter runs while the tables are read."""
+def fronts(plan: p.Plan, context: Context, meter: AbstractContextManager[object] | None = None) -> Iterator[Passed]:
+    """Computes each row-local front of a plan once, with the columns that the rest reads. The meter runs while the
+    tables are read."""
     kept = []
-    known, matched = context, 0
+    passed = Passed(context)
     try:
-        with meter:
+        with meter or nullcontext():
             for front in row_local_fronts(plan):
-                relation = compile_plan(front, known).reading(p.needed(plan, front))
+                relation = compile_plan(front, passed.context).reading(p.needed(plan, front))
                 relation.frame.persist()
                 kept.append(relation)
-                matched += relation.frame.count()
-                known = known.knowing(front, relation)
-        yield matched, known
+                passed.matched += relation.frame.count()
+                counting, excluded = suppression.apart(relation)
+                passed.context = passed.context.knowing(front, counting)
+                if excluded is not None and (rows := excluded.count()):
+                    passed.suppressed += rows
+                    passed.excluded.append(excluded)
+        yield passed
     finally:
         for relation in kept:
             relation.frame.unpersist()

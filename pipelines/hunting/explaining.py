@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pipelines.hunting import sieve
 from pipelines.hunting.engine import Compiled, period
+from pipelines.hunting.exclusions import Exclusion
 from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.split import Front, Split, Whole, split
 from pipelines.hunting.tables import Tables
@@ -31,6 +32,8 @@ class Explained:
     fronts: tuple[tuple[Condition, ...], ...]
     columns: tuple[str, ...]
     plan: tuple[str, ...]
+    exclusions: tuple[tuple[Exclusion, str], ...] = ()
+    """Each with its state: on, off or expired."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,10 @@ def explain(compiled: Compiled, as_of: int) -> Explained:
     how = split(compiled.plan)
     plan, window = within(compiled.plan, as_of, period(hunt))
     fronts = tuple(_conditions(hunt, front) for front in how.fronts) if isinstance(how, Split) else ()
-    columns = tuple(sorted(how.columns)) if isinstance(how, Split) else ()
+    columns = tuple(sorted(how.columns | hunt.excluded_by)) if isinstance(how, Split) else ()
     why = _why(hunt, how) if isinstance(how, Whole) else None
-    return Explained(hunt, window, why, fronts, columns, tuple(_steps(hunt, plan, 0)))
+    states = tuple((one, one.state(as_of)) for one in hunt.exclusions)
+    return Explained(hunt, window, why, fronts, columns, tuple(_steps(hunt, plan, 0)), states)
 
 
 def _why(hunt: Hunt, whole: Whole) -> str:

@@ -17,7 +17,6 @@ from pipelines.hunting.identity import descriptions, identity
 from pipelines.hunting.registered import EVENTS
 from pipelines.hunting.window import Window as TimeWindow
 from pipelines.kql import plan as p
-from pipelines.kql import times
 from pipelines.kql.types import DATETIME, DYNAMIC
 from pipelines.lake.schema import device_process_events
 from pipelines.lake.tables import Lake, Table, TableColumn
@@ -55,6 +54,11 @@ FINDINGS_ALL = Table(
         TableColumn("first_seen", "TIMESTAMP", "Timestamp of the finding's first event in the window"),
         TableColumn("last_seen", "TIMESTAMP", "Timestamp of the finding's last event in the window"),
         TableColumn("events", "BIGINT", "How many events the finding was made of"),
+        TableColumn(
+            "suppressed",
+            "BIGINT",
+            "Events of its device (of all, if it has several) that exclusions kept out of the hunt",
+        ),
         TableColumn("evidence", "ARRAY<STRING>", f"event_id of the first {trace.MAX_EVIDENCE} of them; joins events"),
         TableColumn("window_start", "TIMESTAMP", "Start of what the hunt read; null where it read from the beginning"),
         TableColumn("window_end", "TIMESTAMP", "End of what the hunt read"),
@@ -89,20 +93,25 @@ class Found:
     result: Result
     rows: DataFrame | None
     count: int
+    suppressed: DataFrame | None = None
+    """Events that exclusions kept out (see suppression.py)."""
 
 
-def compute(result: Result) -> Found:
+def compute(result: Result, suppressed: DataFrame | None = None) -> Found:
     """Runs the hunt's query. Call `release` when its rows are stored."""
     if result.relation is None:
         return Found(result, None, 0)
     rows = _numbered(result, result.relation).persist()
-    return Found(result, rows, rows.count())
+    if suppressed is not None:
+        suppressed.persist().count()  # now, while the fronts that it is made of are in memory
+    return Found(result, rows, rows.count(), suppressed)
 
 
 def release(found: Iterable[Found]) -> None:
     for one in found:
-        if one.rows is not None:
-            one.rows.unpersist()
+        for rows in (one.rows, one.suppressed):
+            if rows is not None:
+                rows.unpersist()
 
 
 def _numbered(result: Result, relation: Relation) -> DataFrame:
@@ -161,7 +170,7 @@ def write_own(lake: Lake, found: Found) -> None:
         # in findings.all and in the table's history.
         lake.overwrite(own, rows)
     else:
-        lake.replace(own, rows, f"`{added[0]}` = {_sql_moment(result.as_of)}")
+        lake.replace(own, rows, f"`{added[0]}` = {values.sql_moment(result.as_of)}")
 
 
 def _own_rows(result: Result, rows: DataFrame, added: Sequence[str]) -> DataFrame:
@@ -200,7 +209,7 @@ def write_all(lake: Lake, found: Sequence[Found], as_of: int) -> None:
     if not found and lake.exists(ALL):
         return
     hunts = sorted(one.result.hunt.id for one in found)
-    made = [_common(one.result, one.result.relation, one.rows) for one in found if one.result.relation and one.rows]
+    made = [_common(one, one.result.relation, one.rows) for one in found if one.result.relation and one.rows]
 
     def changed() -> DataFrame:
         others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(hunts) & (F.col("as_of") != values.moment(as_of)))
@@ -208,10 +217,11 @@ def write_all(lake: Lake, found: Sequence[Found], as_of: int) -> None:
         return _with_status(together).filter(F.col("as_of") >= values.moment(as_of))
 
     named = ", ".join(f"'{hunt}'" for hunt in hunts) or "''"
-    lake.replace(FINDINGS_ALL, changed, f"hunt_id IN ({named}) AND as_of >= {_sql_moment(as_of)}")
+    lake.replace(FINDINGS_ALL, changed, f"hunt_id IN ({named}) AND as_of >= {values.sql_moment(as_of)}")
 
 
-def _common(result: Result, relation: Relation, rows: DataFrame) -> DataFrame:
+def _common(found: Found, relation: Relation, rows: DataFrame) -> DataFrame:
+    result = found.result
     hunt, window = result.hunt, result.window
     made = {
         "finding_id": F.col("`$$finding`"),
@@ -229,7 +239,16 @@ def _common(result: Result, relation: Relation, rows: DataFrame) -> DataFrame:
         "window_end": values.moment(window.until),
         "result": _row_json(relation),
     }
-    return rows.select(*(value.alias(name) for name, value in made.items()))
+    return _with_suppressed(rows.select(*(value.alias(name) for name, value in made.items())), found.suppressed)
+
+
+def _with_suppressed(findings: DataFrame, suppressed: DataFrame | None) -> DataFrame:
+    if suppressed is None:
+        return findings.withColumn("suppressed", F.lit(0).cast("bigint"))
+    of_device = suppressed.groupBy("device_id").agg(F.count("*").alias("suppressed"))
+    count = F.when(F.col("device_id").isNull(), F.lit(suppressed.count())).otherwise(F.col("suppressed"))
+    joined = findings.join(of_device, "device_id", "left")
+    return joined.withColumn("suppressed", F.coalesce(count, F.lit(0)).cast("bigint"))
 
 
 def _behind(relation: Relation) -> dict[str, Column]:
@@ -259,7 +278,3 @@ def _with_status(findings: DataFrame) -> DataFrame:
 
 def _texts(texts: tuple[str, ...]) -> Column:
     return F.array(*(F.lit(text) for text in texts)).cast("array<string>")
-
-
-def _sql_moment(ticks: int) -> str:
-    return f"TIMESTAMP '{times.to_datetime(ticks):%Y-%m-%d %H:%M:%S.%f} UTC'"

@@ -25,7 +25,7 @@ from pipelines.errors import LakehuntError
 from pipelines.hunting import events as events_table
 from pipelines.hunting import sieve
 from pipelines.hunting.events import Batches, Events
-from pipelines.hunting.split import Split
+from pipelines.hunting.split import ALWAYS, Split
 from pipelines.kql.errors import KqlError
 from pipelines.lake import changes
 from pipelines.lake.meter import Meter
@@ -69,11 +69,6 @@ PASSES = Table(
         TableColumn("engine_version", "STRING", "Version of Lakehunt"),
     ),
 )
-
-ALWAYS = frozenset(
-    ("Timestamp", "ReportId", "DeviceId", "DeviceName", "AccountName", "FileName", "ProcessCommandLine")
-)  # fmt: skip
-"""Columns that a hit has whatever the query reads: when, on which device, by whom and what."""
 
 _PROVENANCE = ("tick_digits", "event_id", "event_date", "landed_at", "batch")
 
@@ -163,7 +158,7 @@ def _one_pass(
 ) -> tuple[Pass, Effort]:
     started, clock = datetime.now(UTC), time.perf_counter()
     pass_id = f"{started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
-    columns = ALWAYS.union(sieve.TUPLE, *(hunt.split.columns for hunt in hunts))
+    columns = ALWAYS.union(*(hunt.split.columns for hunt in hunts))
     frame = events.frame.filter(events_table.of_batches(region.batches) & _of_days(region))
     read = frame.select(*(name for name in EVENTS.column_names if name in columns or name in _PROVENANCE))
     with Meter(lake.spark, pass_id) as meter, codegen(lake.spark, on=True):

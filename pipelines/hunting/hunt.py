@@ -13,14 +13,17 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
 from pipelines import strict_yaml
 from pipelines.errors import LakehuntError
+from pipelines.hunting import exclusions
+from pipelines.hunting.exclusions import Exclusion, ExclusionFile
+from pipelines.hunting.split import ALWAYS
 from pipelines.kql.errors import KqlError, QueryErrors
 from pipelines.kql.formatting import formatted
 from pipelines.kql.parser import parse
@@ -101,6 +104,7 @@ class Hunt:
     tags: tuple[str, ...] = ()
     version: str = ""
     kind: str = ""
+    exclusions: tuple[Exclusion, ...] = field(default=(), compare=False)
     entity_mappings: Value = field(default=None, compare=False)
     other: Mapping[str, Value] = field(default_factory=dict, compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
@@ -108,11 +112,19 @@ class Hunt:
     @cached_property
     def digest(self) -> str:
         """The hunt's version: 16 hexadecimal digits that change when its results may, with what its query says and its
-        period. A comment, a line break or a new name makes no new version.
+        period. A comment, a line break or a new name makes no new version. Exclusions have versions of their own; here
+        counts only what they look at, which the hunt's hits must have.
 
-        SHA-256 of the period in microseconds (or nothing), a line break, and the query in one way of writing it."""
+        SHA-256 of the period in microseconds (or nothing), a line break, the query in one way of writing it, and a line
+        for each column that only exclusions read."""
         period = "" if self.query_period is None else str(self.query_period // timedelta(microseconds=1))
-        return hashlib.sha256(f"{period}\n{_one_way_of_writing(self.query)}".encode()).hexdigest()[:16]
+        said = "\n".join([period, _one_way_of_writing(self.query), *sorted(self.excluded_by - ALWAYS)])
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    @property
+    def excluded_by(self) -> frozenset[str]:
+        """Columns of events that its exclusions look at, expired ones too, but not those that are switched off."""
+        return frozenset[str]().union(*(one.columns for one in self.exclusions if one.enabled))
 
     def place(self, line: int, column: int) -> Position:
         """Where in the file a place in the query stands; all numbers count from one."""
@@ -124,7 +136,12 @@ class Hunt:
 
     def sibling(self, what: str) -> Path:
         """The file beside the hunt's that holds its `exclusions` or its `tests`; it need not exist."""
-        return self.file.with_name(f"{self.file.stem}.{what}.yaml")
+        return next(filter(Path.exists, siblings(self.file, what)), siblings(self.file, what)[0])
+
+
+def siblings(file: Path, what: str) -> list[Path]:
+    """What the file beside a hunt's that holds its `exclusions` or its `tests` may be called."""
+    return [file.with_name(f"{file.stem}.{what}{suffix}") for suffix in SUFFIXES]
 
 
 def _one_way_of_writing(query: str) -> str:
@@ -146,7 +163,8 @@ def load_folder(folder: str | Path) -> tuple[list[Hunt], list[LakehuntError]]:
     """All hunts in a folder and below, in the order of their paths, and the errors of the files that are none.
 
     Every `*.yaml` and `*.yml` is tried, but for hidden ones, those in hidden folders, and the siblings of hunts.
-    An id that an earlier file has is an error of the later one. Raises LakehuntError without the folder."""
+    An id that an earlier file has is an error of the later one. The hunts have their exclusions, of which one that
+    cannot be used is an error, too. Raises LakehuntError without the folder."""
     files, errors = find(folder)
     hunts: dict[str, Hunt] = {}
     for file in files:
@@ -156,16 +174,26 @@ def load_folder(folder: str | Path) -> tuple[list[Hunt], list[LakehuntError]]:
             errors.append(e)
         else:
             hunts[hunt.id] = hunt
-    return list(hunts.values()), errors
+    loaded = exclusions.load(find(folder, exclusions.is_exclusion_file)[0], list(hunts.values()))
+    errors += [error for one in loaded for error in one.errors]
+    return with_exclusions(hunts.values(), loaded), errors
 
 
-def find(folder: str | Path) -> tuple[list[Path], list[LakehuntError]]:
-    """The files of `load_folder`, in its order, and the errors of folders that cannot be read."""
+def with_exclusions(hunts: Iterable[Hunt], loaded: Iterable[ExclusionFile]) -> list[Hunt]:
+    """The hunts, each with the exclusions that are for it."""
+    own = exclusions.by_hunt(loaded)
+    return [replace(hunt, exclusions=own.get(hunt.id, ())) for hunt in hunts]
+
+
+def find(folder: str | Path, wanted: Callable[[Path], bool] | None = None) -> tuple[list[Path], list[LakehuntError]]:
+    """The files in a folder and below, by default those of hunts, in the order of their paths, and the errors of
+    folders that cannot be read."""
     root = Path(folder)
     if not root.is_dir():
         raise LakehuntError(f"no folder of hunts at {root}", "name it as `hunts` in the configuration")
     errors: list[LakehuntError] = []
-    return sorted(_files(root, errors), key=lambda file: file.relative_to(root).parts), errors
+    files = filter(wanted or is_hunt_file, _files(root, errors))
+    return sorted(files, key=lambda file: file.relative_to(root).parts), errors
 
 
 def _files(root: Path, errors: list[LakehuntError]) -> Iterator[Path]:
@@ -174,7 +202,7 @@ def _files(root: Path, errors: list[LakehuntError]) -> Iterator[Path]:
 
     for folder, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from filter(is_hunt_file, (Path(folder, name) for name in names))
+        yield from (Path(folder, name) for name in names)
 
 
 def is_hunt_file(file: Path) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
+from pipelines.hunting.exclusions import Exclusion
 from pipelines.hunting.hits import ENGINE_VERSION
 from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.window import Window
@@ -38,6 +39,11 @@ RUNS = Table(
         TableColumn("error", "STRING", "What went wrong; null where nothing did"),
         TableColumn("started_at", "TIMESTAMP", "When the run was started (UTC)"),
         TableColumn("engine_version", "STRING", "Version of Lakehunt"),
+        TableColumn(
+            "exclusions",
+            "ARRAY<STRUCT<name: STRING, version: STRING>>",
+            "Exclusions that it used; joins hunts.exclusions",
+        ),
     ),
 )
 
@@ -63,6 +69,7 @@ class Run:
     findings: int | None = None
     error: str | None = None
     outcome: str = SUCCEEDED
+    exclusions: tuple[Exclusion, ...] = ()
 
 
 def record(lake: Lake, runs: Sequence[Run]) -> None:
@@ -92,6 +99,7 @@ def _row(run: Run) -> tuple[object, ...]:
         run.error,
         run.started_at,
         ENGINE_VERSION,
+        [{"name": one.name, "version": one.version} for one in run.exclusions],
     )
 
 

@@ -70,11 +70,12 @@ def query(
             raise
         raise QueryErrors(text, [refused]) from error
     kinds = [c.type for c in plan.schema]
-    rows = [[_cell(v, kind) for v, kind in zip(row, kinds, strict=True)] for row in collected]
+    rows = [[cell(v, kind) for v, kind in zip(row, kinds, strict=True)] for row in collected]
     return Answer(tuple(Column(c.name, REAL if c.type == DECIMAL else c.type) for c in plan.schema), rows)
 
 
-def _cell(value: Any, kind: Type) -> Any:
+def cell(value: Any, kind: Type) -> Any:
+    """A collected value as it is shown in an answer."""
     shown = as_json(value, kind)
     if kind.element == DECIMAL and isinstance(shown, list):
         return [_number(item) for item in shown]

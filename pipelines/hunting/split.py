@@ -20,6 +20,13 @@ LARGEST = 20_000
 `extend`, when they are written out."""
 
 
+ALWAYS = frozenset((
+    "Timestamp", "ReportId", "DeviceId", "DeviceName", "AccountName", "FileName", "InitiatingProcessFileName",
+    "InitiatingProcessParentFileName", "ProcessCommandLine",
+))  # fmt: skip
+"""Columns that a hit has whatever the query reads: when, on which device, by whom, what, and its lineage."""
+
+
 @dataclass(frozen=True)
 class Front:
     """Conditions on the columns of DeviceProcessEvents; an event has to meet all of them."""
@@ -92,18 +99,23 @@ def _passed_down(plan: p.Plan, above: tuple[p.Expr, ...]) -> tuple[p.Expr, ...]:
     if isinstance(plan, p.Filter):
         if _looks_around(plan.predicate):  # a row that is left out would change what others see
             return ()
-        return (*above, *(term for term in p.terms(plan.predicate, "and") if _is_of_one_event(term)))
+        return (*above, *(term for term in p.terms(plan.predicate, "and") if is_of_one_event(term)))
     if isinstance(plan, p.Project):
         if any(_looks_around(expr) for expr in plan.expressions):
             return ()
         made = dict(zip(plan.names, plan.expressions, strict=True))
-        return tuple(term for old in above if (term := _over(old, made)) is not None and _is_of_one_event(term))
+        return tuple(term for old in above if (term := _over(old, made)) is not None and is_of_one_event(term))
     return above
 
 
-def _is_of_one_event(expr: p.Expr) -> bool:
+def is_of_one_event(expr: p.Expr) -> bool:
     """Whether an expression depends on nothing but the event: it comes out the same whenever it is asked."""
-    return all(isinstance(part, (p.Const, p.Ref)) or type(part) is p.Apply for part in p.parts(expr))
+    return next(beyond_one_event(expr), None) is None
+
+
+def beyond_one_event(expr: p.Expr) -> Iterator[p.Expr]:
+    """The parts of an expression that depend on more than the event: on now(), on other rows, on another table."""
+    return (part for part in p.parts(expr) if not isinstance(part, (p.Const, p.Ref)) and type(part) is not p.Apply)
 
 
 def _looks_around(expr: p.Expr) -> bool:

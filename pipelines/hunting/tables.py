@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 
 from pipelines.hunting import events as events_table
-from pipelines.hunting import external, opening
+from pipelines.hunting import external, opening, suppression
 from pipelines.hunting.events import Events
+from pipelines.hunting.exclusions import Exclusion
 from pipelines.hunting.registered import Registered
 from pipelines.kql import plan as p
 from pipelines.kql.binding import SchemaOf, bind
@@ -37,21 +38,28 @@ class Tables:
         return bind(query, self.schemas, CATALOG, schema_of)
 
     def context(
-        self, lake: Lake, now: int, events: Callable[[], Events] | None = None, traced: bool = False
+        self,
+        lake: Lake,
+        now: int,
+        events: Callable[[], Events] | None = None,
+        traced: bool = False,
+        excluding: Sequence[Exclusion] = (),
     ) -> Context:
         """What a plan over these tables is compiled against, as of an instant (ticks).
 
         `events` opens those that the query sees, by default all that are settled by now. Their rows remember, if
-        `traced`, which event they are; no others do."""
+        `traced`, which event they are, and which exclusions they fall under; no others do."""
         opened = cache(events or partial(events_table.opened, lake))
 
         def scan(plan: p.Scan) -> Relation:
             table = self.registered.get(plan.table)
             if table is not None:
                 return opening.relation(lake, table, plan)
-            return opened().scan(plan, traced)
+            found = opened().scan(plan, traced)
+            return suppression.mark(found, excluding, context) if excluding else found
 
-        return Context(lake.spark, now, scan, partial(external.relation, lake, self.copies))
+        context = Context(lake.spark, now, scan, partial(external.relation, lake, self.copies))
+        return context
 
 
 EVENTS_ONLY = Tables()

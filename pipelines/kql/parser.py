@@ -47,6 +47,20 @@ def parse(query: str) -> s.Query:
         raise QueryErrors(query, [error]) from error
 
 
+def parse_condition(text: str) -> s.Expr:
+    """The syntax tree of a scalar expression that stands by itself.
+
+    Raises QueryErrors, with one error, where the text is none, or goes on after it."""
+    try:
+        parser = Parser(text)
+        expr = parser.expression()
+        if not parser.at_end():
+            parser.fail("a condition ends here", hint="write one condition, without a pipe or a semicolon")
+        return expr
+    except KqlError as error:
+        raise QueryErrors(text, [error]) from error
+
+
 class Parser(ScalarParser):
     """Reads one query, front to back."""
 

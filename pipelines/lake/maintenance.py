@@ -60,9 +60,11 @@ _AGES = {
     _HITS: _Age("hits", "event_date"),
     "quality.validations": _Age("validations", "validated_at"),
     "hunts.runs": _Age("runs", "started_at"),
+    "hunts.suppressed": _Age("findings", "as_of"),
     _ALL_FINDINGS: _Age("findings", "as_of"),
 }
-"""What tells a row's age. Not here, and never deleted: `raw.files`, `raw.batches` and `hunts.passes`. They are small,
+"""What tells a row's age. Not here, and never deleted: `raw.files`, `raw.batches`, `hunts.passes` and
+`hunts.exclusions`. They are small,
 and say what has been done, so that it is not done twice."""
 
 

@@ -8,6 +8,7 @@ column of a query be called:
     $$sort0...   the values of the last `sort`
     $$ingested   when a row of a stored table came into it, in ticks; gone once rows are grouped or joined
     $$trace      on request, what a row was made of (see trace.py)
+    $$excluded   on request, which exclusions an event falls under; gone before any other row is looked at
     $$outer1...  inside of a body of `mv-apply`, the row that the body is applied to
     $$row1...    there, and in `partition`, what tells one group of rows from another
     $$position   where the row stands in a sort, for aggregates that follow it

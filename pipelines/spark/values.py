@@ -103,6 +103,11 @@ def moment(instant: int) -> Column:
     return F.timestamp_micros(F.lit(instant // TICKS_PER_MICROSECOND))
 
 
+def sql_moment(ticks: int) -> str:
+    """An instant, cut to microseconds, as Spark SQL writes it."""
+    return f"TIMESTAMP '{times.to_datetime(ticks):%Y-%m-%d %H:%M:%S.%f} UTC'"
+
+
 def _floor_div(value: Column, by: int) -> Column:
     return F.call_function("div", value - F.pmod(value, F.lit(by)), F.lit(by))
 

@@ -11,10 +11,10 @@ from pipelines.kql.binding import bodies, groups, rows, tables, texts
 from pipelines.kql.binding.core import Binder, SchemaOf
 from pipelines.kql.catalog import Catalog
 from pipelines.kql.errors import Kind, QueryErrors, Span
-from pipelines.kql.parser import parse
+from pipelines.kql.parser import parse, parse_condition
 from pipelines.kql.types import Schema
 
-__all__ = ["OPERATORS", "SchemaOf", "bind"]
+__all__ = ["OPERATORS", "SchemaOf", "bind", "bind_condition"]
 
 OPERATORS: dict[type[s.Operator], Callable[..., p.Plan]] = {
     s.Where: rows.where,
@@ -64,6 +64,16 @@ def bind(query: str, tables: Mapping[str, Schema], catalog: Catalog, schema_of: 
     if binder.errors:
         raise QueryErrors(query, binder.errors)
     return result
+
+
+def bind_condition(condition: str, table: str, schema: Schema, catalog: Catalog) -> p.Expr:
+    """The typed tree of a condition on the rows of one stored table. Raises QueryErrors."""
+    tree = parse_condition(condition)
+    binder = Binder({table: schema}, catalog, OPERATORS, lambda plan, evaluate: None)
+    bound = binder.predicate(tree, p.Scan(schema, table, tree.span))
+    if binder.errors:
+        raise QueryErrors(condition, binder.errors)
+    return bound
 
 
 def _check_names(binder: Binder, plan: p.Plan) -> None:

@@ -1,0 +1,196 @@
+"""What exclusions do to a run: which events they keep out, and how that is written down.
+
+`hunts.suppressed` says which events did not count at which as-of, and why; the events themselves stay in `hunts.hits`.
+`hunts.exclusions` keeps every exclusion that a run ever used, so that a backfill can use those of then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import reduce
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from pipelines.errors import LakehuntError
+from pipelines.hunting import exclusions as definitions
+from pipelines.hunting import ledger
+from pipelines.hunting.exclusions import Exclusion
+from pipelines.hunting.hunt import Hunt
+from pipelines.kql import times
+from pipelines.kql.errors import QueryErrors
+from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
+from pipelines.lake.tables import Lake, Table, TableColumn, utc
+from pipelines.spark import trace, values
+from pipelines.spark.expressions import column
+from pipelines.spark.relations import Context, Relation
+
+EXCLUDED = "$$excluded"
+"""ARRAY<STRING>: the names of the exclusions that an event falls under."""
+
+SUPPRESSED = Table(
+    "hunts.suppressed",
+    "One row per event that exclusions kept out of a hunt at an as-of. Replaced per hunt and as-of.",
+    (
+        TableColumn("hunt_id", "STRING", "The hunt's id"),
+        TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results; joins hunts.hits"),
+        TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC)"),
+        TableColumn("event_id", "STRING", "The event, which passed the hunt's filters; joins events and hunts.hits"),
+        TableColumn("event_date", "DATE", "Day of the event (UTC)"),
+        TableColumn("Timestamp", "TIMESTAMP", "Time of the event (UTC)"),
+        TableColumn("device_id", "STRING", "DeviceId of the event"),
+        TableColumn("device_name", "STRING", "DeviceName of the event"),
+        TableColumn("account_name", "STRING", "AccountName of the event"),
+        TableColumn("exclusions", "ARRAY<STRING>", "Names of the exclusions that it fell under"),
+    ),
+)
+
+EXCLUSIONS = Table(
+    "hunts.exclusions",
+    "One row per exclusion, and version of it, that a run has used",
+    (
+        TableColumn("name", "STRING", "The exclusion's name"),
+        TableColumn("version", "STRING", "Digest of its condition"),
+        TableColumn("condition", "STRING", "Its condition, in KQL"),
+        TableColumn("reason", "STRING", "Why the events are harmless, as it was when it was first used"),
+        TableColumn("owner", "STRING", "Who knows, as it was when it was first used"),
+        TableColumn("expires", "DATE", "Its last day, as it was when it was first used; null: none"),
+        TableColumn("recorded_at", "TIMESTAMP", "When a run first used it (UTC)"),
+    ),
+)
+
+
+# In a run
+
+
+def mark(relation: Relation, active: Sequence[Exclusion], context: Context) -> Relation:
+    """Events that know which of these exclusions they fall under. A condition that is null is not true."""
+    expressions = context.expressions()
+    names = (F.when(expressions.compile(one.condition), F.lit(one.name)) for one in active)
+    return replace(relation, frame=relation.frame.withColumn(EXCLUDED, F.array_compact(F.array(*names))))
+
+
+def apart(relation: Relation) -> tuple[Relation, DataFrame | None]:
+    """The rows that count, and those that do not; None where nothing was marked."""
+    if EXCLUDED not in relation.frame.columns:
+        return relation, None
+    excluded = F.size(column(EXCLUDED)) > 0
+    counting = relation.frame.filter(~excluded).drop(EXCLUDED)
+    return replace(relation, frame=counting), relation.frame.filter(excluded)
+
+
+def events_of(rows: Sequence[DataFrame]) -> DataFrame | None:
+    """The events of rows that do not count, each once, as columns of `hunts.suppressed` from `event_id` on."""
+    if not rows:
+        return None
+    traced = column(trace.TRACE)
+    moment = values.timestamp(traced["first"])
+    made = {
+        "event_id": traced["evidence"][0]["event_id"],
+        "event_date": moment.cast("date"),
+        "Timestamp": moment,
+        "device_id": traced["low"]["DeviceId"],
+        "device_name": traced["low"]["DeviceName"],
+        "account_name": traced["low"]["AccountName"],
+        "exclusions": column(EXCLUDED),
+    }
+    found = (frame.select(*(value.alias(name) for name, value in made.items())) for frame in rows)
+    return reduce(DataFrame.unionByName, found).dropDuplicates(["event_id"])
+
+
+# Written down
+
+
+def write(lake: Lake, suppressed: Mapping[str, DataFrame | None], versions: Mapping[str, str], as_of: int) -> None:
+    """Puts the suppressed events of hunts (by their ids, with the hunts' versions) in the place of those that the table
+    has for them and the as-of (ticks)."""
+    if not suppressed:
+        return
+    moment = values.moment(as_of)
+    made = [
+        events.withColumns({"hunt_id": F.lit(hunt), "hunt_version": F.lit(versions[hunt]), "as_of": moment})
+        for hunt, events in suppressed.items()
+        if events is not None
+    ]
+    there = lake.rows(SUPPRESSED).filter(F.col("hunt_id").isin(sorted(suppressed)) & (F.col("as_of") == moment))
+    if not made and (not lake.exists(SUPPRESSED.name) or there.isEmpty()):
+        return
+    named = ", ".join(f"'{hunt}'" for hunt in sorted(suppressed))
+    rows = reduce(DataFrame.unionByName, made) if made else lake.local(SUPPRESSED, [])
+    lake.replace(SUPPRESSED, rows, f"hunt_id IN ({named}) AND as_of = {values.sql_moment(as_of)}")
+
+
+def record(lake: Lake, used: Iterable[Exclusion], now: datetime) -> None:
+    """Keeps those exclusions that no run has used before."""
+    wanted = {(one.name, one.version): one for one in used}
+    if not wanted:
+        return
+    known = {(row.name, row.version) for row in lake.rows(EXCLUSIONS).select("name", "version").collect()}
+    rows = [
+        (one.name, one.version, one.where, one.reason, one.owner, one.expires, now)
+        for key, one in sorted(wanted.items())
+        if key not in known
+    ]
+    if rows:
+        lake.insert_new(EXCLUSIONS, lake.local(EXCLUSIONS, rows), ("name", "version"))
+
+
+def as_then(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> list[Hunt]:
+    """The hunts with the exclusions of the first run of this as-of (ticks); where there was none, of the first run of
+    the as-of before it; where there was none either, with those that they have now.
+
+    Raises LakehuntError for an exclusion that this version of Lakehunt does not understand any more."""
+    used = _used(lake, hunts, as_of)
+    kept = {(row.name, row.version): row for row in lake.rows(EXCLUSIONS).collect()} if any(used.values()) else {}
+    return [
+        replace(hunt, exclusions=tuple(_restored(kept[key], hunt) for key in used[hunt.id]))
+        if hunt.id in used
+        else hunt
+        for hunt in hunts
+    ]
+
+
+def _used(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> dict[str, list[tuple[str, str]]]:
+    """Names and versions of what the runs used that `as_then` looks at, by the hunt's id."""
+    of_hunts = F.col("hunt_id").isin([hunt.id for hunt in hunts]) & (F.col("outcome") == ledger.SUCCEEDED)
+    micros = F.unix_micros("as_of")
+    runs = lake.rows(ledger.RUNS).filter(of_hunts & (micros <= as_of // TICKS_PER_MICROSECOND))
+    nearest_first = F.struct(-micros, F.col("run_id"))
+    rows = runs.groupBy("hunt_id").agg(F.min_by(F.struct("exclusions"), nearest_first).alias("run")).collect()
+    return {row.hunt_id: [(one.name, one.version) for one in row.run.exclusions or ()] for row in rows}
+
+
+def _restored(row: Row, hunt: Hunt) -> Exclusion:
+    try:
+        compiled = definitions.condition(row.condition)
+    except QueryErrors as errors:
+        problem = f"exclusion {row.name}, as it was used on {utc(row.recorded_at):%Y-%m-%d}: {errors.message}"
+        raise LakehuntError(problem, "use those of now: --exclusions now") from errors
+    return Exclusion(row.name, row.condition, row.reason, row.owner, hunts=(hunt.id,), condition=compiled)
+
+
+# Read back
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an exclusion did lately: `events` that it kept out, each once, and the time of the last of them.
+
+    `state` is on, off or expired at the as-of that was asked about."""
+
+    exclusion: Exclusion
+    state: str
+    events: int
+    last: datetime | None
+
+
+def effects(lake: Lake, exclusions: Iterable[Exclusion], as_of: int, days: int) -> list[Effect]:
+    """What each did in the runs as of the last `days` days before an instant (ticks), in their order."""
+    at = times.to_datetime(as_of)
+    since = times.to_datetime(as_of - days * TICKS_PER_DAY)
+    rows = lake.rows(SUPPRESSED).filter((F.col("as_of") > F.lit(since)) & (F.col("as_of") <= F.lit(at)))
+    each = rows.select("event_id", "Timestamp", F.explode("exclusions").alias("name")).groupBy("name")
+    counted = each.agg(F.count_distinct("event_id").alias("events"), F.max("Timestamp").alias("last"))
+    found = {row.name: (row.events, utc(row.last)) for row in counted.collect()}
+    return [Effect(one, one.state(as_of), *found.get(one.name, (0, None))) for one in exclusions]
