@@ -71,8 +71,9 @@ samples: $(VENV)/.runtime ## Write the sample telemetry anew
 	$(BIN)/python samples/generate.py
 
 .PHONY: docs
-docs: $(VENV)/.runtime ## Write docs/kql-support.md anew, from the compiler's tables
+docs: $(VENV)/.runtime ## Write the generated pages of docs/ anew
 	$(BIN)/python -m pipelines.support docs/kql-support.md
+	$(BIN)/python -m pipelines.serving.dictionary docs
 
 .PHONY: lock
 lock: ## Write requirements/*.lock anew, with uv (ARGS=--upgrade takes newer versions)

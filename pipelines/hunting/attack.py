@@ -1,6 +1,7 @@
 """MITRE ATT&CK's ids and names for what hunts write: `PrivilegeEscalation`, `privilege escalation`, `TA0004` are one.
 
-A hunt's own words stay as they are, in its file and in `findings.all`; every entry here keeps them as `written`."""
+A hunt's own words stay as they are, in its file and in `findings.all`, which has ATT&CK's beside them; every entry here
+keeps them as `written`."""
 
 from __future__ import annotations
 
@@ -76,6 +77,16 @@ def normalised(tactics: Iterable[str], techniques: Iterable[str]) -> Attack:
     known_tactics, other_tactics = _sorted_out(tactics, tactic)
     known_techniques, other_techniques = _sorted_out(techniques, technique)
     return Attack(known_tactics, known_techniques, other_tactics + other_techniques)
+
+
+def tactic_names(written: Iterable[str]) -> tuple[str, ...]:
+    """ATT&CK's names of tactics, each once; a word that is no tactic stays as it was written."""
+    return tuple(dict.fromkeys(entry.name if (entry := tactic(text)) else text for text in written))
+
+
+def technique_ids(written: Iterable[str]) -> tuple[str, ...]:
+    """ATT&CK's ids of techniques, each once; a word that is no technique stays as it was written."""
+    return tuple(dict.fromkeys(entry.id if (entry := technique(text)) else text for text in written))
 
 
 def tactic(written: str) -> Entry | None:

@@ -12,6 +12,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from pipelines.hunting import attack
 from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.identity import descriptions, identity
 from pipelines.hunting.registered import EVENTS
@@ -25,6 +26,10 @@ from pipelines.spark.expressions import column
 from pipelines.spark.relations import Relation
 
 ALL = "findings.all"
+
+CONTRACT = 1
+"""The version of what readers may rely on in `findings.all`: columns, their types and meanings. docs/findings.md says
+when it is raised."""
 
 RUN_COLUMNS = (
     TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC); its now()"),
@@ -46,6 +51,12 @@ FINDINGS_ALL = Table(
         TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
         TableColumn("tactics", "ARRAY<STRING>", "MITRE ATT&CK tactics, as the hunt's author wrote them"),
         TableColumn("techniques", "ARRAY<STRING>", "MITRE ATT&CK techniques, as the hunt's author wrote them"),
+        TableColumn(
+            "attack_tactics", "ARRAY<STRING>", "Those tactics by ATT&CK's names, each once; other words as written"
+        ),
+        TableColumn(
+            "attack_techniques", "ARRAY<STRING>", "Those techniques by ATT&CK's ids, each once; others as written"
+        ),
         TableColumn("severity", "STRING", "Informational, Low, Medium or High; null where the hunt has none"),
         TableColumn("status", "STRING", "new, or recurring if an as-of within the window before it had this finding"),
         TableColumn("device_id", "STRING", "The device; null where the finding's events come from several"),
@@ -64,6 +75,7 @@ FINDINGS_ALL = Table(
         TableColumn("window_end", "TIMESTAMP", "End of what the hunt read"),
         TableColumn("result", "STRING", "The row of findings.<hunt> as JSON, datetimes in full"),
     ),
+    contract=CONTRACT,
 )
 
 
@@ -232,6 +244,8 @@ def _common(found: Found, relation: Relation, rows: DataFrame) -> DataFrame:
         "hunt_version": F.lit(hunt.digest),
         "tactics": _texts(hunt.tactics),
         "techniques": _texts(hunt.techniques),
+        "attack_tactics": _texts(attack.tactic_names(hunt.tactics)),
+        "attack_techniques": _texts(attack.technique_ids(hunt.techniques)),
         "severity": F.lit(hunt.severity).cast("string"),
         "status": F.lit("new"),
         **_behind(relation),

@@ -47,6 +47,9 @@ _COUNTED = ("TIMESTAMP", "DATE", "BIGINT", "INT", "DOUBLE")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STATISTICS = "delta.dataSkippingStatsColumns"
 
+CONTRACT = "lakehunt.contract"
+"""The property of a table that holds the version of its contract."""
+
 
 @dataclass(frozen=True)
 class TableColumn:
@@ -70,10 +73,14 @@ class Table:
     times, dates and numbers. Texts have none: in files as they are landed every file spans all devices and names, so
     they would skip nothing, and the names would outlive in the log the rows that `forget` removes."""
 
+    contract: int | None = None
+    """Version of what readers outside of Lakehunt may rely on; None: they may rely on nothing."""
+
     @property
     def properties(self) -> dict[str, str]:
         """Delta's properties of the table."""
-        return READER_VERSION_1 | SIZED_FILES | {_STATISTICS: ",".join(self._with_statistics())}
+        promised = {} if self.contract is None else {CONTRACT: str(self.contract)}
+        return READER_VERSION_1 | SIZED_FILES | {_STATISTICS: ",".join(self._with_statistics())} | promised
 
     def _with_statistics(self) -> Sequence[str]:
         if self.statistics is not None:
@@ -278,6 +285,9 @@ class Lake:
         if missing:
             added = ", ".join(f"{_quoted(c.name)} {c.type} COMMENT '{_escaped(c.comment)}'" for c in missing)
             self.spark.sql(f"ALTER TABLE {self._identifier(table)} ADD COLUMNS ({added})")
+            if table.contract is not None:
+                promised = f"'{CONTRACT}' = '{table.contract}'"
+                self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({promised})")
 
     def _add_missing_properties(self, table: Table) -> None:
         """Once per table and process. The protocol of a table that is there stays as it is."""
