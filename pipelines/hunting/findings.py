@@ -66,9 +66,7 @@ FINDINGS_ALL = Table(
         TableColumn("last_seen", "TIMESTAMP", "Timestamp of the finding's last event in the window"),
         TableColumn("events", "BIGINT", "How many events the finding was made of"),
         TableColumn(
-            "suppressed",
-            "BIGINT",
-            "Events of its device (of all, if it has several) that exclusions kept out of the hunt",
+            "suppressed", "BIGINT", "Events of its device (if it has several: of all) that exclusions kept out"
         ),
         TableColumn("evidence", "ARRAY<STRING>", f"event_id of the first {trace.MAX_EVIDENCE} of them; joins events"),
         TableColumn("window_start", "TIMESTAMP", "Start of what the hunt read; null where it read from the beginning"),
