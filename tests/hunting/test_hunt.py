@@ -332,11 +332,11 @@ class TestFolders:
             ".hidden.yaml",
             ".git/x.yaml",
             "b.tests.yaml",
-            "b.exclusions.yaml",
-            "b.exclusions.yml",
             "README.md",
         ):
             write("not a hunt", name)
+        for name in ("b.exclusions.yaml", "b.exclusions.yml"):
+            write("exclusions: []", name)
         (tmp_path / "dangling.yaml").symlink_to(tmp_path / "nowhere")
         found, errors = load_folder(tmp_path)
         assert [hunt.file.relative_to(tmp_path).as_posix() for hunt in found] == [
