@@ -19,7 +19,7 @@ from pipelines import report
 from pipelines.config import Config
 from pipelines.errors import LakehuntError, UsageError
 from pipelines.kql import times
-from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
+from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND, TICKS_PER_MINUTE
 
 if TYPE_CHECKING:
     from pipelines.hunting.hunt import Hunt
@@ -134,6 +134,17 @@ def findings(args: argparse.Namespace, config: Config) -> int:
     chosen = engine.select(hunts, args.hunt)
     with _lake(config) as lake:
         report.findings(reading.latest(lake, chosen, args.as_of), args.format)
+    return SUCCESS
+
+
+def evidence(args: argparse.Namespace, config: Config) -> int:
+    """The events of a finding, and the processes around them."""
+    from pipelines.hunting import evidence as looking
+
+    looking.check_name(args.finding)
+    with _lake(config) as lake:
+        found = looking.of_finding(lake, args.finding, args.as_of, args.minutes * TICKS_PER_MINUTE)
+    report.EVIDENCE[args.format](found, args.full)
     return SUCCESS
 
 
@@ -500,6 +511,16 @@ def _findings_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--format", choices=list(report.FINDINGS), default="table", help="how to print them")
 
 
+def _evidence_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("finding", metavar="FINDING", help="its finding_id, or the beginning of it")
+    command.add_argument("--as-of", metavar="T", type=_instant, help="of this as-of; default: the newest that has it")
+    command.add_argument(
+        "--minutes", metavar="N", type=_count, default=5, help="siblings and descendants so close to an event"
+    )
+    command.add_argument("--format", choices=list(report.EVIDENCE), default="tree", help="how to print it")
+    command.add_argument("--full", action="store_true", help="whole command lines in the tree")
+
+
 def _check_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("path", metavar="PATH", nargs="*", type=Path, help="hunts or folders of hunts")
     forms = command.add_mutually_exclusive_group()
@@ -569,6 +590,7 @@ _COMMANDS: list[
     ("exclusions", exclusions, "Print exclusions, and what each of them suppressed lately.", _exclusions_options),
     ("explain", explain, "Say how a hunt is run: what is decided event by event, and why not.", _explain_options),
     ("findings", findings, "Print what was found.", _findings_options),
+    ("evidence", evidence, "Print the events of a finding, and the processes around them.", _evidence_options),
     ("check", check, "Compile hunts: result columns and types, or errors with their places.", _check_options),
     ("test", test, "Run the tests that stand beside hunts.", _test_options),
     ("new", new, "Write a hunt to begin with, and its test.", _new_options),

@@ -15,16 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
 
+from pipelines.hunting import lineage
 from pipelines.kql import times
+from pipelines.visible import cut, to_json, visible
 
 if TYPE_CHECKING:
     from pipelines.alerts.sending import Delivery as Told
     from pipelines.forgetting import Lost
     from pipelines.hunting.checking import Checked, Problem
+    from pipelines.hunting.evidence import Evidence
     from pipelines.hunting.exclusions import Exclusion
     from pipelines.hunting.explaining import Explained
     from pipelines.hunting.ledger import Run
+    from pipelines.hunting.lineage import Node
     from pipelines.hunting.query import Answer
     from pipelines.hunting.reading import Found
     from pipelines.hunting.suppression import Effect
@@ -37,9 +43,16 @@ if TYPE_CHECKING:
 PLAIN_WIDTH = 200
 """Columns of a table that is printed to no terminal."""
 
+SHORT_ID = 12
+"""Characters of a finding's id that are shown; `lakehunt evidence` takes them."""
+
+MOST_LETTERS = 300
+"""Letters of a command line that a tree shows, unless all are asked for."""
+
 
 def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, markup=False)
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return Console(width=width, highlight=False, markup=False, emoji=False)  # `:x:` in a command line is no picture
 
 
 @contextmanager
@@ -324,7 +337,8 @@ def _findings_tables(found: Sequence[Found]) -> None:
         if not one.rows:
             console.print(f"{title}: no findings")
             continue
-        _print_table(console, title, one.columns, [[row["result"][c] for c in one.columns] for row in one.rows])
+        rows = ([row["finding_id"][:SHORT_ID], *(row["result"][c] for c in one.columns)] for row in one.rows)
+        _print_table(console, title, ["finding", *one.columns], rows)
 
 
 def _findings_json(found: Sequence[Found]) -> None:
@@ -348,6 +362,95 @@ FINDINGS: dict[str, Callable[[Sequence[Found]], None]] = {
     "json": _findings_json,
     "csv": _findings_csv,
 }
+
+
+# Evidence
+
+
+def _evidence_tree(found: Evidence, full: bool) -> None:
+    """Prints a finding and the processes around its events."""
+    console = _console()
+    for line in _evidence_lines(found):
+        console.print(line, soft_wrap=True)
+    devices = {root.device_id for root in found.trees}
+    for root in found.trees:
+        tree = Tree(_process(root, full, bool(len(devices) > 1)))
+        _grow(tree, root, full)
+        console.print()
+        console.print(tree)
+    if any(not node.events for node in lineage.walk(found.trees)):
+        console.print("\n* an event of the finding   ~ told by what it started: the lake has no event of its own")
+    elif found.trees:
+        console.print("\n* an event of the finding")
+
+
+def _evidence_lines(found: Evidence) -> Iterator[str]:
+    one = found.finding
+    told = [f"as of {one['as_of']}", one["status"], one["severity"]]
+    yield f"{visible(one['hunt_name'])}, {', '.join(filter(None, told))}"
+    yield f"finding {one['finding_id']}"
+    if one["first_seen"]:
+        who = ", ".join(visible(one[name]) for name in ("device_name", "account_name") if one[name])
+        yield f"{who or 'several devices'}, {one['first_seen']} to {one['last_seen']}, {one['events']} events"
+    else:
+        yield "of no events: the hunt reads other tables only"
+    yield from _evidence_notes(found)
+
+
+def _evidence_notes(found: Evidence) -> Iterator[str]:
+    """What is not shown, and why."""
+    if found.gone:
+        yield f"{found.gone} of its events are no longer in the lake: retention or `lakehunt forget` has removed them"
+    if found.unnamed:
+        yield f"{found.unnamed} more events belong to it; its evidence names the first {len(found.finding['evidence'])}"
+    if found.cut:
+        yield "there were more processes around them than are read, so some are missing; try fewer --minutes"
+
+
+def _grow(tree: Tree, node: Node, full: bool) -> None:
+    for child in node.children:
+        _grow(tree.add(_process(child, full)), child, full)
+    if node.more:
+        tree.add(Text(f"and {node.more} more", style="dim"))
+
+
+def _process(node: Node, full: bool, with_device: bool = False) -> Text:
+    """A process on one line: mark, name and id, when, who, its command line."""
+    process = node.process
+    mark = "* " if node.evidence else "" if node.events else "~ "
+    text = Text(f"{mark}{visible(process.file_name or '?')}", style="bold" if node.evidence else "")
+    at = process.created if process.has_time else node.at
+    told = [f"({process.id})" if process.id else "", "" if at is None else _clock(at)]
+    told += [visible(name) for name in (process.account_name, with_device and node.device_name) if name]
+    text.append("".join(f" {one}" for one in told if one), style="dim")
+    if process.command_line:
+        line = process.command_line
+        text.append(f"  {visible(line) if full else cut(line, MOST_LETTERS)}", style="not bold")
+    return text
+
+
+def _clock(ticks: int) -> str:
+    return times.format_datetime(ticks)[:23].replace("T", " ")
+
+
+def _evidence_json(found: Evidence, full: bool) -> None:
+    """Prints one object; always whole."""
+    print(
+        to_json(
+            {
+                "finding": found.finding,
+                "events": found.events,
+                "events_gone": found.gone,
+                "events_not_named": found.unnamed,
+                "more_around": found.cut,
+                "tree": [lineage.as_json(root) for root in found.trees],
+            }
+        )
+    )
+
+
+EVIDENCE: dict[str, Callable[[Evidence, bool], None]] = {"tree": _evidence_tree, "json": _evidence_json}
+"""The forms in which the evidence of a finding is printed; the flag: command lines in full."""
 
 
 # Queries
@@ -683,8 +786,7 @@ def _shown(value: Any) -> str:
         return "\n".join(_shown(item) for item in value)
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _write_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

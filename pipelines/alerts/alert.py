@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pipelines.visible import is_hidden
+
 FINDINGS, FAILURE, WARNING = "findings", "failure", "warning"
 
 MOST_COMMANDS, MOST_LETTERS = 5, 500
@@ -106,5 +108,5 @@ def counted(number: int, what: str) -> str:
 
 def visible(command: str) -> str:
     """A command line as one line of text: what would hide, turn or break it is written out."""
-    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in command)
+    shown = "".join(f"\\u{ord(c):04x}" if is_hidden(c) else c for c in command)
     return shown if len(shown) <= MOST_LETTERS else f"{shown[:MOST_LETTERS]}... ({len(command)} characters)"

@@ -139,21 +139,23 @@ def trees(events: Iterable[Event], evidence: Iterable[str], near: int) -> list[N
     its ancestors, what it started, and what its parent started within `near` ticks of it. Roots in order of time.
 
     Whatever the events say, it ends: a process that would be its own ancestor begins a tree."""
-    by_id = {event.event_id: event for event in events}
-    family = _Family(sorted(by_id.values(), key=lambda event: (event.at, event.event_id)))
-    return _Drawing(family, set(evidence), near).roots()
+    return Family(events).trees(evidence, near)
 
 
-class _Family:
+class Family:
     """Who is whose parent, as all events together tell."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Iterable[Event]) -> None:
+        by_id = {event.event_id: event for event in events}
+        in_order = sorted(by_id.values(), key=lambda event: (event.at, event.event_id))
+        same = _same(in_order)
         self.told: dict[Key, tuple[Process, Event]] = {}
         self.own: dict[Key, list[Event]] = defaultdict(list)
+        self.key_of: dict[str, Key] = {}
         self.parent: dict[Key, Key] = {}
-        same = _same(events)
-        for event in events:
-            self.own[_own_key(event, same)].append(event)
+        for event in in_order:
+            key = self.key_of[event.event_id] = _own_key(event, same)
+            self.own[key].append(event)
         # What a process's own event says of it comes before what its children say.
         for key, own in self.own.items():
             self.told[key] = own[0].process, own[0]
@@ -187,6 +189,10 @@ class _Family:
                     break
                 at = self.parent[at]
             done |= path
+
+    def trees(self, evidence: Iterable[str], near: int) -> list[Node]:
+        """As the function of this name, for events of the family."""
+        return _Drawing(self, set(evidence), near).roots()
 
     def ancestors(self, key: Key) -> Iterator[Key]:
         for _ in range(MOST_STEPS):
@@ -232,16 +238,14 @@ def _same(events: Sequence[Event]) -> dict[Known, Known]:
         if told := _known(event.device_id, event.parent):
             children[told[:2]].append((told, event))
     same: dict[Known, Known] = {}
-    taken: set[Known] = set()
     for event in events:
         known = _known(event.device_id, event.process)
         about = children.get(known[:2], ()) if known else ()
         if known is None or known in same or any(told == known for told, _ in about):
             continue
-        meant = {told for told, child in about if told not in taken and _is_parent(event, child)}
+        meant = {told for told, child in about if _is_parent(event, child)}
         if meant:
             same[known] = max(meant)  # the latest creation
-            taken.add(same[known])
     return same
 
 
@@ -263,14 +267,14 @@ def _names(process: Process) -> tuple[str, str]:
 class _Drawing:
     """The part of a family that is around some events, as nodes."""
 
-    def __init__(self, family: _Family, evidence: set[str], near: int) -> None:
+    def __init__(self, family: Family, evidence: set[str], near: int) -> None:
         self.family, self.evidence, self.near = family, evidence, near
         self.more: dict[Key, int] = {}
         self.roles = self._roles()
 
     def _roles(self) -> dict[Key, str]:
         family, chosen = self.family, self.evidence
-        found = [key for key, own in family.own.items() if any(event.event_id in chosen for event in own)]
+        found = list(dict.fromkeys(family.key_of[id_] for id_ in sorted(chosen) if id_ in family.key_of))
         roles: dict[Key, str] = dict.fromkeys(found, EVIDENCE)
         for key in found:
             roles = dict.fromkeys(family.ancestors(key), ANCESTOR) | roles

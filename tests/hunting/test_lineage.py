@@ -167,6 +167,19 @@ def test_what_is_not_the_parents_late_event() -> None:
         assert drawn(found) == ["w3wp.exe ancestor", "  cmd.exe evidence e"], other
 
 
+def test_an_event_after_that_of_a_child_is_not_the_parents() -> None:
+    young = process("w3wp.exe", 10, -10)
+    events = [event("own", recorded("w3wp.exe", 10, 0.1)), event("e", CMD, young)]
+    assert drawn(trees(events, ["e"], NEAR)) == ["w3wp.exe ancestor", "  cmd.exe evidence e"]
+    events[0] = event("own", recorded("w3wp.exe", 10, -0.1))
+    assert drawn(trees(events, ["e"], NEAR)) == ["w3wp.exe ancestor own", "  cmd.exe evidence e"]
+
+
+def test_two_sensors_that_record_a_process_tell_of_one() -> None:
+    events = [event("one", W3WP), event("two", recorded("w3wp.exe", 10, -4_999)), event("e", CMD, W3WP)]
+    assert drawn(trees(events, ["e"], NEAR)) == ["w3wp.exe ancestor one+two", "  cmd.exe evidence e"]
+
+
 def test_unique_ids_decide_where_both_are_told() -> None:
     child = Process(20, at(0), "cmd.exe", "cmd", unique_id="7")
     parent = Process(10, at(-5_000), "w3wp.exe", "w3wp.exe", unique_id="8")
@@ -180,6 +193,14 @@ def test_two_events_of_one_process_are_one_node() -> None:
     found = trees([event("e1", CMD, W3WP), event("e2", CMD, W3WP, at=at(9))], ["e2"], NEAR)
     assert drawn(found) == ["w3wp.exe ancestor", "  cmd.exe evidence e1+e2"]
     assert [node.evidence for node in walk(found)] == [(), ("e2",)]
+
+
+def test_where_events_of_one_process_differ_the_first_is_believed() -> None:
+    liar = event("e2", CMD, process("liar.exe", 66, -70), process("evil.exe", 67, -80), at=at(9))
+    assert drawn(trees([event("e1", CMD, W3WP), liar], ["e1"], NEAR)) == [
+        "w3wp.exe ancestor",
+        "  cmd.exe evidence e1+e2",
+    ]
 
 
 def test_who_is_his_own_ancestor_begins_a_tree() -> None:
