@@ -148,6 +148,22 @@ def evidence(args: argparse.Namespace, config: Config) -> int:
     return SUCCESS
 
 
+def report_(args: argparse.Namespace, config: Config) -> int:
+    """What was found as one HTML file, and as a layer for the ATT&CK Navigator."""
+    from pipelines.hunting import engine
+    from pipelines.hunting import hunt as hunting
+    from pipelines.reporting import writing
+
+    period = _period(args)
+    writing.check_folders(args.output, args.navigator)
+    hunts, _ = hunting.load_folder(config.hunts)
+    only = {one.id for one in engine.select(hunts, args.hunt)} if args.hunt else set()
+    with _lake(config) as lake, report.progress() as say:
+        written = writing.write(lake, hunts, only, period, config.expectations, args.output, args.navigator, say)
+    report.written(written)
+    return SUCCESS
+
+
 def runs(args: argparse.Namespace, config: Config) -> int:
     """What the runs of hunts did."""
     from pipelines.hunting import engine, ledger
@@ -376,6 +392,20 @@ def _as_ofs(args: argparse.Namespace) -> list[int]:
     return list(range(args.since, args.until + 1, TICKS_PER_DAY))
 
 
+def _period(args: argparse.Namespace) -> tuple[int, int] | None:
+    """The as-ofs that a report is about, in ticks; None for the newest."""
+    if args.as_of is not None and (args.since is not None or args.until is not None):
+        raise UsageError("give either --as-of or --from and --to")
+    if args.until is not None and args.since is None:
+        raise UsageError("--to needs --from", "give the first as-of of the range, or only --as-of")
+    if args.since is None:
+        return None if args.as_of is None else (args.as_of, args.as_of)
+    until = _now() if args.until is None else args.until
+    if until < args.since:
+        raise UsageError("--to is before --from")
+    return args.since, until
+
+
 def _code(*fine: bool) -> int:
     return SUCCESS if all(fine) else FAILURE
 
@@ -521,6 +551,15 @@ def _evidence_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--full", action="store_true", help="whole command lines in the tree")
 
 
+def _report_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--as-of", metavar="T", type=_instant, help="findings of this as-of; default: the last")
+    command.add_argument("--from", dest="since", metavar="T", type=_instant, help="findings of all as-ofs from here")
+    command.add_argument("--to", dest="until", metavar="T", type=_instant, help="to here; default: now")
+    command.add_argument("--hunt", metavar="ID", action="append", default=[], help="only this hunt; may be repeated")
+    command.add_argument("--output", metavar="FILE", type=Path, default=Path("lakehunt-report.html"), help="the page")
+    command.add_argument("--navigator", metavar="FILE", type=Path, help="also a layer for the ATT&CK Navigator")
+
+
 def _check_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("path", metavar="PATH", nargs="*", type=Path, help="hunts or folders of hunts")
     forms = command.add_mutually_exclusive_group()
@@ -591,6 +630,7 @@ _COMMANDS: list[
     ("explain", explain, "Say how a hunt is run: what is decided event by event, and why not.", _explain_options),
     ("findings", findings, "Print what was found.", _findings_options),
     ("evidence", evidence, "Print the events of a finding, and the processes around them.", _evidence_options),
+    ("report", report_, "Write what was found as one HTML page, for people who would rather look.", _report_options),
     ("check", check, "Compile hunts: result columns and types, or errors with their places.", _check_options),
     ("test", test, "Run the tests that stand beside hunts.", _test_options),
     ("new", new, "Write a hunt to begin with, and its test.", _new_options),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pipelines.lake.maintenance import Upkeep
     from pipelines.landing import Delivery, Settlement
     from pipelines.quality.telemetry import Day
+    from pipelines.reporting.writing import Written
     from pipelines.testing.running import Tested
 
 PLAIN_WIDTH = 200
@@ -451,6 +452,18 @@ def _evidence_json(found: Evidence, full: bool) -> None:
 
 EVIDENCE: dict[str, Callable[[Evidence, bool], None]] = {"tree": _evidence_tree, "json": _evidence_json}
 """The forms in which the evidence of a finding is printed; the flag: command lines in full."""
+
+
+# Pages
+
+
+def written(one: Written) -> None:
+    """Prints what a page holds and where it is."""
+    console = _console()
+    left_out = f", {one.findings - one.shown} of them counted only" if one.findings > one.shown else ""
+    console.print(f"{one.findings} findings, {one.new} new{left_out}", soft_wrap=True)
+    for file in one.files:
+        console.print(f"{file}", soft_wrap=True)
 
 
 # Queries

@@ -72,6 +72,11 @@ def version() -> str:
     return _names().version
 
 
+def tactics() -> Mapping[str, str]:
+    """Ids and names of all tactics, in the order of the matrix."""
+    return _names().tactics
+
+
 def normalised(tactics: Iterable[str], techniques: Iterable[str]) -> Attack:
     """ATT&CK's ids and names for the tactics and techniques that a hunt writes."""
     known_tactics, other_tactics = _sorted_out(tactics, tactic)

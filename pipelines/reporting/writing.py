@@ -1,0 +1,69 @@
+"""Writes a report: the page, and the layer for the ATT&CK Navigator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.errors import LakehuntError
+from pipelines.hunting.hunt import Hunt
+from pipelines.lake.tables import Lake
+from pipelines.reporting import navigator, page, reading
+from pipelines.reporting.coverage import coverage
+from pipelines.reporting.reading import Period
+from pipelines.visible import to_json
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files that were written, and how many findings they tell of; `shown` one by one."""
+
+    files: Sequence[Path]
+    findings: int
+    new: int
+    shown: int
+
+
+def check_folders(*files: Path | None) -> None:
+    """Raises LakehuntError for a file that cannot be written because of its folder: before Spark starts, not after."""
+    for file in filter(None, files):
+        if not file.parent.is_dir() or file.is_dir():
+            why = "is a folder" if file.is_dir() else f"there is no folder {file.parent}"
+            raise LakehuntError(f"{file} cannot be written: {why}", "name a file in a folder that is there")
+
+
+def write(
+    lake: Lake,
+    hunts: Sequence[Hunt],
+    only: Collection[str],
+    period: tuple[int, int] | None,
+    suites: Path,
+    output: Path,
+    layer: Path | None,
+    say: Callable[[str], None],
+) -> Written:
+    """Reads the lake as `reading.read` does, and writes the page to `output` and the layer to `layer`, if one is asked
+    for. `period` are as-ofs in ticks."""
+    say("reading findings and what is around them")
+    report = reading.read(lake, hunts, only, Period(*period) if period else None, suites)
+    say("drawing the page")
+    files = {output: page.render(report, datetime.now(UTC))}
+    if layer is not None:
+        files[layer] = to_json(navigator.layer(report, coverage(report))) + "\n"
+    for file, text in files.items():
+        _replace(file, text)
+    return Written(list(files), len(report.findings), sum(one.is_new for one in report.findings), len(report.shown))
+
+
+def _replace(file: Path, text: str) -> None:
+    """Whoever has the file open sees the old page or the new one, never half of one."""
+    half = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(file)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise LakehuntError(f"{file} cannot be written: {error.strerror}", "name another file with --output") from error
