@@ -128,9 +128,15 @@ def complete(lake: Lake, events: Events, hunts: Sequence[Sought], context: Conte
     A hunt whose conditions fail (on a value that they refuse, say) is found out and stands in `failed`; the others go
     on."""
     hits = Hits(_recorded(lake, {h.hunt_version for h in hunts}, events))
-    for region, wanting in _missing(hits.passes, hunts, events.settled).items():
+    first = {hunt.hunt_version: hunt for hunt in reversed(hunts)}  # hunts with the same query share their hits
+    for region, wanting in _missing(hits.passes, list(first.values()), events.settled).items():
         say(f"reading {_told(region)} for {len(wanting)} hunt{'s' * (len(wanting) > 1)}")
         _passed(lake, events, region, wanting, context, hits)
+    for hunt in hunts:
+        shared = first[hunt.hunt_version].hunt_id
+        hits.effort[hunt.hunt_id] = hits.effort.get(shared, Effort())
+        if shared in hits.failed:
+            hits.failed[hunt.hunt_id] = hits.failed[shared]
     for hunt_id, why in hits.failed.items():
         say(f"hunt {hunt_id} cannot be decided event by event: {why.splitlines()[0]}")
     return hits

@@ -247,6 +247,20 @@ def test_reads_of_which_file_names_narrow_only_some(lake: Lake) -> None:
     assert found == {"net.exe": 1, "a.exe": 1}
 
 
+def test_hunts_with_the_same_query_share_their_hits(lake: Lake) -> None:
+    """A copied hunt has an id of its own, and the version of the other one."""
+    query = f"{E} | where FileName == 'cmd.exe' | summarize n = count() by DeviceId"
+    twins = [Hunt(id=f"{n:08x}-0000-0000-0000-000000000000", name=f"twin {n}", query=query) for n in range(2)]
+    store(lake, [event(), event(ReportId=2), event(FileName="net.exe")])
+    agree(lake, twins, ticks("2026-03-02T00:00:00Z"))
+    store(lake, [event(ReportId=3, Timestamp="2026-03-02T12:00:00Z")])
+    agree(lake, twins, ticks("2026-03-03T00:00:00Z"))
+    for twin in twins:
+        rows = lake.read(findings.name_of(twin)).orderBy("as_of").collect()
+        assert [row.n for row in rows] == [2, 3]
+    assert lake.read(HITS.name).count() == 3
+
+
 def test_a_late_event_is_in_the_next_run(lake: Lake) -> None:
     store(lake, [event()])
     run(lake, [H], AS_OF)
