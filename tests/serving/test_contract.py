@@ -21,8 +21,8 @@ PROMISED = {
           tactics ARRAY<STRING>, techniques ARRAY<STRING>,
           attack_tactics ARRAY<STRING>, attack_techniques ARRAY<STRING>,
           severity STRING, status STRING, device_id STRING, device_name STRING, account_name STRING,
-          first_seen TIMESTAMP, last_seen TIMESTAMP, events BIGINT, evidence ARRAY<STRING>, window_start TIMESTAMP,
-          window_end TIMESTAMP, result STRING""",
+          first_seen TIMESTAMP, last_seen TIMESTAMP, events BIGINT, suppressed BIGINT,
+          evidence ARRAY<STRING>, window_start TIMESTAMP, window_end TIMESTAMP, result STRING""",
 }
 """The columns of each contract. One that was released is never changed here: a change is the next number."""
 
