@@ -307,6 +307,17 @@ def forget(args: argparse.Namespace, config: Config) -> int:
     return SUCCESS
 
 
+def serve(args: argparse.Namespace, config: Config) -> int:
+    """Answers SQL clients until it is told to stop."""
+    from pipelines.serving import endpoint
+
+    address = endpoint.Address(args.host, args.port)
+    endpoint.check(address, config)
+    with endpoint.prepared(config) as serving, _lake(serving) as lake, report.progress() as say:
+        endpoint.serve(lake, address, args.refresh, say, lambda at: report.serving(at, serving.spark))
+    return SUCCESS
+
+
 # What they share
 
 
@@ -432,6 +443,12 @@ def _timespan(text: str) -> int:
 def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; write a number from 1 to 65535")
     return int(text)
 
 
@@ -616,6 +633,14 @@ def _forget_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dry-run", action="store_true", help="count what would be removed, and change nothing")
 
 
+def _serve_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--host", metavar="HOST", default="127.0.0.1", help="address of this machine to listen on")
+    command.add_argument("--port", metavar="N", type=_port, default=10000, help="port to listen on")
+    command.add_argument(
+        "--refresh", metavar="SECONDS", type=_count, default=60, help="how often to look for tables of new hunts"
+    )
+
+
 _COMMANDS: list[
     tuple[str, Callable[[argparse.Namespace, Config], int], str, Callable[[argparse.ArgumentParser], None]]
 ] = [
@@ -643,6 +668,7 @@ _COMMANDS: list[
     ("query", query, "Run a KQL query on the lake.", _query_options),
     ("maintain", maintain, "Delete what is past its retention, compact tables, VACUUM.", _maintain_options),
     ("forget", forget, "Remove everything of a device or an account from the lake.", _forget_options),
+    ("serve", serve, "Answer SQL clients (JDBC, ODBC) over findings, events and views.", _serve_options),
 ]
 
 if __name__ == "__main__":

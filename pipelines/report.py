@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pipelines.landing import Delivery, Settlement
     from pipelines.quality.telemetry import Day
     from pipelines.reporting.writing import Written
+    from pipelines.serving.endpoint import Address
     from pipelines.testing.running import Tested
 
 PLAIN_WIDTH = 200
@@ -560,6 +561,23 @@ def forgotten(done: Mapping[str, int], dry_run: bool) -> None:
         console.print(
             "Files of old versions still hold them until `lakehunt maintain` has removed those (vacuum_hours)."
         )
+
+
+# Serving
+
+
+def serving(address: Address, settings: Mapping[str, str]) -> None:
+    """Prints how clients reach the endpoint, at once: whoever started it waits for these lines."""
+    url = f"jdbc:hive2://{address}/default{_of_connection(settings)}"
+    print(f"serving at {url}")
+    print(f"  beeline -u '{url}' -n \"$USER\" -e 'SHOW TABLES IN bi'", flush=True)
+
+
+def _of_connection(settings: Mapping[str, str]) -> str:
+    """What a client's address needs beside host and port."""
+    principal = settings.get("spark.hadoop.hive.server2.authentication.kerberos.principal")
+    encrypted = settings.get("spark.hadoop.hive.server2.use.SSL", "").lower() == "true"
+    return ";ssl=true" * encrypted + (f";principal={principal}" if principal else "")
 
 
 # Checks

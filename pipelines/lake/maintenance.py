@@ -107,15 +107,16 @@ def tables(lake: Lake) -> list[str]:
     """Names of all tables that Lakehunt writes, found in the lake's folders on whatever file system it is.
 
     Raises LakehuntError where there is none."""
-    found = [f"{schema}.{folder}" for schema in SCHEMAS for folder in _folders(lake, f"{lake.root}/{schema}")]
+    found = [f"{schema}.{folder}" for schema in SCHEMAS for folder in folders(lake, schema)]
     names = [name for name in found if lake.exists(name)]
     if not names:
         raise LakehuntError(f"the lake {lake.root} has no table", "land events first: lakehunt land SOURCE --lake DIR")
     return names
 
 
-def _folders(lake: Lake, parent: str) -> list[str]:
-    fs, path = _on_file_system(lake, parent)
+def folders(lake: Lake, schema: str) -> list[str]:
+    """Names of the folders of a schema, whether or not they are tables."""
+    fs, path = _on_file_system(lake, f"{lake.root}/{schema}")
     if not fs.exists(path):
         return []
     return sorted(status.getPath().getName() for status in fs.listStatus(path) if status.isDirectory())

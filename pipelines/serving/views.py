@@ -136,16 +136,17 @@ WHERE a.as_of = a.newest_as_of""",
             ("is_current", "Whether the newest as-of of its hunt has it"),
         ),
         f"""
-SELECT {_COLUMNS}, f.first_as_of, f.as_ofs, f.ever_first_seen, f.ever_last_seen, f.as_of = f.newest_as_of AS is_current
+SELECT {_COLUMNS}, f.first_as_of, f.as_ofs, f.ever_first_seen, f.ever_last_seen, f.as_of = a.newest_as_of AS is_current
 FROM (
-  SELECT h.*, a.newest_as_of,
+  SELECT h.*,
     row_number() OVER (PARTITION BY h.finding_id ORDER BY h.as_of DESC) AS place,
     min(h.as_of) OVER (PARTITION BY h.finding_id) AS first_as_of,
     count(*) OVER (PARTITION BY h.finding_id) AS as_ofs,
     min(h.first_seen) OVER (PARTITION BY h.finding_id) AS ever_first_seen,
     max(h.last_seen) OVER (PARTITION BY h.finding_id) AS ever_last_seen
-  FROM findings.all AS h JOIN bi.as_ofs AS a ON h.hunt_id = a.hunt_id AND h.as_of = a.as_of
+  FROM findings.all AS h
 ) AS f
+JOIN (SELECT hunt_id, max(as_of) AS newest_as_of FROM bi.as_ofs GROUP BY hunt_id) AS a ON f.hunt_id = a.hunt_id
 WHERE f.place = 1""",
     ),
     View(
