@@ -29,7 +29,7 @@ class Made:
         self._db: Any = duckdb.connect()
         for table in (FINDINGS_ALL, RUNS, EVENTS):
             schema = table.name.partition(".")[0]
-            kept = (c for c in table.columns if not c.type.startswith("STRUCT"))
+            kept = (c for c in table.columns if "STRUCT" not in c.type)
             columns = ", ".join(f'"{c.name}" {_TYPES.get(c.type, c.type)}' for c in kept)
             self._db.sql(f"CREATE SCHEMA {schema}")
             self._db.sql(f"CREATE TABLE {table.name} ({columns})")
