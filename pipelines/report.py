@@ -240,9 +240,8 @@ _EFFECT_COLUMNS: dict[str, tuple[str, str]] = {
     "last": ("last", "left"),
     "owner": ("owner", "left"),
     "hunts": ("hunts", "left"),
-    "reason": ("reason", "left"),
 }
-"""What is shown of an exclusion: title, key, side."""
+"""What is shown of an exclusion in a table: title, key, side. Its reason may be long: json has it."""
 
 
 def _effects_table(effects: Sequence[Effect], names: Mapping[str, str], days: int) -> None:
