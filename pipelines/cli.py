@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import config as configuration
-from pipelines import report
+from pipelines import terminal
 from pipelines.config import Config
 from pipelines.errors import LakehuntError, UsageError
 from pipelines.kql import times
@@ -59,15 +59,15 @@ def run(args: argparse.Namespace, config: Config) -> int:
     source = _source_of(args, config)
     hunts, hunts_fine = _checked_hunts(config)
     validation.prepare()
-    with _lake(config) as lake, report.progress() as say:
+    with _lake(config) as lake, terminal.progress() as say:
         delivery, settlement = _deliver(lake, source, say), _settle(lake, config, say)
-        landed_fine = report.landing(delivery, settlement)
+        landed_fine = terminal.landing(delivery, settlement)
         if any(batch.refused for batch in settlement.batches):
             print("hunts were not run: a batch was refused", file=sys.stderr)
             return FAILURE
         runs = engine.run(lake, hunts, args.as_of, say, _tables(config))
-        report.hunts(runs)
-        telemetry_fine = report.unusual(_day(lake, config, args.as_of))
+        terminal.hunts(runs)
+        telemetry_fine = terminal.unusual(_day(lake, config, args.as_of))
         if args.show:
             _show(lake, hunts, args.as_of)
     return _code(hunts_fine, landed_fine, telemetry_fine, all(r.error is None for r in runs))
@@ -76,10 +76,10 @@ def run(args: argparse.Namespace, config: Config) -> int:
 def land(args: argparse.Namespace, config: Config) -> int:
     """Source to raw and, unless --raw-only, to events or quarantine."""
     source = _source_of(args, config)
-    with _lake(config) as lake, report.progress() as say:
+    with _lake(config) as lake, terminal.progress() as say:
         delivery = _deliver(lake, source, say)
         settlement = None if args.raw_only else _settle(lake, config, say)
-    return _code(report.landing(delivery, settlement))
+    return _code(terminal.landing(delivery, settlement))
 
 
 def validate(args: argparse.Namespace, config: Config) -> int:
@@ -87,9 +87,9 @@ def validate(args: argparse.Namespace, config: Config) -> int:
     from pipelines.quality import validation
 
     validation.prepare()
-    with _lake(config) as lake, report.progress() as say:
+    with _lake(config) as lake, terminal.progress() as say:
         settlement = _settle(lake, config, say)
-    return _code(report.landing(None, settlement))
+    return _code(terminal.landing(None, settlement))
 
 
 def hunt(args: argparse.Namespace, config: Config) -> int:
@@ -98,20 +98,20 @@ def hunt(args: argparse.Namespace, config: Config) -> int:
 
     hunts, fine = _checked_hunts(config)
     chosen = engine.select(hunts, args.hunt)
-    with _lake(config) as lake, report.progress() as say:
+    with _lake(config) as lake, terminal.progress() as say:
         for as_of in _as_ofs(args):
             excluding = suppression.as_then(lake, chosen, as_of) if args.exclusions == THEN else chosen
             runs = engine.run(lake, excluding, as_of, say, _tables(config), args.full)
-            report.hunts(runs)
+            terminal.hunts(runs)
             day = _day(lake, config, as_of)
-            fine = report.unusual(day) and fine and all(r.error is None for r in runs)
+            fine = terminal.unusual(day) and fine and all(r.error is None for r in runs)
             fine = (not args.alert or _tell(lake, config, day, say)) and fine
     return _code(fine)
 
 
 def alert(args: argparse.Namespace, config: Config) -> int:
     """Tells the configured channels what is new."""
-    with _lake(config) as lake, report.progress() as say:
+    with _lake(config) as lake, terminal.progress() as say:
         return _code(_tell(lake, config, _day(lake, config, args.as_of), say))
 
 
@@ -121,7 +121,7 @@ def telemetry(args: argparse.Namespace, config: Config) -> int:
 
     with _lake(config) as lake:
         days = telemetry.judged(lake, config.expectations, args.as_of, args.days)
-    report.TELEMETRY[args.format](days)
+    terminal.TELEMETRY[args.format](days)
     return _code(not days[0].critical)
 
 
@@ -133,7 +133,7 @@ def findings(args: argparse.Namespace, config: Config) -> int:
     hunts, _ = hunting.load_folder(config.hunts)
     chosen = engine.select(hunts, args.hunt)
     with _lake(config) as lake:
-        report.findings(reading.latest(lake, chosen, args.as_of), args.format)
+        terminal.findings(reading.latest(lake, chosen, args.as_of), args.format)
     return SUCCESS
 
 
@@ -144,11 +144,11 @@ def evidence(args: argparse.Namespace, config: Config) -> int:
     looking.check_name(args.finding)
     with _lake(config) as lake:
         found = looking.of_finding(lake, args.finding, args.as_of, args.minutes * TICKS_PER_MINUTE)
-    report.EVIDENCE[args.format](found, args.full)
+    terminal.EVIDENCE[args.format](found, args.full)
     return SUCCESS
 
 
-def report_(args: argparse.Namespace, config: Config) -> int:
+def report(args: argparse.Namespace, config: Config) -> int:
     """What was found as one HTML file, and as a layer for the ATT&CK Navigator."""
     from pipelines.hunting import engine
     from pipelines.hunting import hunt as hunting
@@ -158,9 +158,11 @@ def report_(args: argparse.Namespace, config: Config) -> int:
     writing.check_folders(args.output, args.navigator)
     hunts, _ = hunting.load_folder(config.hunts)
     only = {one.id for one in engine.select(hunts, args.hunt)} if args.hunt else set()
-    with _lake(config) as lake, report.progress() as say:
-        written = writing.write(lake, hunts, only, period, config.expectations, args.output, args.navigator, say)
-    report.written(written)
+    with _lake(config) as lake, terminal.progress() as say:
+        written = writing.write(
+            lake, hunts, only, period, config.expectations, args.output, args.navigator, args.redact, say
+        )
+    terminal.written(written)
     return SUCCESS
 
 
@@ -172,7 +174,7 @@ def runs(args: argparse.Namespace, config: Config) -> int:
     hunts, _ = hunting.load_folder(config.hunts)
     chosen = engine.select(hunts, args.hunt)
     with _lake(config) as lake:
-        report.RUNS[args.format](ledger.recent(lake, chosen, args.as_of, args.last))
+        terminal.RUNS[args.format](ledger.recent(lake, chosen, args.as_of, args.last))
     return SUCCESS
 
 
@@ -184,7 +186,7 @@ def exclusions(args: argparse.Namespace, config: Config) -> int:
     known = {one.name: one for hunt in hunts for one in hunt.exclusions}
     with _lake(config) as lake:
         effects = suppression.effects(lake, known.values(), args.as_of, args.days)
-    report.EXCLUSIONS[args.format](effects, {hunt.id: hunt.name for hunt in hunts}, args.days)
+    terminal.EXCLUSIONS[args.format](effects, {hunt.id: hunt.name for hunt in hunts}, args.days)
     return _code(fine)
 
 
@@ -196,7 +198,7 @@ def explain(args: argparse.Namespace, config: Config) -> int:
     hunts, _ = hunting.load_folder(config.hunts)
     compiled = [engine.compile_hunt(one, _tables(config)) for one in engine.select(hunts, args.hunt)]
     for one in compiled:
-        report.explained(explaining.explain(one, args.as_of))
+        terminal.explained(explaining.explain(one, args.as_of))
     if args.spark:
         with _lake(config) as lake:
             for one in compiled:
@@ -210,10 +212,10 @@ def check(args: argparse.Namespace, config: Config) -> int:
     from pipelines.hunting import query as queries
 
     if args.jsonl:
-        report.json_lines(queries.schema_lines(sys.stdin, _tables(config)))
+        terminal.json_lines(queries.schema_lines(sys.stdin, _tables(config)))
         return SUCCESS
     checked = checking.check(args.path or [_hunts_folder(config)], _tables(config))
-    report.CHECKED["json" if args.json else "text"](checked)
+    terminal.CHECKED["json" if args.json else "text"](checked)
     return _code(all(one.ok for one in checked))
 
 
@@ -225,11 +227,11 @@ def test(args: argparse.Namespace, config: Config) -> int:
     hunts, fine = _checked_hunts(config)
     read = list(running.read(engine.select(hunts, args.hunt), _tables(config)))
     if any(found and not isinstance(found, str) for _, found in read):
-        with _lake(config) as lake, report.progress() as say:
+        with _lake(config) as lake, terminal.progress() as say:
             tested = running.run_all(lake, read, _tables(config), say)
     else:
         tested = [running.Tested(hunt, problem=found if isinstance(found, str) else "") for hunt, found in read]
-    return _code(report.TESTED["json" if args.json else "text"](tested, args.strict), fine)
+    return _code(terminal.TESTED["json" if args.json else "text"](tested, args.strict), fine)
 
 
 def new(args: argparse.Namespace, config: Config) -> int:
@@ -249,7 +251,7 @@ def import_(args: argparse.Namespace, config: Config) -> int:
     into = args.into or _hunts_folder(config)
     hunts = config.hunts if into.resolve().is_relative_to(config.hunts.resolve()) else into
     outcomes = pack.import_pack(args.folder, into, hunts, _tables(config), replacing=args.replace, dry_run=args.dry_run)
-    report.IMPORTED["json" if args.json else "text"](outcomes, args.folder, args.dry_run)
+    terminal.IMPORTED["json" if args.json else "text"](outcomes, args.folder, args.dry_run)
     return _code(all_read(outcomes))
 
 
@@ -262,10 +264,10 @@ def query(args: argparse.Namespace, config: Config) -> int:
         raise UsageError("give either a query or --jsonl")
     with _lake(config) as lake:
         if args.jsonl:
-            report.json_lines(queries.answer_lines(lake, sys.stdin, args.as_of, args.period, _tables(config)))
+            terminal.json_lines(queries.answer_lines(lake, sys.stdin, args.as_of, args.period, _tables(config)))
             return SUCCESS
         try:
-            report.answer(queries.query(lake, args.kql, args.as_of, args.period, _tables(config)), args.format)
+            terminal.answer(queries.query(lake, args.kql, args.as_of, args.period, _tables(config)), args.format)
         except QueryErrors as errors:
             print(errors.message, file=sys.stderr)
             return FAILURE
@@ -281,13 +283,13 @@ def maintain(args: argparse.Namespace, config: Config) -> int:
     now = datetime.now(UTC)
     maintenance.check_window(config.retention.vacuum_hours, args.force)
     hunts, errors = hunting.load_folder(_hunts_folder(config))
-    with _lake(config) as lake, report.progress() as say:
+    with _lake(config) as lake, terminal.progress() as say:
         chosen = maintenance.chosen(lake, args.table)
         if hits.HITS.name in chosen and not errors:  # a file that cannot be read may be one of their hunts
             say("looking for hits of hunts that are no more")
-            report.abandoned(abandoned.remove(lake, {one.digest for one in hunts}, now, args.dry_run), args.dry_run)
+            terminal.abandoned(abandoned.remove(lake, {one.digest for one in hunts}, now, args.dry_run), args.dry_run)
         done = maintenance.maintain(lake, config.retention, now, say, chosen, args.dry_run)
-    return _code(report.maintenance(done, args.dry_run))
+    return _code(terminal.maintenance(done, args.dry_run))
 
 
 def forget(args: argparse.Namespace, config: Config) -> int:
@@ -298,12 +300,12 @@ def forget(args: argparse.Namespace, config: Config) -> int:
     if not who.values:
         raise UsageError("name a --device or an --account")
     kept_from = config.retention.oldest("events", datetime.now(UTC))
-    with _lake(config) as lake, report.progress() as say:
+    with _lake(config) as lake, terminal.progress() as say:
         say("looking for events and findings")
         found = forgetting.traces(lake, who)
         lost = forgetting.lost_findings(lake, found)
-        report.lost_findings(lost, list(forgetting.commands(lost, kept_from)))
-        report.forgotten(forgetting.forget(lake, found, say, args.dry_run), args.dry_run)
+        terminal.lost_findings(lost, list(forgetting.commands(lost, kept_from)))
+        terminal.forgotten(forgetting.forget(lake, found, say, args.dry_run), args.dry_run)
     return SUCCESS
 
 
@@ -313,8 +315,8 @@ def serve(args: argparse.Namespace, config: Config) -> int:
 
     address = endpoint.Address(args.host, args.port)
     endpoint.check(address, config)
-    with endpoint.prepared(config) as serving, _lake(serving) as lake, report.progress() as say:
-        endpoint.serve(lake, address, args.refresh, say, lambda at: report.serving(at, serving.spark))
+    with endpoint.prepared(config) as serving, _lake(serving) as lake, terminal.progress() as say:
+        endpoint.serve(lake, address, args.refresh, say, lambda at: terminal.serving(at, serving.spark))
     return SUCCESS
 
 
@@ -366,7 +368,7 @@ def _tell(lake: Lake, config: Config, day: Day, say: Callable[[str], None]) -> b
     if not config.alerts.channels:
         say("nobody is told: the configuration has no alerts (docs/alerts.md)")
     as_of = times.from_datetime(day.as_of)
-    return report.alerts(sending.send(lake, config.alerts, as_of, datetime.now(UTC), say, day))
+    return terminal.alerts(sending.send(lake, config.alerts, as_of, datetime.now(UTC), say, day))
 
 
 def _tables(config: Config) -> Tables:
@@ -387,14 +389,14 @@ def _checked_hunts(config: Config) -> tuple[list[Hunt], bool]:
     from pipelines.hunting import checking
 
     checked = checking.check([_hunts_folder(config)], _tables(config))
-    report.problems(checked)
+    terminal.problems(checked)
     return [one.hunt for one in checked if one.hunt], all(one.ok for one in checked)
 
 
 def _show(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> None:
     from pipelines.hunting import reading
 
-    report.findings(reading.latest(lake, hunts, as_of), "table")
+    terminal.findings(reading.latest(lake, hunts, as_of), "table")
 
 
 def _as_ofs(args: argparse.Namespace) -> list[int]:
@@ -528,20 +530,20 @@ def _alert_options(command: argparse.ArgumentParser) -> None:
 def _telemetry_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help="the end of the newest day")
     command.add_argument("--days", metavar="N", type=_count, default=14, help="how many days, the newest first")
-    command.add_argument("--format", choices=list(report.TELEMETRY), default="table", help="how to print them")
+    command.add_argument("--format", choices=list(terminal.TELEMETRY), default="table", help="how to print them")
 
 
 def _runs_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--hunt", metavar="ID", action="append", default=[], help="only this hunt; may be repeated")
     command.add_argument("--as-of", metavar="T", type=_instant, help="only runs as of this instant")
     command.add_argument("--last", metavar="N", type=int, default=20, help="how many runs, the newest first")
-    command.add_argument("--format", choices=list(report.RUNS), default="table", help="how to print them")
+    command.add_argument("--format", choices=list(terminal.RUNS), default="table", help="how to print them")
 
 
 def _exclusions_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help="the end of the last day")
     command.add_argument("--days", metavar="N", type=_count, default=7, help="runs of so many days count")
-    command.add_argument("--format", choices=list(report.EXCLUSIONS), default="table", help="how to print them")
+    command.add_argument("--format", choices=list(terminal.EXCLUSIONS), default="table", help="how to print them")
 
 
 def _explain_options(command: argparse.ArgumentParser) -> None:
@@ -555,7 +557,7 @@ def _findings_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--as-of", metavar="T", type=_instant, help="findings of this as-of; default: each hunt's last"
     )
-    command.add_argument("--format", choices=list(report.FINDINGS), default="table", help="how to print them")
+    command.add_argument("--format", choices=list(terminal.FINDINGS), default="table", help="how to print them")
 
 
 def _evidence_options(command: argparse.ArgumentParser) -> None:
@@ -564,7 +566,7 @@ def _evidence_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--minutes", metavar="N", type=_count, default=5, help="siblings and descendants so close to an event"
     )
-    command.add_argument("--format", choices=list(report.EVIDENCE), default="tree", help="how to print it")
+    command.add_argument("--format", choices=list(terminal.EVIDENCE), default="tree", help="how to print it")
     command.add_argument("--full", action="store_true", help="whole command lines in the tree")
 
 
@@ -574,6 +576,7 @@ def _report_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--to", dest="until", metavar="T", type=_instant, help="to here; default: now")
     command.add_argument("--hunt", metavar="ID", action="append", default=[], help="only this hunt; may be repeated")
     command.add_argument("--output", metavar="FILE", type=Path, default=Path("lakehunt-report.html"), help="the page")
+    command.add_argument("--redact", action="store_true", help="without what looks like a secret in command lines")
     command.add_argument("--navigator", metavar="FILE", type=Path, help="also a layer for the ATT&CK Navigator")
 
 
@@ -613,7 +616,7 @@ def _query_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--period", metavar="SPAN", type=_timespan, help="how far a query without a time filter looks back"
     )
-    command.add_argument("--format", choices=list(report.ANSWERS), default="table", help="how to print the rows")
+    command.add_argument("--format", choices=list(terminal.ANSWERS), default="table", help="how to print the rows")
     command.add_argument(
         "--jsonl", action="store_true", help='standard input {"id","query"} -> {"id","columns","rows"}'
     )
@@ -655,7 +658,7 @@ _COMMANDS: list[
     ("explain", explain, "Say how a hunt is run: what is decided event by event, and why not.", _explain_options),
     ("findings", findings, "Print what was found.", _findings_options),
     ("evidence", evidence, "Print the events of a finding, and the processes around them.", _evidence_options),
-    ("report", report_, "Write what was found as one HTML page, for people who would rather look.", _report_options),
+    ("report", report, "Write what was found as one HTML page, for people who would rather look.", _report_options),
     ("check", check, "Compile hunts: result columns and types, or errors with their places.", _check_options),
     ("test", test, "Run the tests that stand beside hunts.", _test_options),
     ("new", new, "Write a hunt to begin with, and its test.", _new_options),

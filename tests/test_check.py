@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import report
+from pipelines import terminal
 from pipelines.hunting import checking
 from pipelines.hunting.checking import Checked, excerpt
 from pipelines.hunting.tables import EVENTS_ONLY
@@ -35,7 +35,7 @@ TWO_ERRORS = "DeviceProcessEvents\n| where Nope == 1\n| where FileNam == 'a'\n| 
 
 def test_errors_as_editors_and_ci_read_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "hunt.yaml", TWO_ERRORS)
-    report.CHECKED["text"](check(file))
+    terminal.CHECKED["text"](check(file))
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.splitlines() == [
@@ -55,7 +55,7 @@ def test_a_line_of_json_for_each_file(tmp_path: Path, capsys: pytest.CaptureFixt
     bad = write(tmp_path / "b.yaml", "DeviceProcessEvents\n| where Nope == 1", 2, "Bad")
     neither = tmp_path / "c.yaml"
     neither.write_text("id: [")
-    report.CHECKED["json"](check(tmp_path))
+    terminal.CHECKED["json"](check(tmp_path))
     told = capsys.readouterr()
     first, second, third = (json.loads(line) for line in told.out.splitlines())
     columns = [{"name": "DeviceId", "type": "string"}, {"name": "n", "type": "long"}]

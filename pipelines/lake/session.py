@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -152,12 +153,15 @@ def _quiet_jvm() -> Iterator[Path]:
     """Sends what the starting JVM prints into a file: a page of resolver output helps nobody, and on standard output it
     would stand among our answers.
 
-    The JVM inherits the descriptors, so its later warnings go there too."""
+    The JVM inherits the descriptors, so its later warnings go there too. A file that nobody has named goes when the
+    process ends."""
     chosen = os.environ.get("LAKEHUNT_SPARK_LOG")
     if chosen == "-":
         yield Path(os.devnull)
         return
     log = Path(chosen or Path(tempfile.gettempdir()) / f"lakehunt-spark-{os.getpid()}.log")
+    if not chosen:
+        atexit.register(log.unlink, missing_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
     kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}

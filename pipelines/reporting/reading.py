@@ -140,13 +140,15 @@ class Quality:
 
 @dataclass(frozen=True)
 class Report:
-    """All that a report shows. `findings` in the order of the page; the first of them have details, by (hunt, id)."""
+    """All that a report shows. `findings` in the order of the page; the first of them have details, by (hunt, id).
+    `redacted`: what looks like a secret is left out."""
 
     period: Period
     findings: Sequence[Finding]
     hunts: Sequence[HuntRuns]
     quality: Quality
     details: Mapping[tuple[str, str], Details] = field(default_factory=dict)
+    redacted: bool = False
 
     @property
     def shown(self) -> Sequence[Finding]:

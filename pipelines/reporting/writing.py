@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.errors import LakehuntError
 from pipelines.hunting.hunt import Hunt
 from pipelines.lake.tables import Lake
-from pipelines.reporting import navigator, page, reading
+from pipelines.reporting import navigator, page, reading, redacting
 from pipelines.reporting.coverage import coverage
 from pipelines.reporting.reading import Period
 from pipelines.visible import to_json
@@ -43,12 +43,15 @@ def write(
     suites: Path,
     output: Path,
     layer: Path | None,
+    redact: bool,
     say: Callable[[str], None],
 ) -> Written:
     """Reads the lake as `reading.read` does, and writes the page to `output` and the layer to `layer`, if one is asked
-    for. `period` are as-ofs in ticks."""
+    for. `period` are as-ofs in ticks; `redact`: without secrets."""
     say("reading findings and what is around them")
     report = reading.read(lake, hunts, only, Period(*period) if period else None, suites)
+    if redact:
+        report = redacting.without_secrets(report)
     say("drawing the page")
     files = {output: page.render(report, datetime.now(UTC))}
     if layer is not None:

@@ -110,9 +110,9 @@ class Airflow:
                     self.ask("PUT", f"backfills/{one['id']}/cancel")
         raise AssertionError("the database stays locked")
 
-    def backfilled(self, dag: str, backfill: int) -> list[str]:
-        """The states of a backfill's runs, when all have ended."""
-        self.wait(lambda: self.ask("GET", f"backfills/{backfill}")["completed_at"], 900)
+    def backfilled(self, dag: str, backfill: int, seconds: float = 900) -> list[str]:
+        """The states of all backfills' runs, when those of this one have ended."""
+        self.wait(lambda: self.ask("GET", f"backfills/{backfill}")["completed_at"], seconds)
         return [run["state"] for run in self._runs(dag) if run["run_type"] == "backfill"]
 
     def tries(self, dag: str, run: str) -> dict[str, int]:

@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).resolve().parents[2]
 DAYS = ("2026-03-08", "2026-03-09")
 AS_OFS = ("2026-03-09T00:00:00Z", "2026-03-10T00:00:00Z")
+AGAIN = ("--reprocess-behavior", "completed")
 NAMES = [one.name for one in hunting.load_folder(PROJECT / "hunts")[0]]
 SECRET = "Pl4nted-S3cret-in-a-command"
 CONNECTION_SECRET = "Pl4nted-S3cret-in-a-connection"
@@ -165,20 +166,57 @@ def test_backfills_give_what_daily_runs_gave(
     told = tmp_path / "told.jsonl"
     config = configured(tmp_path, alerts={"channels": {"siem": {"ocsf": str(told)}}})
     airflow.set(spark_submit=spark_submit, lake=str(forwards), config=config)
-    again = ("--reprocess-behavior", "completed")
-    begun = airflow.start_backfill("lakehunt_hunt", DAYS[0], DAYS[-1], "--max-active-runs", "2", *again)
+    begun = airflow.start_backfill("lakehunt_hunt", DAYS[0], DAYS[-1], "--max-active-runs", "2", *AGAIN)
     kill_spark(airflow, "hunt", random.uniform(1, 15))
     assert airflow.backfilled("lakehunt_hunt", begun) == ["success"] * 2
     assert findings(forwards) == findings(hunted)
     assert not told.exists()  # a backfill alerts nobody
 
     airflow.set(spark_submit=spark_submit, lake=str(backwards), config=config)
-    options = ("--run-backwards", "--max-active-runs", "1", *again)
+    options = ("--run-backwards", "--max-active-runs", "1", *AGAIN)
     begun = airflow.start_backfill("lakehunt_hunt", DAYS[0], DAYS[-1], *options)
     beside = airflow.trigger("lakehunt_hunt", as_of=AS_OFS[-1])
     assert airflow.ended("lakehunt_hunt", beside) == "success", airflow.log("lakehunt_hunt", beside)[-4000:]
     assert airflow.backfilled("lakehunt_hunt", begun) == ["success"] * 2
     assert findings(backwards) == findings(hunted)
+
+
+@pytest.mark.skipif("LAKEHUNT_MONTH" not in os.environ, reason="takes most of an hour; LAKEHUNT_MONTH=1 runs it")
+def test_a_month_of_backfills(airflow: Airflow, spark: SparkSession, spark_submit: str, tmp_path: Path) -> None:
+    """Forwards and backwards, two at a time: each day has what day after day in one process gave."""
+    first, days = datetime(2026, 1, 1, tzinfo=UTC), 31
+    for day in range(days):
+        noon = first + timedelta(days=day, hours=12)
+        at = (noon, noon - timedelta(days=day % 4), noon + timedelta(hours=day % 12))  # one may be late
+        commands = ("cmd.exe /c whoami", f"cmd.exe /c net user {day % 6}", "powershell.exe -enc aGVsbG8=")
+        lines = [
+            record(
+                Timestamp=f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+                ReportId=10 * day + number,
+                DeviceId=f"device-{(day + number) % 5}",
+                FileName=command.split()[0],
+                InitiatingProcessFileName="w3wp.exe",
+                ProcessCommandLine=command,
+            )
+            for number, (moment, command) in enumerate(zip(at, commands, strict=True))
+        ]
+        blob(tmp_path / "source", "\n".join(lines) + "\n", f"y=2026/m=01/d={noon:%d}/h=12/m=00/PT1H.json")
+    straight = tmp_path / "lake"
+    lake = Lake(spark, str(straight))
+    landing.deliver(lake, str(tmp_path / "source"), datetime.now(UTC), ignore)
+    landing.settle(lake, PROJECT / "expectations", DataDocs(), ignore)
+    forwards, backwards = copied(straight, tmp_path / "forwards"), copied(straight, tmp_path / "backwards")
+    hunts, _ = hunting.load_folder(PROJECT / "hunts")
+    for day in range(days):
+        as_of = times.parse_datetime(f"{first + timedelta(days=day + 1):%Y-%m-%dT%H:%M:%SZ}") or 0
+        assert [run.error for run in engine.run(lake, hunts, as_of, ignore)] == [None, None]
+    ends = (f"{first:%Y-%m-%d}", f"{first + timedelta(days=days - 1):%Y-%m-%d}")
+    for own, direction in ((forwards, ()), (backwards, ("--run-backwards",))):
+        airflow.set(spark_submit=spark_submit, lake=str(own))
+        begun = airflow.start_backfill("lakehunt_hunt", *ends, *direction, "--max-active-runs", "2", *AGAIN)
+        assert set(airflow.backfilled("lakehunt_hunt", begun, 3600)) == {"success"}
+        assert findings(own) == findings(straight)
+    assert len({row["as_of"] for row in read(straight, "findings/all")}) == days
 
 
 def test_a_refused_batch_stops_before_events(airflow: Airflow, spark_submit: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import report
+from pipelines import terminal
 from pipelines.config import PROJECT
 from pipelines.errors import LakehuntError, UsageError
 from pipelines.hunting import engine, evidence, hunt
@@ -176,7 +176,7 @@ def test_what_is_no_id(name: str) -> None:
 
 def test_what_is_printed(found: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     made = evidence.of_finding(found, finding(found))
-    report.EVIDENCE["tree"](made, False)
+    terminal.EVIDENCE["tree"](made, False)
     tree = capsys.readouterr().out
     assert not any(c in tree for c in "\u202e\x1b")
     shell = "cmd.exe /c <script>\"'&" + r"\u202egpj.exe\x1b[2J\nAAA"
@@ -184,9 +184,9 @@ def test_what_is_printed(found: Lake, capsys: pytest.CaptureFixture[str]) -> Non
     assert f"… ({len(HOSTILE):,} characters)" in tree
     assert tree.count("A") < 400
     assert "~ services.exe (4) 2026-03-01 00:00:01.000" in tree
-    report.EVIDENCE["tree"](made, True)
+    terminal.EVIDENCE["tree"](made, True)
     assert capsys.readouterr().out.count("A") >= 7_000
-    report.EVIDENCE["json"](made, False)
+    terminal.EVIDENCE["json"](made, False)
     printed = capsys.readouterr().out
     assert "\u202e" not in printed
     told = json.loads(printed)

@@ -13,8 +13,9 @@ import pytest
 
 from pipelines.reporting import charts, page, reading
 from pipelines.reporting.reading import Details, Period, Quality, Report
+from pipelines.reporting.redacting import without_secrets
 from pipelines.visible import visible
-from tests.reporting.samples import DEVICE, END, HOSTILE, TICKS, finding, report
+from tests.reporting.samples import DEVICE, END, HOSTILE, TICKS, details, finding, hunt, ran, report
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 KNOWN = {
@@ -192,6 +193,23 @@ def test_findings_whose_details_are_gone_are_still_listed() -> None:
 
 def test_the_same_report_is_the_same_page(text: str) -> None:
     assert page.render(report(), END) == text
+
+
+def test_a_report_to_hand_on_has_no_secrets() -> None:
+    """In no command line, value or error; the rest of a command stays."""
+    secret = "Pl4nted-S3cret"
+    command = rf"net use \\srv\c$ /user:admin {secret}"
+    given = report()
+    kept = {key: details(command) for key in given.details}
+    failed = hunt("Failed", "4a9dfc1d-6dd2-42e5-81ef-fb90f3d96239", ran(outcome="failed", error=f"password={secret}"))
+    given = replace(given, details=kept, hunts=[*given.hunts, failed])
+    handed_on = page.render(without_secrets(given), END)
+    assert page.render(given, END).count(secret) > 3 * len(kept)  # twice in the row, once in the tree, and the error
+    assert secret not in handed_on
+    assert r"net use \\srv\c$ /user:admin [redacted]" in handed_on
+    assert "password=[redacted]" in handed_on
+    assert "are left out." in Reader(handed_on).of("p", "quiet")[0]
+    assert "are left out." not in page.render(given, END)
 
 
 def test_charts_have_a_bar_for_each_day_and_status() -> None:

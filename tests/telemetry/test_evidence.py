@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import landing, report
+from pipelines import landing, terminal
 from pipelines.config import PROJECT
 from pipelines.hunting import engine, evidence, hunt
 from pipelines.hunting.findings import FINDINGS_ALL
@@ -60,7 +60,7 @@ def test_the_proxylogon_finding(proxylogon: tuple[Lake, str], capsys: pytest.Cap
     # The web server's creation is not known, so its two shells are two trees.
     shell = ("w3wp.exe", "cmd.exe")
     assert sorted(paths(made.trees)) == sorted(2 * [shell[:1], shell, (*shell, "conhost.exe"), (*shell, "whoami.exe")])
-    report.EVIDENCE["tree"](made, False)
+    terminal.EVIDENCE["tree"](made, False)
     lines = [line for line in capsys.readouterr().out.splitlines() if "exe (" in line]
     assert [re.sub(r"[│├└─\s]+", " ", line).split("  ")[0].split(" (")[0] for line in lines] == 2 * [
         *("~ w3wp.exe", " * cmd.exe", " conhost.exe", " whoami.exe")
