@@ -133,7 +133,6 @@ class _Round:
             self.say("storing findings")
             self._store_all()
         finally:
-            findings.release(self.found)
             order = {hunt.id: place for place, hunt in enumerate(self.hunts)}
             self.runs.sort(key=lambda run: order[run.hunt.id])
             ledger.record(self.lake, self.runs)

@@ -5,7 +5,7 @@ earlier one found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -108,20 +108,14 @@ class Found:
 
 
 def compute(result: Result, suppressed: DataFrame | None = None) -> Found:
-    """Runs the hunt's query. Call `release` when its rows are stored."""
+    """Runs the hunt's query.
+
+    The rows forget how they were made: Spark would plan that anew, for all hunts together, when `findings.all` is
+    written."""
     if result.relation is None:
         return Found(result, None, 0)
-    rows = _numbered(result, result.relation).persist()
-    if suppressed is not None:
-        suppressed.persist().count()  # now, while the fronts that it is made of are in memory
-    return Found(result, rows, rows.count(), suppressed)
-
-
-def release(found: Iterable[Found]) -> None:
-    for one in found:
-        for rows in (one.rows, one.suppressed):
-            if rows is not None:
-                rows.unpersist()
+    rows = _numbered(result, result.relation).localCheckpoint()
+    return Found(result, rows, rows.count(), None if suppressed is None else suppressed.localCheckpoint())
 
 
 def _numbered(result: Result, relation: Relation) -> DataFrame:
