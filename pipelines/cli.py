@@ -97,9 +97,9 @@ def hunt(args: argparse.Namespace, config: Config) -> int:
     from pipelines.hunting import engine, suppression
 
     hunts, fine = _checked_hunts(config)
-    chosen = engine.select(hunts, args.hunt)
+    chosen, as_ofs = engine.select(hunts, args.hunt), _as_ofs(args)
     with _lake(config) as lake, terminal.progress() as say:
-        for as_of in _as_ofs(args):
+        for as_of in as_ofs:
             excluding = suppression.as_then(lake, chosen, as_of) if args.exclusions == THEN else chosen
             runs = engine.run(lake, excluding, as_of, say, _tables(config), args.full)
             terminal.hunts(runs)
@@ -400,13 +400,13 @@ def _show(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> None:
 
 
 def _as_ofs(args: argparse.Namespace) -> list[int]:
-    if args.since is None:
-        return [args.as_of]
-    return list(range(args.since, args.until + 1, TICKS_PER_DAY))
+    """The as-ofs to hunt for, in ticks: one, or each day's of a range."""
+    first, last = _period(args) or (_now(), 0)
+    return list(range(first, max(first, last) + 1, TICKS_PER_DAY))
 
 
 def _period(args: argparse.Namespace) -> tuple[int, int] | None:
-    """The as-ofs that a report is about, in ticks; None for the newest."""
+    """The first and the last as-of that are asked for, in ticks; None where none is."""
     if args.as_of is not None and (args.since is not None or args.until is not None):
         raise UsageError("give either --as-of or --from and --to")
     if args.until is not None and args.since is None:
@@ -508,10 +508,10 @@ def _land_options(command: argparse.ArgumentParser) -> None:
 
 
 def _hunt_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--as-of", metavar="T", type=_instant, default=_now(), help=_AS_OF)
+    command.add_argument("--as-of", metavar="T", type=_instant, help=_AS_OF)
     command.add_argument("--hunt", metavar="ID", action="append", default=[], help="only this hunt; may be repeated")
     command.add_argument("--from", dest="since", metavar="T", type=_instant, help="backfill: the first day's as-of")
-    command.add_argument("--to", dest="until", metavar="T", type=_instant, default=_now(), help="backfill: the last")
+    command.add_argument("--to", dest="until", metavar="T", type=_instant, help="backfill: the last; default: now")
     command.add_argument(
         "--full", action="store_true", help="read all events of each window; the findings are the same"
     )
@@ -536,7 +536,7 @@ def _telemetry_options(command: argparse.ArgumentParser) -> None:
 def _runs_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--hunt", metavar="ID", action="append", default=[], help="only this hunt; may be repeated")
     command.add_argument("--as-of", metavar="T", type=_instant, help="only runs as of this instant")
-    command.add_argument("--last", metavar="N", type=int, default=20, help="how many runs, the newest first")
+    command.add_argument("--last", metavar="N", type=_count, default=20, help="how many runs, the newest first")
     command.add_argument("--format", choices=list(terminal.RUNS), default="table", help="how to print them")
 
 

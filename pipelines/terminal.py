@@ -140,7 +140,8 @@ def hunts(runs: Sequence[Run]) -> None:
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for run in runs:
         numbers = ("" if n is None else str(n) for n in (run.matched, run.suppressed, run.findings))
-        table.add_row(run.hunt.name, *numbers, f"{run.seconds:.1f}", run.error or "")
+        seconds = "" if run.seconds is None else f"{run.seconds:.1f}"
+        table.add_row(run.hunt.name, *numbers, seconds, run.error or "")
     _console().print(table)
 
 

@@ -59,7 +59,7 @@ class Alert:
         """What it tells, and is told once: its findings, or itself."""
         found = tuple(key for device in self.devices for key in device.finding_ids)
         about = self.as_of.isoformat() if self.kind == FAILURE else self.title  # a warning is of no as-of
-        return found or (digest(self.kind, self.hunt_id or "", about, self.text),)
+        return found or (digest(self.kind, self.hunt_id or "", about),)
 
     @property
     def id(self) -> str:

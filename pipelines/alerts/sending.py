@@ -1,19 +1,21 @@
 """What has to be told of an as-of, and telling it: each finding once to each channel.
 
-`hunts.alerts` has a row for everything that was told, written after it was. A run that is killed in between tells it
-again, with the same id, by which a receiver knows it; what was told is never told again."""
+`hunts.alerts` has a row for everything that was told, written after it was, and for what a channel did not take. A run
+that is killed in between tells it again, with the same id, by which a receiver knows it; what was told is never told
+again, and what was not taken is told by the next run, of whatever as-of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import groupby
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from pipelines.alerts.alert import FAILURE, FINDINGS, MOST_COMMANDS, WARNING, Alert, Device, counted
+from pipelines.alerts.alert import FAILURE, FINDINGS, MOST_COMMANDS, WARNING, Alert, Device, counted, moment
 from pipelines.alerts.channels import Alerts, Channel, ChannelError
 from pipelines.alerts.redaction import redacted
 from pipelines.hunting.findings import FINDINGS_ALL
@@ -31,14 +33,14 @@ there, went, and came back."""
 
 SENT = Table(
     "hunts.alerts",
-    "One row for each finding, failure or warning that a channel was told",
+    "One row for each finding, failure or warning that a channel was told, or did not take",
     (
         TableColumn("channel", "STRING", "Name of the channel in the configuration"),
         TableColumn("kind", "STRING", "findings, failure or warning"),
         TableColumn("key", "STRING", "The finding_id; of others, a digest of what was told"),
         TableColumn("alert_id", "STRING", "The message that told it"),
         TableColumn("as_of", "TIMESTAMP", "As-of of the run that it is about (UTC)"),
-        TableColumn("sent_at", "TIMESTAMP", "When it was told (UTC)"),
+        TableColumn("sent_at", "TIMESTAMP", "When it was told (UTC); null: the channel did not take it"),
     ),
 )
 
@@ -58,35 +60,59 @@ def send(lake: Lake, alerts: Alerts, as_of: int, now: datetime, say: Say, day: D
     if not alerts.channels:
         return []
     at = times.to_datetime(as_of)
-    others = [*_failed(lake, at), *_refused(lake, at), *_unusual(day)]
-    found, told = _found(lake, at), _told(lake, at)
+    warnings = [*_refused(lake, at), *_unusual(day)]
+    known = _known(lake, at)
+    news = cache(lambda run: (_found(lake, run), _failed(lake, run)))
     done = []
     for channel in alerts.channels:
-        known = told.get(channel.name, set())
-        due = [*_by_hunt([row for row in found if row.finding_id not in known], at, alerts.evidence)]
-        due += [alert for alert in others if not known.issuperset(alert.keys)]
-        for alert in due:
-            if alert.kind in channel.kinds:
-                say(f"{channel.name}: {alert.title}")
-                done.append(_deliver(lake, channel, alert, now))
+        mine = known.get(channel.name, _Known())
+        for run in sorted({at} | mine.missed):
+            found, failed = news(run)
+            due = [*_by_hunt([row for row in found if row.finding_id not in mine.told], run, alerts.evidence)]
+            others = [*failed, *(warnings if run == at else [])]
+            due += [alert for alert in others if not mine.told.issuperset(alert.keys)]
+            for alert in due:
+                if alert.kind in channel.kinds:
+                    say(f"{channel.name}: {alert.title}")
+                    done.append(_deliver(lake, channel, alert, now, mine))
     return done
 
 
-def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime) -> Delivery:
+@dataclass(frozen=True)
+class _Known:
+    """Keys of what a channel was told, and as-ofs of what it did not take."""
+
+    told: set[str] = field(default_factory=set)
+    missed: set[datetime] = field(default_factory=set)
+
+
+def _known(lake: Lake, at: datetime) -> dict[str, _Known]:
+    """What each channel knows of this as-of and near ones. A warning is of no as-of, but of what it warns of."""
+    near = F.col("as_of").between(F.lit(at - NEAR), F.lit(at + NEAR)) | (F.col("kind") == WARNING)
+    keys = lake.rows(SENT).filter(near).groupBy("channel", "kind", "key")
+    told = F.bool_or(F.col("sent_at").isNotNull()).alias("told")
+    known: dict[str, _Known] = {}
+    for row in keys.agg(told, F.max("as_of").alias("as_of")).collect():
+        mine = known.setdefault(row.channel, _Known())
+        if row.told:
+            mine.told.add(row.key)
+        elif row.kind != WARNING:
+            mine.missed.add(utc(row.as_of))
+    return known
+
+
+def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime, known: _Known) -> Delivery:
+    error = None
     try:
         channel.deliver(alert)
-    except ChannelError as error:
-        return Delivery(channel.name, alert, str(error))
-    rows = [(channel.name, alert.kind, key, alert.id, alert.as_of, now) for key in alert.keys]
-    lake.append(SENT, lake.local(SENT, rows))
-    return Delivery(channel.name, alert)
-
-
-def _told(lake: Lake, at: datetime) -> dict[str, set[str]]:
-    """Keys that each channel was told for this as-of or a near one."""
-    near = F.col("as_of").between(F.lit(at - NEAR), F.lit(at + NEAR))
-    rows = lake.rows(SENT).filter(near).groupBy("channel").agg(F.collect_set("key").alias("keys")).collect()
-    return {row.channel: set(row["keys"]) for row in rows}
+    except ChannelError as refused:
+        error = str(refused)
+    if error is None or alert.as_of not in known.missed:
+        sent_at = now if error is None else None
+        rows = [(channel.name, alert.kind, key, alert.id, alert.as_of, sent_at) for key in alert.keys]
+        lake.append(SENT, lake.local(SENT, rows))
+    known.told.update(alert.keys)
+    return Delivery(channel.name, alert, error)
 
 
 # New findings
@@ -134,7 +160,7 @@ def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> Alert:
         tuple(first.tactics),
         tuple(first.techniques),
         made,
-        evidence=evidence.format(hunt_id=first.hunt_id, as_of=f"{at:%Y-%m-%dT%H:%M:%SZ}"),
+        evidence=evidence.format(hunt_id=first.hunt_id, as_of=moment(at)),
     )
 
 
@@ -188,5 +214,5 @@ def _unusual(day: Day | None) -> list[Alert]:
     """Telemetry that did not come as it usually does."""
     if day is None or not (said := [*day.critical, *day.warnings]):
         return []
-    title = f"Telemetry of the day to {day.as_of:%Y-%m-%dT%H:%M:%SZ} is not as usual: {counted(day.events, 'event')}"
-    return [Alert(WARNING, title, day.as_of, text="\n".join(said))]
+    title = f"Telemetry of the day to {day.as_of:%Y-%m-%dT%H:%M:%SZ} is not as usual"
+    return [Alert(WARNING, title, day.as_of, text="\n".join([counted(day.events, "event"), *said]))]

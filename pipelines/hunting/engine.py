@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -39,7 +39,10 @@ from pipelines.kql.types import TICKS_PER_MICROSECOND
 from pipelines.lake.meter import Meter
 from pipelines.lake.session import codegen
 from pipelines.lake.tables import Lake
+from pipelines.spark import trace
+from pipelines.spark.expressions import column
 from pipelines.spark.plans import Context, compile_plan
+from pipelines.spark.relations import Relation
 
 Say = Callable[[str], None]
 _FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError)
@@ -122,6 +125,7 @@ class _Round:
 
     def run(self, full: bool) -> list[Run]:
         ledger.record(self.lake, [self._run(hunt, outcome=ledger.STARTED) for hunt in self.hunts])
+        stored = False
         try:
             self._record_exclusions()
             asked = [one for hunt in self.hunts if (one := self._asked(hunt))]
@@ -132,10 +136,12 @@ class _Round:
                     self._in_full(one)
             self.say("storing findings")
             self._store_all()
+            stored = True
         finally:
             order = {hunt.id: place for place, hunt in enumerate(self.hunts)}
             self.runs.sort(key=lambda run: order[run.hunt.id])
-            ledger.record(self.lake, self.runs)
+            # What is not in findings.all has not succeeded: it stays as it was started, like what was killed.
+            ledger.record(self.lake, [run for run in self.runs if stored or run.error is not None])
         return self.runs
 
     def _record_exclusions(self) -> None:
@@ -238,8 +244,7 @@ class _Round:
         with fronts(one.plan, context, meter) as passed:
             relation = compile_plan(one.plan, passed.context)
             result = findings.Result(one.hunt, one.plan, relation, one.window, self.as_of)
-            found = findings.compute(result, suppression.events_of(passed.excluded))
-            return _Computed(found, passed.matched, passed.suppressed)
+            return _Computed(findings.compute(result, suppression.events_of(passed.excluded)), passed.matched)
 
     def _finish(self, one: _Asked, computed: Callable[[], _Computed], known: dict[str, Any]) -> None:
         """Stores what a hunt finds in its own table, and writes down that, or why it failed."""
@@ -256,7 +261,7 @@ class _Round:
             self._failed(one.hunt, error, one, clock, known)
             return
         used = self._active(one.hunt)
-        told = known | {"matched": done.matched, "suppressed": done.suppressed, "findings": found.count}
+        told = known | {"matched": done.matched, "suppressed": found.suppressed_count, "findings": found.count}
         self.runs.append(self._run(one.hunt, seconds=_since(clock), window=one.window, exclusions=used, **told))
 
     def _ran_before(self, hunt: Hunt) -> bool:
@@ -307,21 +312,19 @@ def period(hunt: Hunt) -> int:
 
 @dataclass(frozen=True)
 class _Computed:
-    """What a hunt found, how many events passed its fronts, and how many of those exclusions kept out."""
+    """What a hunt found, and how many events passed its fronts."""
 
     found: Found
     matched: int = 0
-    suppressed: int = 0
 
 
 @dataclass
 class Passed:
-    """What passed the row-local fronts of a plan: how many rows, those among them that are excluded, and a context that
-    knows the others."""
+    """What passed the row-local fronts of a plan: how many events, the rows that are excluded, and a context that knows
+    the others."""
 
     context: Context
     matched: int = 0
-    suppressed: int = 0
     excluded: list[DataFrame] = field(default_factory=list)
 
 
@@ -329,7 +332,8 @@ class Passed:
 def fronts(plan: p.Plan, context: Context, meter: AbstractContextManager[object] | None = None) -> Iterator[Passed]:
     """Computes each row-local front of a plan once, with the columns that the rest reads. The meter runs while the
     tables are read."""
-    kept = []
+    kept: list[Relation] = []
+    counts: list[int] = []
     passed = Passed(context)
     try:
         with meter or nullcontext():
@@ -337,16 +341,25 @@ def fronts(plan: p.Plan, context: Context, meter: AbstractContextManager[object]
                 relation = compile_plan(front, passed.context).reading(p.needed(plan, front))
                 relation.frame.persist()
                 kept.append(relation)
-                passed.matched += relation.frame.count()
+                counts.append(relation.frame.count())
                 counting, excluded = suppression.apart(relation)
                 passed.context = passed.context.knowing(front, counting)
-                if excluded is not None and (rows := excluded.count()):
-                    passed.suppressed += rows
+                if excluded is not None and not excluded.isEmpty():
                     passed.excluded.append(excluded)
+        passed.matched = _events_of(kept, counts)
         yield passed
     finally:
         for relation in kept:
             relation.frame.unpersist()
+
+
+def _events_of(fronts: Sequence[Relation], counts: Sequence[int]) -> int:
+    """The events that are in fronts with so many rows, each once; the rows, where no front reads events."""
+    events = [one.frame for one in fronts if one.traced]
+    if len(events) < 2:
+        return sum(count for one, count in zip(fronts, counts, strict=True) if one.traced or not events)
+    ids = (frame.select(column(trace.TRACE)["evidence"][0]["event_id"]) for frame in events)
+    return reduce(DataFrame.union, ids).distinct().count()
 
 
 def row_local_fronts(plan: p.Plan) -> list[p.Plan]:

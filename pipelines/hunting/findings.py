@@ -105,6 +105,7 @@ class Found:
     count: int
     suppressed: DataFrame | None = None
     """Events that exclusions kept out (see suppression.py)."""
+    suppressed_count: int = 0
 
 
 def compute(result: Result, suppressed: DataFrame | None = None) -> Found:
@@ -115,7 +116,10 @@ def compute(result: Result, suppressed: DataFrame | None = None) -> Found:
     if result.relation is None:
         return Found(result, None, 0)
     rows = _numbered(result, result.relation).localCheckpoint()
-    return Found(result, rows, rows.count(), None if suppressed is None else suppressed.localCheckpoint())
+    if suppressed is None:
+        return Found(result, rows, rows.count())
+    suppressed = suppressed.localCheckpoint()
+    return Found(result, rows, rows.count(), suppressed, suppressed.count())
 
 
 def _numbered(result: Result, relation: Relation) -> DataFrame:
@@ -245,14 +249,14 @@ def _common(found: Found, relation: Relation, rows: DataFrame) -> DataFrame:
         "window_end": values.moment(window.until),
         "result": _row_json(relation),
     }
-    return _with_suppressed(rows.select(*(value.alias(name) for name, value in made.items())), found.suppressed)
+    return _with_suppressed(rows.select(*(value.alias(name) for name, value in made.items())), found)
 
 
-def _with_suppressed(findings: DataFrame, suppressed: DataFrame | None) -> DataFrame:
-    if suppressed is None:
+def _with_suppressed(findings: DataFrame, found: Found) -> DataFrame:
+    if found.suppressed is None:
         return findings.withColumn("suppressed", F.lit(0).cast("bigint"))
-    of_device = suppressed.groupBy("device_id").agg(F.count("*").alias("suppressed"))
-    count = F.when(F.col("device_id").isNull(), F.lit(suppressed.count())).otherwise(F.col("suppressed"))
+    of_device = found.suppressed.groupBy("device_id").agg(F.count("*").alias("suppressed"))
+    count = F.when(F.col("device_id").isNull(), F.lit(found.suppressed_count)).otherwise(F.col("suppressed"))
     joined = findings.join(of_device, "device_id", "left")
     return joined.withColumn("suppressed", F.coalesce(count, F.lit(0)).cast("bigint"))
 

@@ -142,32 +142,39 @@ def as_then(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> list[Hunt]:
 
     Raises LakehuntError for an exclusion that this version of Lakehunt does not understand any more."""
     used = _used(lake, hunts, as_of)
-    kept = {(row.name, row.version): row for row in lake.rows(EXCLUSIONS).collect()} if any(used.values()) else {}
-    return [
-        replace(hunt, exclusions=tuple(_restored(kept[key], hunt) for key in used[hunt.id]))
-        if hunt.id in used
-        else hunt
-        for hunt in hunts
-    ]
+    any_used = any(keys for _, keys in used.values())
+    kept = {(row.name, row.version): row for row in lake.rows(EXCLUSIONS).collect()} if any_used else {}
+
+    def then(hunt: Hunt) -> Hunt:
+        if hunt.id not in used:
+            return hunt
+        same, keys = used[hunt.id]
+        return replace(hunt, exclusions=tuple(_restored(kept[key], hunt, ending=not same) for key in keys))
+
+    return [then(hunt) for hunt in hunts]
 
 
-def _used(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> dict[str, list[tuple[str, str]]]:
-    """Names and versions of what the runs used that `as_then` looks at, by the hunt's id."""
+def _used(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> dict[str, tuple[bool, list[tuple[str, str]]]]:
+    """Whether the run that `as_then` looks at was of this very as-of, and names and versions of what it used, by the
+    hunt's id."""
     of_hunts = F.col("hunt_id").isin([hunt.id for hunt in hunts]) & (F.col("outcome") == ledger.SUCCEEDED)
     micros = F.unix_micros("as_of")
     runs = lake.rows(ledger.RUNS).filter(of_hunts & (micros <= as_of // TICKS_PER_MICROSECOND))
     nearest_first = F.struct(-micros, F.col("run_id"))
-    rows = runs.groupBy("hunt_id").agg(F.min_by(F.struct("exclusions"), nearest_first).alias("run")).collect()
-    return {row.hunt_id: [(one.name, one.version) for one in row.run.exclusions or ()] for row in rows}
+    run = F.struct("exclusions", (micros == as_of // TICKS_PER_MICROSECOND).alias("same"))
+    rows = runs.groupBy("hunt_id").agg(F.min_by(run, nearest_first).alias("run")).collect()
+    return {row.hunt_id: (row.run.same, [(one.name, one.version) for one in row.run.exclusions or ()]) for row in rows}
 
 
-def _restored(row: Row, hunt: Hunt) -> Exclusion:
+def _restored(row: Row, hunt: Hunt, ending: bool) -> Exclusion:
+    """`ending`: it may have had its last day since."""
     try:
         compiled = definitions.condition(row.condition)
     except QueryErrors as errors:
         problem = f"exclusion {row.name}, as it was used on {utc(row.recorded_at):%Y-%m-%d}: {errors.message}"
         raise LakehuntError(problem, "use those of now: --exclusions now") from errors
-    return Exclusion(row.name, row.condition, row.reason, row.owner, hunts=(hunt.id,), condition=compiled)
+    expires = row.expires if ending else None
+    return Exclusion(row.name, row.condition, row.reason, row.owner, expires, hunts=(hunt.id,), condition=compiled)
 
 
 # Read back

@@ -45,10 +45,11 @@ def render(report: Report, made_at: datetime) -> str:
     environment.filters |= {"number": lambda value: f"{value:,}", "json": _json}
     template = environment.get_template("report.html.j2")
     devices = _devices(report.findings)
+    named = {one.device_id for one in report.findings if one.device_id is not None}
     return template.render(
         report=report,
         coverage=coverage(report),
-        totals=_totals(report, len(devices)),
+        totals=_totals(report, len(named)),
         devices=devices[:MOST_DEVICES],
         left_out={"devices": len(devices) - MOST_DEVICES, "findings": len(report.findings) - len(report.shown)},
         hunts=_hunts(report),
@@ -156,7 +157,7 @@ def _hunts(report: Report) -> list[Hunt]:
     new = Counter(one.hunt_id for one in report.findings if one.is_new)
     where: dict[str, set[Any]] = defaultdict(set)
     for one in report.findings:
-        where[one.hunt_id].add(one.device_id)
+        where[one.hunt_id].update({one.device_id} - {None})
     made = [Hunt(one, found[one.id], new[one.id], len(where[one.id])) for one in report.hunts]
     return sorted(made, key=lambda hunt: (not hunt.ran.has_failed, -hunt.findings))
 

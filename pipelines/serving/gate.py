@@ -83,8 +83,10 @@ EXPRESSIONS = _named(
 REFUSED_FUNCTIONS = (
     *("reflect", "java_method", "try_reflect"),
     *("from_avro", "to_avro", "from_protobuf", "to_protobuf", "schema_of_avro"),
+    *("from_xml", "to_xml", "schema_of_xml", "xpath", "xpath_boolean", "xpath_double", "xpath_float", "xpath_int"),
+    *("xpath_long", "xpath_number", "xpath_short", "xpath_string"),
 )
-"""They call any method of any Java class, or read a file whose place they are told."""
+"""They call any method of any Java class, or read a file whose place they are told: XML has schemas and entities."""
 
 TABLE_FUNCTIONS = (
     *("explode", "explode_outer", "inline", "inline_outer", "json_tuple", "posexplode", "posexplode_outer"),

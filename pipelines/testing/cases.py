@@ -3,7 +3,7 @@
     tests:
     - name: a shell below IIS is found, an editor is not
       as_of: 2026-03-10T00:00:00Z         # optional; an event without Timestamp is an hour before it
-      exclusions: [log-rotation]          # optional: just these are on; else those that are on in a run
+      exclusions: [log-rotation]          # optional: just these are on; else those that are on in a run as of then
       match:                              # each of these must stand behind a row of the result
       - {FileName: cmd.exe, InitiatingProcessFileName: w3wp.exe}
       no_match:                           # behind none
@@ -109,14 +109,15 @@ class _Reader:
         if entry.is_empty("name"):
             raise entry.error("name", "a test without name", "add 'name:' with what it shows")
         examples = tuple(example for kind in _KINDS for example in self._examples(entry, kind))
+        as_of = _datetime(entry, "as_of") if "as_of" in entry else _known(AS_OF)
         if len(examples) > MOST:
             raise entry.error("name", f"a test has at most {MOST} events, this one {len(examples)}", "make two of it")
         return Case(
             name=entry.text("name").strip(),
             file=self.file,
             position=entries.position(index),
-            as_of=_datetime(entry, "as_of") if "as_of" in entry else _known(AS_OF),
-            exclusions=self._exclusions(entry),
+            as_of=as_of,
+            exclusions=self._exclusions(entry, as_of),
             examples=examples,
             rows=tuple(self._rows(entry, "rows", self.result, "result")) if "rows" in entry else None,
             tables=self._tables(entry),
@@ -124,6 +125,10 @@ class _Reader:
 
     def _examples(self, entry: strict_yaml.Mapping, kind: str) -> Iterator[Example]:
         for number, row in enumerate(self._rows(entry, kind, SCHEMA, "DeviceProcessEvents"), 1):
+            if row.get("Timestamp", 0) is None:
+                raise entry.value_error(
+                    kind, f"{kind} {number}: an event without a time", "write or leave out Timestamp"
+                )
             yield Example(kind, number, row)
 
     def _rows(self, entry: strict_yaml.Mapping, key: str, schema: Schema, table: str) -> Iterator[Row]:
@@ -134,10 +139,10 @@ class _Reader:
             assert isinstance(rows, strict_yaml.Sequence)
             yield _row(_mapping(rows, index, "columns with their values"), schema, table)
 
-    def _exclusions(self, entry: strict_yaml.Mapping) -> tuple[Exclusion, ...]:
-        """Those that are named, as if they were on and without an end; or those that are on."""
+    def _exclusions(self, entry: strict_yaml.Mapping, as_of: int) -> tuple[Exclusion, ...]:
+        """Those that are named, as if they were on and without an end; or those that a run as of then has."""
         if "exclusions" not in entry:
-            return tuple(one for one in self.hunt.exclusions if one.enabled)
+            return tuple(one for one in self.hunt.exclusions if one.applies(as_of))
         names = entry["exclusions"]
         if not isinstance(names, strict_yaml.Sequence):
             raise entry.value_error("exclusions", "expected a list of names under exclusions", "write [] for none")

@@ -51,7 +51,7 @@ tests:
 def create(name: str, folder: Path) -> tuple[Path, Path]:
     """Writes a hunt of this name, and its tests, into the folder. Returns the two files.
 
-    Raises LakehuntError where the name is none, or one of the files is there."""
+    Raises LakehuntError where the name is none, one of the files is there, or they cannot be written."""
     name = " ".join(name.split())
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if not stem:
@@ -61,8 +61,11 @@ def create(name: str, folder: Path) -> tuple[Path, Path]:
     if there is not None:
         raise LakehuntError(f"{there} is there already", "choose another name")
     identifier = uuid.uuid4()
-    write(tests, _TESTS.format(hunt=hunt.name, id=identifier).encode())
-    write(hunt, _HUNT.format(id=identifier, name=_quoted(name)).encode())
+    try:
+        write(tests, _TESTS.format(hunt=hunt.name, id=identifier).encode())
+        write(hunt, _HUNT.format(id=identifier, name=_quoted(name)).encode())
+    except OSError as error:
+        raise LakehuntError(f"{hunt} cannot be written: {error.strerror}", "name a folder with --into") from error
     return hunt, tests
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +77,59 @@ def test_two_of_them_go(one: str, other: str, first: str, second: str) -> None:
 )
 def test_known_tokens_go_wherever_they_stand(secret: str) -> None:
     assert redacted(f"echo {secret} > x") == "echo [redacted] > x"
+
+
+AWKWARD = [
+    ("sqlcmd -U sa -P Su,mmer2024! -Q x", "sqlcmd -U sa -P [redacted] -Q x"),
+    ("psexec -p Abc&def;g|h cmd", "psexec -p [redacted] cmd"),
+    (r'mysql --password="a\"bcd" -D x', 'mysql --password="[redacted]" -D x'),
+    ("app --password=Abc&def --x", "app --password=[redacted] --x"),
+    ("bcp -c 'Password=a,b;Server=db'", "bcp -c 'Password=[redacted];Server=db'"),
+    ("curl https://x/?token=abc&page=1", "curl https://x/?token=[redacted]&page=1"),
+    ("mysql8 -uroot", "mysql8 -uroot"),
+]
+
+
+@pytest.mark.parametrize(("command", "told"), AWKWARD)
+def test_a_secret_goes_whole_and_nothing_behind_it(command: str, told: str) -> None:
+    assert redacted(command) == told
+
+
+HOSTILE = [
+    "net use " * 100 + "\\" * 32_000,
+    "net use \\\\" * 3_000,
+    "net use /u:" * 3_000,
+    "mysql" * 6_000,
+    "mysql " * 5_000,
+    "mysql -" * 4_000,
+    "-" + "pass" * 8_000,
+    "--" + "a" * 32_000,
+    "password" * 4_000,
+    "a" * 32_000,
+    "a+" * 16_000,
+    "a://" * 8_000,
+    "a:" * 16_000,
+    "eyJaaaaa-" * 4_000,
+    "xoxb-" * 6_000,
+    "-----BEGIN PRIVATE KEY-----" * 1_200,
+    "-----BEGIN " + "PRIVATE " * 4_000,
+    'password="' * 3_000,
+    "password='" * 3_000,
+    "pwd" + " " * 32_000,
+    "net user " * 3_500,
+    'net user "' * 3_000,
+    "-u a:" * 6_000,
+    "bearer " * 4_000,
+    "-e " * 10_000,
+]
+
+
+@pytest.mark.parametrize("command", HOSTILE, ids=lambda text: text[:12])
+def test_no_text_takes_long(command: str) -> None:
+    """A minute for the longest command line that Windows knows would be a way to keep alerts from being sent."""
+    begun = time.process_time()
+    redacted(command)
+    assert time.process_time() - begun < 5
 
 
 PLAIN = [

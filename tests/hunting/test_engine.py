@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 
 from pipelines.config import PROJECT
 from pipelines.hunting import engine, findings, hunt
@@ -194,6 +196,20 @@ def test_a_run_that_finds_nothing_clears_what_an_earlier_one_found(lake: Lake) -
     (again,) = run(lake, H1)
     assert (again.outcome, again.matched, again.findings) == ("succeeded", 0, 0)
     assert [f"{r['as_of']:%d}" for r in own(lake, H1)] == [f"{r['as_of']:%d}" for r in common(lake)] == ["06"]
+
+
+def test_findings_that_could_not_be_stored_are_no_success(lake: Lake) -> None:
+    """The run stays one that was started, and the same run again succeeds."""
+    store(lake, [event()])
+    in_the_way = Path(lake.path(findings.ALL))
+    in_the_way.parent.mkdir(exist_ok=True)
+    in_the_way.write_text("no table")
+    with pytest.raises((PySparkException, Py4JError)):
+        run(lake, H1)
+    assert {row.outcome for row in lake.read("hunts.runs").collect()} == {"started"}
+    in_the_way.unlink()
+    (again,) = run(lake, H1)
+    assert (again.outcome, len(common(lake))) == ("succeeded", 1)
 
 
 def test_new_and_recurring_do_not_depend_on_the_order_of_runs(lake: Lake, spark: Any, tmp_path: Path) -> None:

@@ -147,6 +147,26 @@ def test_a_query_that_reads_events_twice_sees_them_nowhere(lake: Lake) -> None:
     assert suppressed(lake) == {("a", ("a-only",))}
 
 
+def test_a_query_that_reads_events_twice_counts_each_once(lake: Lake) -> None:
+    shells = "DeviceProcessEvents | where FileName == 'cmd.exe'"
+    query = f"{shells} | join kind=inner ({shells} | project DeviceId) on DeviceId | summarize n = count() by DeviceId"
+    done = run(lake, hunt(BACKUP, query=query))
+    assert (found(lake), done.matched, done.suppressed) == ({"a": 1, "c": 1}, 4, 2)
+
+
+def test_one_of_then_has_its_end_on_days_that_have_not_run(lake: Lake) -> None:
+    ending = replace(BACKUP, expires=date(2026, 3, 5))
+    run(lake, hunt(ending), "2026-03-05T00:00:00Z")
+
+    def then(as_of: str) -> bool:
+        (one,) = suppression.as_then(lake, [hunt()], ticks(as_of))
+        return one.exclusions[0].applies(ticks(as_of))
+
+    assert then("2026-03-05T00:00:00Z")
+    assert then("2026-03-06T00:00:00Z")
+    assert not then("2026-03-06T00:00:01Z")
+
+
 def test_backfills_use_the_exclusions_of_now_or_of_then(lake: Lake) -> None:
     days = ["2026-03-05T00:00:00Z", "2026-03-06T00:00:00Z", "2026-03-07T00:00:00Z"]
     run(lake, hunt(), days[0])

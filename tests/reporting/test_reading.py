@@ -130,6 +130,7 @@ def test_more_findings_than_are_shown(made: Lake, monkeypatch: pytest.MonkeyPatc
     assert (len(report.findings), len(report.shown), len(report.details)) == (4, 1, 1)
 
 
+@pytest.mark.parametrize("command", ["report", "hunt"])
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -138,8 +139,8 @@ def test_more_findings_than_are_shown(made: Lake, monkeypatch: pytest.MonkeyPatc
         (["--from", "2026-03-08", "--to", "2026-03-07"], "--to is before --from"),
     ],
 )
-def test_usage(args: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["report", *args]) == 2
+def test_usage(command: str, args: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, *args]) == 2
     assert message in capsys.readouterr().err
 
 

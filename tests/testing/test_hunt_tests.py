@@ -50,6 +50,7 @@ REFUSED = {
     ),
     "no number": ("tests:\n- name: n\n  match:\n  - {ProcessId: x}\n", "4:17: ProcessId: 'x' is no whole number"),
     "no datetime": ("tests:\n- name: n\n  match:\n  - {Timestamp: now}\n", "4:17: Timestamp: 'now' is no datetime"),
+    "no time": ("tests:\n- name: n\n  match:\n  - {Timestamp: null}\n", "match 1: an event without a time"),
     "no bool": ("tests:\n- name: n\n  match:\n  - {IsProcessRemoteSession: 1}\n", "expected true or false"),
     "no result column": ("tests:\n- name: n\n  rows:\n  - {m: 1}\n", "4:6: result has no column 'm'"),
     "no exclusion": ("tests:\n- {name: n, exclusions: [backups]}\n", "there is no exclusion 'backups' of this hunt"),
@@ -186,6 +187,8 @@ def test_what_new_writes_compiles_and_passes(lake: Lake, tmp_path: Path) -> None
         starter.create("bob's 1st HUNT", tmp_path)
     with pytest.raises(LakehuntError, match="no letters"):
         starter.create("!!", tmp_path)
+    with pytest.raises(LakehuntError, match="cannot be written: No such file or directory"):
+        starter.create("Another", tmp_path / "nowhere")
 
 
 # The command
