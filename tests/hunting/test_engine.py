@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,7 @@ def test_findings_that_could_not_be_stored_are_no_success(lake: Lake) -> None:
     """The run stays one that was started, and the same run again succeeds."""
     store(lake, [event()])
     in_the_way = Path(lake.path(findings.ALL))
+    shutil.rmtree(in_the_way, ignore_errors=True)
     in_the_way.parent.mkdir(exist_ok=True)
     in_the_way.write_text("no table")
     with pytest.raises((PySparkException, Py4JError)):
