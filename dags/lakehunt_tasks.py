@@ -111,7 +111,7 @@ def words(command: str, connections: Any) -> str:
 
 
 SHARED: dict[str, Any] = {
-    "start_date": datetime.fromisoformat("2026-01-01T00:00:00+00:00"),
+    "start_date": datetime.fromisoformat("2020-01-01T00:00:00+00:00"),  # no day before it can be backfilled
     "catchup": False,
     "max_active_runs": 1,
     "default_args": {
