@@ -401,8 +401,9 @@ def _show(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> None:
 
 def _as_ofs(args: argparse.Namespace) -> list[int]:
     """The as-ofs to hunt for, in ticks: one, or each day's of a range."""
-    first, last = _period(args) or (_now(), 0)
-    return list(range(first, max(first, last) + 1, TICKS_PER_DAY))
+    now = _now()
+    first, last = _period(args) or (now, now)
+    return list(range(first, last + 1, TICKS_PER_DAY))
 
 
 def _period(args: argparse.Namespace) -> tuple[int, int] | None:

@@ -128,21 +128,23 @@ def hunts(runs: Sequence[Run]) -> None:
     """Prints a line for each run of a hunt."""
     if not runs:
         return
-    table = Table(title=f"Hunts as of {times.format_datetime(runs[0].as_of)}", title_justify="left")
-    for name, justify in (
-        ("hunt", "left"),
-        ("matched", "right"),
-        ("suppressed", "right"),
-        ("findings", "right"),
-        ("seconds", "right"),
-        ("", "left"),
-    ):
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for run in runs:
-        numbers = ("" if n is None else str(n) for n in (run.matched, run.suppressed, run.findings))
-        seconds = "" if run.seconds is None else f"{run.seconds:.1f}"
-        table.add_row(run.hunt.name, *numbers, seconds, run.error or "")
-    _console().print(table)
+    title = f"Hunts as of {times.format_datetime(runs[0].as_of)}"
+    _print_columns(title, _HUNT_COLUMNS, (_hunt_cells(run) for run in runs))
+
+
+_HUNT_COLUMNS = {
+    "hunt": ("name", "left"),
+    "matched": ("matched", "right"),
+    "suppressed": ("suppressed", "right"),
+    "findings": ("findings", "right"),
+    "seconds": ("seconds", "right"),
+    "": ("error", "left"),
+}
+
+
+def _hunt_cells(run: Run) -> list[str]:
+    numbers = ["" if n is None else str(n) for n in (run.matched, run.suppressed, run.findings)]
+    return [run.hunt.name, *numbers, "" if run.seconds is None else f"{run.seconds:.1f}", run.error or ""]
 
 
 def unusual(day: Day) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from pipelines.errors import LakehuntError
 from pipelines.hunting.hunt import Hunt
+from pipelines.importing import writing as whole
 from pipelines.lake.tables import Lake
 from pipelines.reporting import navigator, page, reading, redacting
 from pipelines.reporting.coverage import coverage
@@ -63,10 +63,7 @@ def write(
 
 def _replace(file: Path, text: str) -> None:
     """Whoever has the file open sees the old page or the new one, never half of one."""
-    half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        half.write_text(text, encoding="utf-8")
-        half.replace(file)
+        whole.write(file, text.encode())
     except OSError as error:
-        half.unlink(missing_ok=True)
         raise LakehuntError(f"{file} cannot be written: {error.strerror}", "name another file with --output") from error
