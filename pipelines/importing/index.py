@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.importing import writing
+from pipelines import whole_file
 from pipelines.importing.outcomes import Candidate, Outcome, Result
 
 NAME = "imported.jsonl"
@@ -28,7 +28,7 @@ def update(folder: Path, pack: Path, outcomes: Iterable[Outcome]) -> None:
     lines = sorted(entries.values(), key=lambda entry: (entry["file"], entry["id"]))
     text = "".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in lines)
     if entries and (not file.is_file() or file.read_text("utf-8") != text):
-        writing.write(file, text.encode())
+        whole_file.write(file, text.encode())
 
 
 def _read(file: Path) -> Sequence[dict[str, Any]]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines import whole_file
 from pipelines.errors import LakehuntError
 from pipelines.hunting import checking
 from pipelines.hunting import hunt as hunting
 from pipelines.hunting.checking import Problem
 from pipelines.hunting.hunt import Hunt, HuntError
 from pipelines.hunting.tables import Tables
-from pipelines.importing import index, reading, writing
+from pipelines.importing import index, naming, reading
 from pipelines.importing.outcomes import Candidate, Outcome, Reason, Result, left_out, of_candidate, refused
 from pipelines.kql.errors import Kind
 
@@ -61,7 +62,7 @@ def _decide(pack: Path, into: Path, hunts: Path, tables: Tables, replacing: bool
     compiled = [_compiled(found, tables) for found in _found(pack, into)]
     ids = {found.hunt.id for found in compiled if isinstance(found, Candidate)}
     there = _There.of(hunts, forgetting=ids if replacing else set())
-    names = writing.Names(into)
+    names = naming.Names(into)
     seen = _Seen()
     return [
         found if isinstance(found, Outcome) else _decided(found, there, seen, names, replacing) for found in compiled
@@ -123,7 +124,7 @@ class _Seen:
     versions: dict[str, Candidate] = field(default_factory=dict)
 
 
-def _decided(candidate: Candidate, there: _There, seen: _Seen, names: writing.Names, replacing: bool) -> Outcome:
+def _decided(candidate: Candidate, there: _There, seen: _Seen, names: naming.Names, replacing: bool) -> Outcome:
     repeated = _repeated(candidate, there, seen)
     if repeated:
         return repeated
@@ -171,7 +172,7 @@ def _carry_out(pack: Path, into: Path, outcomes: Sequence[Outcome]) -> None:
         into.mkdir(parents=True, exist_ok=True)
         for outcome in outcomes:
             if outcome.candidate and outcome.file and outcome.result in {Result.IMPORTED, Result.REPLACED}:
-                writing.write(outcome.file, outcome.candidate.content)
+                whole_file.write(outcome.file, outcome.candidate.content)
         index.update(into, pack, outcomes)
     except OSError as e:
         raise LakehuntError(

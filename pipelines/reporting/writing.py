@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines import whole_file
 from pipelines.errors import LakehuntError
 from pipelines.hunting.hunt import Hunt
-from pipelines.importing import writing as whole
 from pipelines.lake.tables import Lake
 from pipelines.reporting import navigator, page, reading, redacting
 from pipelines.reporting.coverage import coverage
@@ -64,6 +64,6 @@ def write(
 def _replace(file: Path, text: str) -> None:
     """Whoever has the file open sees the old page or the new one, never half of one."""
     try:
-        whole.write(file, text.encode())
+        whole_file.write(file, text.encode())
     except OSError as error:
         raise LakehuntError(f"{file} cannot be written: {error.strerror}", "name another file with --output") from error

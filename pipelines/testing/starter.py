@@ -6,8 +6,8 @@ import re
 import uuid
 from pathlib import Path
 
+from pipelines import whole_file
 from pipelines.errors import LakehuntError
-from pipelines.importing.writing import write
 
 _HUNT = """\
 id: {id}
@@ -62,8 +62,8 @@ def create(name: str, folder: Path) -> tuple[Path, Path]:
         raise LakehuntError(f"{there} is there already", "choose another name")
     identifier = uuid.uuid4()
     try:
-        write(tests, _TESTS.format(hunt=hunt.name, id=identifier).encode())
-        write(hunt, _HUNT.format(id=identifier, name=_quoted(name)).encode())
+        whole_file.write(tests, _TESTS.format(hunt=hunt.name, id=identifier).encode())
+        whole_file.write(hunt, _HUNT.format(id=identifier, name=_quoted(name)).encode())
     except OSError as error:
         raise LakehuntError(f"{hunt} cannot be written: {error.strerror}", "name a folder with --into") from error
     return hunt, tests

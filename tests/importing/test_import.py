@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from pipelines import cli
+from pipelines import cli, whole_file
 from pipelines.errors import LakehuntError
 from pipelines.hunting import checking
 from pipelines.hunting import hunt as hunting
 from pipelines.hunting.registered import Registered
 from pipelines.hunting.tables import EVENTS_ONLY, Tables
+from pipelines.importing import naming
 from pipelines.importing import pack as packs
-from pipelines.importing import writing
 from pipelines.importing.outcomes import Outcome, Reason, Result
 from pipelines.kql.types import STRING, Column
 from tests.commands import WITHOUT_JAVA, lakehunt
@@ -359,7 +359,7 @@ def test_a_query_that_no_hunt_can_hold(pack: Path, into: Path) -> None:
     ],
 )
 def test_safe_names(stem: str, name: str) -> None:
-    assert writing.safe(stem) == name
+    assert naming.safe(stem) == name
 
 
 def test_names_that_are_taken(pack: Path, into: Path) -> None:
@@ -380,7 +380,7 @@ def test_a_write_that_fails_leaves_nothing_half(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        writing.write(file, b"new")
+        whole_file.write(file, b"new")
     assert [one.name for one in tmp_path.iterdir()] == ["a.yaml"]
     assert file.read_text() == "old"
 

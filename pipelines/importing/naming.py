@@ -1,9 +1,8 @@
-"""Names for imported hunts, and writing them so that a reader sees a file whole or not at all."""
+"""Names for imported hunts."""
 
 from __future__ import annotations
 
 import re
-import uuid
 from pathlib import Path
 
 from pipelines.hunting import hunt as hunting
@@ -35,13 +34,3 @@ def safe(stem: str) -> str:
     """A name that every file system takes, and that makes a file a hunt: neither hidden nor `<hunt>.tests`."""
     name = _UNSAFE.sub("-", stem)[:_LONGEST_STEM].strip(" .") or "hunt"
     return name if hunting.is_hunt_file(Path(f"{name}.yaml")) else name.replace(".", "-")
-
-
-def write(file: Path, content: bytes) -> None:
-    """Writes a file under another, hidden name and then gives it its own. Raises OSError."""
-    temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
