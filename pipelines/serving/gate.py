@@ -28,6 +28,8 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
+from pipelines.lake import java
+
 _SOURCE = Path(__file__).with_name("Gate.java")
 
 _CATALYST = "org.apache.spark.sql.catalyst"
@@ -134,7 +136,7 @@ def closed(spark: SparkSession, schemas: Sequence[str]) -> Iterator[None]:
     used for anything else after it was served."""
     jvm: Any = spark._jvm
     session: Any = spark._jsparkSession
-    gate = _compiled(jvm)
+    gate = java.compiled(spark, _SOURCE).newInstance()
     gate.configure(dict(rules(schemas)), session.newSession(), session.sharedState().jarClassLoader())
     session.extensions().injectParser(gate)
     before = jvm.System.getProperties()
@@ -144,10 +146,3 @@ def closed(spark: SparkSession, schemas: Sequence[str]) -> Iterator[None]:
     finally:
         with suppress(Py4JError, OSError):  # Spark may have ended
             jvm.System.setProperties(before)
-
-
-def _compiled(jvm: Any) -> Any:
-    compiler = jvm.org.codehaus.janino.SimpleCompiler()
-    compiler.setParentClassLoader(jvm.Thread.currentThread().getContextClassLoader())
-    compiler.cook(_SOURCE.read_text(encoding="utf-8"))
-    return compiler.getClassLoader().loadClass("Gate").newInstance()
