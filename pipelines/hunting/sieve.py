@@ -4,8 +4,9 @@ The cheap and shared work comes first, so that a hundred hunts cost little more 
 
 1. Conditions on file names and lineage alone are decided for the distinct tuples of these columns, of which millions of
    events have thousands. An event is looked at further only by the hunts that its tuple leaves.
-2. Text is folded (see `functions/text.py`) once for each column, not once for each condition.
-3. Of what is left, a condition that is cheap to decide comes before one that is dear.
+2. The words that these need are looked for in its texts, all at once (see needles.py). Few events are left by then.
+3. Text is folded (see `functions/text.py`) once for each column, not once for each condition.
+4. Of what is left, a condition that is cheap to decide comes before one that is dear.
 
 Which hunts an event is a hit of is a bit mask, of a BIGINT for each `WIDTH` hunts, made by expressions of which none is
 larger than the JVM compiles well (see `lake/session.py`, hugeMethodLimit)."""
@@ -20,7 +21,7 @@ from typing import TypeVar
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.hunting import events
+from pipelines.hunting import events, needles
 from pipelines.hunting.split import Front, shape
 from pipelines.kql import plan as p
 from pipelines.kql import regexes
@@ -43,6 +44,7 @@ T = TypeVar("T")
 HUNTS = "$$hunts"
 _FOLDED = "$$folded "
 _MASK = "$$mask"
+_SUSPECTED = "$$suspected"
 _OF_TUPLE = "$$tuple "
 
 
@@ -62,7 +64,7 @@ def sift(frame: DataFrame, hunts: Sequence[Sequence[Front]], context: Context) -
         frame, count = _narrowed(frame, narrowed, len(narrowed) == len(groups), context)
     else:
         count = frame.count()
-    return Sifted(_expanded(_masked(frame, groups, context), groups), count)
+    return Sifted(_expanded(_masked(_suspected(frame, groups), groups, context), groups), count)
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ class _Group:
         """The mask that the tuple leaves."""
         return f"{_MASK}_of_tuple{self.number}"
 
+    @property
+    def suspected(self) -> Column:
+        """The mask that the texts leave of it."""
+        return column(_SUSPECTED)[self.number]
+
     def asked_of_event(self, fronts: Sequence[_Parted]) -> list[tuple[p.Expr, ...]]:
         """The conditions that are left for an event, of each of a hunt's fronts.
 
@@ -143,7 +150,7 @@ def _narrowed(frame: DataFrame, groups: Sequence[_Group], only: bool, context: C
     tuples = frame.select(*keys).groupBy(*TUPLE).count()
     compile_ = _compiler(context, column)
     folds = _folds(t for g in groups for _, fronts in g.hunts for f in fronts for t in f.of_tuple)
-    staged = _with_folded(tuples, dict.fromkeys(sorted(folds)))
+    staged = _with_folded(tuples, dict.fromkeys(sorted(folds), F.lit(True)))
     masks = {g.left: g.bits(lambda _, fronts: _any(_all(map(compile_, f.of_tuple)) for f in fronts)) for g in groups}
     # Few rows, that are read twice: not to be made again from all events
     known = staged.withColumns(masks).select(*(column(n).alias(_OF_TUPLE + n) for n in TUPLE), "count", *masks)
@@ -162,6 +169,22 @@ def _some(masks: Iterable[str]) -> Column:
 # The events
 
 
+def _suspected(frame: DataFrame, groups: Sequence[_Group]) -> DataFrame:
+    """The events that their tuples and texts leave to a hunt, with the masks of these hunts."""
+    fronts = [
+        needles.Front(
+            tuple(clause for term in front.of_event for clause in needles.clauses(term, stored_name)), group.number, bit
+        )
+        for group in groups
+        for bit, (_, alternatives) in enumerate(group.hunts)
+        for front in alternatives
+    ]
+    every = F.lit((1 << WIDTH) - 1)
+    masks = [F.coalesce(column(one.left), F.lit(0)) if one.is_narrowed else every for one in groups]
+    made = needles.left(frame.sparkSession, fronts, [mask.cast("bigint") for mask in masks])
+    return frame.withColumn(_SUSPECTED, made).filter(column(_SUSPECTED).isNotNull())
+
+
 def _masked(frame: DataFrame, groups: Sequence[_Group], context: Context) -> DataFrame:
     """The events with the mask of each group, those that are hits of none left out."""
     compile_ = _compiler(context, _stored)
@@ -171,9 +194,7 @@ def _masked(frame: DataFrame, groups: Sequence[_Group], context: Context) -> Dat
         return _any(_all(map(compile_, conditions)) for conditions in group.asked_of_event(fronts))
 
     def mask(group: _Group) -> Column:
-        if not group.is_narrowed:
-            return group.bits(lambda _, fronts: is_hit(group, fronts))
-        left = column(group.left)
+        left = group.suspected
         bits = group.bits(lambda bit, fronts: (left.bitwiseAND(F.lit(1 << bit)) != 0) & is_hit(group, fronts))
         return F.when(left != 0, bits).otherwise(F.lit(0).cast("bigint"))
 
@@ -183,17 +204,14 @@ def _masked(frame: DataFrame, groups: Sequence[_Group], context: Context) -> Dat
     return once.filter(_any(column(_MASK)[group.mask] != 0 for group in groups))
 
 
-def _asked_for(groups: Sequence[_Group]) -> dict[str, Column | None]:
-    """The folded columns that groups ask for, and of which events: not of those that their tuples leave to no hunt."""
+def _asked_for(groups: Sequence[_Group]) -> dict[str, Column]:
+    """The folded columns that groups ask for, and of which events: not of those that are left to no hunt of theirs."""
     wanted: dict[str, list[_Group]] = {}
     for group in groups:
         conditions = (terms for _, fronts in group.hunts for terms in group.asked_of_event(fronts))
         for name in _folds(term for terms in conditions for term in terms):
             wanted.setdefault(name, []).append(group)
-    return {
-        name: _some(group.left for group in asking) if all(group.is_narrowed for group in asking) else None
-        for name, asking in sorted(wanted.items())
-    }
+    return {name: _any(group.suspected != 0 for group in asking) for name, asking in sorted(wanted.items())}
 
 
 def _expanded(frame: DataFrame, groups: Sequence[_Group]) -> DataFrame:
@@ -286,15 +304,18 @@ def _are_exact(args: Iterable[p.Expr]) -> bool:
     return all(isinstance(arg, p.Apply) and arg.function == "==" for arg in args)
 
 
-def _with_folded(frame: DataFrame, terms: Mapping[str, Column | None]) -> DataFrame:
-    """The frame with folded columns, each for the events of a condition; None: for all."""
-    made = {name: text.folded(_text(name)) for name in terms}
-    asked = {name: value if (when := terms[name]) is None else F.when(when, value) for name, value in made.items()}
-    return frame.withColumns(asked)
+def _with_folded(frame: DataFrame, terms: Mapping[str, Column]) -> DataFrame:
+    """The frame with folded columns, each for the events of a condition."""
+    return frame.withColumns({name: F.when(when, text.folded(_text(name))) for name, when in terms.items()})
 
 
 def _text(name: str) -> Column:
-    return F.coalesce(F.col(name.removeprefix(_FOLDED)), F.lit(""))
+    return F.coalesce(F.col(stored_name(name)), F.lit(""))
+
+
+def stored_name(name: str) -> str:
+    """The stored column that a name is of, folded or not."""
+    return name.removeprefix(_FOLDED)
 
 
 def _folds(terms: Iterable[p.Expr]) -> set[str]:
@@ -304,7 +325,7 @@ def _folds(terms: Iterable[p.Expr]) -> set[str]:
 
 def _read(term: p.Expr) -> set[str]:
     """Names of the stored columns that a condition reads."""
-    return {name.removeprefix(_FOLDED) for name in p.references(term)}
+    return {stored_name(name) for name in p.references(term)}
 
 
 # What is dear

@@ -1,0 +1,355 @@
+import java.io.Serializable;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.spark.sql.api.java.UDF2;
+import org.apache.spark.sql.expressions.UserDefinedFunction;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
+import scala.collection.Seq;
+
+/**
+ * Which hunts the texts of an event leave (see needles.py, which writes what is looked for, and why it is looked for here).
+ *
+ * <p>All needles of a column are found in one walk over its bytes, by the automaton of Aho and Corasick (1975): its state
+ * is the longest beginning of a needle that ends at this byte. ASCII letters are the same in both cases.
+ *
+ * <p>Written for Janino, which has no generics to speak of and no lambdas.
+ */
+public final class Needles implements UDF2, Serializable {
+    private static final int BEFORE = 1;
+    private static final int AFTER = 2;
+    private static final int AT_START = 4;
+    private static final int AT_END = 8;
+
+    private String[][] texts;
+    private int[][] edges;
+    private int[][][] clausesOf;
+    private int[][] clausesOfOthers;
+    private int[][] clausesOfColumn;
+    int[] frontOf;
+    int[] wanted;
+    int[] groupOf;
+    long[] bitOf;
+    private long[] always;
+
+    private transient Automaton[] automata;
+    private transient ThreadLocal works;
+
+    /**
+     * @param columns for each text, the needles: [text, edges, numbers of the clauses that it meets]; a null text is
+     *     "anything that is not ASCII"
+     * @param fronts the number of the front that each clause belongs to
+     * @param places for each front, [group, bit] of the hunt that it leaves once all its clauses are met
+     * @param groups how many masks there are
+     */
+    public void configure(List columns, List fronts, List places, int groups) {
+        int count = columns.size();
+        texts = new String[count][];
+        edges = new int[count][];
+        clausesOf = new int[count][][];
+        clausesOfOthers = new int[count][];
+        clausesOfColumn = new int[count][];
+        for (int column = 0; column < count; column++) {
+            read(column, (List) columns.get(column));
+        }
+        frontOf = numbers(fronts);
+        groupOf = new int[places.size()];
+        bitOf = new long[places.size()];
+        wanted = new int[places.size()];
+        for (int clause = 0; clause < frontOf.length; clause++) {
+            wanted[frontOf[clause]]++;
+        }
+        always = new long[groups];
+        for (int front = 0; front < places.size(); front++) {
+            int[] place = numbers((List) places.get(front));
+            groupOf[front] = place[0];
+            bitOf[front] = 1L << place[1];
+            if (wanted[front] == 0) {
+                always[place[0]] |= bitOf[front];
+            }
+        }
+    }
+
+    private void read(int column, List needles) {
+        int ascii = 0;
+        for (int i = 0; i < needles.size(); i++) {
+            ascii += ((List) needles.get(i)).get(0) == null ? 0 : 1;
+        }
+        texts[column] = new String[ascii];
+        edges[column] = new int[ascii];
+        clausesOf[column] = new int[ascii][];
+        clausesOfOthers[column] = new int[0];
+        clausesOfColumn[column] = new int[0];
+        int next = 0;
+        for (int i = 0; i < needles.size(); i++) {
+            List needle = (List) needles.get(i);
+            int[] clauses = numbers((List) needle.get(2));
+            clausesOfColumn[column] = joined(clausesOfColumn[column], clauses);
+            if (needle.get(0) == null) {
+                clausesOfOthers[column] = joined(clausesOfOthers[column], clauses);
+                continue;
+            }
+            texts[column][next] = (String) needle.get(0);
+            edges[column][next] = ((Number) needle.get(1)).intValue();
+            clausesOf[column][next] = clauses;
+            next++;
+        }
+    }
+
+    /** This as a function of columns. It is asked once for a row, wherever it stands: Spark does not know what it costs. */
+    public UserDefinedFunction function() {
+        return functions.udf((UDF2) this, DataTypes.createArrayType(DataTypes.LongType, false)).asNondeterministic();
+    }
+
+    /**
+     * @param event the column's texts as bytes of UTF-8, null for an empty one
+     * @param left for each group of hunts, those that are left
+     * @return for each group, the hunts that are still left; null where there is none
+     */
+    public Object call(Object event, Object left) {
+        Seq before = (Seq) left;
+        long any = 0;
+        for (int group = 0; group < always.length; group++) {
+            any |= ((Long) before.apply(group)).longValue();
+        }
+        if (any == 0) {
+            return null;
+        }
+        Work work = work();
+        work.begin();
+        Seq bytes = (Seq) event;
+        for (int column = 0; column < texts.length; column++) {
+            byte[] text = (byte[]) bytes.apply(column);
+            if (text != null && text.length > 0) {
+                walk(column, text, work);
+            }
+        }
+        long[] masks = null;
+        for (int group = 0; group < always.length; group++) {
+            long mask = (always[group] | work.masks[group]) & ((Long) before.apply(group)).longValue();
+            if (mask != 0) {
+                masks = masks == null ? new long[always.length] : masks;
+                masks[group] = mask;
+            }
+        }
+        return masks;
+    }
+
+    private void walk(int column, byte[] text, Work work) {
+        Automaton automaton = automata[column];
+        int[] next = automaton.next;
+        int[] kinds = automaton.kinds;
+        int state = 0;
+        int seen = 0;
+        for (int i = 0; i < text.length; i++) {
+            int b = text[i];
+            seen |= b;
+            state = next[state + kinds[b & 255]];
+            if (state < 0) {
+                state = ~state;
+                met(column, automaton.found[state / automaton.width], text, i + 1, work);
+            }
+        }
+        if (seen < 0) {
+            work.meet(hidesAscii(text) ? clausesOfColumn[column] : clausesOfOthers[column], this);
+        }
+    }
+
+    private void met(int column, int[] found, byte[] text, int end, Work work) {
+        for (int i = 0; i < found.length; i++) {
+            int needle = found[i];
+            int edge = edges[column][needle];
+            if (edge == 0 || stands(edge, text, end - texts[column][needle].length(), end)) {
+                work.meet(clausesOf[column][needle], this);
+            }
+        }
+    }
+
+    /** Whether a needle's edges are where they have to be. Next to a character that is not ASCII, they may be. */
+    private static boolean stands(int edge, byte[] text, int start, int end) {
+        return ((edge & AT_START) == 0 || start == 0)
+            && ((edge & AT_END) == 0 || end == text.length)
+            && ((edge & BEFORE) == 0 || start == 0 || !isTerm(text[start - 1]))
+            && ((edge & AFTER) == 0 || end == text.length || !isTerm(text[end]));
+    }
+
+    private static boolean isTerm(byte b) {
+        return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9';
+    }
+
+    /** Whether there is a character that is not ASCII, but whose small letter is: the signs of Kelvin, and dotted I. */
+    private static boolean hidesAscii(byte[] text) {
+        for (int i = 1; i < text.length; i++) {
+            if (text[i] == (byte) 0xB0 && text[i - 1] == (byte) 0xC4) {
+                return true;
+            }
+            if (text[i] == (byte) 0xAA && text[i - 1] == (byte) 0x84 && i > 1 && text[i - 2] == (byte) 0xE2) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private Work work() {
+        if (works == null) {
+            prepare();
+        }
+        Work work = (Work) works.get();
+        if (work == null) {
+            work = new Work(frontOf.length, wanted.length, always.length);
+            works.set(work);
+        }
+        return work;
+    }
+
+    /** Each task gets its own copy of this, without the automata: they are large, and quickly made. */
+    private synchronized void prepare() {
+        if (works == null) {
+            automata = new Automaton[texts.length];
+            for (int column = 0; column < texts.length; column++) {
+                automata[column] = new Automaton(texts[column]);
+            }
+            works = new ThreadLocal();
+        }
+    }
+
+    private static int[] numbers(List list) {
+        int[] made = new int[list.size()];
+        for (int i = 0; i < made.length; i++) {
+            made[i] = ((Number) list.get(i)).intValue();
+        }
+        return made;
+    }
+
+    static int[] joined(int[] some, int[] more) {
+        int[] all = Arrays.copyOf(some, some.length + more.length);
+        System.arraycopy(more, 0, all, some.length, more.length);
+        return all;
+    }
+
+    /** What was met in one event. Nothing is cleared between events: a number says of which event it is. */
+    private static final class Work {
+        final int[] clauses;
+        final int[] fronts;
+        final int[] met;
+        final long[] masks;
+        int event = 0;
+
+        Work(int clauses, int fronts, int groups) {
+            this.clauses = new int[clauses];
+            this.fronts = new int[fronts];
+            this.met = new int[fronts];
+            this.masks = new long[groups];
+        }
+
+        void begin() {
+            event++;
+            if (event == Integer.MAX_VALUE) {
+                Arrays.fill(clauses, 0);
+                Arrays.fill(fronts, 0);
+                event = 1;
+            }
+            Arrays.fill(masks, 0L);
+        }
+
+        void meet(int[] numbers, Needles needles) {
+            for (int i = 0; i < numbers.length; i++) {
+                int clause = numbers[i];
+                if (clauses[clause] == event) {
+                    continue;
+                }
+                clauses[clause] = event;
+                int front = needles.frontOf[clause];
+                if (fronts[front] != event) {
+                    fronts[front] = event;
+                    met[front] = 0;
+                }
+                met[front]++;
+                if (met[front] == needles.wanted[front]) {
+                    masks[needles.groupOf[front]] |= needles.bitOf[front];
+                }
+            }
+        }
+    }
+
+    /** States are rows of a table with a column for each kind of byte; a row is named by where it begins in the table. */
+    private static final class Automaton {
+        final int[] kinds = new int[256];
+        int width = 1;
+        /** The state after a byte of a kind; ~state where needles end there. */
+        int[] next;
+        /** The needles that end in a state. */
+        int[][] found;
+
+        Automaton(String[] needles) {
+            sort(needles);
+            int most = 1;
+            for (int i = 0; i < needles.length; i++) {
+                most += needles[i].length();
+            }
+            next = new int[most * width];
+            found = new int[most][];
+            int states = 1;
+            for (int needle = 0; needle < needles.length; needle++) {
+                int state = 0;
+                for (int i = 0; i < needles[needle].length(); i++) {
+                    int at = state * width + kinds[needles[needle].charAt(i)];
+                    if (next[at] == 0) {
+                        next[at] = states;
+                        states++;
+                    }
+                    state = next[at];
+                }
+                found[state] = joined(found[state] == null ? new int[0] : found[state], new int[] {needle});
+            }
+            link(states);
+        }
+
+        /** Bytes that stand in no needle are of one kind. */
+        private void sort(String[] needles) {
+            for (int needle = 0; needle < needles.length; needle++) {
+                for (int i = 0; i < needles[needle].length(); i++) {
+                    char c = needles[needle].charAt(i);
+                    if (kinds[c] == 0) {
+                        kinds[c] = width;
+                        if (c >= 'a' && c <= 'z') {
+                            kinds[c - 'a' + 'A'] = width;
+                        }
+                        width++;
+                    }
+                }
+            }
+        }
+
+        /** From a tree to an automaton, states in the order of their depth: each goes on where the longest shorter one does. */
+        private void link(int states) {
+            int[] shorter = new int[states];
+            int[] queue = new int[states];
+            int length = 0;
+            for (int kind = 0; kind < width; kind++) {
+                if (next[kind] != 0) {
+                    queue[length++] = next[kind];
+                }
+            }
+            for (int i = 0; i < length; i++) {
+                int state = queue[i];
+                int other = shorter[state];
+                if (found[other] != null) {
+                    found[state] = found[state] == null ? found[other] : joined(found[state], found[other]);
+                }
+                for (int kind = 0; kind < width; kind++) {
+                    int at = state * width + kind;
+                    if (next[at] == 0) {
+                        next[at] = next[other * width + kind];
+                    } else {
+                        shorter[next[at]] = next[other * width + kind];
+                        queue[length++] = next[at];
+                    }
+                }
+            }
+            for (int at = 0; at < states * width; at++) {
+                next[at] = found[next[at]] == null ? next[at] * width : ~(next[at] * width);
+            }
+        }
+    }
+}
