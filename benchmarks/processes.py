@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -14,6 +15,9 @@ from typing import IO
 PROJECT = Path(__file__).resolve().parents[1]
 SAMPLED_EVERY = 0.2
 """Seconds between two looks at the memory."""
+
+LONGEST_REST = 60
+"""Seconds that what a command has left running may take."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,13 @@ def measure(command: Sequence[str]) -> Measured:
     said: list[tuple[float, str]] = []
     started = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+        command,
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
     )
     assert process.stderr is not None
     reader = threading.Thread(target=_read, args=(process.stderr, started, said))
@@ -49,10 +59,18 @@ def measure(command: Sequence[str]) -> Measured:
         _wait(process)
     seconds = time.perf_counter() - started
     reader.join()
+    _wait_for_the_rest(process.pid)
     if process.returncode != 0:
         last = "\n".join(line for _, line in said[-15:])
         raise SystemExit(f"{' '.join(command[-6:])} ended with {process.returncode}:\n{last}")
     return Measured(seconds, None if peak is None else peak / 1e6, tuple(said))
+
+
+def _wait_for_the_rest(session: int) -> None:
+    """Until nothing runs any more that a command has left: a JVM may archive its classes after it, for the next one."""
+    until = time.perf_counter() + LONGEST_REST
+    while session in _sessions() and time.perf_counter() < until:
+        time.sleep(SAMPLED_EVERY)
 
 
 def _wait(process: subprocess.Popen[str]) -> None:
@@ -79,14 +97,20 @@ def memory(root: int) -> int | None:
 
 def _parents() -> dict[int, int]:
     """The parent of each process of the system."""
-    found = {}
+    return {pid: int(fields[1]) for pid, fields in _processes()}
+
+
+def _sessions() -> set[int]:
+    """The sessions that processes of the system are of."""
+    return {int(fields[3]) for _, fields in _processes()}
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    """Each process of the system, and what is told of it from its state on."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # pid (name) state parent ...; the name may hold anything
-            found[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):  # it has ended
-            continue
-    return found
+        with suppress(OSError):  # it has ended
+            # pid (name) state parent group session ...; the name may hold anything
+            yield int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
 
 
 def _held(pid: int) -> int:

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
     source = _source_of(args, config)
     hunts, hunts_fine = _checked_hunts(config)
     validation.prepare()
-    with _lake(config) as lake, terminal.progress() as say:
+    with _lake(config, learning=True) as lake, terminal.progress() as say:
         delivery, settlement = _deliver(lake, source, say), _settle(lake, config, say)
         landed_fine = terminal.landing(delivery, settlement)
         if any(batch.refused for batch in settlement.batches):
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
 def land(args: argparse.Namespace, config: Config) -> int:
     """Source to raw and, unless --raw-only, to events or quarantine."""
     source = _source_of(args, config)
-    with _lake(config) as lake, terminal.progress() as say:
+    with _lake(config, learning=True) as lake, terminal.progress() as say:
         delivery = _deliver(lake, source, say)
         settlement = None if args.raw_only else _settle(lake, config, say)
     return _code(terminal.landing(delivery, settlement))
@@ -98,7 +98,7 @@ def hunt(args: argparse.Namespace, config: Config) -> int:
 
     hunts, fine = _checked_hunts(config)
     chosen, as_ofs = engine.select(hunts, args.hunt), _as_ofs(args)
-    with _lake(config) as lake, terminal.progress() as say:
+    with _lake(config, learning=True) as lake, terminal.progress() as say:
         for as_of in as_ofs:
             excluding = suppression.as_then(lake, chosen, as_of) if args.exclusions == THEN else chosen
             runs = engine.run(lake, excluding, as_of, say, _tables(config), args.full)
@@ -324,12 +324,12 @@ def serve(args: argparse.Namespace, config: Config) -> int:
 
 
 @contextmanager
-def _lake(config: Config) -> Iterator[Lake]:
-    """The lake, in this process's one Spark session."""
+def _lake(config: Config, learning: bool = False) -> Iterator[Lake]:
+    """The lake, in this process's one Spark session; for `learning` see there."""
     from pipelines.lake import session
     from pipelines.lake.tables import Lake
 
-    spark = session.start(config)
+    spark = session.start(config, learning)
     try:
         yield Lake(spark, config.lake)
     finally:

@@ -18,7 +18,8 @@ from typing import Any
 
 import requests
 
-from pipelines.lake import session
+from pipelines import config as configuration
+from pipelines.lake import jvm, session
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOME = PROJECT / ".airflow"
@@ -53,12 +54,15 @@ def standalone(home: Path, port: int, parallelism: int) -> dict[str, str]:
     }
 
 
-def spark_submit(*options: str) -> str:
-    """The one of this environment, with Delta's jars from where the configuration of Lakehunt has them."""
-    command = ["env", f"PYSPARK_PYTHON={sys.executable}", str(BIN / "spark-submit"), *options]
-    jars, ivy = os.environ.get("LAKEHUNT_DELTA_JARS"), os.environ.get("LAKEHUNT_IVY_SETTINGS")
-    delta = session.delta_package()
-    command += ["--jars", ",".join(map(str, Path(jars).glob("*.jar")))] if jars else ["--packages", delta]
+def spark_submit(*options: str, java_options: str = "") -> str:
+    """The one of this environment, for a local master, with Delta's jars from where the configuration has them."""
+    config = configuration.load()
+    jars = session.delta_jars(config)
+    ivy = config.spark.get("spark.jars.ivySettings")
+    settings = [f"PYSPARK_PYTHON={sys.executable}", f"{jvm.CLASS_PATH}={jvm.class_path(jars)}"]
+    command = ["env", *settings, str(BIN / "spark-submit"), *options]
+    command += [] if jars else ["--packages", session.delta_package()]
+    command += ["--driver-java-options", jvm.options(session.java(), java_options, jars, learning=False)]
     return shlex.join(command + (["--conf", f"spark.jars.ivySettings={ivy}"] if ivy else []))
 
 

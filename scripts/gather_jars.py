@@ -9,7 +9,6 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from pipelines import config
 from pipelines.errors import LakehuntError
@@ -19,11 +18,10 @@ from pipelines.lake import session
 def gather(folder: Path) -> list[Path]:
     """The jars that Spark resolved for Delta, copied into `folder`."""
     # A folder that is already configured is what this makes, not where it may look.
-    spark = session.start(replace(config.load(), delta_jars=None))
-    resolved = spark.sparkContext.getConf().get("spark.jars") or ""
-    spark.stop()
+    asking = replace(config.load(), delta_jars=None)
+    session.start(asking).stop()  # asks the resolver, unless it was asked before
     folder.mkdir(parents=True, exist_ok=True)
-    return [Path(shutil.copy(unquote(urlsplit(jar).path), folder)) for jar in resolved.split(",") if jar]
+    return [Path(shutil.copy(jar, folder)) for jar in session.delta_jars(asking)]
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
@@ -20,6 +21,7 @@ from pyspark.sql import SparkSession
 
 from pipelines.config import Config
 from pipelines.errors import LakehuntError
+from pipelines.lake import jvm
 
 MINIMUM_JAVA = 17
 
@@ -52,8 +54,9 @@ REQUIRED = {
 """Lakehunt's answers depend on these, so the configuration does not override them."""
 
 
-def start(config: Config) -> SparkSession:
-    """The process's one Spark session, started if there is none.
+def start(config: Config, learning: bool = False) -> SparkSession:
+    """The process's one Spark session, started if there is none. `learning`: its JVM may keep what makes the next one
+    start sooner (see jvm.py).
 
     Under spark-submit what that was told comes first: its options and its spark-defaults.conf.
     Raises LakehuntError where Java is missing or too old, or where Delta's jars cannot be fetched."""
@@ -61,10 +64,8 @@ def start(config: Config) -> SparkSession:
     if running is not None:
         return _as_required(running)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    if not submitted:
-        _require_java()
-    given = {} if submitted else ALONE | _jars(config)
-    settings = DEFAULTS | given | dict(config.spark) | (_submitted() if submitted else {}) | REQUIRED
+    given = _submitted() if submitted else _alone(config, learning)
+    settings = DEFAULTS | dict(config.spark) | given | REQUIRED
     builder = SparkSession.builder
     for key, value in settings.items():
         builder = builder.config(key, value)
@@ -74,6 +75,8 @@ def start(config: Config) -> SparkSession:
         except PySparkRuntimeError as e:
             raise _start_failure(log.read_text(errors="replace"), e) from e
     spark.sparkContext.setLogLevel("ERROR")
+    if not submitted:
+        _remember_jars(config, spark)
     return spark
 
 
@@ -119,33 +122,65 @@ def delta_package() -> str:
     return f"io.delta:delta-spark_{spark}_2.13:{version('delta-spark')}"
 
 
-def _jars(config: Config) -> dict[str, str]:
+def _alone(config: Config, learning: bool) -> dict[str, str]:
+    """The settings of a JVM that nobody else has started, before which the configuration's come."""
+    settings = ALONE | dict(config.spark)
+    jars = delta_jars(config)
+    if jars and settings["spark.master"].startswith("local"):
+        os.environ[jvm.CLASS_PATH] = jvm.class_path(jars)
+    elif jars:
+        settings = {"spark.jars": ",".join(map(str, jars))} | settings
+    else:
+        settings = {_PACKAGES: delta_package()} | settings
+    options = jvm.options(java(), settings.get(_OPTIONS, ""), jars, learning and bool(jars))
+    return settings | {_OPTIONS: options}
+
+
+_PACKAGES = "spark.jars.packages"
+_OPTIONS = "spark.driver.extraJavaOptions"
+
+
+def delta_jars(config: Config) -> list[Path]:
+    """Delta's jars, with those that they need: of the folder that the configuration names, or as the resolver has
+    fetched them before; none where it has to be asked.
+
+    Raises LakehuntError for a folder without them."""
     if config.delta_jars is None:
-        return {"spark.jars.packages": delta_package()}
+        return [] if _PACKAGES in config.spark else jvm.known_jars(delta_package())
     jars = sorted(config.delta_jars.glob("*.jar"))
     if not any("delta-spark" in jar.name for jar in jars):
         raise LakehuntError(
             f"no delta-spark jar in {config.delta_jars}",
             f"put the jars of {delta_package()} (delta-spark and delta-storage) there, or unset delta_jars",
         )
-    return {"spark.jars": ",".join(str(jar.resolve()) for jar in jars)}
+    return [jar.resolve() for jar in jars]
 
 
-def _require_java() -> None:
+def _remember_jars(config: Config, spark: SparkSession) -> None:
+    """What the resolver has fetched, if it was asked for Delta and nothing else."""
+    asked = spark.conf.get(_PACKAGES, "")
+    resolved = spark.conf.get("spark.jars", "") or ""
+    if asked == delta_package() and _PACKAGES not in config.spark and "spark.jars" not in config.spark:
+        jvm.remember_jars(delta_package(), [Path(unquote(urlsplit(jar).path)) for jar in resolved.split(",")])
+
+
+def java() -> str:
+    """What `java -version` says. Raises LakehuntError where it is missing or too old."""
     home = os.environ.get("JAVA_HOME")
-    java = f"{home}/bin/java" if home else shutil.which("java")
-    if not java or not Path(java).exists():
+    command = f"{home}/bin/java" if home else shutil.which("java")
+    if not command or not Path(command).exists():
         raise LakehuntError(
             f"no Java found{f' at JAVA_HOME={home}' if home else ''}",
             f"install Java {MINIMUM_JAVA} or 21 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME",
         )
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    told = subprocess.run([command, "-version"], capture_output=True, text=True, check=False)
     found = re.search(r'version "(?:1\.)?(\d+)', told.stderr)
     if not found or int(found[1]) < MINIMUM_JAVA:
         raise LakehuntError(
-            f"{java} is Java {found[1] if found else '(unknown version)'}, Spark needs {MINIMUM_JAVA} or 21",
+            f"{command} is Java {found[1] if found else '(unknown version)'}, Spark needs {MINIMUM_JAVA} or 21",
             "install it and set JAVA_HOME to its folder",
         )
+    return f"{command}\n{told.stderr}"
 
 
 @contextmanager

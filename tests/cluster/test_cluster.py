@@ -38,7 +38,7 @@ OF_A_PASS = {"hunts/passes": {"bytes"}}
 @pytest.fixture(scope="module", autouse=True)
 def _java() -> None:
     try:
-        session._require_java()
+        session.java()
     except LakehuntError as none:
         pytest.skip(f"a cluster's processes cannot be started: {none}")
 

@@ -161,6 +161,7 @@ def spark_submit() -> str:
     """The one of this environment, soon warm."""
     settings = {"spark.sql.shuffle.partitions": "1", "spark.databricks.delta.snapshotPartitions": "1"}
     return standalone.spark_submit(
-        *("--driver-memory", "1g", "--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"),
+        *("--driver-memory", "1g"),
         *(word for key, value in settings.items() for word in ("--conf", f"{key}={value}")),
+        java_options="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     )
