@@ -17,13 +17,12 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from pipelines.errors import LakehuntError
 from pipelines.hunting import events as events_table
 from pipelines.hunting import findings, ledger, refusals, suppression
 from pipelines.hunting import hits as hits_table
-from pipelines.hunting.events import Events, day
+from pipelines.hunting.events import Events, Readable, day
 from pipelines.hunting.exclusions import Exclusion
 from pipelines.hunting.findings import Found
 from pipelines.hunting.hits import Effort, Hits, Sought
@@ -181,23 +180,22 @@ class _Round:
         # What a condition refuses may lie outside of the window: only the whole query can tell.
         unsplit = [one for one in hunts if one.hunt.id in hits.failed]
         rest = [one for one in hunts if one not in unsplit]
-        with self._opened(hits, rest) as (rows, counts), ThreadPoolExecutor(AT_ONCE) as pool:
+        if not rest:
+            return unsplit
+        with self._opened(hits, rest) as (seen, counts), ThreadPoolExecutor(AT_ONCE) as pool:
 
             def on_hits(one: _Asked) -> None:
                 effort = hits.effort.get(one.hunt.id, Effort())
                 known = {"mode": INCREMENTAL, "events_scanned": effort.events, "bytes_read": effort.bytes}
-                self._on_hits(one, rows, counts.get(one.hunt.digest, 0), known)
+                self._on_hits(one, seen, counts.get(one.hunt.digest, 0), known)
 
             for done in [pool.submit(on_hits, one) for one in rest]:
                 done.result()
         return unsplit
 
     @contextmanager
-    def _opened(self, hits: Hits, hunts: Sequence[_Asked]) -> Iterator[tuple[DataFrame, dict[str, int]]]:
+    def _opened(self, hits: Hits, hunts: Sequence[_Asked]) -> Iterator[tuple[events_table.Hits, dict[str, int]]]:
         """The hits of all hunts' windows, in memory, and how many each hunt has."""
-        if not hunts:
-            yield self.lake.spark.range(0), {}
-            return
         starts = {one.sought.since for one in hunts}
         since = None if None in starts else min(start for start in starts if start)
         rows = hits_table.opened(self.lake, hits, [one.hunt.digest for one in hunts], since, day(self.as_of))
@@ -205,18 +203,17 @@ class _Round:
         try:
             counts = {row.hunt_version: row["count"] for row in rows.groupBy("hunt_version").count().collect()}
             with codegen(self.lake.spark, on=sum(counts.values()) > FEW_HITS):
-                yield rows, counts
+                yield events_table.Hits(rows), counts
         finally:
             rows.unpersist()
 
-    def _on_hits(self, one: _Asked, rows: DataFrame, count: int, known: dict[str, Any]) -> None:
+    def _on_hits(self, one: _Asked, hits: events_table.Hits, count: int, known: dict[str, Any]) -> None:
         if not count and is_empty(one.plan):
             nothing = findings.Result(one.hunt, one.plan, None, one.window, self.as_of)
             self._finish(one, lambda: _Computed(findings.compute(nothing)), known)
             return
         self.say(f"hunting: {one.hunt.name}")
-        own = replace(self.events, frame=rows.filter(F.col("hunt_version") == one.hunt.digest))
-        self._finish(one, lambda: self._computed(one, lambda: own), known)
+        self._finish(one, lambda: self._computed(one, lambda: hits.of(one.hunt.digest)), known)
 
     # In full
 
@@ -236,7 +233,7 @@ class _Round:
     # Both
 
     def _computed(
-        self, one: _Asked, events: Callable[[], Events], meter: AbstractContextManager[object] | None = None
+        self, one: _Asked, events: Callable[[], Readable], meter: AbstractContextManager[object] | None = None
     ) -> _Computed:
         """What a hunt finds, and how many events passed its fronts."""
         active = self._active(one.hunt)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
+from typing import Protocol
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -19,7 +20,7 @@ from pipelines.lake.schema import device_process_events
 from pipelines.lake.tables import Lake
 from pipelines.landing.tables import BATCHES
 from pipelines.spark import trace, values
-from pipelines.spark.expressions import INGESTED
+from pipelines.spark.expressions import INGESTED, column
 from pipelines.spark.relations import ORDER, Relation
 
 TABLE = "events.device_process_events"
@@ -31,6 +32,15 @@ KQL_TABLES: dict[str, Schema] = {EVENTS: SCHEMA}
 
 Batches = tuple[int, int]
 """The first and the last of consecutive batches."""
+
+_VERSION = "$$version"
+
+
+class Readable(Protocol):
+    """What a query reads DeviceProcessEvents from."""
+
+    def scan(self, plan: p.Scan, traced: bool) -> Relation:
+        """The events that the plan's read may need; `traced` ones remember which they are."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,31 @@ class Events:
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
         return relation(within(self.frame, plan.since, plan.until), traced)
+
+
+class Hits:
+    """Events of `hunts.hits`, as the hunts see them, of all hunts together: what is told of their columns is told once,
+    not once for each hunt."""
+
+    def __init__(self, frame: DataFrame) -> None:
+        """`frame` has the columns of the events table, and hunt_version."""
+        self._relation = relation(frame, traced=True, also=(F.col("hunt_version").alias(_VERSION),))
+
+    def of(self, version: str) -> HitsOf:
+        """Those of one version of a hunt."""
+        own = self._relation.frame.filter(column(_VERSION) == version).drop(_VERSION)
+        return HitsOf(replace(self._relation, frame=own))
+
+
+@dataclass(frozen=True)
+class HitsOf:
+    """The hits of a hunt."""
+
+    relation: Relation
+
+    def scan(self, plan: p.Scan, traced: bool) -> Relation:
+        """All of them: the plan says itself which times it wants, and there are no files to pass over."""
+        return self.relation
 
 
 def opened(lake: Lake) -> Events:
@@ -82,23 +117,23 @@ def within(frame: DataFrame, since: int | None, until: int | None) -> DataFrame:
     return frame
 
 
-def relation(frame: DataFrame, traced: bool) -> Relation:
-    """Stored events in a plan's representation; `traced` rows remember which event they are."""
-    columns = [value(column).alias(column.name) for column in SCHEMA]
+def relation(frame: DataFrame, traced: bool, also: Sequence[Column] = ()) -> Relation:
+    """Stored events in a plan's representation; `traced` rows remember which event they are. `also`: more columns."""
+    columns = [value(of).alias(of.name) for of in SCHEMA]
     moment = value(SCHEMA[0])
     order = F.struct(moment.alias("at"), F.col("ReportId").alias("report"), F.col("event_id").alias("content"))
     hidden = [order.alias(ORDER), values.ticks(F.col("landed_at")).alias(INGESTED)]
     if traced:
         hidden.append(trace.of_event(F.col("event_id"), moment).alias(trace.TRACE))
-    return Relation(frame.select(*columns, *hidden), SCHEMA)
+    return Relation(frame.select(*columns, *hidden, *also), SCHEMA)
 
 
-def value(column: KqlColumn) -> Column:
+def value(of: KqlColumn) -> Column:
     """A stored column of events in a plan's representation."""
-    stored = F.col(column.name)
-    if column.type == DATETIME:
-        return values.ticks(stored, F.col("tick_digits")[column.name])
-    return F.coalesce(stored, F.lit("")) if column.type == STRING else stored
+    stored = F.col(of.name)
+    if of.type == DATETIME:
+        return values.ticks(stored, F.col("tick_digits")[of.name])
+    return F.coalesce(stored, F.lit("")) if of.type == STRING else stored
 
 
 def day(ticks: int) -> date:

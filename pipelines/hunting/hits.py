@@ -197,10 +197,8 @@ def _rows(sifted: DataFrame, hunts: Sequence[Sought], pass_id: str) -> DataFrame
         "hunt_version": F.col("`$$hunt`")["version"],
         "pass_id": F.lit(pass_id),
     }
-    rows = named.select(
-        *(made.get(c.name, F.col(c.name) if c.name in sifted.columns else F.lit(None)).cast(c.type).alias(c.name)
-          for c in HITS.columns)
-    )  # fmt: skip
+    made |= {name: F.col(name) for name in sifted.columns}
+    rows = named.select(*(made.get(c.name, F.lit(None)).cast(c.type).alias(c.name) for c in HITS.columns))
     return rows.hint("rebalance", F.col("event_date"))
 
 

@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from pipelines.hunting import events as events_table
 from pipelines.hunting import external, opening, suppression
-from pipelines.hunting.events import Events
+from pipelines.hunting.events import Readable
 from pipelines.hunting.exclusions import Exclusion
 from pipelines.hunting.registered import Registered
 from pipelines.kql import plan as p
@@ -41,7 +41,7 @@ class Tables:
         self,
         lake: Lake,
         now: int,
-        events: Callable[[], Events] | None = None,
+        events: Callable[[], Readable] | None = None,
         traced: bool = False,
         excluding: Sequence[Exclusion] = (),
     ) -> Context:

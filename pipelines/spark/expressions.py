@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from pyspark.sql import Column
@@ -26,8 +27,10 @@ INGESTED = "$$ingested"
 """The hidden column of when a row came into its table, in ticks."""
 
 
+@lru_cache(maxsize=4096)
 def column(name: str) -> Column:
-    """The column of this very name: dots and backticks in it are part of it."""
+    """The column of this very name: dots and backticks in it are part of it. It is of no frame, and so of any: a hunt
+    asks for hundreds, each a call of the JVM."""
     return F.col(f"`{name.replace('`', '``')}`")
 
 

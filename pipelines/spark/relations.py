@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
@@ -27,6 +28,7 @@ from pyspark.sql import functions as F
 from pipelines.errors import LakehuntError
 from pipelines.kql import plan as p
 from pipelines.kql.types import STRING, Schema
+from pipelines.kql.types import Column as KqlColumn
 from pipelines.spark import trace
 from pipelines.spark.expressions import Expressions, as_argument, called, column
 from pipelines.spark.functions.windows import Serial
@@ -95,12 +97,7 @@ class Relation:
 
     def reading(self, names: Set[str]) -> Relation:
         """This relation for somebody who reads only these columns: the others are there, but hold nothing."""
-        kept = [
-            column(c.name)
-            if c.name in names
-            else F.lit("" if c.type == STRING else None).cast(spark_type(c.type)).alias(c.name)
-            for c in self.schema
-        ]
+        kept = [column(c.name) if c.name in names else _nothing(c) for c in self.schema]
         return replace(self, frame=self.frame.select(*kept, *self.hidden))
 
     @property
@@ -116,6 +113,12 @@ class Relation:
     def in_order(self) -> DataFrame:
         """The query's columns, in a plan's representation, rows in their order."""
         return self.frame.orderBy(*self.orderings).select(*(column(c.name) for c in self.schema))
+
+
+@lru_cache(maxsize=4096)
+def _nothing(column: KqlColumn) -> Column:
+    """A column of this name and type that holds nothing."""
+    return F.lit("" if column.type == STRING else None).cast(spark_type(column.type)).alias(column.name)
 
 
 Scanner = Callable[[p.Scan], Relation]

@@ -75,7 +75,7 @@ def range_(plan: p.Range, context: Context) -> Relation:
 def filter_(plan: p.Filter, context: Context) -> Relation:
     source, expressions = ready(compile_plan(plan.source, context), [plan.predicate], context)
     kept = source.frame.filter(expressions.compile(plan.predicate))
-    return replace(source, frame=kept.select(*(column(n) for n in source.names), *source.hidden))
+    return replace(source, frame=kept.drop(*(n for n in kept.columns if n.startswith(WINDOW))))
 
 
 @compiles(p.Project)
