@@ -110,7 +110,9 @@ def _processes() -> Iterator[tuple[int, list[str]]]:
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended
             # pid (name) state parent group session ...; the name may hold anything
-            yield int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
+            fields = stat.read_text().rpartition(")")[2].split()
+            if fields:  # it is just ending
+                yield int(stat.parent.name), fields
 
 
 def _held(pid: int) -> int:
