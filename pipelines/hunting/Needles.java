@@ -36,8 +36,8 @@ public final class Needles implements UDF2, Serializable {
     private transient ThreadLocal works;
 
     /**
-     * @param columns for each text, the needles: [text, edges, numbers of the clauses that it meets]; a null text is
-     *     "anything that is not ASCII"
+     * @param columns for each text [needles, numbers of the clauses that any text meets which is not all ASCII]; a needle
+     *     is [text, edges, numbers of the clauses that it meets]
      * @param fronts the number of the front that each clause belongs to
      * @param places for each front, [group, bit] of the hunt that it leaves once all its clauses are met
      * @param groups how many masks there are
@@ -50,7 +50,8 @@ public final class Needles implements UDF2, Serializable {
         clausesOfOthers = new int[count][];
         clausesOfColumn = new int[count][];
         for (int column = 0; column < count; column++) {
-            read(column, (List) columns.get(column));
+            List told = (List) columns.get(column);
+            read(column, (List) told.get(0), (List) told.get(1));
         }
         frontOf = numbers(fronts);
         groupOf = new int[places.size()];
@@ -70,29 +71,19 @@ public final class Needles implements UDF2, Serializable {
         }
     }
 
-    private void read(int column, List needles) {
-        int ascii = 0;
-        for (int i = 0; i < needles.size(); i++) {
-            ascii += ((List) needles.get(i)).get(0) == null ? 0 : 1;
-        }
-        texts[column] = new String[ascii];
-        edges[column] = new int[ascii];
-        clausesOf[column] = new int[ascii][];
-        clausesOfOthers[column] = new int[0];
-        clausesOfColumn[column] = new int[0];
-        int next = 0;
-        for (int i = 0; i < needles.size(); i++) {
+    private void read(int column, List needles, List others) {
+        int count = needles.size();
+        texts[column] = new String[count];
+        edges[column] = new int[count];
+        clausesOf[column] = new int[count][];
+        clausesOfOthers[column] = numbers(others);
+        clausesOfColumn[column] = clausesOfOthers[column];
+        for (int i = 0; i < count; i++) {
             List needle = (List) needles.get(i);
-            int[] clauses = numbers((List) needle.get(2));
-            clausesOfColumn[column] = joined(clausesOfColumn[column], clauses);
-            if (needle.get(0) == null) {
-                clausesOfOthers[column] = joined(clausesOfOthers[column], clauses);
-                continue;
-            }
-            texts[column][next] = (String) needle.get(0);
-            edges[column][next] = ((Number) needle.get(1)).intValue();
-            clausesOf[column][next] = clauses;
-            next++;
+            texts[column][i] = (String) needle.get(0);
+            edges[column][i] = ((Number) needle.get(1)).intValue();
+            clausesOf[column][i] = numbers((List) needle.get(2));
+            clausesOfColumn[column] = joined(clausesOfColumn[column], clausesOf[column][i]);
         }
     }
 

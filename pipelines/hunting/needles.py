@@ -126,7 +126,10 @@ def left(spark: SparkSession, fronts: Sequence[Front], masks: Sequence[Column]) 
             met.setdefault(needle, []).append(place)
     columns = sorted({needle.column for needle in met})
     told = [
-        [[one.text or None, one.edges, places] for one, places in sorted(met.items()) if one.column == column]
+        [
+            [[one.text, one.edges, places] for one, places in met.items() if one.column == column and one.text],
+            met.get(Needle(column, ""), []),
+        ]
         for column in columns
     ]
     made = java.distributed(spark, _SOURCE).newInstance()
