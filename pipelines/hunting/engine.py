@@ -35,6 +35,8 @@ from pipelines.hunting.window import DEFAULT_PERIOD, Window, within
 from pipelines.kql import plan as p
 from pipelines.kql.errors import KqlError, QueryErrors
 from pipelines.kql.types import TICKS_PER_MICROSECOND
+from pipelines.lake.failures import reason
+from pipelines.lake.keeping import ON_DISK
 from pipelines.lake.meter import Meter
 from pipelines.lake.session import codegen
 from pipelines.lake.tables import Lake
@@ -297,7 +299,7 @@ def _since(clock: float) -> float:
 def _said(hunt: Hunt, plan: p.Plan | None, error: Exception) -> str:
     """What went wrong with a hunt, at its place in the hunt's file where there is one."""
     placed = error if isinstance(error, KqlError) else plan and refusals.placed(plan, error)
-    return str(_at_its_place(hunt, QueryErrors(hunt.query, [placed])) if placed else error)
+    return str(_at_its_place(hunt, QueryErrors(hunt.query, [placed]))) if placed else reason(error)
 
 
 def period(hunt: Hunt) -> int:
@@ -336,7 +338,7 @@ def fronts(plan: p.Plan, context: Context, meter: AbstractContextManager[object]
         with meter or nullcontext():
             for front in row_local_fronts(plan):
                 relation = compile_plan(front, passed.context).reading(p.needed(plan, front))
-                relation.frame.persist()
+                relation.frame.persist(ON_DISK)
                 kept.append(relation)
                 counts.append(relation.frame.count())
                 counting, excluded = suppression.apart(relation)

@@ -19,6 +19,7 @@ from pipelines.hunting.registered import EVENTS
 from pipelines.hunting.window import Window as TimeWindow
 from pipelines.kql import plan as p
 from pipelines.kql.types import DATETIME, DYNAMIC
+from pipelines.lake.keeping import kept
 from pipelines.lake.schema import device_process_events
 from pipelines.lake.tables import Lake, Table, TableColumn
 from pipelines.spark import trace, values
@@ -115,10 +116,10 @@ def compute(result: Result, suppressed: DataFrame | None = None) -> Found:
     written."""
     if result.relation is None:
         return Found(result, None, 0)
-    rows = _numbered(result, result.relation).localCheckpoint()
+    rows = kept(_numbered(result, result.relation))
     if suppressed is None:
         return Found(result, rows, rows.count())
-    suppressed = suppressed.localCheckpoint()
+    suppressed = kept(suppressed)
     return Found(result, rows, rows.count(), suppressed, suppressed.count())
 
 
@@ -130,10 +131,12 @@ def _numbered(result: Result, relation: Relation) -> DataFrame:
     if keys is not None:
         return frame.withColumn("$$finding", _digest(F.lit(result.hunt.id), _row_json(relation, set(keys))))
     # Nothing tells a row from its equals: a lookup list may hold one twice. The second is a finding of its own.
-    content = [_evidence_json(relation), _row_json(relation)]
-    copy = F.row_number().over(Window.partitionBy(*content).orderBy("$$ordinal"))
-    numbered = F.when(copy > 1, copy.cast("string"))
-    return frame.withColumn("$$finding", _digest(F.lit(result.hunt.id), *content, numbered))
+    content = [F.lit(result.hunt.id), _evidence_json(relation), _row_json(relation)]
+    # By its digest, not by the content: rows are sorted for that, and would carry all of theirs twice.
+    copy = F.row_number().over(Window.partitionBy("$$finding").orderBy("$$ordinal"))
+    copied = frame.withColumn("$$finding", _digest(*content)).withColumn("$$copy", copy)
+    later = F.when(column("$$copy") > 1, _digest(*content, column("$$copy").cast("string")))
+    return copied.withColumn("$$finding", F.coalesce(later, column("$$finding"))).drop("$$copy")
 
 
 def _digest(*parts: Column) -> Column:

@@ -28,6 +28,7 @@ from pipelines.hunting.events import Batches, Events
 from pipelines.hunting.split import ALWAYS, Split
 from pipelines.kql.errors import KqlError
 from pipelines.lake import changes
+from pipelines.lake.failures import reason
 from pipelines.lake.meter import Meter
 from pipelines.lake.session import codegen
 from pipelines.lake.tables import Lake, Table, TableColumn
@@ -148,7 +149,7 @@ def _passed(lake: Lake, events: Events, region: Region, hunts: list[Sought], con
         made, effort = _one_pass(lake, events, region, hunts, context)
     except (KqlError, LakehuntError, PySparkException, Py4JError) as error:
         if len(hunts) == 1:
-            hits.failed[hunts[0].hunt_id] = str(error)
+            hits.failed[hunts[0].hunt_id] = reason(error)
             return
         half = len(hunts) // 2
         for some in (hunts[:half], hunts[half:]):

@@ -33,6 +33,7 @@ from pipelines.hunting.window import time_column
 from pipelines.kql import plan as p
 from pipelines.kql import types as kql
 from pipelines.kql.types import TICKS_PER_DAY
+from pipelines.lake.failures import reason
 from pipelines.lake.tables import Lake
 from pipelines.spark import dynamic, values
 from pipelines.spark.expressions import INGESTED, column
@@ -76,15 +77,9 @@ def _opened(lake: Lake, table: Registered, where: str) -> DataFrame:
             return lake.spark.read.format("delta").load(where)
     except (PySparkException, Py4JError) as error:
         hint = "Spark needs the store's connector and credentials: see docs/configuration.md"
-        raise LakehuntError(f"table {table.name} ({where}) cannot be read: {_reason(error)}", hint) from error
+        raise LakehuntError(f"table {table.name} ({where}) cannot be read: {reason(error)}", hint) from error
     hint = "correct its place under `tables` in the configuration, or write the table"
     raise LakehuntError(f"table {table.name}: there is no Delta table at {where}", hint)
-
-
-def _reason(error: Exception) -> str:
-    """The line that says why; py4j's first one only says which method was called."""
-    lines = [line.removeprefix(": ") for line in str(error).splitlines() if line.strip()]
-    return lines[1] if isinstance(error, Py4JError) and len(lines) > 1 else "".join(lines[:1])
 
 
 def _misfits(table: Registered, stored: dict[str, t.DataType]) -> Iterator[str]:

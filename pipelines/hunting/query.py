@@ -21,6 +21,7 @@ from pipelines.kql import plan as p
 from pipelines.kql import syntax as s
 from pipelines.kql.errors import KqlError, QueryErrors
 from pipelines.kql.types import DECIMAL, REAL, Column, Schema, Type
+from pipelines.lake.failures import reason
 from pipelines.lake.tables import Lake
 from pipelines.spark import discovery
 from pipelines.spark.plans import compile_plan
@@ -101,7 +102,7 @@ def _answered(ask: Callable[[], Answer]) -> JsonObject:
     except QueryErrors as errors:
         return {"error": error_object(errors)}
     except (LakehuntError, PySparkException, Py4JError, RecursionError, ArithmeticError, ValueError) as error:
-        return {"error": {"kind": "internal", "message": str(error)}}
+        return {"error": {"kind": "internal", "message": reason(error)}}
     return {"columns": [{"name": c.name, "type": c.type.name} for c in answer.schema], "rows": answer.rows}
 
 

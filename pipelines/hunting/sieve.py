@@ -26,6 +26,7 @@ from pipelines.hunting.split import Front, shape
 from pipelines.kql import plan as p
 from pipelines.kql import regexes
 from pipelines.kql.types import STRING
+from pipelines.lake.keeping import kept
 from pipelines.spark.expressions import column
 from pipelines.spark.functions import text
 from pipelines.spark.relations import Context
@@ -152,9 +153,9 @@ def _narrowed(frame: DataFrame, groups: Sequence[_Group], only: bool, context: C
     folds = _folds(t for g in groups for _, fronts in g.hunts for f in fronts for t in f.of_tuple)
     staged = _with_folded(tuples, dict.fromkeys(sorted(folds), F.lit(True)))
     masks = {g.left: g.bits(lambda _, fronts: _any(_all(map(compile_, f.of_tuple)) for f in fronts)) for g in groups}
-    # Few rows, that are read twice: not to be made again from all events
     known = staged.withColumns(masks).select(*(column(n).alias(_OF_TUPLE + n) for n in TUPLE), "count", *masks)
-    known = known.localCheckpoint()
+    # Few rows, that are read twice: not to be made again from all events
+    known = kept(known)
     count, size = known.agg(F.sum("count"), F.count_if(_some(masks))).collect()[0]
     left = known.filter(_some(masks)).drop("count")
     matches = [F.coalesce(F.col(name), F.lit("")) == column(_OF_TUPLE + name) for name in TUPLE]
@@ -182,7 +183,10 @@ def _suspected(frame: DataFrame, groups: Sequence[_Group]) -> DataFrame:
     every = F.lit((1 << WIDTH) - 1)
     masks = [F.coalesce(column(one.left), F.lit(0)) if one.is_narrowed else every for one in groups]
     made = needles.left(frame.sparkSession, fronts, [mask.cast("bigint") for mask in masks])
-    return frame.withColumn(_SUSPECTED, made).filter(column(_SUSPECTED).isNotNull())
+    left = frame.withColumn(_SUSPECTED, made).filter(column(_SUSPECTED).isNotNull())
+    # Spark compiles no code across what is observed. Without that boundary one method would hold this and the
+    # conditions; it is too large for the JVM, and Spark then copies every event, all of its columns, before it asks.
+    return left.observe(_SUSPECTED, F.count(F.lit(1)).alias("events"))
 
 
 def _masked(frame: DataFrame, groups: Sequence[_Group], context: Context) -> DataFrame:

@@ -282,7 +282,10 @@ class TestReading:
         ("declared", "message"),
         [
             ("table: other.none", "table T: there is no Delta table at {lake}/other/none"),
-            ("path: 'nonsense://bucket/t'", "table T (nonsense://bucket/t) cannot be read: org.apache.hadoop"),
+            (
+                "path: 'nonsense://bucket/t'",
+                "table T (nonsense://bucket/t) cannot be read: UnsupportedFileSystemException",
+            ),
         ],
     )
     def test_a_table_that_is_not_there(self, lake: Lake, declared: str, message: str) -> None:
