@@ -16,7 +16,7 @@ _MEMORY = "OutOfMemoryError"
 
 def reason(error: Exception) -> str:
     """What went wrong: of what Java threw the first words and those of the innermost cause, in a line; else what the
-    error says."""
+    error says. A hint follows on a line of its own where there is one."""
     if isinstance(error, Py4JJavaError):
         return _with_hint(_thrown(error.java_exception))
     if isinstance(error, (PySparkException, Py4JError)):

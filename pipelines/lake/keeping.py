@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 
 ON_DISK = StorageLevel.DISK_ONLY
 """While Spark takes rows into memory, it takes all that is free, and gives nothing back before it has the last one: a
-query beside it that needs some fails. On disk, any number of rows can be kept; few rows cost no more."""
+query beside it that needs some fails. On disk, any number can be kept. Not for rows that a dozen queries read."""
 
 
 def kept(rows: DataFrame) -> DataFrame:
