@@ -28,7 +28,7 @@ from pipelines.hunting.events import Batches, Events
 from pipelines.hunting.split import ALWAYS, Split
 from pipelines.kql.errors import KqlError
 from pipelines.lake import changes
-from pipelines.lake.failures import reason
+from pipelines.lake.failures import in_a_line
 from pipelines.lake.meter import Meter
 from pipelines.lake.session import codegen
 from pipelines.lake.tables import Lake, Table, TableColumn
@@ -139,7 +139,7 @@ def complete(lake: Lake, events: Events, hunts: Sequence[Sought], context: Conte
         if shared in hits.failed:
             hits.failed[hunt.hunt_id] = hits.failed[shared]
     for hunt_id, why in hits.failed.items():
-        say(f"hunt {hunt_id} cannot be decided event by event: {why.splitlines()[0]}")
+        say(f"hunt {hunt_id} cannot be decided event by event: {why}")
     return hits
 
 
@@ -149,7 +149,7 @@ def _passed(lake: Lake, events: Events, region: Region, hunts: list[Sought], con
         made, effort = _one_pass(lake, events, region, hunts, context)
     except (KqlError, LakehuntError, PySparkException, Py4JError) as error:
         if len(hunts) == 1:
-            hits.failed[hunts[0].hunt_id] = reason(error)
+            hits.failed[hunts[0].hunt_id] = in_a_line(error)
             return
         half = len(hunts) // 2
         for some in (hunts[:half], hunts[half:]):

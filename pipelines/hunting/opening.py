@@ -33,7 +33,7 @@ from pipelines.hunting.window import time_column
 from pipelines.kql import plan as p
 from pipelines.kql import types as kql
 from pipelines.kql.types import TICKS_PER_DAY
-from pipelines.lake.failures import reason
+from pipelines.lake.failures import in_a_line
 from pipelines.lake.tables import Lake
 from pipelines.spark import dynamic, values
 from pipelines.spark.expressions import INGESTED, column
@@ -77,7 +77,7 @@ def _opened(lake: Lake, table: Registered, where: str) -> DataFrame:
             return lake.spark.read.format("delta").load(where)
     except (PySparkException, Py4JError) as error:
         hint = "Spark needs the store's connector and credentials: see docs/configuration.md"
-        raise LakehuntError(f"table {table.name} ({where}) cannot be read: {reason(error)}", hint) from error
+        raise LakehuntError(f"table {table.name} ({where}) cannot be read: {in_a_line(error)}", hint) from error
     hint = "correct its place under `tables` in the configuration, or write the table"
     raise LakehuntError(f"table {table.name}: there is no Delta table at {where}", hint)
 

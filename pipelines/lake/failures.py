@@ -24,6 +24,11 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
+def in_a_line(error: Exception) -> str:
+    """The same without a hint, for a place that has room for a line."""
+    return _first_line(reason(error))
+
+
 def _thrown(thrown: Any) -> str:
     told = _told(thrown)
     while thrown.getCause() is not None:

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from pipelines.errors import LakehuntError
 from pipelines.lake.changes import ACCOUNTED
-from pipelines.lake.failures import reason
+from pipelines.lake.failures import in_a_line
 from pipelines.lake.retention import VACUUM_HOURS, Retention
 from pipelines.lake.tables import KILLED_AFTER, Lake, retried
 
@@ -150,7 +150,7 @@ def _maintained(lake: Lake, name: str, retention: Retention, now: datetime, say:
     try:
         done = _looked_at(lake, done, retention, now) if dry_run else _worked_on(lake, done, retention, now)
     except (LakehuntError, PySparkException, Py4JError) as error:
-        done = replace(done, error=reason(error).splitlines()[0])
+        done = replace(done, error=in_a_line(error))
     return replace(done, seconds=round(time.perf_counter() - clock, 1))
 
 

@@ -25,7 +25,7 @@ from pyspark.errors import PySparkException
 
 from pipelines.config import Config
 from pipelines.errors import LakehuntError, UsageError
-from pipelines.lake.failures import reason
+from pipelines.lake.failures import in_a_line
 from pipelines.lake.tables import Lake
 from pipelines.serving import catalog, gate
 from pipelines.serving.catalog import Catalog
@@ -165,7 +165,7 @@ def _refresh(names: Catalog, say: Say) -> None:
         for name in names.refresh():
             say(f"added {name}")
     except (Py4JJavaError, PySparkException, LakehuntError) as error:  # the store may answer again the next time
-        say(f"could not look for new tables: {reason(error).splitlines()[0]}")
+        say(f"could not look for new tables: {in_a_line(error)}")
     except (Py4JError, OSError) as error:
         raise LakehuntError(
             f"Spark has ended: {error}", "LAKEHUNT_SPARK_LOG names the file of its last words"
@@ -212,7 +212,7 @@ def _listening(lake: Lake, address: Address) -> Iterator[None]:
     try:
         server = thriftserver.startWithSparkSession(lake.spark._jsparkSession, False)
     except Py4JError as error:
-        raise LakehuntError(f"the server did not start: {reason(error)}", "see docs/sql.md") from error
+        raise LakehuntError(f"the server did not start: {in_a_line(error)}", "see docs/sql.md") from error
     try:
         # A connection that brings another setting of Hive's is refused.
         server.getHiveConf().setModifiableWhiteListRegex(_ANY_SETTING)

@@ -25,7 +25,7 @@ from pipelines.kql import plan as p
 from pipelines.kql import times
 from pipelines.kql.errors import QueryErrors
 from pipelines.kql.types import DATETIME, DYNAMIC, TICKS_PER_HOUR, TICKS_PER_SECOND, TIMESPAN, Column, Schema, Type
-from pipelines.lake.failures import reason
+from pipelines.lake.failures import in_a_line
 from pipelines.lake.session import codegen
 from pipelines.lake.tables import Lake, few_rows
 from pipelines.landing.tables import EVENTS as EVENTS_TABLE
@@ -97,7 +97,7 @@ def run(lake: Lake, hunt: Hunt, case: Case, tables: Tables) -> Outcome:
     try:
         return Outcome(case, tuple(_differences(case, *_result(lake, hunt, case, tables))))
     except _FAILURES as error:
-        return Outcome(case, (f"the hunt fails: {reason(error).splitlines()[0]}",))
+        return Outcome(case, (f"the hunt fails: {in_a_line(error)}",))
 
 
 @dataclass(frozen=True)
