@@ -36,7 +36,7 @@ airflow: $(VENV)/.dev ## Start a real Airflow with the DAGs and the samples: htt
 	@$(BIN)/python scripts/airflow.py
 
 .PHONY: jars
-jars: $(VENV)/.runtime ## Gather Delta's jars in jars/, for machines without a network (docs/offline.md)
+jars: $(VENV)/.runtime ## Gather Delta's jars in jars/, for machines without a network (docs/how-to/offline.md)
 	$(BIN)/python scripts/gather_jars.py jars
 
 ##@ Develop
@@ -67,16 +67,19 @@ bench: $(VENV)/.dev ## Compare with DuckDB on generated events (ARGS='--events 1
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: samples
-samples: $(VENV)/.runtime ## Write the sample telemetry anew
+samples: $(VENV)/.runtime ## Regenerate the sample telemetry
 	$(BIN)/python samples/generate.py
 
 .PHONY: docs
-docs: $(VENV)/.runtime ## Write the generated pages of docs/ anew
-	$(BIN)/python -m pipelines.support docs/kql-support.md
-	$(BIN)/python -m pipelines.serving.dictionary docs
+docs: $(VENV)/.runtime ## Regenerate the pages of docs/ that are written from the code
+	$(BIN)/python -m scripts.docs.pages
+
+.PHONY: site
+site: $(VENV)/.dev ## Build the documentation site in build/site
+	$(BIN)/mkdocs build --strict
 
 .PHONY: lock
-lock: ## Write requirements/*.lock anew, with uv (ARGS=--upgrade takes newer versions)
+lock: ## Regenerate requirements/*.lock with uv (ARGS=--upgrade takes newer versions)
 	@command -v $(UV) >/dev/null || { echo 'make lock needs uv; name it with UV=/path/to/uv' >&2; exit 1; }
 	$(UV) pip compile $(LOCK_OPTIONS) $(ARGS) requirements/build.in -o requirements/build.lock
 	$(UV) pip compile $(LOCK_OPTIONS) $(ARGS) pyproject.toml --extra dev -o requirements/dev.lock

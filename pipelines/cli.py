@@ -366,7 +366,7 @@ def _tell(lake: Lake, config: Config, day: Day, say: Callable[[str], None]) -> b
     from pipelines.alerts import sending
 
     if not config.alerts.channels:
-        say("nobody is told: the configuration has no alerts (docs/alerts.md)")
+        say("nobody is told: the configuration has no alerts (docs/how-to/alerts.md)")
     as_of = times.from_datetime(day.as_of)
     return terminal.alerts(sending.send(lake, config.alerts, as_of, datetime.now(UTC), say, day))
 

@@ -98,7 +98,7 @@ def _read(path: Path) -> Config:
         try:
             values[key] = readers[key](value, path.resolve().parent)
         except TypeError as e:
-            raise document.error(key, f"{key}: {e}", "see docs/configuration.md") from e
+            raise document.error(key, f"{key}: {e}", "see docs/reference/configuration.md") from e
     return Config(**values)
 
 

@@ -86,7 +86,7 @@ print(next((w + "/pip" for f in folders if f for w in sorted(glob.glob(os.path.j
 install() {
     "$venv/bin/python" $pip install --quiet --no-compile --no-deps "$@" ||
         fail "Packages could not be installed; pip's own words are above." \
-            "Behind a mirror: set PIP_INDEX_URL or pip.conf. Without a network: docs/offline.md"
+            "Behind a mirror: set PIP_INDEX_URL or pip.conf. Without a network: docs/how-to/offline.md"
 }
 
 # PySpark is as large as all others together: two pips side by side take half the time.

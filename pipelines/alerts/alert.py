@@ -72,7 +72,7 @@ def digest(*parts: str) -> str:
 
 
 def as_json(alert: Alert) -> dict[str, Any]:
-    """The alert for programs, docs/alerts.md has its contract; its times as `moment` writes them."""
+    """The alert for programs, docs/how-to/alerts.md has its contract; its times as `moment` writes them."""
     return {"version": 1, "id": alert.id, **asdict(alert)}
 
 

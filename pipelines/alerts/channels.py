@@ -185,7 +185,7 @@ def _channel(name: str, named: strict_yaml.Mapping, base: Path) -> Channel:
     _only(written, (*_FORMS, "secret", "kinds"))
     forms = [form for form in _FORMS if form in written]
     if len(forms) != 1:
-        raise named.error(name, f"alerts: {name} needs one of {', '.join(_FORMS)}", "see docs/alerts.md")
+        raise named.error(name, f"alerts: {name} needs one of {', '.join(_FORMS)}", "see docs/how-to/alerts.md")
     made, able = _FORMS[forms[0]]
     target = _text(written, forms[0])
     if forms[0] == "ocsf" and "://" not in target and not target.startswith("env:"):
@@ -203,7 +203,7 @@ def _only(section: strict_yaml.Mapping, known: Sequence[str]) -> None:
 def _text(section: strict_yaml.Mapping, key: str) -> str:
     value = section[key]
     if not isinstance(value, str) or not value.strip():
-        raise section.error(key, f"alerts: {key} is no text", "see docs/alerts.md")
+        raise section.error(key, f"alerts: {key} is no text", "see docs/how-to/alerts.md")
     return value
 
 

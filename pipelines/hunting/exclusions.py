@@ -182,7 +182,7 @@ class _Reader:
         if unknown is not None:
             raise document.error(unknown, f"unknown key {unknown[:60]!r}", "write a list under `exclusions`")
         if not isinstance(entries, strict_yaml.Sequence):
-            raise document.error("exclusions", "expected a list under `exclusions`", "see docs/exclusions.md")
+            raise document.error("exclusions", "expected a list under `exclusions`", "see docs/how-to/exclusions.md")
         for index, entry in enumerate(entries):
             try:
                 exclusion = self._exclusion(entries, index, entry)

@@ -29,8 +29,8 @@ from pipelines.spark.relations import Relation
 ALL = "findings.all"
 
 CONTRACT = 1
-"""The version of what readers may rely on in `findings.all`: columns, their types and meanings. docs/findings.md says
-when it is raised."""
+"""The version of what readers may rely on in `findings.all`: columns, their types and meanings.
+docs/reference/findings.md says when it is raised."""
 
 RUN_COLUMNS = (
     TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC); its now()"),

@@ -7,7 +7,8 @@ its id and when it was created; where one of them is not known, two mentions are
 A parent's own event may say a later time of creation than its children do: in Defender's exports that time can be when
 the sensor recorded the event, up to a minute later. Such an event is still the parent's if it has the id, file name and
 command line that a child tells, and lies between the creation that the child tells and the child's own event: a living
-process keeps its id, so no other can have had it in between. Docs: docs/decisions/0015-evidence-and-report.md.
+process keeps its id, so no other process can have had it in between.
+See docs/explanation/decisions/0015-evidence-and-report.md.
 
 Nothing here needs Spark."""
 

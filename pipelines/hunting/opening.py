@@ -76,7 +76,7 @@ def _opened(lake: Lake, table: Registered, where: str) -> DataFrame:
         if DeltaTable.isDeltaTable(lake.spark, where):
             return lake.spark.read.format("delta").load(where)
     except (PySparkException, Py4JError) as error:
-        hint = "Spark needs the store's connector and credentials: see docs/configuration.md"
+        hint = "Spark needs the store's connector and credentials: see docs/reference/configuration.md"
         raise LakehuntError(f"table {table.name} ({where}) cannot be read: {in_a_line(error)}", hint) from error
     hint = "correct its place under `tables` in the configuration, or write the table"
     raise LakehuntError(f"table {table.name}: there is no Delta table at {where}", hint)

@@ -46,7 +46,8 @@ def _table(section: strict_yaml.Mapping, name: str, base: Path) -> Registered:
         raise section.error(name, f"{EVENTS} is Lakehunt's own table", "register the table under another name")
     entry = section[name]
     if not name.strip() or not isinstance(entry, strict_yaml.Mapping):
-        raise section.error(name, f"table {name!r}: expected a name with path and columns", "see docs/configuration.md")
+        what = f"table {name!r}: expected a name with path and columns"
+        raise section.error(name, what, "see docs/reference/configuration.md")
     unknown = next((key for key in entry if key not in _KEYS), None)
     if unknown is not None:
         raise entry.error(unknown, f"unknown key {unknown!r}", f"known keys of a table: {', '.join(_KEYS)}")

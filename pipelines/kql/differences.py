@@ -1,4 +1,4 @@
-"""Where Lakehunt's answer may not be Kusto's, each once: `docs/kql-support.md` is written from it.
+"""Where Lakehunt's answer may not be Kusto's, each once: `docs/reference/kql-support.md` is written from it.
 
 A rule in place of Kusto's free choice is no difference in what a query means, and still here: two runs in Kusto may
 differ, two runs here may not."""

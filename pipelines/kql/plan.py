@@ -192,7 +192,8 @@ class Serialize(Plan):
 
 @dataclass(frozen=True)
 class Take(Plan):
-    """The first rows: in the order of a sort before it, else in the written order (see docs/kql.md, determinism)."""
+    """The first rows: in the order of a sort before it, else in the deterministic row order
+    (docs/reference/kql.md)."""
 
     source: Plan
     count: int

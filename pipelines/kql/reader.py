@@ -118,7 +118,7 @@ class Reader:
         raise KqlError(Kind.SYNTAX, message, span, hint)
 
     def unsupported(self, what: str, span: Span | None = None, hint: str = "") -> NoReturn:
-        shown = hint or "see docs/kql-support.md for what there is"
+        shown = hint or "see docs/reference/kql-support.md for what there is"
         raise KqlError(Kind.UNSUPPORTED, f"{what} is not supported", span or self.token.span, shown)
 
 

@@ -51,4 +51,4 @@ def _with_hint(line: str) -> str:
     if _MEMORY not in line:
         return line
     settings = "spark.driver.memory, on a cluster spark.executor.memory"
-    return f"{line}\n  hint: give Spark more memory ({settings}: see docs/configuration.md)"
+    return f"{line}\n  hint: give Spark more memory ({settings}: see docs/reference/configuration.md)"

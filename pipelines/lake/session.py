@@ -216,7 +216,8 @@ def _start_failure(log: str, cause: Exception) -> LakehuntError:
         return LakehuntError(
             f"Spark could not fetch Delta's jars ({delta_package()})",
             "behind a mirror: set LAKEHUNT_IVY_SETTINGS (or spark.jars.ivySettings) to an ivysettings.xml that names "
-            "it; without a network: put the jars in a folder and set LAKEHUNT_DELTA_JARS to it (docs/offline.md)",
+            "it; without a network: put the jars in a folder and set LAKEHUNT_DELTA_JARS to it "
+            "(docs/how-to/offline.md)",
         )
     last = [line for line in log.splitlines() if line.strip()][-8:]
     return LakehuntError(f"Spark did not start: {cause}", "its last words:\n    " + "\n    ".join(last))

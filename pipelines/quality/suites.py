@@ -75,9 +75,10 @@ def load(file: Path, columns: Collection[str]) -> Suite:
     except OSError as e:
         raise LakehuntError(f"cannot read the suite {file}: {e.strerror}", "name its folder as `expectations`") from e
     except ValueError as e:
-        raise LakehuntError(f"{file} is not a JSON file: {e}", "see docs/expectations.md") from e
+        raise LakehuntError(f"{file} is not a JSON file: {e}", "see docs/how-to/expectations.md") from e
     if not isinstance(document, dict) or not isinstance(document.get("expectations"), list):
-        raise LakehuntError(f"{file}: a suite is an object with a list of `expectations`", "see docs/expectations.md")
+        what = f"{file}: a suite is an object with a list of `expectations`"
+        raise LakehuntError(what, "see docs/how-to/expectations.md")
     meta = document.get("meta") or {}
     written = enumerate(document["expectations"], start=1)
     expectations = tuple(_expectation(item, f"{file}, expectation {number}", columns) for number, item in written)
@@ -86,7 +87,7 @@ def load(file: Path, columns: Collection[str]) -> Suite:
 
 def _expectation(item: object, place: str, columns: Collection[str]) -> Expectation:
     if not isinstance(item, dict) or not isinstance(item.get("type"), str) or not isinstance(item.get("kwargs"), dict):
-        raise LakehuntError(f"{place}: needs a `type` and `kwargs`", "see docs/expectations.md")
+        raise LakehuntError(f"{place}: needs a `type` and `kwargs`", "see docs/how-to/expectations.md")
     place = f"{place} ({item['type']})"
     kwargs, meta, severity = item["kwargs"], item.get("meta") or {}, item.get("severity", "critical")
     if unknown := sorted(set(item) - _KEYS):
@@ -97,7 +98,8 @@ def _expectation(item: object, place: str, columns: Collection[str]) -> Expectat
         raise LakehuntError(f"{place}: `on_failure` can only be `quarantine`", "leave it out to judge batches only")
     for name in _named_columns(kwargs):
         if name not in columns:
-            raise LakehuntError(f"{place}: no column {name!r}", "names are case-sensitive; see docs/tables.md")
+            hint = "names are case-sensitive; see docs/reference/tables.md"
+            raise LakehuntError(f"{place}: no column {name!r}", hint)
     return Expectation(item["type"], kwargs, severity, str(meta.get("notes", "")), "on_failure" in meta)
 
 

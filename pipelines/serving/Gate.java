@@ -183,7 +183,7 @@ public final class Gate extends AbstractFunction2 {
     }
 
     static RuntimeException refused(String what) {
-        return new SecurityException("lakehunt serve answers queries, and refuses " + what + " (docs/sql.md)");
+        return new SecurityException("lakehunt serve answers queries, and refuses " + what + " (docs/how-to/sql.md)");
     }
 
     /** System properties that a connection cannot set: Hive's server would, for a setting called `system:...`. */

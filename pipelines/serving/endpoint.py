@@ -105,14 +105,14 @@ def _check_authentication(address: Address, settings: Mapping[str, str]) -> None
     if method not in METHODS:
         raise UsageError(
             f"other machines can reach {address.host}, and clients need not prove who they are",
-            f"configure {_HADOOP}{_METHOD}: {' or '.join(METHODS)} (docs/sql.md), or serve on 127.0.0.1",
+            f"configure {_HADOOP}{_METHOD}: {' or '.join(METHODS)} (docs/how-to/sql.md), or serve on 127.0.0.1",
         )
     for name in METHODS[method]:
         value = settings.get(_HADOOP + name, "")
         if not value or (name == _TLS and value.lower() != "true"):
             raise UsageError(
                 f"other machines can reach {address.host}, and {method} is configured without {name}",
-                f"set {_HADOOP}{name} (docs/sql.md), or serve on 127.0.0.1",
+                f"set {_HADOOP}{name} (docs/how-to/sql.md), or serve on 127.0.0.1",
             )
 
 
@@ -212,7 +212,7 @@ def _listening(lake: Lake, address: Address) -> Iterator[None]:
     try:
         server = thriftserver.startWithSparkSession(lake.spark._jsparkSession, False)
     except Py4JError as error:
-        raise LakehuntError(f"the server did not start: {in_a_line(error)}", "see docs/sql.md") from error
+        raise LakehuntError(f"the server did not start: {in_a_line(error)}", "see docs/how-to/sql.md") from error
     try:
         # A connection that brings another setting of Hive's is refused.
         server.getHiveConf().setModifiableWhiteListRegex(_ANY_SETTING)

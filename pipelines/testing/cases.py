@@ -90,7 +90,7 @@ def load(hunt: Hunt, tables: Tables) -> tuple[Case, ...]:
         raise document.error(unknown, f"unknown key {unknown[:60]!r}", "write a list under `tests`")
     entries = document.get("tests")
     if not isinstance(entries, strict_yaml.Sequence) or not entries:
-        raise document.error("tests", "expected a list under `tests`", "see docs/hunt-tests.md")
+        raise document.error("tests", "expected a list under `tests`", "see docs/how-to/hunt-tests.md")
     reader = _Reader(file, hunt, tables)
     return tuple(reader.case(entries, index) for index in range(len(entries)))
 

@@ -108,7 +108,7 @@ def test_a_session_of_the_platform_gets_what_answers_depend_on(spark) -> None:
 
 
 def test_the_documentation_names_the_packages_that_fit() -> None:
-    text = (PROJECT / "docs/clusters.md").read_text()
+    text = (PROJECT / "docs/how-to/clusters.md").read_text()
     hadoop = next((spark_home() / "jars").glob("hadoop-client-api-*.jar")).stem.removeprefix("hadoop-client-api-")
     assert session.delta_package() in text
     assert f"org.apache.hadoop:hadoop-aws:{hadoop}" in text

@@ -200,7 +200,7 @@ def in_a_row(text: str) -> str:
 
 
 def blocks(language: str) -> list[str]:
-    text = (PROJECT / "docs" / "evidence.md").read_text(encoding="utf-8")
+    text = (PROJECT / "docs" / "how-to" / "evidence.md").read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
@@ -214,7 +214,7 @@ def test_the_documented_joins(found: Lake) -> None:
 
     (code,) = (block.replace("/data/lake", found.root) for block in blocks("python"))
     names: dict[str, Any] = {}
-    exec(compile(code, "docs/evidence.md", "exec"), names)
+    exec(compile(code, "docs/how-to/evidence.md", "exec"), names)
     shown = names["shown"].select("finding_id, DeviceName, ProcessCommandLine").fetchall()
     assert shown == [(finding(found), "web01.contoso.example", HOSTILE)]
 

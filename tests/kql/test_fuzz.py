@@ -54,12 +54,12 @@ def refusal(query: str) -> QueryErrors | None:
 # Random texts
 
 VOCABULARY = [
-    *parser._OPERATORS,
+    *parser.OPERATORS,
     *parser.UNSUPPORTED_OPERATORS,
-    *parser._SOURCES,
+    *parser.SOURCES,
     *parser._STATEMENTS,
     *parser.JOIN_KINDS,
-    *scalar_parser._PRECEDENCE,
+    *scalar_parser.PRECEDENCE,
     *scalar_parser.UNSUPPORTED_COMPARISONS,
     *groups._PLUGINS,
     *BY_NAME,

@@ -9,12 +9,9 @@ import pytest
 from pipelines.config import PROJECT
 from pipelines.hunting import findings
 from pipelines.lake.tables import CONTRACT, Lake
-from pipelines.serving import dictionary
 from pipelines.serving.views import VIEWS
 from tests.events import event, store
 from tests.hunting.test_engine import AS_OF, H1, common, custom, run
-
-DOCS = PROJECT / "docs"
 
 PROMISED = {
     1: """finding_id STRING, as_of TIMESTAMP, ordinal BIGINT, hunt_id STRING, hunt_name STRING, hunt_version STRING,
@@ -36,20 +33,6 @@ def test_a_change_of_columns_is_a_new_contract() -> None:
 def test_the_changelog_has_every_contract() -> None:
     told = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert {int(number) for number in re.findall(r"contract (\d+) of\s+`findings\.all`", told)} == set(PROMISED)
-
-
-@pytest.mark.parametrize(
-    ("name", "written"), [("findings.md", dictionary.written), ("duckdb-views.sql", dictionary.duckdb)]
-)
-def test_the_dictionary_is_the_one_that_is_generated(name: str, written: object) -> None:
-    assert callable(written)
-    assert written() == (DOCS / name).read_text(encoding="utf-8"), "write it anew: make docs"
-
-
-def test_the_page_of_the_tables_has_every_column() -> None:
-    section = (DOCS / "tables.md").read_text(encoding="utf-8").split("## findings/all")[1].split("\n## ")[0]
-    listed = {name for row in re.findall(r"^\| ([a-z_, ]+) \|", section, re.MULTILINE) for name in row.split(", ")}
-    assert listed - {"column"} == set(findings.FINDINGS_ALL.column_names)
 
 
 def test_every_view_says_what_it_is() -> None:

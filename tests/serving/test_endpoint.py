@@ -107,7 +107,7 @@ READERS = (by_beeline, by_python, by_deltalake, by_duckdb, by_polars)
 
 
 def duckdb_lake(lake: Lake) -> Any:
-    """DuckDB with the lake's tables and the views of docs/duckdb-views.sql."""
+    """DuckDB with the lake's tables and the views of docs/reference/duckdb-views.sql."""
     import duckdb
     from deltalake import DeltaTable
 
@@ -117,7 +117,7 @@ def duckdb_lake(lake: Lake) -> Any:
         made.register(f"{schema}_{table}", DeltaTable(lake.path(name)).to_pyarrow_dataset())
         made.sql(f"CREATE SCHEMA {schema}")
         made.sql(f"CREATE VIEW {name} AS FROM {schema}_{table}")
-    made.sql((PROJECT / "docs" / "duckdb-views.sql").read_text(encoding="utf-8"))
+    made.sql((PROJECT / "docs" / "reference" / "duckdb-views.sql").read_text(encoding="utf-8"))
     return made
 
 
@@ -350,7 +350,7 @@ REFUSED = {
 def test_refused(endpoint: Endpoint, hunted: Lake, sql: str) -> None:
     with pytest.raises(Exception, match="lakehunt serve answers queries, and refuses") as refusal:
         endpoint.rows(sql.replace("{lake}", hunted.root))
-    named = re.search(r"and refuses (.*?) \(docs/sql\.md\)", str(refusal.value))
+    named = re.search(r"and refuses (.*?) \(docs/how-to/sql\.md\)", str(refusal.value))
     assert named
     assert REFUSED[sql] in named[1]
 
@@ -397,9 +397,9 @@ def test_nothing_of_all_this_has_changed_the_lake(before: dict[str, str], endpoi
     assert contents(hunted) == before
 
 
-# The examples of docs/sql.md
+# The examples of docs/how-to/sql.md
 
-EXAMPLES = (PROJECT / "docs" / "sql.md").read_text(encoding="utf-8")
+EXAMPLES = (PROJECT / "docs" / "how-to" / "sql.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(sh|sql|python)\n(.*?)^```", EXAMPLES, re.MULTILINE | re.DOTALL)
 
 

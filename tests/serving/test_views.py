@@ -33,7 +33,7 @@ class Made:
             columns = ", ".join(f'"{c.name}" {_TYPES.get(c.type, c.type)}' for c in kept)
             self._db.sql(f"CREATE SCHEMA {schema}")
             self._db.sql(f"CREATE TABLE {table.name} ({columns})")
-        self._db.sql((PROJECT / "docs" / "duckdb-views.sql").read_text(encoding="utf-8"))
+        self._db.sql((PROJECT / "docs" / "reference" / "duckdb-views.sql").read_text(encoding="utf-8"))
 
     def add(self, table: Table, **values: Any) -> None:
         places = ", ".join("?" for _ in values)

@@ -278,7 +278,7 @@ class Binder:
         if expr.name == "table" and expr.args and isinstance(expr.args[0], s.Literal):
             return self._named_table(s.Name(expr.args[0].span, str(expr.args[0].value)))
         what = f"the tabular function '{expr.name}' is not supported"
-        self.fail(Kind.UNSUPPORTED, what, expr.name_span, "see docs/kql-support.md for what there is")
+        self.fail(Kind.UNSUPPORTED, what, expr.name_span, "see docs/reference/kql-support.md for what there is")
         return p.Rows((), ())
 
     def _print(self, expr: s.Print) -> p.Plan:
@@ -400,8 +400,8 @@ class Binder:
             return self.unknown(
                 Kind.SEMANTIC, f"'{expr.name}' gives a table, not a value", expr.span, "use toscalar(...)"
             )
-        if expr.name in _FORMS:
-            return _FORMS[expr.name](self, expr, scope)
+        if expr.name in FORMS:
+            return FORMS[expr.name](self, expr, scope)
         args = [self.scalar(arg, scope) for arg in self._without_star(expr, scope)]
         if expr.name in self.catalog.windows:
             return self._window(expr, args, scope)
@@ -674,9 +674,10 @@ class Binder:
             self.fail(Kind.SEMANTIC, f"the function '{call.name}' cannot stand here", call.name_span, near)
         elif reason := known.reason(call.name):
             what = f"the function '{call.name}' is not supported"
-            self.fail(Kind.UNSUPPORTED, what, call.name_span, f"{reason}; see docs/kql-support.md for what there is")
+            hint = f"{reason}; see docs/reference/kql-support.md for what there is"
+            self.fail(Kind.UNSUPPORTED, what, call.name_span, hint)
         else:
-            hint = near or "see docs/kql-support.md for those that there are"
+            hint = near or "see docs/reference/kql-support.md for those that there are"
             self.fail(Kind.SEMANTIC, f"there is no function '{call.name}'", call.name_span, hint)
 
     def unknown(self, kind: Kind, message: str, span: Span, hint: str = "") -> p.Expr:
@@ -788,7 +789,7 @@ _PACKS = {"pack_all": "bag_pack", "bag_pack_columns": "bag_pack"}
 _ON_VALUES = frozenset(["==", "!=", "<", "<=", ">", ">="])
 """Comparisons that a column takes part in as what it is; any other is with its text."""
 
-_FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
+FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
     "now": Binder._now,
     "ago": Binder._ago,
     "toscalar": Binder._toscalar,

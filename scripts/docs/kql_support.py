@@ -1,15 +1,9 @@
-"""What of KQL is supported, refused or different, written from the tables that the compiler itself uses.
-
-    make docs       # python -m pipelines.support docs/kql-support.md
-
-It needs no Spark session."""
+"""The page of what KQL is supported, refused or different, written from the tables that the compiler itself uses."""
 
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from pipelines.kql import catalog, differences, known, parser, scalar_parser, times
@@ -57,7 +51,7 @@ _LITERALS = (
     ("`typeof(long)`", "a type, as an argument"),
 )
 
-_FORMS = {
+FORMS = {
     "now": ("[timespan]", "datetime"),
     "ago": ("timespan", "datetime"),
     "toscalar": ("table or any", "the type of its first column"),
@@ -75,8 +69,8 @@ _TABLES = ("materialize", "table", "view")
 """Functions that give a table."""
 
 
-def written() -> str:
-    """The whole page."""
+def page() -> str:
+    """The page reference/kql-support.md."""
     sections: list[tuple[str, Iterable[str]]] = [
         ("Statements", _statements()),
         ("Sources", _sources()),
@@ -118,12 +112,12 @@ def _state(kind: str, name: str) -> str:
 
 def _statements() -> Iterator[str]:
     rows = [("`let`", "supported", "scalars, tables and functions")]
-    rows += [(f"`{name}`", "refused", hint) for name, hint in parser._STATEMENTS.items()]
+    rows += [(f"`{name}`", "refused", hint) for name, hint in parser.UNSUPPORTED_STATEMENTS.items()]
     return _rows(("statement", "status", "note"), rows)
 
 
 def _sources() -> Iterator[str]:
-    names = [*parser._SOURCES, *sorted(parser._STARTS_WITHOUT_A_SOURCE)]
+    names = [*parser.SOURCES, *sorted(parser.STARTS_WITHOUT_A_SOURCE)]
     rows = [("a table", "supported", "`DeviceProcessEvents`, and what lakehunt.yaml registers")]
     rows += [(f"`{name}`", _state("source", name), _NOTES.get(name, "")) for name in names]
     rows += [(f"`{name}()`", _state("source", name), "") for name in _TABLES]
@@ -132,7 +126,7 @@ def _sources() -> Iterator[str]:
 
 
 def _operators() -> Iterator[str]:
-    rows = [(f"`{name}`", _state("operator", name), "") for name in sorted(parser._OPERATORS)]
+    rows = [(f"`{name}`", _state("operator", name), "") for name in sorted(parser.OPERATORS)]
     rows += [(f"`{name}`", "refused", why) for name, why in sorted(parser.UNSUPPORTED_OPERATORS.items())]
     yield from _rows(("operator", "status", "note"), rows)
     yield ""
@@ -140,7 +134,7 @@ def _operators() -> Iterator[str]:
 
 
 def _comparisons() -> Iterator[str]:
-    rows = [(f"`{name}`", _state("comparison", name)) for name in sorted(scalar_parser._PRECEDENCE)]
+    rows = [(f"`{name}`", _state("comparison", name)) for name in sorted(scalar_parser.PRECEDENCE)]
     rows += [(f"`{name}`", "refused") for name in sorted(scalar_parser.UNSUPPORTED_COMPARISONS)]
     return _rows(("operator", "status"), rows)
 
@@ -162,7 +156,7 @@ def _functions(functions: dict[str, Any], families: Sequence[Family], kind: str)
     }  # `series_stats.min` is a column, no function
     rows = {name: _function(kind, name, f.signatures) for name, f in public.items()}
     if functions is CATALOG.scalars:
-        rows |= {name: _form(name) for name in [*core._FORMS, *_FORMS] if name in _FORMS}
+        rows |= {name: _form(name) for name in [*core.FORMS, *FORMS] if name in FORMS}
         rows |= {name: _several(name, columns) for name, columns in CATALOG.several.items()}
     for i, (title, names) in enumerate(_grouped(sorted(rows), families)):
         if title:
@@ -189,7 +183,7 @@ Row = tuple[str, str, str, str]
 
 
 def _form(name: str) -> Row:
-    return (f"`{name}`", *_FORMS[name], _state("function", name))
+    return (f"`{name}`", *FORMS[name], _state("function", name))
 
 
 def _several(name: str, columns: Sequence[str]) -> Row:
@@ -332,15 +326,15 @@ def _samples(parameter: Parameter) -> list[Type]:
 
 
 def _plugins() -> Iterator[str]:
-    rows = [(f"`{name}`", _state("plugin", name), "") for name in sorted(groups._PLUGINS)]
+    rows = [(f"`{name}`", _state("plugin", name), "") for name in sorted(groups.PLUGINS)]
     for family in known.PLUGINS:
-        rows += [(f"`{name}`", "refused", family.refused) for name in family.names if name not in groups._PLUGINS]
+        rows += [(f"`{name}`", "refused", family.refused) for name in family.names if name not in groups.PLUGINS]
     return _rows(("plugin", "status", "note"), rows)
 
 
 def _refused() -> Iterator[str]:
     yield "What Kusto has and Lakehunt has not; anything else is no function at all.\n"
-    there = {*CATALOG.names(), *CATALOG.several, *_FORMS, *_TABLES}
+    there = {*CATALOG.names(), *CATALOG.several, *FORMS, *_TABLES}
     rows: list[Sequence[str]] = []
     for families in (known.FUNCTIONS, known.AGGREGATES):
         for family in families:
@@ -353,11 +347,3 @@ def _refused() -> Iterator[str]:
 def _differences() -> Iterator[str]:
     numbered = enumerate(differences.DIFFERENCES, 1)
     return _rows(("", "of", "how", "because"), [(str(i), _code(d.names), d.how, d.why) for i, d in numbered])
-
-
-def main(arguments: Sequence[str]) -> None:
-    Path(arguments[0]).write_text(written(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
