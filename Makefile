@@ -76,7 +76,7 @@ docs: $(VENV)/.runtime ## Regenerate the pages of docs/ that are written from th
 
 .PHONY: site
 site: $(VENV)/.dev ## Build the documentation site in build/site
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .PHONY: lock
 lock: ## Regenerate requirements/*.lock with uv (ARGS=--upgrade takes newer versions)

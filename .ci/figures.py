@@ -2,7 +2,8 @@
 
 REPORT is what compare.py wrote. Prints a line for each family, beside what it had before, and writes the same to
 build/kusto-cases.txt. Exit code 1 where a family matches fewer cases than .ci/figures.json says, where an answer is
-wrong that is not accepted there (each accepted one is a difference in docs/reference/kql-support.md), or where a query failed.
+wrong that is not accepted there (each accepted one is a difference in docs/reference/kql-support.md), or where a
+query failed.
 `--write` takes the report's figures for new ones."""
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ Generated from the table declarations by `make docs`.
 Every table is a Delta table at `<lake>/<schema>/<table>`, and every column carries a comment in the table itself. All
 tables stay at Delta reader version 1, so `deltalake`, DuckDB and Polars can open them ([how](../how-to/sql.md)).
 
-Hunts can also read tables that Lakehunt does not write: [register them](configuration.md#tables).
+Hunts can also read tables that Lakehunt does not write: [register them](configuration.md#other-tables).
 """
 
 NOTES = {
@@ -53,7 +53,8 @@ This table is a contract for BI; its columns are described in [Findings](finding
     HITS.name: """\
 A hit is a candidate event: it passed the hunt's row-level filters. Columns that the hunt's query does not read are
 null. A hit counts only if its `pass_id` is in `hunts.passes`. If two passes found the same event for the
-same hunt version, it counts once. [Decision 10](../explanation/decisions/0010-incremental-hunting.md) explains how hits stay complete.
+same hunt version, it counts once.
+[Decision 10](../explanation/decisions/0010-incremental-hunting.md) explains how hits stay complete.
 """,
     PASSES.name: """\
 A pass is one scan of new events for all hunts (the prefilter). This table records which events have been scanned for
