@@ -11,8 +11,8 @@ from pipelines.hunting import findings
 from pipelines.lake.tables import CONTRACT, Lake
 from pipelines.serving import dictionary
 from pipelines.serving.views import VIEWS
-from tests.events import event, store
-from tests.hunting.test_engine import AS_OF, H1, common, custom, run
+from tests.support.events import event, store
+from tests.support.hunts import AS_OF, H1, common, custom, run
 
 DOCS = PROJECT / "docs"
 
