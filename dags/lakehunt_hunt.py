@@ -24,9 +24,9 @@ with DAG(
             description="Hunt as of this moment instead of the end of the run's day",
         ),
         "exclusions": Param(
-            "now",
-            enum=["now", "then"],
-            description="The exclusions of now, or, for a past day, those of its first run",
+            "current",
+            enum=["current", "as-run"],
+            description="The exclusions as they are now, or, for a past day, those that its first run used",
         ),
     },
     **SHARED,

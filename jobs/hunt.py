@@ -2,7 +2,7 @@
 
 import sys
 
-from pipelines import cli
+from pipelines.cli import main
 
 if __name__ == "__main__":
-    raise SystemExit(cli.main(["hunt", *sys.argv[1:]]))
+    raise SystemExit(main(["hunt", *sys.argv[1:]]))

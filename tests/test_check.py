@@ -14,7 +14,7 @@ from pipelines.hunting import checking
 from pipelines.hunting.checking import Checked, excerpt
 from pipelines.hunting.tables import EVENTS_ONLY
 from pipelines.kql.errors import Span
-from tests.commands import WITHOUT_JAVA, lakehunt
+from tests.support.commands import WITHOUT_JAVA, lakehunt
 
 ID = "0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a1"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipelines.config import PROJECT
-from tests.commands import WITHOUT_JAVA, lakehunt
+from tests.support.commands import WITHOUT_JAVA, lakehunt
 
 SAMPLES = PROJECT / "samples"
 AS_OF = "2026-03-10T00:00:00Z"

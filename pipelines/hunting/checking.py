@@ -20,6 +20,10 @@ FILE = "file"
 """The kind of a problem of the file; those of its query have one of `pipelines.kql.errors.Kind`."""
 
 
+QUERY_SUFFIX = ".kql"
+"""A file of this name, where it is named, is a query without a hunt around it."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """Something wrong at a place in a hunt's file. Lines and columns count from one; `end` is the place after it.
@@ -50,6 +54,7 @@ class Checked:
     schema: Schema = ()
     problems: tuple[Problem, ...] = ()
     exclusions: tuple[Exclusion, ...] | None = None
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -95,6 +100,8 @@ def _files(paths: Iterable[Path], checked: list[Checked]) -> Iterator[Path]:
 
 
 def _check(file: Path, earlier: dict[str, Hunt], tables: Tables) -> Checked:
+    if file.suffix.lower() == QUERY_SUFFIX:
+        return _check_query_file(file, tables)
     try:
         hunt = hunting.load(file, earlier)
     except HuntError as error:
@@ -107,6 +114,33 @@ def _check(file: Path, earlier: dict[str, Hunt], tables: Tables) -> Checked:
     except LakehuntError as error:
         return Checked(file, problems=(of_file(error),))
     return check_query(hunt, tables)
+
+
+def _check_query_file(file: Path, tables: Tables) -> Checked:
+    try:
+        return check_text(file, file.read_text("utf-8-sig"), tables)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        return Checked(file, problems=(_anywhere(LakehuntError(f"cannot be read: {why}")),))
+
+
+def check_text(file: Path, text: str, tables: Tables) -> Checked:
+    """A query without a hunt around it."""
+    return _without_hunt(check_query(_around(file, text), tables))
+
+
+def of_text(file: Path, text: str, errors: QueryErrors) -> Checked:
+    """A query without a hunt around it, of which the errors are known."""
+    hunt = _around(file, text)
+    return Checked(file, problems=tuple(_of_query(hunt, error) for error in errors.errors))
+
+
+def _around(file: Path, text: str) -> Hunt:
+    return Hunt("", "", text, file)
+
+
+def _without_hunt(checked: Checked) -> Checked:
+    return replace(checked, id=None, name=None, hunt=None)
 
 
 def check_query(hunt: Hunt, tables: Tables) -> Checked:

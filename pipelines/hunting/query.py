@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, partial
@@ -73,6 +74,22 @@ def query(
     kinds = [c.type for c in plan.schema]
     rows = [[cell(v, kind) for v, kind in zip(row, kinds, strict=True)] for row in collected]
     return Answer(tuple(Column(c.name, REAL if c.type == DECIMAL else c.type) for c in plan.schema), rows)
+
+
+class _NeedsDataError(Exception):
+    """Only the data says what columns a plugin of the query makes."""
+
+
+def compile_first(text: str, tables: Tables = EVENTS_ONLY) -> None:
+    """Raises QueryErrors for a query that is refused, as far as that can be known without Spark."""
+
+    def schema_of(source: p.Plan, op: s.Evaluate) -> Schema | None:
+        if op.plugin.name in discovery.COLUMNS:
+            raise _NeedsDataError
+        return None
+
+    with suppress(_NeedsDataError):
+        tables.bind(text, schema_of)
 
 
 def cell(value: Any, kind: Type) -> Any:

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pipelines.hunting import findings, ledger
 from pipelines.hunting.hunt import Hunt
 from pipelines.kql import times
+from pipelines.kql.types import TICKS_PER_MICROSECOND
 from pipelines.lake.tables import Lake, utc
 
 
@@ -53,6 +54,15 @@ def _last_as_ofs(lake: Lake) -> dict[str, int | None]:
     """The last as-of, in ticks, of each hunt that has run."""
     runs = lake.read(ledger.RUNS.name).filter(F.col("outcome") == "succeeded").groupBy("hunt_id")
     return {row.hunt_id: row.last * 10 for row in runs.agg(F.max(F.unix_micros("as_of")).alias("last")).collect()}
+
+
+def newest_with_rows(lake: Lake, hunts: Sequence[Hunt]) -> dict[str, int]:
+    """The newest as-of, in ticks, at which each of these hunts has findings, by their ids."""
+    if not lake.exists(findings.ALL):
+        return {}
+    rows = lake.read(findings.ALL).filter(F.col("hunt_id").isin([hunt.id for hunt in hunts])).groupBy("hunt_id")
+    newest = rows.agg(F.max(F.unix_micros("as_of")).alias("newest")).collect()
+    return {row.hunt_id: row.newest * TICKS_PER_MICROSECOND for row in newest}
 
 
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def _restored(row: Row, hunt: Hunt, ending: bool) -> Exclusion:
         compiled = definitions.condition(row.condition)
     except QueryErrors as errors:
         problem = f"exclusion {row.name}, as it was used on {utc(row.recorded_at):%Y-%m-%d}: {errors.message}"
-        raise LakehuntError(problem, "use those of now: --exclusions now") from errors
+        raise LakehuntError(problem, "use the current ones: --exclusions current") from errors
     expires = row.expires if ending else None
     return Exclusion(row.name, row.condition, row.reason, row.owner, expires, hunts=(hunt.id,), condition=compiled)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +17,21 @@ from pipelines.importing import index, naming, reading
 from pipelines.importing.outcomes import Candidate, Outcome, Reason, Result, left_out, of_candidate, refused
 from pipelines.kql.errors import Kind
 
+Say = Callable[[str], None]
+
+SAY_EVERY = 100
+"""Queries after which it is said how many have been compiled."""
+
 
 def import_pack(
-    pack: Path, into: Path, hunts: Path, tables: Tables, *, replacing: bool = False, dry_run: bool = False
+    pack: Path,
+    into: Path,
+    hunts: Path,
+    tables: Tables,
+    say: Say = lambda step: None,
+    *,
+    replacing: bool = False,
+    dry_run: bool = False,
 ) -> list[Outcome]:
     """Imports the queries of a pack that these tables can answer, and says what became of each file and query.
 
@@ -27,7 +39,7 @@ def import_pack(
     run. The same call again changes nothing. Raises LakehuntError for a folder that is none or cannot be read, and
     for a file that cannot be written; what was written before it stays, and the same call goes on from there."""
     _check_folders(pack, into, hunts)
-    outcomes = _decide(pack, into, hunts, tables, replacing)
+    outcomes = _decide(pack, into, hunts, tables, replacing, say)
     if not dry_run:
         _carry_out(pack, into, outcomes)
     return outcomes
@@ -58,8 +70,8 @@ def _check_readable(folder: Path) -> None:
 # What is to become of each query
 
 
-def _decide(pack: Path, into: Path, hunts: Path, tables: Tables, replacing: bool) -> list[Outcome]:
-    compiled = [_compiled(found, tables) for found in _found(pack, into)]
+def _decide(pack: Path, into: Path, hunts: Path, tables: Tables, replacing: bool, say: Say) -> list[Outcome]:
+    compiled = list(_all_compiled(list(_found(pack, into)), tables, say))
     ids = {found.hunt.id for found in compiled if isinstance(found, Candidate)}
     there = _There.of(hunts, forgetting=ids if replacing else set())
     names = naming.Names(into)
@@ -75,6 +87,13 @@ def _found(pack: Path, into: Path) -> Iterator[Candidate | Outcome]:
             yield found
         else:
             yield from reading.queries(pack, found)
+
+
+def _all_compiled(found: Sequence[Candidate | Outcome], tables: Tables, say: Say) -> Iterator[Candidate | Outcome]:
+    for number, one in enumerate(found, 1):
+        yield _compiled(one, tables)
+        if number % SAY_EVERY == 0 or number == len(found):
+            say(f"{number}/{len(found)} queries and files read")
 
 
 def _compiled(found: Candidate | Outcome, tables: Tables) -> Candidate | Outcome:

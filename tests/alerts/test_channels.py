@@ -21,7 +21,7 @@ from pipelines.alerts import ocsf
 from pipelines.alerts.alert import FAILURE, Alert, as_text, visible
 from pipelines.alerts.channels import Channel, ChannelError
 from pipelines.errors import LakehuntError
-from tests.alerts.samples import AT, Receiver, alert, device, receiver
+from tests.support.alerts import AT, Receiver, alert, device, receiver
 
 SECRET = "whsec_bGFrZWh1bnQtaXMtdGVzdGVkLXdpdGgtdGhpcw=="
 

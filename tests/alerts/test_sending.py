@@ -16,8 +16,8 @@ from pipelines.kql.types import TICKS_PER_DAY
 from pipelines.lake.tables import Lake
 from pipelines.landing.tables import BATCHES
 from pipelines.quality.telemetry import Day
-from tests.events import event, store
-from tests.hunting.test_engine import ticks
+from tests.support.events import event, store
+from tests.support.hunts import ticks
 
 HUNT = Hunt(
     "0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10",

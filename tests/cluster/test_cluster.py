@@ -17,7 +17,7 @@ from pipelines.errors import LakehuntError
 from pipelines.kql import times
 from pipelines.lake import session
 from pipelines.quality.data_docs import DataDocs
-from tests.cluster.standalone import QUICK_JVM, Cluster, cluster, run, spark_home, submit
+from tests.support.cluster import QUICK_JVM, Cluster, cluster, run, spark_home, submit
 
 SOURCE = PROJECT / "samples/streaming"
 AS_OF = "2026-03-10T00:00:00Z"

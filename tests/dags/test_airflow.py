@@ -25,8 +25,8 @@ from pipelines.hunting import hunt as hunting
 from pipelines.kql import times
 from pipelines.lake.tables import Lake
 from pipelines.quality.data_docs import DataDocs
-from tests.dags.conftest import Airflow
-from tests.landing.samples import blob, record, write_suites
+from tests.support.airflow import Airflow
+from tests.support.blobs import blob, record, write_suites
 
 pytestmark = pytest.mark.slow
 

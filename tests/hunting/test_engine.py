@@ -11,44 +11,10 @@ import pytest
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from pipelines.config import PROJECT
-from pipelines.hunting import engine, findings, hunt
-from pipelines.kql import times
+from pipelines.hunting import findings, hunt
 from pipelines.lake.tables import Lake
-from tests.events import event, store
-
-AS_OF = "2026-03-07T00:00:00Z"
-
-H1, H2 = (
-    hunt.load(PROJECT / "hunts" / f"{name}.yaml")
-    for name in (
-        "detect-suspicious-commands-initiated-by-web-server-processes",
-        "webserver-executing-suspicious-applications",
-    )
-)
-
-
-def ticks(text: str) -> int:
-    found = times.parse_datetime(text)
-    assert found is not None
-    return found
-
-
-def run(lake: Lake, *hunts: hunt.Hunt, as_of: str = AS_OF) -> list[engine.Run]:
-    return engine.run(lake, hunts, ticks(as_of), lambda step: None)
-
-
-def custom(query: str, **fields: Any) -> hunt.Hunt:
-    return hunt.Hunt(id="0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10", name="custom", query=query, **fields)
-
-
-def own(lake: Lake, one: hunt.Hunt) -> list[dict[str, Any]]:
-    return [row.asDict() for row in lake.read(findings.name_of(one)).orderBy("as_of", "ordinal").collect()]
-
-
-def common(lake: Lake) -> list[dict[str, Any]]:
-    return [row.asDict() for row in lake.read(findings.ALL).orderBy("hunt_id", "as_of", "finding_id").collect()]
-
+from tests.support.events import event, store
+from tests.support.hunts import H1, H2, common, custom, own, run
 
 EDGES: dict[str, tuple[dict[str, Any], bool, bool]] = {
     # what differs from the default event; whether hunt 1 and hunt 2 find it

@@ -20,16 +20,11 @@ from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_MINUTE
 from pipelines.lake.tables import Lake
 from pipelines.landing.tables import EVENTS
-from tests.events import event, store
+from tests.support.events import event, store
+from tests.support.hunts import ticks
 
 DAY = "2026-03-06T"
 HOSTILE = "cmd.exe /c <script>\"'&\u202egpj.exe\x1b[2J\n" + "A" * 7_000
-
-
-def ticks(text: str) -> int:
-    found = times.parse_datetime(text)
-    assert found is not None
-    return found
 
 
 def process(clock: str, name: str, id_: int, parent: tuple[str, int, str], **more: Any) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from pipelines.errors import LakehuntError
 from pipelines.hunting import checking, exclusions
 from pipelines.hunting import hunt as hunting
 from pipelines.hunting.tables import EVENTS_ONLY
-from pipelines.kql import times
 from pipelines.kql.errors import QueryErrors
+from tests.support.hunts import ticks
 
 ID = "0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a1"
 
@@ -41,12 +41,6 @@ def loaded(folder: Path) -> tuple[dict[str, list[str]], list[str]]:
     """Names of exclusions by the hunt's name, and the errors."""
     hunts, errors = hunting.load_folder(folder)
     return {h.name: [one.name for one in h.exclusions] for h in hunts}, [str(error) for error in errors]
-
-
-def ticks(text: str) -> int:
-    found = times.parse_datetime(text)
-    assert found is not None
-    return found
 
 
 def test_a_file_beside_a_hunt_is_for_that_hunt(folder: Path) -> None:

@@ -14,7 +14,7 @@ from pipelines.hunting.tables import Tables
 from pipelines.kql import times
 from pipelines.kql.errors import QueryErrors
 from pipelines.lake.tables import Lake
-from tests.events import event, store
+from tests.support.events import event, store
 
 ADDRESS = "https://example.com/list.csv"
 NOW = times.from_datetime(times.to_datetime(0).replace(year=2026, month=3, day=7))

@@ -17,8 +17,8 @@ from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.ledger import FULL, INCREMENTAL
 from pipelines.kql.types import TICKS_PER_DAY
 from pipelines.lake.tables import Lake
-from tests.events import event, settle, store
-from tests.hunting.test_engine import ticks
+from tests.support.events import event, settle, store
+from tests.support.hunts import ticks
 
 E = "DeviceProcessEvents"
 DAY_ZERO = ticks("2026-03-01T00:00:00Z")

@@ -9,7 +9,7 @@ import pytest
 from pipelines.hunting import engine, findings, hunt
 from pipelines.kql import times
 from pipelines.lake.tables import Lake
-from tests.events import event, store
+from tests.support.events import event, store
 
 AS_OF = "2026-03-07T00:00:00Z"
 

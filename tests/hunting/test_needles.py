@@ -20,7 +20,7 @@ from pipelines.hunting.tables import EVENTS_ONLY
 from pipelines.kql.binding import bind
 from pipelines.lake.tables import Lake
 from pipelines.spark.functions import CATALOG
-from tests.events import event, store
+from tests.support.events import event, store
 
 WORD = BEFORE | AFTER
 C = "ProcessCommandLine"

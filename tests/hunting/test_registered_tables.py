@@ -17,18 +17,12 @@ from pipelines.hunting.hunt import Hunt, HuntError
 from pipelines.hunting.query import answer_lines, query
 from pipelines.hunting.tables import Tables
 from pipelines.hunting.window import Window, within
-from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_DAY
 from pipelines.lake.tables import Lake
-from tests.events import event, store
+from tests.support.events import event, store
+from tests.support.hunts import ticks
 
 AS_OF = "2026-03-07T00:00:00Z"
-
-
-def ticks(text: str) -> int:
-    found = times.parse_datetime(text)
-    assert found is not None
-    return found
 
 
 NOW = ticks(AS_OF)

@@ -16,19 +16,13 @@ from pipelines import forgetting
 from pipelines.hunting import engine, exclusions, findings, ledger, suppression
 from pipelines.hunting.exclusions import Exclusion
 from pipelines.hunting.hunt import Hunt
-from pipelines.kql import times
 from pipelines.lake.tables import Lake
-from tests.events import event, store
+from tests.support.events import event, store
+from tests.support.hunts import ticks
 
 ID = "0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10"
 COUNTS = "DeviceProcessEvents | where FileName == 'cmd.exe' | summarize n = count() by DeviceId"
 AS_OF = "2026-03-07T00:00:00Z"
-
-
-def ticks(text: str) -> int:
-    found = times.parse_datetime(text)
-    assert found is not None
-    return found
 
 
 def exclusion(name: str, where: str, **fields: Any) -> Exclusion:

@@ -20,7 +20,7 @@ from pipelines.importing import naming
 from pipelines.importing import pack as packs
 from pipelines.importing.outcomes import Outcome, Reason, Result
 from pipelines.kql.types import STRING, Column
-from tests.commands import WITHOUT_JAVA, lakehunt
+from tests.support.commands import WITHOUT_JAVA, lakehunt
 
 IDS = [f"0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a1{n}" for n in range(10)]
 

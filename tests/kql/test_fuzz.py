@@ -17,7 +17,7 @@ from pipelines.kql.binding import bind, groups
 from pipelines.kql.errors import QueryErrors
 from pipelines.kql.types import BY_NAME, Column
 from pipelines.spark.functions import CATALOG
-from tests.kql.test_formatting import OPERATORS, QUERIES, SCALARS, hunts
+from tests.support.kql import OPERATORS, QUERIES, SCALARS, hunts
 
 TABLES = KQL_TABLES | {
     name: (

@@ -25,7 +25,7 @@ from pipelines.lake.tables import Lake, Table, TableColumn
 from pipelines.landing import deliver, settle
 from pipelines.landing.tables import EVENTS, FILES, QUARANTINE, RAW
 from pipelines.quality.data_docs import DataDocs
-from tests.landing.samples import NOW, blob, record, write_suites
+from tests.support.blobs import NOW, blob, record, write_suites
 
 THEIRS = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00"
 OTHERS = "0ddba11000000000000000000000000000000000"

@@ -28,8 +28,8 @@ from pipelines.lake.tables import Lake, Table, TableColumn
 from pipelines.landing import deliver, settle
 from pipelines.landing.tables import BATCHES, EVENTS, FILES, QUARANTINE, RAW
 from pipelines.quality.data_docs import DataDocs
-from tests.events import event, store
-from tests.landing.samples import blob, record, write_suites
+from tests.support.blobs import blob, record, write_suites
+from tests.support.events import event, store
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 AT_ONCE = Retention(vacuum_hours=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.landing.samples import write_suites
+from tests.support.blobs import write_suites
 
 
 @pytest.fixture

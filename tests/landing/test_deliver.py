@@ -15,7 +15,7 @@ import pytest
 from pipelines.errors import LakehuntError
 from pipelines.lake.tables import Lake
 from pipelines.landing import deliver
-from tests.landing.samples import BLOB, CATEGORY, NOW, blob, record
+from tests.support.blobs import BLOB, CATEGORY, NOW, blob, record
 
 Say = Callable[[str], None]
 RAW = "raw.device_process_events"

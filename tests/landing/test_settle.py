@@ -18,7 +18,7 @@ from pipelines.errors import LakehuntError
 from pipelines.lake.tables import Lake
 from pipelines.landing import Settlement, deliver, settle
 from pipelines.quality.data_docs import DataDocs
-from tests.landing.samples import NOW, blob, record, write_suites
+from tests.support.blobs import NOW, blob, record, write_suites
 
 Say = Callable[[str], None]
 EVENTS = "events.device_process_events"

@@ -10,7 +10,7 @@ from pyspark.sql import Row, SparkSession
 
 from pipelines.lake.schema import device_process_events
 from pipelines.landing import streaming_api
-from tests.landing.samples import record
+from tests.support.blobs import record
 
 FAULTS: dict[str, tuple[str | bytes, list[str]]] = {
     "text where a long belongs": (record(ProcessId="7"), ["ProcessId: expected a long, found a string (7)"]),

@@ -16,7 +16,7 @@ from pipelines.landing import deliver, settle
 from pipelines.landing.tables import BATCHES
 from pipelines.quality import pages
 from pipelines.quality.data_docs import DataDocs
-from tests.landing.samples import NOW, blob, record, write_suites
+from tests.support.blobs import NOW, blob, record, write_suites
 
 SECRET = "hunter2-planted"
 WARNS = {

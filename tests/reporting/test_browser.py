@@ -14,8 +14,8 @@ import pytest
 
 from pipelines.reporting import page as pages
 from pipelines.visible import visible
-from tests.reporting.browser import Page, browser
-from tests.reporting.samples import END, HOSTILE, report
+from tests.support.browser import Page, browser
+from tests.support.reports import END, HOSTILE, report
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.reporting import navigator
 from pipelines.reporting.coverage import coverage
-from tests.reporting.samples import report
+from tests.support.reports import report
 
 # The property tables of the specification: name, type, whether it is required.
 LAYER = {

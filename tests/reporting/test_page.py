@@ -15,7 +15,7 @@ from pipelines.reporting import charts, page, reading
 from pipelines.reporting.reading import Details, Period, Quality, Report
 from pipelines.reporting.redacting import without_secrets
 from pipelines.visible import visible
-from tests.reporting.samples import DEVICE, END, HOSTILE, TICKS, details, finding, hunt, ran, report
+from tests.support.reports import DEVICE, END, HOSTILE, TICKS, details, finding, hunt, ran, report
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 KNOWN = {

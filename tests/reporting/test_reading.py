@@ -22,8 +22,8 @@ from pipelines.landing.tables import BATCHES
 from pipelines.quality.tables import VALIDATIONS
 from pipelines.reporting import reading
 from pipelines.reporting.reading import Period, Report
-from tests.commands import lakehunt
-from tests.events import event, store
+from tests.support.commands import lakehunt
+from tests.support.events import event, store
 
 SUITES = PROJECT / "expectations"
 LAST = times.parse_datetime("2026-03-08") or 0

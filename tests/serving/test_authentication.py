@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.lake.tables import Lake
-from tests.serving.conftest import Endpoint, serving
+from tests.support.serving import Endpoint, serving
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ from pipelines.config import PROJECT
 from pipelines.hunting import findings
 from pipelines.lake.tables import CONTRACT, Lake
 from pipelines.serving.views import VIEWS
-from tests.events import event, store
-from tests.hunting.test_engine import AS_OF, H1, common, custom, run
+from tests.support.events import event, store
+from tests.support.hunts import AS_OF, H1, common, custom, run
 
 PROMISED = {
     1: """finding_id STRING, as_of TIMESTAMP, ordinal BIGINT, hunt_id STRING, hunt_name STRING, hunt_version STRING,

@@ -20,8 +20,8 @@ from pipelines.hunting.findings import FINDINGS_ALL
 from pipelines.lake.tables import Lake
 from pipelines.serving import views
 from pipelines.serving.catalog import SCHEMAS
-from tests.hunting.test_engine import H1, H2, custom, run
-from tests.serving.conftest import ARCHIVE, FIRST, IPCONFIG, SECOND, WHOAMI, Endpoint, contents
+from tests.support.hunts import H1, H2, custom, run
+from tests.support.serving import ARCHIVE, FIRST, IPCONFIG, SECOND, WHOAMI, Endpoint, contents
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ from pipelines.lake.tables import Lake
 from pipelines.serving import gate
 from pipelines.serving.catalog import SCHEMAS, Catalog
 from pipelines.serving.endpoint import Address, check
-from tests.commands import WITHOUT_JAVA, lakehunt
-from tests.serving.conftest import free_port
+from tests.support.commands import WITHOUT_JAVA, lakehunt
+from tests.support.serving import free_port
 
 OPEN = "0.0.0.0"
 

@@ -15,7 +15,7 @@ from pipelines.kql.errors import QueryErrors
 from pipelines.kql.types import DECIMAL
 from pipelines.lake.tables import Lake
 from pipelines.spark.functions import operators
-from tests.spark.answers import NOW, values
+from tests.support.answers import NOW, values
 
 EXPRESSIONS: dict[str, Any] = {
     # a dynamic value with a scalar, by what it holds

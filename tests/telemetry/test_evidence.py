@@ -16,20 +16,14 @@ from pipelines.config import PROJECT
 from pipelines.hunting import engine, evidence, hunt
 from pipelines.hunting.findings import FINDINGS_ALL
 from pipelines.hunting.lineage import Event, Family, Node, walk
-from pipelines.kql import times
 from pipelines.lake.tables import Lake
 from pipelines.landing.tables import EVENTS
 from pipelines.reporting import page, reading
 from pipelines.reporting.reading import Period
-from tests.reporting.samples import END
+from tests.support.hunts import ticks
+from tests.support.reports import END
 
 SHELLS = hunt.load(PROJECT / "hunts" / "detect-suspicious-commands-initiated-by-web-server-processes.yaml")
-
-
-def ticks(text: str) -> int:
-    found = times.parse_datetime(text)
-    assert found is not None
-    return found
 
 
 AS_OF = ticks("2021-03-15T00:00:00Z")

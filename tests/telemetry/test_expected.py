@@ -16,8 +16,8 @@ from pipelines import landing
 from pipelines.config import PROJECT
 from pipelines.hunting import engine, findings, hunt
 from pipelines.hunting.query import query
-from pipelines.kql import times
 from pipelines.lake.tables import Lake
+from tests.support.hunts import ticks
 
 SEEDS = {
     "H1_seed000": "detect-suspicious-commands-initiated-by-web-server-processes",
@@ -57,12 +57,6 @@ def variant(number: int, text: str) -> hunt.Hunt:
 
 def expected(shared: Path, name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((shared / "telemetry" / "expected" / f"{name}.json").read_text())
-    return found
-
-
-def ticks(text: str) -> int:
-    found = times.parse_datetime(text)
-    assert found is not None
     return found
 
 

@@ -19,7 +19,7 @@ from pipelines.kql.types import STRING, Column
 from pipelines.lake.tables import Lake
 from pipelines.strict_yaml import YamlError
 from pipelines.testing import cases, running, starter
-from tests.commands import WITHOUT_JAVA, lakehunt
+from tests.support.commands import WITHOUT_JAVA, lakehunt
 
 ID = "0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10"
 COUNTS = (

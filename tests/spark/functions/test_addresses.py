@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.spark.answers import rows, values
+from tests.support.answers import rows, values
 
 LOG = "'05:04:54 127.0.0.1 GET /favicon.ico 404'"
 STUCK = "'05:04:54127.0.0.1 GET /favicon.ico 404'"

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from pipelines.errors import LakehuntError
 from pipelines.kql.types import DYNAMIC, LONG, REAL, STRING, Type
 from pipelines.spark.functions.registry import Group, form
-from tests.spark import answers
+from tests.support import answers
 
 GROUPS = """datatable(k: string, v: string, n: long, r: real, b: bool, t: timespan, d: dynamic)[
     'a', '',  long(null), 1.5,        true,       1h,         dynamic([1, 2]),

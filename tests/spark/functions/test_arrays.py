@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.spark.answers import values
+from tests.support.answers import values
 
 EXPRESSIONS: dict[str, object] = {
     # length

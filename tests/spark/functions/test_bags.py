@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.kql.errors import QueryErrors
 from pipelines.spark.functions.bags import path_of
-from tests.spark.answers import rows, values
+from tests.support.answers import rows, values
 
 EXPRESSIONS: dict[str, object] = {
     # JSON

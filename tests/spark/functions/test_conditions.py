@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.spark.answers import values
+from tests.support.answers import values
 
 EXPRESSIONS: dict[str, Any] = {
     "iff(true, 1, 2)": 1,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from pipelines.spark.values import text_of_decimal, text_of_real
-from tests.spark.answers import values
+from tests.support.answers import values
 
 EXPRESSIONS: dict[str, Any] = {
     # text of numbers: the fewest digits and, of those, the largest

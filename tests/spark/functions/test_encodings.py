@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.spark.answers import rows, values
+from tests.support.answers import rows, values
 
 EXPRESSIONS: dict[str, Any] = {
     "base64_encode_tostring('Kusto')": "S3VzdG8=",

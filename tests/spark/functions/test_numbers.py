@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.spark.answers import values
+from tests.support.answers import values
 
 EXPRESSIONS: dict[str, Any] = {
     "abs(-5)": 5,

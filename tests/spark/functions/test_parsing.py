@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.spark.answers import rows, values
+from tests.support.answers import rows, values
 
 
 def _command(line: str) -> str:

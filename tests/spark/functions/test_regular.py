@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.kql import regexes
 from pipelines.kql.regexes import translated
-from tests.spark.answers import rows, values
+from tests.support.answers import rows, values
 
 GUID = "'82b8be2d-dfa7-4bd1'"
 

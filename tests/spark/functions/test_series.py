@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.spark.answers import rows, values
+from tests.support.answers import rows, values
 
 EXPRESSIONS: dict[str, object] = {
     # each element

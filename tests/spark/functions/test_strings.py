@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.kql.errors import QueryErrors
-from tests.spark.answers import rows, values
+from tests.support.answers import rows, values
 
 EXPRESSIONS: dict[str, Any] = {
     "strlen('hello')": 5,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import LakehuntError
 from pipelines.kql import times
-from tests.spark.answers import rows, values
+from tests.support.answers import rows, values
 
 D = "datetime(2017-10-30 01:02:03.7654321)"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.kql.errors import QueryErrors
-from tests.spark.answers import rows
+from tests.support.answers import rows
 
 MANY = """datatable(k: long, d: dynamic)[
     1, dynamic(null), 2, dynamic([]), 3, dynamic({'a': 1, 'b': [2]}), 4, dynamic([1, 'x', null, [5], {'q': 1}]),

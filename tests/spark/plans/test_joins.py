@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.kql.errors import QueryErrors
-from tests.spark.answers import rows
+from tests.support.answers import rows
 
 TABLES = """
 let L = datatable(k: long, s: string, v: long)[1, 'a', 10, 1, 'b', 11, long(null), 'n', 12, 3, 'c', 13];

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.kql.errors import QueryErrors
-from tests.spark.answers import rows
+from tests.support.answers import rows
 
 T = """datatable(t: long, v: long, g: string)[
     -3, 1, 'a', -1, 2, 'a', 0, 4, 'b', 4, 8, 'b', long(null), 9, 'a', 5, 16, 'a']"""

@@ -9,7 +9,7 @@ import pytest
 from pipelines.hunting.query import query as ask
 from pipelines.kql.errors import QueryErrors
 from pipelines.lake.tables import Lake
-from tests.spark.answers import NOW, rows
+from tests.support.answers import NOW, rows
 
 A = "datatable(a: long, A: long)[1, 2, 1, 3]"
 K = "datatable(k: string, t: long, x: string)['a', 1, 'p', 'a', 3, 'q', 'b', 2, 'r']"

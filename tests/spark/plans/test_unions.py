@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.kql.errors import QueryErrors
-from tests.spark.answers import rows
+from tests.support.answers import rows
 
 QUERIES: list[tuple[str, list[list[Any]]]] = [
     # every column of every table; what one has not is null, a string ''; duplicates stay

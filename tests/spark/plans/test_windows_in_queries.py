@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.kql.errors import QueryErrors
-from tests.spark.answers import rows
+from tests.support.answers import rows
 
 T = "datatable(g: string, v: long)['a', 3, 'b', 1, 'a', 2, 'b', 5]"
 

@@ -1,0 +1,42 @@
+"""The two seed hunts and hunts made for a test: how to run them, and what a lake holds afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.config import PROJECT
+from pipelines.hunting import engine, findings, hunt
+from pipelines.kql import times
+from pipelines.lake.tables import Lake
+
+AS_OF = "2026-03-07T00:00:00Z"
+
+H1, H2 = (
+    hunt.load(PROJECT / "hunts" / f"{name}.yaml")
+    for name in (
+        "detect-suspicious-commands-initiated-by-web-server-processes",
+        "webserver-executing-suspicious-applications",
+    )
+)
+
+
+def ticks(text: str) -> int:
+    found = times.parse_datetime(text)
+    assert found is not None
+    return found
+
+
+def run(lake: Lake, *hunts: hunt.Hunt, as_of: str = AS_OF) -> list[engine.Run]:
+    return engine.run(lake, hunts, ticks(as_of), lambda step: None)
+
+
+def custom(query: str, **fields: Any) -> hunt.Hunt:
+    return hunt.Hunt(id="0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10", name="custom", query=query, **fields)
+
+
+def own(lake: Lake, one: hunt.Hunt) -> list[dict[str, Any]]:
+    return [row.asDict() for row in lake.read(findings.name_of(one)).orderBy("as_of", "ordinal").collect()]
+
+
+def common(lake: Lake) -> list[dict[str, Any]]:
+    return [row.asDict() for row in lake.read(findings.ALL).orderBy("hunt_id", "as_of", "finding_id").collect()]
