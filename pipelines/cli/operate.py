@@ -169,7 +169,7 @@ def send_alerts(lake: Lake, config: Config, day: Day, say: context.Say) -> bool:
     from pipelines.kql import times
 
     if not config.alerts.channels:
-        say("nothing is sent: the configuration has no alerts (docs/alerts.md)")
+        say("nothing is sent: the configuration has no alerts (docs/how-to/alerts.md)")
     as_of = times.from_datetime(day.as_of)
     return _print_sent(sending.send(lake, config.alerts, as_of, datetime.now(UTC), say, day))
 
