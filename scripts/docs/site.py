@@ -68,3 +68,8 @@ def site_place(path: str) -> str | None:
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Takes the one script that the theme loads from another server from docs/ instead."""
     return output.replace(SHIM, posixpath.relpath("worker.js", posixpath.dirname(page.file.dest_uri) or "."))
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """The same for pages without a source, such as 404.html."""
+    return output_content.replace(SHIM, "/worker.js")
