@@ -74,8 +74,8 @@ class Parser(ScalarParser):
         while not self.at_end() and not (until and self.sees(until)):
             if self.sees("let"):
                 lets.append(self._let())
-            elif self.token.text in UNSUPPORTED_STATEMENTS and self.peek().kind is T.NAME:
-                self.unsupported(f"the statement '{self.token.text}'", hint=UNSUPPORTED_STATEMENTS[self.token.text])
+            elif self.token.text in STATEMENTS and self.peek().kind is T.NAME:
+                self.unsupported(f"the statement '{self.token.text}'", hint=STATEMENTS[self.token.text])
             elif body is None:
                 body = self.pipeline()
             else:
@@ -664,7 +664,7 @@ _EXPAND_OPTIONS: dict[str, tuple[str, ...] | None] = {
     "with_itemindex": None,
 }
 
-UNSUPPORTED_STATEMENTS: dict[str, str] = {
+STATEMENTS: dict[str, str] = {
     "set": "leave it out: a run has its options in lakehunt.yaml",
     "alias": "",
     "declare": "write a let in place of a query parameter",

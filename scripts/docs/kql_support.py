@@ -112,7 +112,7 @@ def _state(kind: str, name: str) -> str:
 
 def _statements() -> Iterator[str]:
     rows = [("`let`", "supported", "scalars, tables and functions")]
-    rows += [(f"`{name}`", "refused", hint) for name, hint in parser.UNSUPPORTED_STATEMENTS.items()]
+    rows += [(f"`{name}`", "refused", hint) for name, hint in parser.STATEMENTS.items()]
     return _rows(("statement", "status", "note"), rows)
 
 
