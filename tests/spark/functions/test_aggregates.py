@@ -29,108 +29,6 @@ GROUPS = """datatable(k: string, v: string, n: long, r: real, b: bool, t: timesp
     'c', 'z', long(null), real(null), bool(null), time(null), dynamic(null)]"""
 
 
-AGGREGATES: dict[str, list[Any]] = {
-    "any(v)": ["x", "x", "z"],
-    "any(n)": [1, 2, None],
-    "take_any(d)": [[1, 2], {"p": 1, "q": [2]}, None],
-    "anyif(v, n > 1)": ["y", "x", ""],
-    "take_anyif(n, v == 'y')": [3, None, None],
-    "count()": [4, 2, 1],
-    "count(n)": [4, 2, 1],
-    "countif(n > 1)": [1, 2, 0],
-    "dcount(v)": [3, 2, 1],
-    "dcount(n, 2)": [2, 1, 0],
-    "dcount(d)": [3, 2, 0],
-    "dcountif(v, n > 1)": [1, 2, 0],
-    "dcountif(v, n > 1, 4)": [1, 2, 0],
-    "count_distinct(n)": [2, 1, 0],
-    "count_distinctif(v, b)": [2, 1, 0],
-    "sum(n)": [4, 4, 0],
-    "sum(r)": [6.5, "NaN", 0.0],
-    "sum(t)": ["07:00:00", "00:00:00", "00:00:00"],
-    "sumif(n, v == 'y')": [3, 0, 0],
-    "sumif(n, b)": [3, 2, 0],
-    "avg(n)": [2.0, 2.0, "NaN"],
-    "avg(r)": [13 / 6, "NaN", "NaN"],
-    "avg(t)": ["02:20:00", None, None],
-    "avgif(r, b)": [2.0, 4.0, "NaN"],
-    "min(n)": [1, 2, None],
-    "max(n)": [3, 2, None],
-    "min(v)": ["", "", "z"],
-    "max(v)": ["y", "x", "z"],
-    "min(r)": [1.5, "NaN", None],
-    "max(r)": [2.5, "NaN", None],
-    "min(b)": [False, True, None],
-    "max(b)": [True, True, None],
-    "min(t)": ["01:00:00", None, None],
-    "minif(n, v == 'y')": [3, None, None],
-    "maxif(r, n > 1)": [2.5, "NaN", None],
-    "make_list(n)": [[1, 3], [2, 2], []],
-    "make_list(v)": [["", "x", "y", "x"], ["", "x"], ["z"]],
-    "make_list(r)": [[1.5, 2.5, 2.5], ["NaN", 4.0], []],
-    "make_list(t)": [["01:00:00", "02:00:00", "04:00:00"], [], []],
-    "make_list(b)": [[True, False, True], [True], []],
-    "make_list(v, 2)": [["", "x"], ["", "x"], ["z"]],
-    "make_list(d)": [[1, 2, None, 3, [4], "s"], [{"p": 1, "q": [2]}, {"q": 3, "r": None}], [None]],
-    "make_list(d, 4)": [[1, 2, None, 3], [{"p": 1, "q": [2]}, {"q": 3, "r": None}], [None]],
-    "make_list_if(v, n > 0)": [["x", "y"], ["", "x"], []],
-    "make_list_if(v, n > 0, 1)": [["x"], [""], []],
-    "make_list_if(d, b)": [[1, 2, 3, [4]], [{"q": 3, "r": None}], []],
-    "make_list_with_nulls(n)": [[None, 1, 3, None], [2, 2], [None]],
-    "make_list_with_nulls(d)": [[1, 2, None, 3, [4], "s"], [{"p": 1, "q": [2]}, {"q": 3, "r": None}], [None]],
-    "makeset(v)": [["", "x", "y"], ["", "x"], ["z"]],
-    "make_set(n)": [[1, 3], [2], []],
-    "make_set(v, 2)": [["", "x"], ["", "x"], ["z"]],
-    "make_set_if(v, b)": [["", "y"], ["x"], []],
-    "make_set_if(v, b, 1)": [[""], ["x"], []],
-    "make_set(d)": [["s", 1, 2, 3, [4], None], [{"p": 1, "q": [2]}, {"q": 3, "r": None}], [None]],
-    "make_bag(d)": [{}, {"p": 1, "q": [2], "r": None}, {}],
-    "make_bag(d, 2)": [{}, {"p": 1, "q": [2]}, {}],
-    "make_bag_if(d, b)": [{}, {"q": 3, "r": None}, {}],
-    "make_dictionary(d)": [{}, {"p": 1, "q": [2], "r": None}, {}],
-    "binary_all_or(n)": [3, 2, None],
-    "binary_all_and(n)": [1, 2, None],
-    "binary_all_xor(n)": [2, 0, None],
-    "variance(n)": [2.0, 0.0, 0.0],
-    "variancep(n)": [1.0, 0.0, 0.0],
-    "stdev(n)": [math.sqrt(2), 0.0, 0.0],
-    "stdevp(n)": [1.0, 0.0, 0.0],
-    "stdevif(n, n > 1)": [0.0, 0.0, 0.0],
-    "variance(r)": [0.3333333333, "NaN", 0.0],
-    "percentile(n, 50)": [1, 2, None],
-    "percentile(n, 51)": [3, 2, None],
-    "percentile(n, 99.5)": [3, 2, None],
-    "percentile(t, 0)": ["01:00:00", None, None],
-    "percentiles_array(n, 0, 50, 100)": [[1, 1, 3], [2, 2, 2], None],
-    "percentiles_array(n, dynamic([0, 99.9]))": [[1, 3], [2, 2], None],
-    "percentilew(n, n, 25)": [1, 2, None],
-    "percentilew(n, n, 26)": [3, 2, None],
-    "percentilesw_array(n, n, dynamic([25, 26]))": [[1, 3], [2, 2], None],
-}
-
-
-@pytest.fixture(scope="module")
-def aggregated(spark: Any) -> dict[str, list[Any]]:
-    """The values of each aggregate for the groups a, b and c."""
-    asked = list(AGGREGATES)
-    found: dict[str, list[Any]] = {}
-    for start in range(0, len(asked), answers.AT_ONCE):
-        some = asked[start : start + answers.AT_ONCE]
-        made = ", ".join(f"x{i} = {aggregate}" for i, aggregate in enumerate(some))
-        rows = answers.rows(spark, f"{GROUPS} | summarize {made} by k | sort by k asc")
-        assert [row[0] for row in rows] == ["a", "b", "c"]
-        found |= {a: [row[i] for row in rows] for i, a in enumerate(some, 1)}
-    return found
-
-
-@pytest.mark.parametrize("aggregate", AGGREGATES)
-def test_aggregates(aggregated: dict[str, list[Any]], aggregate: str) -> None:
-    found, expected = aggregated[aggregate], AGGREGATES[aggregate]
-    if aggregate.startswith("make_set"):  # the order of a set means nothing
-        found, expected = ([sorted(map(repr, group)) for group in groups] for groups in (found, expected))
-    assert found == expected
-
-
 OVER_ALL: dict[str, tuple[str, Any]] = {
     "binary_all_and(n)": ("datatable(n: long)[0xFFFFFFFF, 0xFFFFF00F, 0xCFFFFFFD, 0xFAFEFFFF]", 0xCAFEF00D),
     "binary_all_or(n)": ("datatable(n: long)[0x88888008, 0x42000000, 0x00767000, 0x00000005]", 0xCAFEF00D),
@@ -155,31 +53,8 @@ def test_aggregates_over_all_rows(spark: Any, aggregate: str) -> None:
     assert found == (pytest.approx(expected, 1e-14) if isinstance(expected, float) else expected)
 
 
-NOTHING: dict[str, Any] = {
-    "count()": 0,
-    "count(n)": 0,
-    "dcount(n)": 0,
-    "sum(n)": 0,
-    "sum(r)": 0.0,
-    "avg(n)": "NaN",
-    "makeset(v)": [],
-    "make_list(v)": [],
-    "make_list(d)": [],
-    "make_bag(d)": {},
-    "any(v)": "",
-    "any(n)": None,
-    "anyif(v, b)": "",
-    "max(n)": None,
-    "max(v)": "",
-    "stdev(n)": 0.0,
-    "variance(n)": 0.0,
-    "percentile(n, 50)": None,
-}
-
-
-def test_aggregates_of_nothing(spark: Any) -> None:
+def test_groups_and_rows_of_nothing(spark: Any) -> None:
     nothing = f"{GROUPS} | where k == 'nobody'"
-    assert answers.aggregates(spark, nothing, NOTHING) == NOTHING
     assert answers.rows(spark, f"{nothing} | summarize count() by k") == []
     assert answers.rows(spark, f"{nothing} | count") == [[0]]
 
