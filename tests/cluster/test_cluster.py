@@ -51,7 +51,7 @@ def two_workers(tmp_path: Path) -> Iterator[Cluster]:
         yield running
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_cluster_finds_what_one_machine_finds(two_workers: Cluster, lake, tmp_path: Path) -> None:
     on_cluster, alone = tmp_path / "on_cluster", Path(lake.root)
     configuration, log = tmp_path / "lakehunt.yaml", tmp_path / "log"

@@ -6,7 +6,7 @@ from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
@@ -16,6 +16,7 @@ from pipelines.kql.types import DECIMAL
 from pipelines.lake.tables import Lake
 from pipelines.spark.functions import operators
 from tests.support.answers import NOW
+from tests.support.properties import in_few_queries, many
 
 
 @pytest.mark.parametrize(
@@ -33,13 +34,8 @@ def test_what_is_refused(spark: Any, expression: str) -> None:
 DECIMALS = st.decimals(-(10**6), 10**6, places=6)
 
 
-@settings(
-    max_examples=2,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(st.lists(st.tuples(DECIMALS, DECIMALS.filter(bool)), min_size=40, max_size=80))
+@in_few_queries
+@given(many(st.tuples(DECIMALS, DECIMALS.filter(bool))))
 def test_decimals_agree_with_pythons(spark: Any, pairs: list[tuple[Decimal, Decimal]]) -> None:
     kinds = (DECIMAL, DECIMAL)
     frame = spark.createDataFrame(pairs, "a decimal(38,18), b decimal(38,18)")

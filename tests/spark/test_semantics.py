@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from pipelines.hunting.query import query
 from pipelines.kql import times
 from pipelines.lake.tables import Lake
+from tests.support.properties import in_few_queries, many
 
 NOW = times.parse_datetime("2021-03-21T06:40:15.3380000Z")
 
@@ -145,8 +146,8 @@ def _has(text: str, needle: str) -> bool:
 LETTERS = st.text(alphabet="aAbB1_.%\\é É😀*( \tд", max_size=8)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(LETTERS, LETTERS), min_size=20, max_size=60))
+@in_few_queries
+@given(many(st.tuples(LETTERS, LETTERS)))
 def test_searching_agrees_with_plain_python(spark: Any, pairs: list[tuple[str, str]]) -> None:
     from pipelines.spark.functions import operators
 

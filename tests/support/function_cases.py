@@ -2,7 +2,7 @@
 
 A file of tests/cases/functions/ is:
 
-    tolerance: 1.0e-12          # optional: relative, for reals; without it they must be equal
+    tolerance: 1.0e-12          # optional: relative, for numbers; without it they must be equal, 1 is not 1.0
     source: |                   # optional: a table; the expressions are then aggregates over its rows ...
       datatable(k: string, n: long)['a', 1, 'b', 2]
     by: k                       # optional: ... one value for each group, in the order of this column
@@ -138,7 +138,8 @@ def _sorted(value: list[Any], grouped: bool) -> list[Any]:
 
 
 def same(found: Any, expected: Any, tolerance: float = 0.0) -> bool:
-    """Whether two values are equal, types and all: 1, 1.0 and true are three values."""
+    """Whether two values are equal, types and all: 1, 1.0 and true are three values. With a tolerance numbers may
+    differ by so much, and be whole or real."""
     if isinstance(expected, list):
         return (
             isinstance(found, list)
@@ -151,8 +152,12 @@ def same(found: Any, expected: Any, tolerance: float = 0.0) -> bool:
             and found.keys() == expected.keys()
             and all(same(found[key], expected[key], tolerance) for key in expected)
         )
+    if tolerance and _is_number(found) and _is_number(expected):
+        return math.isclose(found, expected, rel_tol=tolerance, abs_tol=SMALLEST)
     if type(found) is not type(expected):
         return False
-    if isinstance(expected, float) and tolerance:
-        return math.isclose(found, expected, rel_tol=tolerance, abs_tol=SMALLEST)
     return bool(found == expected)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.answers import rows
+from tests.support.properties import in_few_queries, many
 
 
-@settings(max_examples=4, deadline=None)
-@given(cases=st.lists(st.tuples(st.ip_addresses(v=6), st.integers(0, 128), st.ip_addresses(v=4), st.integers(0, 32))))
+@in_few_queries
+@given(cases=many(st.tuples(st.ip_addresses(v=6), st.integers(0, 128), st.ip_addresses(v=4), st.integers(0, 32))))
 def test_networks_are_those_of_python(spark: Any, cases: list[tuple[Any, int, Any, int]]) -> None:
     table = ", ".join(f"'{six}', {bits6}, '{four}', {bits4}" for six, bits6, four, bits4 in cases)
     answers = rows(

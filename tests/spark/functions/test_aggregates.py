@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -18,6 +18,7 @@ from pipelines.errors import LakehuntError
 from pipelines.kql.types import DYNAMIC, LONG, REAL, STRING, Type
 from pipelines.spark.functions.registry import Group, form
 from tests.support import answers
+from tests.support.properties import in_few_queries, many
 
 GROUPS = """datatable(k: string, v: string, n: long, r: real, b: bool, t: timespan, d: dynamic)[
     'a', '',  long(null), 1.5,        true,       1h,         dynamic([1, 2]),
@@ -124,7 +125,7 @@ def aggregate(name: str, *args: tuple[Type, Any]) -> Column:
 
 SMALL = st.integers(-5, 5) | st.none() | st.integers(-(2**53), 2**53)
 REALS = st.floats(-1e5, 1e5).map(lambda value: round(value, 3)) | st.none()
-ROWS = st.lists(st.tuples(st.integers(0, 3), SMALL, REALS, st.text("ab\0é😀", max_size=3)), min_size=1, max_size=60)
+ROWS = many(st.tuples(st.integers(0, 3), SMALL, REALS, st.text("ab\0é😀", max_size=3)))
 PERCENTILES = (0, 7, 33.3, 50, 99.9, 100)
 
 
@@ -144,7 +145,7 @@ def _extreme(pairs: list[tuple[Any, int]], best: Any) -> tuple[Any, int]:
     return next((value, i) for value, i in pairs if value == best(values))
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@in_few_queries
 @given(ROWS)
 def test_aggregates_agree_with_plain_python(spark: Any, rows: list[tuple[int, int | None, float | None, str]]) -> None:
     frame = spark.createDataFrame(

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.answers import values
+from tests.support.properties import in_few_queries, many
 
 NUMBERS = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5)
 BOUNDS = st.integers(-7, 7)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(NUMBERS, BOUNDS, BOUNDS), min_size=8, max_size=8))
+@in_few_queries
+@given(many(st.tuples(NUMBERS, BOUNDS, BOUNDS)))
 def test_slices_and_orders_as_lists_do(spark: Any, cases: list[tuple[list[int], int, int]]) -> None:
     wanted: dict[str, object] = {}
     for numbers, start, end in cases:

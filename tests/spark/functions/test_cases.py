@@ -68,6 +68,8 @@ def test_a_file_that_is_not_understood(tmp_path: Path, text: str, problem: str) 
         (0.1 + 0.2, 0.3, 0.0, False),
         (0.1 + 0.2, 0.3, 1e-12, True),
         ([0.31], [0.3], 1e-12, False),
+        (1.0, 1, 1e-12, True),
+        (True, 1, 1e-12, False),
         ("NaN", "NaN", 1e-12, True),
     ],
 )

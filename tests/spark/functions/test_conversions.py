@@ -9,11 +9,12 @@ import struct
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from pipelines.spark.values import text_of_decimal, text_of_real
+from tests.support.properties import in_few_queries, many
 
 
 def _neighbour(number: float, up: bool) -> Decimal:
@@ -36,10 +37,8 @@ def _largest_of_the_shortest(number: float) -> Decimal:
 REALS = st.floats(1e-290, 1e290) | st.floats(0.001, 1000) | st.integers(1, 10**17).map(lambda n: n / 1000)
 
 
-@settings(
-    max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(st.lists(REALS, min_size=60, max_size=100))
+@in_few_queries
+@given(many(REALS))
 def test_texts_of_reals(spark: Any, numbers: list[float]) -> None:
     frame = spark.createDataFrame([(n,) for n in numbers], "n double")
     for number, (text,) in zip(numbers, frame.select(text_of_real(F.col("n"))).collect(), strict=True):
@@ -47,10 +46,8 @@ def test_texts_of_reals(spark: Any, numbers: list[float]) -> None:
         assert Decimal(text) == _largest_of_the_shortest(number)
 
 
-@settings(
-    max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(st.lists(st.decimals(-(10**18), 10**18, places=18), min_size=60, max_size=100))
+@in_few_queries
+@given(many(st.decimals(-(10**18), 10**18, places=18)))
 def test_texts_of_decimals(spark: Any, numbers: list[Decimal]) -> None:
     frame = spark.createDataFrame([(n,) for n in numbers], "n decimal(38,18)")
     for number, (text,) in zip(numbers, frame.select(text_of_decimal(F.col("n"))).collect(), strict=True):

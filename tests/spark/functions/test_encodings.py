@@ -7,10 +7,11 @@ import hashlib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.answers import rows
+from tests.support.properties import in_few_queries, many
 
 
 @pytest.mark.parametrize("expression", ["url_decode(s)", "url_encode(s)"])
@@ -19,8 +20,8 @@ def test_fails_where_the_answer_is_not_known(spark: Any, expression: str) -> Non
         rows(spark, f"datatable(s: string)['a+b!'] | project {expression}")
 
 
-@settings(max_examples=4, deadline=None)
-@given(texts=st.lists(st.text("aZ0 é/\u20ac😀=", max_size=40), min_size=1, max_size=20))
+@in_few_queries
+@given(texts=many(st.text("aZ0 é/\u20ac😀=", max_size=40)))
 def test_encodings_are_those_of_python(spark: Any, texts: list[str]) -> None:
     table = ", ".join(f"'{text}'" for text in texts)
     made = "a = base64_encode_tostring(s), b = base64_decode_tostring(base64_encode_tostring(s)), c = hash_sha256(s)"

@@ -9,10 +9,11 @@ import io
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.answers import rows
+from tests.support.properties import in_few_queries, many
 
 
 @pytest.mark.parametrize(
@@ -60,16 +61,16 @@ def _arguments(line: str) -> list[str]:
     return found if current is None else [*found, "".join(current)]
 
 
-@settings(max_examples=4, deadline=None)
-@given(lines=st.lists(st.text('ab "\\\t', max_size=14), min_size=1, max_size=60))
+@in_few_queries
+@given(lines=many(st.text('ab "\\\t', max_size=14)))
 def test_command_lines_are_split_as_windows_does(spark: Any, lines: list[str]) -> None:
     table = ", ".join(f"@'p {line}'" for line in lines)
     answers = rows(spark, f"datatable(s: string)[{table}] | project parse_command_line(s, 'windows')")
     assert [row[0] for row in answers] == [["p", *_arguments(line)] for line in lines]
 
 
-@settings(max_examples=3, deadline=None)
-@given(records=st.lists(st.lists(st.text('a,"\n ', max_size=5), min_size=1, max_size=4), min_size=1, max_size=20))
+@in_few_queries
+@given(records=many(st.lists(st.text('a,"\n ', max_size=5), min_size=1, max_size=4)))
 def test_csv_is_read_as_python_writes_it(spark: Any, records: list[list[str]]) -> None:
     made = [io.StringIO() for _ in records]
     for buffer, record in zip(made, records, strict=True):

@@ -8,12 +8,13 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.kql import regexes
 from pipelines.kql.regexes import translated
 from tests.support.answers import rows
+from tests.support.properties import in_few_queries
 
 MATCHES: dict[tuple[str, str], str] = {
     (r"\d+", "a１2b"): "１2",
@@ -114,7 +115,7 @@ PATTERN = st.recursive(
 )
 
 
-@settings(max_examples=4, deadline=None)
+@in_few_queries
 @given(patterns=st.lists(PATTERN, min_size=25, max_size=25), texts=st.lists(st.text("ab-\n", max_size=6), min_size=8))
 def test_patterns_find_as_in_python(spark: Any, patterns: list[str], texts: list[str]) -> None:
     r"""Python reads these simple patterns as Rust does, but for `$` before a last line feed, which is `\Z` there."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.kql.errors import QueryErrors
 from tests.support.answers import rows
+from tests.support.properties import in_few_queries, many
 
 
 @pytest.mark.parametrize(
@@ -36,10 +37,10 @@ def test_fails_where_the_answer_is_not_known(spark: Any, expression: str) -> Non
         rows(spark, f"datatable(s: string)['abc'] | extend x = {expression.replace(chr(39) + 'abc' + chr(39), 's')}")
 
 
-TEXTS = st.lists(st.text(alphabet="ab,é😀 ", max_size=8), min_size=1, max_size=30)
+TEXTS = many(st.text(alphabet="ab,é😀 ", max_size=8))
 
 
-@settings(max_examples=4, deadline=None)
+@in_few_queries
 @given(texts=TEXTS, start=st.integers(-9, 9), length=st.integers(0, 9))
 def test_texts_are_cut_as_in_python(spark: Any, texts: list[str], start: int, length: int) -> None:
     table = ", ".join(f"'{text}'" for text in texts)

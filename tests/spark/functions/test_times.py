@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import LakehuntError
 from pipelines.kql import times
 from tests.support.answers import rows
+from tests.support.properties import in_few_queries, many
 
 
 @pytest.mark.parametrize(
@@ -70,10 +71,8 @@ MOMENTS = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 30), timezones=st.j
 )
 
 
-@settings(
-    max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(st.lists(st.tuples(MOMENTS, st.integers(-30, 30) | st.integers(-12_000, 12_000)), min_size=30, max_size=60))
+@in_few_queries
+@given(many(st.tuples(MOMENTS, st.integers(-30, 30) | st.integers(-12_000, 12_000))))
 def test_the_calendar_agrees_with_pythons(spark: Any, examples: list[tuple[datetime, int]]) -> None:
     cells = ", ".join(f"datetime({times.format_datetime(times.from_datetime(t))}), {n}" for t, n in examples)
     computed = ", ".join(f"x{i} = {model}" for i, model in enumerate(MODELS))
