@@ -13,7 +13,6 @@ from pipelines.spark.functions import CATALOG
 
 PAGE = PROJECT / "docs" / "kql-support.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-PROSE = (PROJECT / "docs" / "kql.md").read_text(encoding="utf-8")
 
 FUNCTIONS = {name for name in CATALOG.names() if "." not in name} | CATALOG.several.keys()
 """A name with a point is one column of a function that makes several."""
@@ -79,7 +78,3 @@ def test_no_text_breaks_a_table() -> None:
         if line.startswith("|"):
             assert line.endswith("|")
     assert not re.search(r"\n\n\n", TEXT)
-
-
-def test_the_prose_points_to_the_page() -> None:
-    assert "(kql-support.md)" in PROSE

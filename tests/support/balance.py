@@ -70,6 +70,8 @@ class Recorder:
         self.seconds[report.nodeid.partition("::")[0]] += report.duration
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        if not self.seconds:
+            return
         longest = sorted(self.seconds.items(), key=lambda item: -item[1])
         terminalreporter.section("slowest files")
         for file, seconds in longest[:10]:
