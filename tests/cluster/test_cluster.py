@@ -17,7 +17,8 @@ from pipelines.errors import LakehuntError
 from pipelines.kql import times
 from pipelines.lake import session
 from pipelines.quality.data_docs import DataDocs
-from tests.support.cluster import QUICK_JVM, Cluster, cluster, run, spark_home, submit
+from tests.support.cluster import Cluster, cluster, run, spark_home, submit
+from tests.support.spark_settings import QUICK_JVM
 
 SOURCE = PROJECT / "samples/streaming"
 AS_OF = "2026-03-10T00:00:00Z"
