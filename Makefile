@@ -4,6 +4,7 @@ VENV ?= .venv
 PYTHON ?=
 UV ?= uv
 DEMO_LAKE ?= demo-lake
+WORKERS ?= 2
 SAMPLES := samples/streaming
 AS_OF := 2026-03-10T00:00:00Z
 
@@ -44,9 +45,19 @@ jars: $(VENV)/.runtime ## Gather Delta's jars in jars/, for machines without a n
 .PHONY: dev
 dev: $(VENV)/.dev ## As setup, with what tests, linters and Airflow need
 
+# Workers take the files that take longest first (tests/durations.json). WORKERS=0: one process, for a debugger.
 .PHONY: test
-test: $(VENV)/.dev ## Run all tests (ARGS='-k kql' chooses some)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev ## Run all tests, by two workers (ARGS='-k kql' chooses some; WORKERS=0 for one process)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
+
+.PHONY: campaign
+campaign: $(VENV)/.dev ## Run what takes hours: clusters, browsers, months of backfills, random inputs (CONTRIBUTING.md)
+	@mkdir -p build
+	$(BIN)/python -m pytest -m 'campaign or hypothesis' --hypothesis-profile=campaign --durations=0 -rA --junitxml=build/campaign.xml $(ARGS)
+
+.PHONY: durations
+durations: $(VENV)/.dev ## Measure how long each test file takes, by which `make test` shares them out
+	$(BIN)/python -m pytest --write-durations
 
 .PHONY: lint
 lint: $(VENV)/.dev ## Check style and types

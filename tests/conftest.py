@@ -1,43 +1,66 @@
-"""One Spark session for the whole run; a lake of its own for every test that asks for one."""
+"""One Spark session for each process of tests; a lake of its own for every test that asks for one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 
 from pipelines.config import Config
+from tests.support import spark_settings
+from tests.support.balance import (  # noqa: F401 (pytest finds them here)
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_xdist_make_scheduler,
+)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
+# The same inputs in each run: what fails, fails again. `make campaign` draws others, and prints what repeats a failure.
+hypothesis.settings.register_profile(
+    "tests",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile("campaign", hypothesis.settings.get_profile("tests"), derandomize=False)
+hypothesis.settings.load_profile("tests")
+
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[object]:
+def spark() -> Iterator[Any]:
     from pipelines.lake import session
 
-    settings = {
-        "spark.master": "local[2]",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.sql.adaptive.enabled": "false",
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
-    }
-    if os.environ.get("FAST"):
-        settings |= {
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-            "spark.sql.shuffle.partitions": "1",
-            "spark.databricks.delta.snapshotPartitions": "1",
-            "spark.sql.codegen.wholeStage": "false",
-            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        }
-    running = session.start(Config(spark=settings))
+    running = session.start(Config(spark=spark_settings.QUICK))
     yield running
     running.stop()
 
 
+@pytest.fixture(autouse=True)
+def _compiled(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compiled code, where a test is marked `compiled`: by default Spark interprets in tests."""
+    if request.node.get_closest_marker("compiled") is None:
+        yield
+        return
+    from pipelines.lake import session
+
+    running = request.getfixturevalue("spark")
+    running.conf.set(session.CODEGEN, "")
+    try:
+        with session.codegen(running, on=True):
+            yield
+    finally:
+        running.conf.set(session.CODEGEN, "never")
+
+
 @pytest.fixture
-def lake(spark, tmp_path):  # type: ignore[no-untyped-def]
+def lake(spark: Any, tmp_path: Path) -> Any:
     from pipelines.lake.tables import Lake
 
     return Lake(spark, str(tmp_path / "lake"))

@@ -65,7 +65,7 @@ def test_a_larger_pack_holds_the_smaller_one() -> None:
     assert pack.hunts(50, days=7)[:10] == pack.hunts(10, days=7)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_the_peer_and_lakehunt_find_the_same_in_every_shape(spark, made: Path, tmp_path: Path) -> None:
     everything, root = pack.hunts(pack.LARGEST, days=7), tmp_path / "lake"
     lake.link(made, root)

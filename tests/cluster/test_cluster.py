@@ -17,7 +17,8 @@ from pipelines.errors import LakehuntError
 from pipelines.kql import times
 from pipelines.lake import session
 from pipelines.quality.data_docs import DataDocs
-from tests.support.cluster import QUICK_JVM, Cluster, cluster, run, spark_home, submit
+from tests.support.cluster import Cluster, cluster, run, spark_home, submit
+from tests.support.spark_settings import QUICK_JVM
 
 SOURCE = PROJECT / "samples/streaming"
 AS_OF = "2026-03-10T00:00:00Z"
@@ -51,7 +52,7 @@ def two_workers(tmp_path: Path) -> Iterator[Cluster]:
         yield running
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_cluster_finds_what_one_machine_finds(two_workers: Cluster, lake, tmp_path: Path) -> None:
     on_cluster, alone = tmp_path / "on_cluster", Path(lake.root)
     configuration, log = tmp_path / "lakehunt.yaml", tmp_path / "log"

@@ -8,6 +8,7 @@ import pytest
 
 from scripts import airflow as standalone
 from tests.support.airflow import Airflow
+from tests.support.spark_settings import QUICK, QUICK_JVM
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +24,9 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
 @pytest.fixture(scope="session")
 def spark_submit() -> str:
     """The one of this environment, soon warm."""
-    settings = {"spark.sql.shuffle.partitions": "1", "spark.databricks.delta.snapshotPartitions": "1"}
+    ours = {"spark.master", "spark.driver.memory", "spark.driver.extraJavaOptions"}
     return standalone.spark_submit(
         *("--driver-memory", "1g"),
-        *(word for key, value in settings.items() for word in ("--conf", f"{key}={value}")),
-        java_options="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        *(word for key, value in QUICK.items() if key not in ours for word in ("--conf", f"{key}={value}")),
+        java_options=QUICK_JVM,
     )

@@ -1,5 +1,8 @@
 """The DAGs in a real Airflow with real spark-submit: what a kill, a failure or a backfill leaves is what there would be
-without."""
+without.
+
+By default: how settings reach a job, and one landing, killed once, with a hunt. What else an Airflow may do to a lake
+is marked `campaign`; what the jobs themselves promise then is also tested in one process, as each test says."""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,12 +114,38 @@ def findings(lake: Path) -> dict[str, list[str]]:
     return {table.name: rows(lake, f"findings/{table.name}") for table in sorted((lake / "findings").iterdir())}
 
 
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """When to kill. Its seed is printed where the test fails; LAKEHUNT_KILL_SEED=... repeats it."""
+    seed = int(os.environ.get("LAKEHUNT_KILL_SEED") or time.time_ns() % 1_000_000)
+    request.node.add_report_section("setup", "seed", f"LAKEHUNT_KILL_SEED={seed}")
+    return random.Random(seed)
+
+
 def kill_spark(airflow: Airflow, job: str, after: float) -> None:
     """SIGKILL to the Spark of a job, some seconds after it has started."""
     airflow.wait(lambda: airflow.spark(job), 180)
     time.sleep(after)
     for pid in airflow.spark(job):
         os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def by_connection(airflow: Airflow) -> Iterator[None]:
+    """With a connection that names the master and holds a password."""
+    secret = {"password": CONNECTION_SECRET, "extra": json.dumps({"conf": {"spark.app.name": "by-connection"}})}
+    airflow.ask("POST", "connections", connection_id="lakehunt_spark", conn_type="spark", host="local[2]", **secret)
+    try:
+        yield
+    finally:
+        airflow.ask("DELETE", "connections/lakehunt_spark")
+
+
+def holding_secrets(airflow: Airflow, pages: list[Path]) -> list[Path]:
+    """Files with a planted secret: of Airflow, which keeps a connection's password encrypted, and some pages."""
+    files = [file for file in airflow.home.rglob("*") if file.is_file()] + pages
+    assert any("/logs/" in str(file) for file in files)
+    return [file for file in files for secret in (SECRET, CONNECTION_SECRET) if secret.encode() in file.read_bytes()]
 
 
 def test_settings_reach_the_jobs_as_they_are(airflow: Airflow, tmp_path: Path) -> None:
@@ -138,36 +169,61 @@ def test_settings_reach_the_jobs_as_they_are(airflow: Airflow, tmp_path: Path) -
     assert not (tmp_path / "ran").exists()
 
 
-def test_landing_that_is_killed_converges(
-    airflow: Airflow, spark_submit: str, source: Path, landed: Path, tmp_path: Path
+def test_a_landing_that_is_killed_and_a_hunt(
+    airflow: Airflow, spark_submit: str, source: Path, landed: Path, chance: random.Random, tmp_path: Path
 ) -> None:
-    """And the connection's master is used, its password shown nowhere."""
-    airflow.set(spark_submit=spark_submit, source=str(source), lake=str(tmp_path / "lake"))
-    secret = {"password": CONNECTION_SECRET, "extra": json.dumps({"conf": {"spark.app.name": "by-connection"}})}
-    airflow.ask("POST", "connections", connection_id="lakehunt_spark", conn_type="spark", host="local[2]", **secret)
-    try:
+    """The killed job converges, the next DAG is told of the landing once, and the hunt finds what is there. The
+    connection's master is used. No secret, neither the connection's nor one in an event, comes into Airflow's logs and
+    its database, in which XCom is, or into pages of Data Docs."""
+    lake, docs = tmp_path / "lake", tmp_path / "docs"
+    config = configured(tmp_path, data_docs={"folder": str(docs)})
+    airflow.set(spark_submit=spark_submit, source=str(source), lake=str(lake), config=config)
+    killed = chance.choice(["land", "validate"])
+    with by_connection(airflow):
         run = airflow.trigger("lakehunt_land")
-        for job in ("land", "validate"):
-            kill_spark(airflow, job, random.uniform(1, 12))
+        kill_spark(airflow, killed, chance.uniform(1, 12))
         assert airflow.ended("lakehunt_land", run) == "success", airflow.log("lakehunt_land", run)[-4000:]
-    finally:
-        airflow.ask("DELETE", "connections/lakehunt_spark")
-    assert airflow.tries("lakehunt_land", run) == {"land": 2, "validate": 2}
-    assert events(tmp_path / "lake") == events(landed)
+        hunt = airflow.trigger("lakehunt_hunt", as_of=AS_OFS[-1])
+        assert airflow.ended("lakehunt_hunt", hunt) == "success", airflow.log("lakehunt_hunt", hunt)[-4000:]
+    assert airflow.tries("lakehunt_land", run) == {"land": 1, "validate": 1} | {killed: 2}
+    assert events(lake) == events(landed)
     told = [event["source_run_id"] for event in airflow.ask("GET", "assets/events")["asset_events"]]
     assert told.count(run) == 1
+    assert {row["hunt_name"] for row in read(lake, "findings/all")} == set(NAMES)
+    pages = list(docs.rglob("*.html"))
+    assert pages
+    assert holding_secrets(airflow, pages) == []
 
 
-def test_backfills_give_what_daily_runs_gave(
-    airflow: Airflow, spark_submit: str, landed: Path, hunted: Path, tmp_path: Path
+@pytest.mark.campaign
+def test_landing_that_is_killed_twice_converges(
+    airflow: Airflow, spark_submit: str, source: Path, landed: Path, chance: random.Random, tmp_path: Path
 ) -> None:
-    """Forwards, two at a time, one of them killed; then backwards, with another run of the same as-of beside it."""
+    """In one process: tests/landing/test_settle.py::test_a_kill_anywhere_converges."""
+    airflow.set(spark_submit=spark_submit, source=str(source), lake=str(tmp_path / "lake"))
+    with by_connection(airflow):
+        run = airflow.trigger("lakehunt_land")
+        for job in ("land", "validate"):
+            kill_spark(airflow, job, chance.uniform(1, 12))
+        assert airflow.ended("lakehunt_land", run) == "success", airflow.log("lakehunt_land", run)[-4000:]
+    assert airflow.tries("lakehunt_land", run) == {"land": 2, "validate": 2}
+    assert events(tmp_path / "lake") == events(landed)
+
+
+@pytest.mark.campaign
+def test_backfills_give_what_daily_runs_gave(
+    airflow: Airflow, spark_submit: str, landed: Path, hunted: Path, chance: random.Random, tmp_path: Path
+) -> None:
+    """Forwards, two at a time, one of them killed; then backwards, with another run of the same as-of beside it.
+
+    In one process: tests/hunting/test_incremental.py::test_runs_at_the_same_time_store_what_one_after_the_other_does,
+    ::test_a_killed_pass_counts_for_nothing, and the order of runs in tests/hunting/test_engine.py."""
     forwards, backwards = copied(landed, tmp_path / "forwards"), copied(landed, tmp_path / "backwards")
     told = tmp_path / "told.jsonl"
     config = configured(tmp_path, alerts={"channels": {"siem": {"ocsf": str(told)}}})
     airflow.set(spark_submit=spark_submit, lake=str(forwards), config=config)
     begun = airflow.start_backfill("lakehunt_hunt", DAYS[0], DAYS[-1], "--max-active-runs", "2", *AGAIN)
-    kill_spark(airflow, "hunt", random.uniform(1, 15))
+    kill_spark(airflow, "hunt", chance.uniform(1, 15))
     assert airflow.backfilled("lakehunt_hunt", begun) == ["success"] * 2
     assert findings(forwards) == findings(hunted)
     assert not told.exists()  # a backfill alerts nobody
@@ -181,12 +237,12 @@ def test_backfills_give_what_daily_runs_gave(
     assert findings(backwards) == findings(hunted)
 
 
-@pytest.mark.skipif("LAKEHUNT_MONTH" not in os.environ, reason="takes most of an hour; LAKEHUNT_MONTH=1 runs it")
+@pytest.mark.campaign
 @pytest.mark.parametrize(("month", "direction"), [(1, ()), (5, ("--run-backwards",))], ids=["forwards", "backwards"])
 def test_a_month_of_backfills(
     airflow: Airflow, spark: SparkSession, spark_submit: str, tmp_path: Path, month: int, direction: tuple[str, ...]
 ) -> None:
-    """Two at a time: each day has what day after day in one process gave."""
+    """Two at a time: each day has what day after day in one process gave. Takes most of an hour."""
     first, days = datetime(2026, month, 1, tzinfo=UTC), 31
     for day in range(days):
         noon = first + timedelta(days=day, hours=12)
@@ -221,8 +277,11 @@ def test_a_month_of_backfills(
     assert len({row["as_of"] for row in read(straight, "findings/all")}) == days
 
 
+@pytest.mark.campaign
 def test_a_refused_batch_stops_before_events(airflow: Airflow, spark_submit: str, tmp_path: Path) -> None:
-    """Its log says which expectation, how many rows, and where to read more."""
+    """Its log says which expectation, how many rows, and where to read more.
+
+    In one process: tests/landing/test_settle.py::test_a_refused_batch_is_tried_again."""
     lake, source, suites = tmp_path / "lake", tmp_path / "source", tmp_path / "suites"
     blob(source, record(ProcessId=1) + "\n" + record(ProcessId=2) + "\n")
     limit = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "ProcessId", "max_value": 1}}
@@ -240,9 +299,11 @@ def test_a_refused_batch_stops_before_events(airflow: Airflow, spark_submit: str
     assert not (lake / "events").exists()
 
 
+@pytest.mark.campaign
 def test_a_hunt_that_fails_fails_the_run_and_no_other_hunt(
     airflow: Airflow, spark_submit: str, landed: Path, hunted: Path, tmp_path: Path
 ) -> None:
+    """In one process: tests/hunting/test_engine.py::test_a_hunt_that_fails_stops_no_other."""
     hunts = Path(shutil.copytree(PROJECT / "hunts", tmp_path / "hunts"))
     bad = (
         "id: 11111111-2222-3333-4444-555555555555\nname: Fails while it runs\ndescription: d\n"
@@ -274,8 +335,11 @@ def test_a_hunt_that_fails_fails_the_run_and_no_other_hunt(
     assert found
 
 
+@pytest.mark.campaign
 def test_a_source_without_a_blob_fails_and_says_so(airflow: Airflow, spark_submit: str, tmp_path: Path) -> None:
-    """It is no day without findings. Nothing is left of it that a later run would meet."""
+    """It is no day without findings. Nothing is left of it that a later run would meet.
+
+    In one process: tests/landing/test_deliver.py::test_no_source."""
     lake, source = tmp_path / "lake", tmp_path / "source"
     source.mkdir()
     airflow.set(spark_submit=spark_submit, source=str(source), lake=str(lake))
@@ -283,14 +347,3 @@ def test_a_source_without_a_blob_fails_and_says_so(airflow: Airflow, spark_submi
     assert airflow.ended("lakehunt_land", run) == "failed"
     assert "holds no file" in airflow.log("lakehunt_land", run)
     assert not list(lake.rglob("*"))
-
-
-def test_no_secret_in_logs_database_or_data_docs(airflow: Airflow, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Of all the runs above: Airflow's logs and its database, in which XCom is, and pages of Data Docs. The database
-    keeps a connection's password encrypted."""
-    pages = list(tmp_path_factory.getbasetemp().rglob("*.html"))
-    files = [file for file in airflow.home.rglob("*") if file.is_file()] + pages
-    assert any("/logs/" in str(file) for file in files)
-    assert pages
-    holding = [file for file in files for secret in (SECRET, CONNECTION_SECRET) if secret.encode() in file.read_bytes()]
-    assert holding == []

@@ -14,7 +14,6 @@ from pipelines.hunting.split import Split, split
 from pipelines.hunting.tables import EVENTS_ONLY
 from pipelines.kql import plan as p
 from pipelines.kql.binding import bind
-from pipelines.lake.session import codegen
 from pipelines.lake.tables import Lake
 from pipelines.spark.functions import CATALOG
 
@@ -61,6 +60,7 @@ def _term(condition: str) -> p.Expr:
     return term
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("count", [10, 200])
 def test_events_are_read_by_code_that_the_jvm_compiles(spark: Any, lake: Lake, tmp_path: Path, count: int) -> None:
     """Spark uses no method past a limit: it would copy every event, with all its columns, before it is asked."""
@@ -68,11 +68,10 @@ def test_events_are_read_by_code_that_the_jvm_compiles(spark: Any, lake: Lake, t
     hunts, _ = hunt.load_folder(tmp_path / "hunts")
     splits = [split(engine.compile_hunt(one).plan) for one in hunts]
     fronts = [one.fronts for one in splits if isinstance(one, Split)]
-    with codegen(spark, on=True):
-        sifted = sieve.sift(lake.read(events.TABLE), fronts, EVENTS_ONLY.context(lake, 0))
-        plan = sifted.frame._jdf.queryExecution().executedPlan()
-        debug = getattr(spark._jvm.org.apache.spark.sql.execution.debug, "package$")
-        stages = getattr(debug, "MODULE$").codegenStringSeq(plan)
+    sifted = sieve.sift(lake.read(events.TABLE), fronts, EVENTS_ONLY.context(lake, 0))
+    plan = sifted.frame._jdf.queryExecution().executedPlan()
+    debug = getattr(spark._jvm.org.apache.spark.sql.execution.debug, "package$")
+    stages = getattr(debug, "MODULE$").codegenStringSeq(plan)
     read = [stage for stage in map(stages.apply, range(stages.size())) if "FileScan" in stage._1()]
     read = [stage for stage in read if "CollectMetrics" not in stage._1()]  # what is above asks few events
     assert len(fronts) == count

@@ -191,7 +191,7 @@ def larger(parts: st.SearchStrategy[s.Expr]) -> st.SearchStrategy[s.Expr]:
 EXPRESSIONS = st.recursive(LITERALS | made(s.Name, NAMES), larger, max_leaves=12)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(EXPRESSIONS)
 def test_random_expressions(expr: s.Expr) -> None:
     where = s.Pipeline(HERE, s.Name(HERE, "T"), (s.Where(HERE, expr),))

@@ -115,13 +115,13 @@ STARTS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(STARTS, TOKENS, st.sampled_from([" ", ""]))
 def test_random_tokens(start: str, tokens: list[str], between: str) -> None:
     answered(start + between.join(tokens))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.text(max_size=60))
 @example("\ud800")
 @example("\ufeff\0")
@@ -138,7 +138,7 @@ SEEDS = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.floats(0, 1), st.sampled_from(VOCABULARY), st.integers(0, 9))))
 def test_altered_queries(query: str, changes: list[tuple[float, str, int]]) -> None:
     """Anywhere in a query, some characters replaced by a word."""

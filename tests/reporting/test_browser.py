@@ -1,4 +1,4 @@
-"""The page in a real browser: what is shown, searched and sorted, and that no attack in it runs.
+"""The page in a real browser: that no attack in it runs and, in the campaign, what is shown, searched and sorted.
 
 Needs a Chromium or Chrome on the path; skipped without one."""
 
@@ -77,6 +77,7 @@ def test_the_pages_own_style_and_script_are_let_in(tab: Page, file: Path) -> Non
     assert tab.evaluate("getComputedStyle(document.querySelector('.chart .bar rect')).fill") not in {"", "rgb(0, 0, 0)"}
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("fragment", "expected"),
     [
@@ -99,11 +100,13 @@ def test_a_view_is_in_the_address(tab: Page, file: Path, fragment: str, expected
     assert text(tab, "#shown") == ("3" if len(expected) == 3 else f"{len(expected)} of 3")
 
 
+@pytest.mark.campaign
 def test_a_finding_is_opened_by_its_id(tab: Page, file: Path) -> None:
     tab.open(file, f"#f-{2:064x}")
     assert tab.evaluate("[...document.querySelectorAll('.finding[open]')].map(one => one.id)") == [f"f-{2:064x}"]
 
 
+@pytest.mark.campaign
 def test_search_filter_and_sort_by_hand(tab: Page, file: Path) -> None:
     tab.open(file)
     tab.evaluate("document.querySelector('input[name=q]').focus()")
@@ -124,6 +127,7 @@ def test_search_filter_and_sort_by_hand(tab: Page, file: Path) -> None:
     assert listed(tab) == [RECURRING]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("width", [390, 1_400])
 def test_nothing_is_wider_than_the_screen(tab: Page, file: Path, width: int) -> None:
     tab.call("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 500)

@@ -24,6 +24,7 @@ from pipelines.reporting import reading
 from pipelines.reporting.reading import Period, Report
 from tests.support.commands import lakehunt
 from tests.support.events import event, store
+from tests.support.spark_settings import write_config
 
 SUITES = PROJECT / "expectations"
 LAST = times.parse_datetime("2026-03-08") or 0
@@ -157,14 +158,15 @@ def test_no_id_is_told_before_spark_starts(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.slow
-def test_the_commands(made: Lake, tmp_path: Path) -> None:
+def test_the_commands(made: Lake, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     page, layer = tmp_path / "page.html", tmp_path / "layer.json"
-    done = lakehunt("report", "--lake", made.root, "--output", page, "--navigator", layer)
+    where = ("--lake", made.root, "--config", write_config(tmp_path_factory.mktemp("config")))
+    done = lakehunt("report", *where, "--output", page, "--navigator", layer)
     assert (done.returncode, done.stdout.splitlines()) == (0, ["4 findings, 2 new", str(page), str(layer)]), done.stderr
     assert "web02" in page.read_text()
     assert [one["techniqueID"] for one in json.loads(layer.read_text())["techniques"]] == ["T1059"]
     assert {file.name for file in tmp_path.iterdir()} == {page.name, layer.name}
 
     id_ = made.read(FINDINGS_ALL.name).select("finding_id").orderBy("finding_id").collect()[0].finding_id
-    done = lakehunt("evidence", id_[:12], "--lake", made.root, "--format", "json")
+    done = lakehunt("evidence", id_[:12], *where, "--format", "json")
     assert (done.returncode, json.loads(done.stdout)["finding"]["finding_id"]) == (0, id_), done.stderr

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from pipelines.spark import dynamic
 from pipelines.spark.values import dynamic_text
+from tests.support.properties import in_few_queries, many
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
     ['"', "\\", '\\"', "s", "n1", "1E5", "a.b", "'", "*", "?", "$.a", "\x01\x02", "é😀", "null", ""]
@@ -40,8 +41,8 @@ def read(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(VALUES, min_size=30, max_size=30))
+@in_few_queries
+@given(many(VALUES))
 def test_values_go_through_unchanged(spark: Any, values: list[object]) -> None:
     v = F.col("v")
     found = answers(
@@ -70,8 +71,8 @@ def test_values_go_through_unchanged(spark: Any, values: list[object]) -> None:
             assert read(row["ordered"]) == value
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.dictionaries(TEXTS, SCALARS, max_size=4), TEXTS), min_size=30, max_size=30))
+@in_few_queries
+@given(many(st.tuples(st.dictionaries(TEXTS, SCALARS, max_size=4), TEXTS)))
 def test_a_property_by_any_name(spark: Any, cases: list[tuple[dict[str, Any], str]]) -> None:
     made = spark.createDataFrame([(i, json.dumps(b), n) for i, (b, n) in enumerate(cases)], "i int, t string, n string")
     found = made.select("i", dynamic.property_of(dynamic.parsed(F.col("t")), F.col("n")).alias("p")).orderBy("i")

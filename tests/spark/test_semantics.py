@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from pipelines.hunting.query import query
 from pipelines.kql import times
 from pipelines.lake.tables import Lake
+from tests.support.properties import in_few_queries, many
 
 NOW = times.parse_datetime("2021-03-21T06:40:15.3380000Z")
 
@@ -87,101 +88,6 @@ def test_a_where_keeps_what_its_condition_is_true_for(lake: Any) -> None:
     assert rows(lake, f"{TEXTS} | where s has 'ping' | where s !has 'exe'") == [["a_ping_b"], ["PING"]]
 
 
-EXPRESSIONS: dict[str, Any] = {
-    "'Straße' =~ 'STRASSE'": False,
-    "'Straße' =~ 'straße'": True,
-    "'ΟΔΟΣ' =~ 'οδος'": True,
-    "'ab' == 'AB'": False,
-    r"@'C:\x' contains '\\X'": True,
-    r"'a\\b' has 'a'": True,
-    "'a.b*c' has 'b*'": True,
-    "'ab*c' has 'b*'": False,
-    "'x1' has 'x'": False,
-    "'½ x' has '½'": True,
-    "'a½' has 'a'": False,
-    "'\\\\E.x' has strcat('\\\\', 'E')": True,
-    # numbers
-    "7 / 2": 3,
-    "-7 / 2": -3,
-    "-7 % 3": 2,
-    "7 % -3": 1,
-    "5.5 % (-3.0)": 2.5,
-    "7 / 2.0": 3.5,
-    "0.0 / 0.0": "NaN",
-    "-1 / 0.0": "-Infinity",
-    "9223372036854775807 + 1": -9223372036854775808,
-    "int(1) + int(2)": 3,
-    "1 == 1.0": True,
-    "real(nan) == real(nan)": False,
-    "real(nan) != real(nan)": True,
-    "real(nan) > 1": False,
-    "+(2) * -3": -6,
-    # null in three-valued logic
-    "long(null) == 1": False,
-    "long(null) != 1": True,
-    "long(null) == long(null)": None,
-    "long(null) > 1": None,
-    "long(null) in (1, 2)": False,
-    "long(null) !in (1, 2)": True,
-    "not(long(null) == 1)": True,
-    "long(null) > 1 and false": False,
-    "long(null) > 1 or true": True,
-    "iff(long(null) > 1, 'a', 'b')": "b",
-    "coalesce(long(null), 5)": 5,
-    "coalesce('', '', 'x')": "x",
-    "isnull(long(null))": True,
-    "isempty(long(null))": True,
-    "isnotnull(datetime(null))": False,
-    "tostring(long(null))": "",
-    "2 between (1 .. 2)": True,
-    "3 !between (1 .. 2)": True,
-    "bool(null)": None,
-    # text
-    "tostring(true)": "True",
-    "tostring(5)": "5",
-    "strlen('emoji😀here')": 10,
-    "toupper('é')": "É",
-    "strcat('a', '', 'b')": "ab",
-    "tostring(dynamic({'b': 1, 'a': [2]}))": '{"b":1,"a":[2]}',
-    # time
-    "now()": "2021-03-21T06:40:15.3380000Z",
-    "now(-1d)": "2021-03-20T06:40:15.3380000Z",
-    "ago(7d)": "2021-03-14T06:40:15.3380000Z",
-    "datetime(2021-03-14) + 1tick": "2021-03-14T00:00:00.0000001Z",
-    "datetime(2021-03-14T00:00:00.0000001Z) > datetime(2021-03-14)": True,
-    "datetime(2021-03-15) - datetime(2021-03-14)": "1.00:00:00",
-    "datetime(9999-12-31T23:59:59.9999999Z) + 1tick": None,
-    "datetime(0001-01-01) - 1tick": None,
-    "datetime(9999-12-31) - datetime(0001-01-01)": "3652058.00:00:00",
-    "1d / 1h": 24.0,
-    "1d * 2": "2.00:00:00",
-    "0.5 * 1d": "12:00:00",
-    "1d / 2": "12:00:00",
-    "25h % 1d": "01:00:00",
-    "-(1d)": "-1.00:00:00",
-    "bin(-5, 3)": -6,
-    "bin(datetime(2021-03-14T06:40:15Z), 1h)": "2021-03-14T06:00:00.0000000Z",
-    "bin(datetime(1969-12-31T23:59:59Z), 1d)": "1969-12-31T00:00:00.0000000Z",
-    "startofday(datetime(2021-03-14T06:40:15Z))": "2021-03-14T00:00:00.0000000Z",
-    "startofday(datetime(2021-03-14T06:40:15Z), -1)": "2021-03-13T00:00:00.0000000Z",
-    "tostring(datetime(2020-01-02T03:04:05.1234567Z))": "2020-01-02T03:04:05.1234567Z",
-    "tostring(-1d - 1tick)": "-1.00:00:00.0000001",
-    "datetime(2021-03-14) between (datetime(2021-03-13) .. 1d)": True,
-}
-
-
-@pytest.fixture(scope="module")
-def values(spark: Any) -> dict[str, Any]:
-    """The value of each expression, asked in one query."""
-    made = ", ".join(f"x{i} = {expression}" for i, expression in enumerate(EXPRESSIONS))
-    return dict(zip(EXPRESSIONS, rows(Lake(spark, "none"), f"print {made}")[0], strict=True))
-
-
-@pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_expressions(values: dict[str, Any], expression: str) -> None:
-    assert values[expression] == EXPRESSIONS[expression]
-
-
 @pytest.mark.parametrize(
     ("query_text", "expected"),
     [
@@ -240,8 +146,8 @@ def _has(text: str, needle: str) -> bool:
 LETTERS = st.text(alphabet="aAbB1_.%\\é É😀*( \tд", max_size=8)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(LETTERS, LETTERS), min_size=20, max_size=60))
+@in_few_queries
+@given(many(st.tuples(LETTERS, LETTERS)))
 def test_searching_agrees_with_plain_python(spark: Any, pairs: list[tuple[str, str]]) -> None:
     from pipelines.spark.functions import operators
 

@@ -10,7 +10,7 @@ from pipelines.kql import times
 from pipelines.lake.tables import Lake
 
 NOW = times.parse_datetime("2021-03-21T06:40:15.3380000Z")
-AT_ONCE = 40
+AT_ONCE = 200
 
 
 def rows(spark: Any, text: str) -> list[list[Any]]:

@@ -18,10 +18,10 @@ from urllib.request import urlopen
 import pyspark
 
 from pipelines.lake import session
+from tests.support.spark_settings import QUICK_JVM
 
 HOST = "127.0.0.1"
 PATIENCE = 120  # seconds, on a machine that is busy with other things
-QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def event(**columns: Any) -> dict[str, Any]:
 def store(lake: Lake, events: Iterable[Mapping[str, Any]]) -> int:
     """Adds the events as a batch of their own, as landing would have written it; its number."""
     batch = lake.rows(BATCHES).count() + 1
-    lake.append(EVENTS, lake.spark.createDataFrame([_row(e, batch) for e in events], EVENTS.ddl))
+    lake.append(EVENTS, lake.local(EVENTS, [_row(e, batch) for e in events]))
     settle(lake, batch)
     return batch
 
@@ -58,7 +58,7 @@ def _row(columns: Mapping[str, Any], batch: int) -> tuple[Any, ...]:
     digest = hashlib.sha256(json.dumps(columns, sort_keys=True).encode()).hexdigest()
     made = dict(columns) | {
         **{name: times.to_datetime(t) for name, t in ticks.items() if t is not None},
-        "tick_digits": tuple((ticks.get(name) or 0) % 10 for name in _TIMES),
+        "tick_digits": {name: (ticks.get(name) or 0) % 10 for name in _TIMES},
         "event_id": digest,
         "landed_at": times.to_datetime(ticks["Timestamp"] or 0) + timedelta(hours=1),
         "event_date": times.to_datetime(ticks["Timestamp"] or 0).date(),

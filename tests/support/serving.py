@@ -17,6 +17,7 @@ from pipelines.config import PROJECT
 from pipelines.lake.tables import Lake
 from tests.support.commands import LAKEHUNT
 from tests.support.events import event
+from tests.support.spark_settings import QUICK
 
 FIRST, SECOND = "2026-03-06T00:00:00Z", "2026-03-07T00:00:00Z"
 
@@ -77,8 +78,8 @@ def serving(
     """The command, until it is told to end; it must end well."""
     port = free_port()
     config = folder / "lakehunt.yaml"
-    memory = "spark.master: local[2]\n  spark.driver.memory: 1g\n  spark.sql.shuffle.partitions: 2"
-    config.write_text(f"spark:\n  {memory}\n  spark.driver.extraJavaOptions: -XX:+UseSerialGC\n{settings}")
+    quick = QUICK | {"spark.driver.memory": "1g"}
+    config.write_text("\n".join(["spark:", *(f"  {key}: '{value}'" for key, value in quick.items()), settings]))
     command = [*LAKEHUNT, "serve", "--lake", lake, "--port", str(port), "--config", str(config), *options]
     errors = folder / "stderr"
     with errors.open("w") as sink:

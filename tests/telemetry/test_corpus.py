@@ -71,7 +71,7 @@ def test_a_file_profile_has_a_hint(cases: list[Case]) -> None:
     assert any("lookup table" in error.hint for error in caught.value.errors)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_they_run_on_real_telemetry(cases: list[Case], landed: tuple[Lake, landing.Settlement], tmp_path: Path) -> None:
     copy = tmp_path / "copy.csv"
     copy.write_text("Name\ncertutil.exe\nTeamViewer.exe\n")

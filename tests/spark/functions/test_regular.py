@@ -1,5 +1,6 @@
-"""Functions of regular expressions: rows from the documentation, from what the engine answered, and from docs.rs/regex
-for the language of the patterns."""
+"""The language of regular expressions: rows from docs.rs/regex, and patterns that Python reads alike.
+
+Single values are in tests/cases/functions/."""
 
 from __future__ import annotations
 
@@ -7,83 +8,13 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.kql import regexes
 from pipelines.kql.regexes import translated
-from tests.support.answers import rows, values
-
-GUID = "'82b8be2d-dfa7-4bd1'"
-
-EXPRESSIONS: dict[str, Any] = {
-    r"extract(@'-(\d{2})-', 1, '15-12-2024')": "12",
-    r"extract('User: ([^,]+)', 1, 'User: JohnDoe, Age: 29')": "JohnDoe",
-    r"extract(@'(\d+)-(\d+)', 2, '42-and-7')": "",
-    r"extract(@'(\d+)', 0, '2020-12')": "2020",
-    r"extract(@'-(\d{2})-', 1, '21-07-2023', typeof(int))": 7,
-    r"extract(@'-(\d{2})-', 1, 'none', typeof(int))": None,
-    r"extract('(a)|(b)', 1, 'b')": "",
-    r"extract(@'key:.?(\w+)', 1, 'key:val')": "al",
-    r"extract('(?i)USER=(.)', 1, 'user=x')": "x",
-    r"extract('(?P<first>a)', 1, 'a')": "a",
-    rf"extract_all(@'([\da-f]{{2}})-', {GUID})": ["2d", "a7"],
-    rf"extract_all(@'(\w)(\w+)(\w)', {GUID})": [["8", "2b8be2", "d"], ["d", "fa", "7"], ["4", "bd", "1"]],
-    rf"extract_all(@'(\w)(\w+)(\w)', dynamic([1,3]), {GUID})": [["8", "d"], ["d", "7"], ["4", "1"]],
-    rf"extract_all(@'(?P<first>\w)(?P<middle>\w+)(?P<last>\w)', dynamic(['first',2,'last']), {GUID})": [
-        ["8", "2b8be2", "d"],
-        ["d", "fa", "7"],
-        ["4", "bd", "1"],
-    ],
-    "extract_all('(a)(b)?', 'aba')": [["a", "b"], ["a", ""]],
-    r"extract_all(@'(\d)', 'no digits')": None,
-    r"extract_all(@'(\d)', 'ＡＢ１２')": ["１", "２"],
-    r"extractall(@'(\d+)', '1, 22')": ["1", "22"],
-    r"replace_regex('Number is 1', @'is (\d+)', @'was: \1')": "Number was: 1",
-    r"replace_regex('abc', 'b', @'[\0]')": "a[b]c",
-    r"replace_regex('ab', '(a)', @'\10$1')": "a0$1b",
-    r"replace_regex('ababab', '(ab)+', 'X')": "X",
-    r"replace_regex('a/b', '/', @'\\')": "a\\b",
-    r"replace_regex('baaac', 'a*', '-')": "-b-c-",
-    r"replace_regex('abc', '', '-')": "-a-b-c-",
-    r"replace('a+', 'b', 'caat')": "cbt",
-    "trim('x', 'xxabcxx')": "xabcx",
-    "trim('y', 'yyy')": "y",
-    "trim('1', '11')": "",
-    "trim('1', '1')": "",
-    r"trim(@'[^\w]+', '-  Te st1// $')": "Te st1",
-    r"trim(@'\s', '\u00a0nbsp\u00a0')": "nbsp",
-    "trim_start('https://', 'https://bing.com')": "bing.com",
-    "trim_start('x', 'axx')": "axx",
-    "trim_end('.com', 'bing.com')": "bing",
-    r"trim_end(@'\s+', '  Hello!  ')": "  Hello!",
-    r"trim_end('a', 'ba\n')": "ba\n",
-    "countof('aaa', 'a')": 3,
-    "countof('aaaa', 'aa')": 3,
-    "countof('ababa', 'ab', 'normal')": 2,
-    "countof('ababa', 'aba')": 2,
-    "countof('ababa', 'aba', 'regex')": 1,
-    "countof('abcabc', 'a.c', 'regex')": 2,
-    "countof('a.b', '.')": 1,
-    "indexof_regex('abcabc', 'a.c')": 0,
-    "indexof_regex('abcabcdefg', 'a.c', 0, 9, 2)": 3,
-    "indexof_regex('abcabc', 'a.c', 1, -1, 2)": -1,
-    "indexof_regex('ababaa', 'a.a', 0, -1, 2)": -1,
-    "indexof_regex('abcabc', 'a|ab', -1)": None,
-    "indexof_regex('😀b', 'b')": 1,
-    "regex_quote('(so$me.Te^xt)')": r"\(so\$me\.Te\^xt\)",
-}
-
-
-@pytest.fixture(scope="module")
-def found(spark: Any) -> dict[str, Any]:
-    return values(spark, EXPRESSIONS)
-
-
-@pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_value(found: dict[str, Any], expression: str) -> None:
-    assert found[expression] == EXPRESSIONS[expression]
-
+from tests.support.answers import rows
+from tests.support.properties import in_few_queries
 
 MATCHES: dict[tuple[str, str], str] = {
     (r"\d+", "a１2b"): "１2",
@@ -184,7 +115,7 @@ PATTERN = st.recursive(
 )
 
 
-@settings(max_examples=4, deadline=None)
+@in_few_queries
 @given(patterns=st.lists(PATTERN, min_size=25, max_size=25), texts=st.lists(st.text("ab-\n", max_size=6), min_size=8))
 def test_patterns_find_as_in_python(spark: Any, patterns: list[str], texts: list[str]) -> None:
     r"""Python reads these simple patterns as Rust does, but for `$` before a last line feed, which is `\Z` there."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -16,6 +16,7 @@ from pipelines.errors import LakehuntError
 from pipelines.kql.types import BOOL, DATETIME, INT, LONG, REAL, STRING, TIMESPAN, Type
 from pipelines.spark.functions import windows
 from pipelines.spark.functions.registry import form
+from tests.support.properties import in_few_queries, many
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,8 @@ def _sessions(times: Sequence[int | None], first: int, between: int, restart: Se
 ROW = st.tuples(st.integers(0, 9) | st.none(), st.sampled_from([False, False, False, True]))
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(ROW, min_size=1, max_size=40), st.integers(1, 30), st.integers(1, 9))
+@in_few_queries
+@given(many(ROW), st.integers(1, 30), st.integers(1, 9))
 def test_sessions_agree_with_plain_python(
     spark: Any, rows: list[tuple[int | None, bool]], first: int, between: int
 ) -> None:
@@ -172,8 +173,8 @@ def test_sessions_agree_with_plain_python(
     assert sessions(spark, times, first, between, restart) == _sessions(times, first, between, restart)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=30))
+@in_few_queries
+@given(many(st.tuples(st.integers(0, 3), st.booleans())))
 def test_ranks_agree_with_plain_python(spark: Any, rows: list[tuple[int, bool]]) -> None:
     dense: list[int] = []
     minimal: list[int] = []
