@@ -26,7 +26,7 @@ class Family:
 FUNCTIONS = (
     Family(
         "text",
-        "not written yet",
+        "not implemented yet",
         """
         format_bytes has_any_index indexof replace_string replace_strings reverse split strcat strcat_delim strcmp
         string_size strlen strrep substring tolower toupper translate
@@ -34,14 +34,14 @@ FUNCTIONS = (
     ),
     Family(
         "regular expressions",
-        "not written yet",
+        "not implemented yet",
         """
         countof extract extract_all indexof_regex regex_quote replace replace_regex trim trim_end trim_start
         """,
     ),
     Family(
-        "taking text apart",
-        "its rules are a library of Microsoft's; extract(...) takes what a hunt needs",
+        "parsing text",
+        "it depends on a Microsoft library; use extract(...)",
         """
         extract_json extractjson parse_command_line parse_csv parse_json parse_path parse_url parse_urlquery
         parse_user_agent parse_version parse_xml
@@ -71,7 +71,7 @@ FUNCTIONS = (
     ),
     Family(
         "conversions",
-        "not written yet",
+        "not implemented yet",
         """
         gettype tobool toboolean todatetime todecimal todouble todynamic toguid tohex toint tolong toreal tostring
         totimespan
@@ -79,7 +79,7 @@ FUNCTIONS = (
     ),
     Family(
         "dates and times",
-        "not written yet",
+        "not implemented yet",
         """
         ago datetime_add datetime_diff datetime_list_timezones datetime_local_to_utc datetime_part datetime_utc_to_local
         dayofmonth dayofweek dayofyear endofday endofmonth endofweek endofyear format_datetime format_timespan getmonth
@@ -90,7 +90,7 @@ FUNCTIONS = (
     ),
     Family(
         "numbers",
-        "not written yet",
+        "not implemented yet",
         """
         abs acos around asin atan atan2 bin bin_at binary_and binary_not binary_or binary_shift_left binary_shift_right
         binary_xor bitset_count_ones ceiling cos cot degrees exp exp10 exp2 floor isfinite isinf isnan log log10 log2
@@ -98,18 +98,18 @@ FUNCTIONS = (
         """,
     ),
     Family(
-        "statistics of numbers",
+        "special functions",
         "Spark has no function for it",
         "beta_cdf beta_inv beta_pdf erf erfc gamma loggamma welch_test",
     ),
     Family(
         "random values",
-        "its values are random, and the same data must give the same rows",
+        "it is random, and the same data must give the same rows",
         "new_guid rand",
     ),
     Family(
         "units",
-        "with how many digits Kusto reckons is not known",
+        "Kusto's precision is not known",
         """
         convert_angle convert_energy convert_force convert_length convert_mass convert_speed convert_temperature
         convert_volume
@@ -117,14 +117,14 @@ FUNCTIONS = (
     ),
     Family(
         "conditions",
-        "not written yet",
+        "not implemented yet",
         """
         assert case coalesce column_ifexists iff iif isascii isempty isnotempty isnotnull isnull isutf8 not notempty
         """,
     ),
     Family(
         "arrays",
-        "not written yet",
+        "not implemented yet",
         """
         array_concat array_iff array_index_of array_length array_reverse array_rotate_left array_rotate_right
         array_shift_left array_shift_right array_slice array_sort_asc array_sort_desc array_split array_strcat
@@ -134,7 +134,7 @@ FUNCTIONS = (
     ),
     Family(
         "property bags",
-        "not written yet",
+        "not implemented yet",
         """
         bag_has_key bag_keys bag_merge bag_pack bag_pack_columns bag_remove_keys bag_set_key bag_zip dynamic_to_json
         pack_all treepath
@@ -142,7 +142,7 @@ FUNCTIONS = (
     ),
     Family(
         "series",
-        "its models are not published in enough detail to give the same numbers",
+        "its models are not published in enough detail to reproduce the results",
         """
         series_abs series_acos series_add series_asin series_atan series_ceiling series_cos series_cosine_similarity
         series_decompose series_decompose_anomalies series_decompose_forecast series_divide series_dot_product
@@ -156,7 +156,7 @@ FUNCTIONS = (
     ),
     Family(
         "sketches",
-        "the layout of its sketches is not published; dcount and percentile are exact here",
+        "the format of its sketches is not published; dcount and percentile are exact here",
         """
         dcount_hll hll_merge merge_tdigest percentile_tdigest percentiles_array_tdigest percentrank_tdigest rank_tdigest
         tdigest_merge
@@ -164,7 +164,7 @@ FUNCTIONS = (
     ),
     Family(
         "network addresses",
-        "not written yet",
+        "not implemented yet",
         """
         format_ipv4 format_ipv4_mask has_any_ipv4 has_any_ipv4_prefix has_ipv4 has_ipv4_prefix ipv4_compare
         ipv4_is_in_any_range ipv4_is_in_range ipv4_is_match ipv4_is_private ipv4_netmask_suffix ipv4_range_to_cidr_list
@@ -174,12 +174,12 @@ FUNCTIONS = (
     ),
     Family(
         "rows in order",
-        "not written yet",
+        "not implemented yet",
         "next prev row_cumsum row_number row_rank_dense row_rank_min row_window_session",
     ),
     Family(
         "geography",
-        "it needs a library of geometry",
+        "it needs a geometry library",
         """
         geo_angle geo_azimuth geo_closest_point_on_line geo_closest_point_on_polygon geo_distance_2points
         geo_distance_point_to_line geo_distance_point_to_polygon geo_from_wkt geo_geohash_neighbors
@@ -197,12 +197,12 @@ FUNCTIONS = (
     ),
     Family(
         "graphs",
-        "there are no graphs here",
+        "graphs are not supported",
         "all any inner_nodes labels map node_degree_in node_degree_out node_id",
     ),
     Family(
         "the cluster",
-        "there is no Kusto cluster behind a lake; register tables in lakehunt.yaml and name them",
+        "a lake has no Kusto cluster; register tables in lakehunt.yaml",
         """
         cluster column_names_of current_cluster_endpoint current_database current_principal current_principal_details
         current_principal_is_member_of cursor_after cursor_before_or_at cursor_current database entity_group
@@ -215,7 +215,7 @@ FUNCTIONS = (
 AGGREGATES = (
     Family(
         "numbers",
-        "not written yet",
+        "not implemented yet",
         """
         avg avgif binary_all_and binary_all_or binary_all_xor count count_distinct count_distinctif countif dcount
         dcountif max maxif min minif sum sumif
@@ -223,7 +223,7 @@ AGGREGATES = (
     ),
     Family(
         "statistics",
-        "not written yet",
+        "not implemented yet",
         """
         covariance covarianceif covariancep covariancepif percentile percentiles percentiles_array percentilesw
         percentilesw_array percentilew stdev stdevif stdevp variance varianceif variancep variancepif
@@ -231,7 +231,7 @@ AGGREGATES = (
     ),
     Family(
         "one of many",
-        "not written yet",
+        "not implemented yet",
         "any arg_max arg_min take_any take_anyif",
     ),
     Family(
@@ -243,7 +243,7 @@ AGGREGATES = (
     ),
     Family(
         "sketches",
-        "the layout of its sketches is not published; dcount and percentile are exact here",
+        "the format of its sketches is not published; dcount and percentile are exact here",
         "hll hll_if hll_merge merge_tdigest tdigest tdigest_merge",
     ),
 )
@@ -251,7 +251,7 @@ AGGREGATES = (
 PLUGINS = (
     Family(
         "rows and columns",
-        "not written yet",
+        "not implemented yet",
         "bag_unpack estimate_rows_count identity identity_v3 narrow pivot preview",
     ),
     Family(
@@ -261,7 +261,7 @@ PLUGINS = (
     ),
     Family(
         "activity over time",
-        "write the joins and windows that it stands for",
+        "write the equivalent joins and windows",
         """
         active_users_count activity_counts_metrics activity_engagement activity_metrics dcount_intersect funnel_sequence
         funnel_sequence_completion new_activity_metrics rolling_percentile rows_near sequence_detect session_count
@@ -270,17 +270,17 @@ PLUGINS = (
     ),
     Family(
         "patterns found by a model",
-        "its patterns are those of a trained model",
+        "it needs a trained model",
         "autocluster basket diffpatterns",
     ),
     Family(
         "code",
-        "a query runs no code of other languages",
+        "queries cannot run other languages",
         "csharp python r",
     ),
     Family(
         "requests",
-        "a query asks no other service; land its data in the lake",
+        "queries cannot call other services; land the data in the lake",
         """
         ai_chat_completion ai_chat_completion_prompt ai_embeddings azure_digital_twins_query_request
         cosmosdb_sql_request execute_query execute_show_command external_datatable http_request http_request_post

@@ -17,14 +17,14 @@ from pipelines.kql.scalar_parser import ScalarParser
 from pipelines.kql.types import STRING, Type
 
 UNSUPPORTED_OPERATORS: dict[str, str] = {
-    **dict.fromkeys(("consume", "facet", "fork", "macro-expand"), "it gives several results, or none"),
+    **dict.fromkeys(("consume", "facet", "fork", "macro-expand"), "a hunt needs exactly one result"),
     **dict.fromkeys(
         ("graph-match", "graph-mark-components", "graph-merge", "graph-shortest-paths", "graph-to-table", "make-graph"),
-        "there are no graphs here",
+        "graphs are not supported",
     ),
-    **dict.fromkeys(("sample", "sample-distinct"), "its rows are random; take and distinct are not"),
-    "reduce": "its patterns are those of a trained model",
-    "top-hitters": "it approximates; write summarize count() by ..., then top",
+    **dict.fromkeys(("sample", "sample-distinct"), "it is random; take and distinct are not"),
+    "reduce": "it needs a trained model",
+    "top-hitters": "it approximates; use summarize count() by ..., then top",
     "project-by-names": "name the columns in project",
 }
 """Operators and sources that Kusto has and Lakehunt has not, and why or what to do instead."""
@@ -665,9 +665,9 @@ _EXPAND_OPTIONS: dict[str, tuple[str, ...] | None] = {
 }
 
 STATEMENTS: dict[str, str] = {
-    "set": "leave it out: a run has its options in lakehunt.yaml",
+    "set": "remove it: options are set in lakehunt.yaml",
     "alias": "",
-    "declare": "write a let in place of a query parameter",
+    "declare": "use let instead of a query parameter",
     "pattern": "",
     "restrict": "",
 }

@@ -14,20 +14,21 @@ from pipelines.kql.types import BOOL, BY_NAME, DATETIME, DYNAMIC, GUID, LONG, NU
 from pipelines.spark.functions import CATALOG
 
 HEAD = """\
-# KQL: what is supported
+# KQL support
 
-Written by `make docs` from the compiler's own tables; [kql.md](kql.md) says what they cannot.
+Generated from the compiler's own tables by `make docs`. [KQL in Lakehunt](kql.md) has the concepts.
 
-**supported** means what it means in Kusto. **refused** is an error before anything runs, with line and column.
-**differs** means that Kusto may give another answer, or one where Lakehunt gives none: the number is that of the row
-under [Differences](#differences).
+- **supported**: works as in Kusto.
+- **refused**: an error before anything runs, with line and column.
+- **differs**: Kusto may give another answer, or an answer where Lakehunt refuses. The number refers to the row under
+  [Differences](#differences).
 """
 
 READING = """\
-A parameter in brackets may be left out; `...` stands for more of what is before it. Where a parameter takes a *number*,
-it takes int, long, real and decimal, an *integer* int and long, a *value* any type but dynamic, and *any* all; a
-narrower number is widened. *Text* is any type, made text; *one type* are values that are brought to one common type. A
-*constant* must be known before the query runs.
+A parameter in brackets is optional; `...` repeats what precedes it. A *number* is an int, long, real or decimal, an
+*integer* an int or long, a *value* any type except dynamic, and *any* every type; narrower numbers are widened. *Text*
+is any type, converted to a string. *One type* means that the values are converted to one common type. A *constant* must
+be known before the query runs.
 """
 
 _LITERALS = (
@@ -37,7 +38,7 @@ _LITERALS = (
     ),
     ("`@'text'`", "string, verbatim; a doubled quote is one"),
     ("` ```text``` ` `~~~text~~~`", "string of several lines"),
-    ("`h'text'`", "string that Kusto hides in its traces; read as any other"),
+    ("`h'text'`", "string that Kusto hides in its traces; otherwise like any other"),
     ("`'a' 'b'`", "one string"),
     ("`1` `0x1F`", "long"),
     ("`1.5` `1e9`", "real; also `real(nan)` `real(+inf)` `real(-inf)`"),
@@ -46,7 +47,7 @@ _LITERALS = (
     ("`datetime(2021-03-14T06:40:15.3Z)`", "datetime: ISO 8601, RFC 822 and 850, month first, with a zone or in UTC"),
     ("`timespan(1.02:03:04.5)`", "timespan"),
     ("`int(1)` `long(1)` `bool(1)` `decimal(1.5)` `guid(...)`", "a value of that type"),
-    ("`long(null)`", "the null of a type; a string has none"),
+    ("`long(null)`", "null of a type; a string cannot be null"),
     ('`dynamic([1, {"a": null}])`', "JSON, with Kusto's strings and literals"),
     ("`typeof(long)`", "a type, as an argument"),
 )
@@ -77,7 +78,7 @@ def page() -> str:
         ("Operators", _operators()),
         ("Conditions and arithmetic", _comparisons()),
         ("Types", _types()),
-        ("Literals", _rows(("form", "is"), _LITERALS)),
+        ("Literals", _rows(("form", "meaning"), _LITERALS)),
         ("Scalar functions", itertools.chain([READING], _functions(CATALOG.scalars, known.FUNCTIONS, "function"))),
         ("Window functions", _functions(CATALOG.windows, (), "function")),
         ("Aggregate functions", _functions(CATALOG.aggregates, known.AGGREGATES, "aggregate")),
@@ -118,7 +119,7 @@ def _statements() -> Iterator[str]:
 
 def _sources() -> Iterator[str]:
     names = [*parser.SOURCES, *sorted(parser.STARTS_WITHOUT_A_SOURCE)]
-    rows = [("a table", "supported", "`DeviceProcessEvents`, and what lakehunt.yaml registers")]
+    rows = [("a table", "supported", "`DeviceProcessEvents`, and registered tables")]
     rows += [(f"`{name}`", _state("source", name), _NOTES.get(name, "")) for name in names]
     rows += [(f"`{name}()`", _state("source", name), "") for name in _TABLES]
     rows.append(("a function defined by `let`", "supported", ""))
@@ -130,7 +131,7 @@ def _operators() -> Iterator[str]:
     rows += [(f"`{name}`", "refused", why) for name, why in sorted(parser.UNSUPPORTED_OPERATORS.items())]
     yield from _rows(("operator", "status", "note"), rows)
     yield ""
-    yield f"Kinds of `join`: {_code(parser.JOIN_KINDS)}. Hints (`hint.strategy`, ...) are read and change nothing."
+    yield f"Kinds of `join`: {_code(parser.JOIN_KINDS)}. Hints (`hint.strategy`, ...) are accepted and have no effect."
 
 
 def _comparisons() -> Iterator[str]:
@@ -333,7 +334,7 @@ def _plugins() -> Iterator[str]:
 
 
 def _refused() -> Iterator[str]:
-    yield "What Kusto has and Lakehunt has not; anything else is no function at all.\n"
+    yield "Functions of Kusto that Lakehunt does not support. Any other name is not a KQL function.\n"
     there = {*CATALOG.names(), *CATALOG.several, *FORMS, *_TABLES}
     rows: list[Sequence[str]] = []
     for families in (known.FUNCTIONS, known.AGGREGATES):
@@ -341,9 +342,11 @@ def _refused() -> Iterator[str]:
             missing = [name for name in family.names if name not in there]
             if missing:
                 rows.append((family.title, _code(missing), family.refused))
-    yield from _rows(("family", "refused", "because"), rows)
+    yield from _rows(("family", "refused", "reason"), rows)
 
 
 def _differences() -> Iterator[str]:
     numbered = enumerate(differences.DIFFERENCES, 1)
-    return _rows(("", "of", "how", "because"), [(str(i), _code(d.names), d.how, d.why) for i, d in numbered])
+    return _rows(
+        ("", "applies to", "difference", "reason"), [(str(i), _code(d.names), d.how, d.why) for i, d in numbered]
+    )

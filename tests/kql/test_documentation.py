@@ -63,8 +63,8 @@ def test_known_names_stand_in_one_family_each() -> None:
 
 
 def test_why_a_function_is_refused() -> None:
-    assert known.reason("geo_point_in_circle") == "it needs a library of geometry"
-    assert known.reason("autocluster") == "its patterns are those of a trained model"
+    assert known.reason("geo_point_in_circle") == "it needs a geometry library"
+    assert known.reason("autocluster") == "it needs a trained model"
     assert known.reason("no_such_function") is None
 
 
