@@ -12,7 +12,19 @@ from typing import Any
 
 import click
 
-from pipelines.cli import content, context, diagnostics, findings, hunts, operate, options, pipeline, query, serve
+from pipelines.cli import (
+    content,
+    context,
+    diagnostics,
+    findings,
+    hunts,
+    operate,
+    options,
+    pipeline,
+    query,
+    serve,
+    shell,
+)
 from pipelines.cli.exits import FAILURE, INTERRUPTED, SUCCESS, USAGE
 from pipelines.cli.section import HELP, Section, setting_options
 from pipelines.errors import LakehuntError, UsageError
@@ -25,6 +37,7 @@ SECTIONS: tuple[Section, ...] = (
     content.SECTION,
     operate.SECTION,
     serve.SECTION,
+    shell.SECTION,
 )
 """In the order of `lakehunt --help`."""
 
@@ -72,7 +85,7 @@ class _Lakehunt(click.Group):
 def lakehunt(ctx: click.Context, /, form: str | None, **settings: Any) -> None:
     """Threat hunts in KQL, on your own lake.
 
-    Options before the command are the same as after it; `lakehunt COMMAND --help` lists those of a command."""
+    --config, --lake and --format may be given before the command or after it."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
         return

@@ -161,18 +161,14 @@ def table(rows: Sequence[Record], columns: Sequence[Column], width: int | None) 
         yield from _vertical(rows, columns)
         return
     left_out = [title for i, title in enumerate(titles) if i not in widths]
-    mark = _mark_after(widths, len(columns))
+    places = _with_mark(list(widths), len(columns))
 
-    def line(texts: Sequence[str], gap: str = GAP, more: str = MORE) -> str:
-        parts = []
-        for i, cell in widths.items():
-            text = fit(texts[i], cell)
-            parts.append(text.strip().rjust(cell) if numbers[i] and gap == GAP else text)
-            parts += [more] * (i == mark)
-        return gap.join(parts).rstrip()
+    def line(texts: Sequence[str]) -> str:
+        parts = [MORE if i is None else _aligned(texts[i], widths[i], numbers[i]) for i in places]
+        return GAP.join(parts).rstrip()
 
     yield bold(line(titles))
-    yield line(["─" * size for size in natural], "─┼─", "─").replace(MORE, "─")
+    yield "─┼─".join("─" * (len(MORE) if i is None else widths[i]) for i in places)
     yield from map(line, cells)
     if left_out:
         names = f"{len(left_out)} columns left out: {', '.join(left_out)} (--format vertical shows all)"
@@ -226,10 +222,14 @@ def _widened(widths: dict[int, int], natural: Sequence[int], room: int) -> dict[
     return widths
 
 
-def _mark_after(shown_columns: Iterable[int], count: int) -> int | None:
-    """The column after which columns are left out."""
-    there = set(shown_columns)
-    return next((i for i in sorted(there) if i + 1 < count and i + 1 not in there), None)
+def _with_mark(kept: Sequence[int], count: int) -> list[int | None]:
+    """The columns that are shown; None stands where others are left out."""
+    gap = next((place for place, i in enumerate([*kept, count]) if place != i), None)
+    return [*kept] if gap is None else [*kept[:gap], None, *kept[gap:]]
+
+
+def _aligned(text: str, width: int, is_number: bool) -> str:
+    return " " * (width - width_of(text)) + text if is_number and width_of(text) <= width else fit(text, width)
 
 
 # One value a line

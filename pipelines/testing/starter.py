@@ -13,7 +13,7 @@ _HUNT = """\
 id: {id}
 name: {name}
 description: |
-  Says what is looked for, why it is worth a look, and what usually turns out to be harmless.
+  EXAMPLE, replace all of it: what is looked for, why it matters, and what usually turns out to be harmless.
 requiredDataConnectors:
 - connectorId: MicrosoftThreatProtection
   dataTypes:
@@ -23,7 +23,7 @@ tactics:
 relevantTechniques:
 - T1105
 query: |
-  // certutil that downloads, as an example
+  // EXAMPLE, replace it with your own query: downloads with certutil
   DeviceProcessEvents
   | where Timestamp > ago(7d)
   | where FileName =~ 'certutil.exe'
@@ -33,6 +33,7 @@ query: |
 
 _TESTS = """\
 # Tests of {hunt}: lakehunt test {id}
+# EXAMPLE, replace them together with the query.
 tests:
 - name: a download is found, a checksum is not
   match:

@@ -158,7 +158,7 @@ def test_settings_reach_the_jobs_as_they_are(airflow: Airflow, tmp_path: Path) -
     airflow.set(source=odd, lake="/the lake", spark_submit=f"'{stand_in}' --conf 'a=b c'")
     runs = [airflow.run("lakehunt_land"), airflow.run("lakehunt_hunt", as_of="2026-03-10T00:00:00Z")]
     assert [*runs, airflow.run("lakehunt_maintain")] == ["success"] * 3
-    hunted = ["--as-of", "2026-03-10T00:00:00Z", "--exclusions", "now"]
+    hunted = ["--as-of", "2026-03-10T00:00:00Z", "--exclusions", "current"]
     jobs, given = PROJECT / "jobs", ["--conf", "a=b c", "--conf", "spark.log.level=WARN"]
     assert [ast.literal_eval(line) for line in log.read_text().splitlines()] == [
         [*given, f"{jobs}/land.py", "--lake", "/the lake", odd],

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import terminal
+from pipelines.cli.findings import print_evidence
 from pipelines.config import PROJECT
 from pipelines.errors import LakehuntError, UsageError
 from pipelines.hunting import engine, evidence, hunt
@@ -171,7 +171,7 @@ def test_what_is_no_id(name: str) -> None:
 
 def test_what_is_printed(found: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     made = evidence.of_finding(found, finding(found))
-    terminal.EVIDENCE["tree"](made, False)
+    print_evidence(made, "tree")
     tree = capsys.readouterr().out
     assert not any(c in tree for c in "\u202e\x1b")
     shell = "cmd.exe /c <script>\"'&" + r"\u202egpj.exe\x1b[2J\nAAA"
@@ -179,9 +179,9 @@ def test_what_is_printed(found: Lake, capsys: pytest.CaptureFixture[str]) -> Non
     assert f"… ({len(HOSTILE):,} characters)" in tree
     assert tree.count("A") < 400
     assert "~ services.exe (4) 2026-03-01 00:00:01.000" in tree
-    terminal.EVIDENCE["tree"](made, True)
+    print_evidence(made, "tree", whole_command_lines=True)
     assert capsys.readouterr().out.count("A") >= 7_000
-    terminal.EVIDENCE["json"](made, False)
+    print_evidence(made, "json")
     printed = capsys.readouterr().out
     assert "\u202e" not in printed
     told = json.loads(printed)

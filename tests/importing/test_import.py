@@ -435,7 +435,8 @@ def test_the_command(pack: Path, tmp_path: Path) -> None:
     write(pack / "b.yaml", rule(2, "Cats"))
     write(pack / "README.md", "# Cats\n")
     trial = lakehunt("import", pack, "--dry-run", cwd=tmp_path, **WITHOUT_JAVA)
-    assert (trial.returncode, trial.stderr) == (0, "")
+    assert trial.returncode == 0
+    assert [line.split(" s  ")[1] for line in trial.stderr.splitlines()] == ["3/3 queries and files read", "in total"]
     assert "What would be imported" in trial.stdout
     assert not list((tmp_path / "mine").iterdir())
     done = lakehunt("import", pack, cwd=tmp_path, **WITHOUT_JAVA)
@@ -443,6 +444,11 @@ def test_the_command(pack: Path, tmp_path: Path) -> None:
     lines = [" ".join(line.strip(" │").split()) for line in done.stdout.splitlines()]
     assert {"imported │ 1", "left out: over a table that the lake does not have │ 1", "in all │ 3"} <= set(lines)
     assert f"{pack}/b.yaml:4:3: no table Cats" in lines
+    assert lines[-3:] == [
+        "tables that most of the left-out queries need: Cats 1",
+        "--format jsonl names the files without a query, too",
+        "1 imported, 1 left out",
+    ]
     assert (tmp_path / "mine" / "a.yaml").is_file()
 
 

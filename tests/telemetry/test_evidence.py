@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import landing, terminal
+from pipelines import landing
+from pipelines.cli.findings import print_evidence
 from pipelines.config import PROJECT
 from pipelines.hunting import engine, evidence, hunt
 from pipelines.hunting.findings import FINDINGS_ALL
@@ -54,7 +55,7 @@ def test_the_proxylogon_finding(proxylogon: tuple[Lake, str], capsys: pytest.Cap
     # The web server's creation is not known, so its two shells are two trees.
     shell = ("w3wp.exe", "cmd.exe")
     assert sorted(paths(made.trees)) == sorted(2 * [shell[:1], shell, (*shell, "conhost.exe"), (*shell, "whoami.exe")])
-    terminal.EVIDENCE["tree"](made, False)
+    print_evidence(made, "tree")
     lines = [line for line in capsys.readouterr().out.splitlines() if "exe (" in line]
     assert [re.sub(r"[│├└─\s]+", " ", line).split("  ")[0].split(" (")[0] for line in lines] == 2 * [
         *("~ w3wp.exe", " * cmd.exe", " conhost.exe", " whoami.exe")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import terminal
+from pipelines import cli
 from pipelines.hunting import checking
 from pipelines.hunting.checking import Checked, excerpt
 from pipelines.hunting.tables import EVENTS_ONLY
@@ -35,7 +36,7 @@ TWO_ERRORS = "DeviceProcessEvents\n| where Nope == 1\n| where FileNam == 'a'\n| 
 
 def test_errors_as_editors_and_ci_read_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "hunt.yaml", TWO_ERRORS)
-    terminal.CHECKED["text"](check(file))
+    assert cli.main(["check", str(file)]) == 1
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.splitlines() == [
@@ -55,7 +56,7 @@ def test_a_line_of_json_for_each_file(tmp_path: Path, capsys: pytest.CaptureFixt
     bad = write(tmp_path / "b.yaml", "DeviceProcessEvents\n| where Nope == 1", 2, "Bad")
     neither = tmp_path / "c.yaml"
     neither.write_text("id: [")
-    terminal.CHECKED["json"](check(tmp_path))
+    assert cli.main(["check", "--json", str(tmp_path)]) == 1
     told = capsys.readouterr()
     first, second, third = (json.loads(line) for line in told.out.splitlines())
     columns = [{"name": "DeviceId", "type": "string"}, {"name": "n", "type": "long"}]
@@ -69,6 +70,72 @@ def test_a_line_of_json_for_each_file(tmp_path: Path, capsys: pytest.CaptureFixt
     (error,) = third["errors"]
     assert (error["kind"], error["line"]) == ("file", 1)
     assert told.err == "1 hunts compile, 2 do not\n"
+
+
+def test_json_and_jsonl_are_one_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "a.yaml", "print x = 1")
+    cli.main(["check", "--format", "json", str(file)])
+    (one,) = json.loads(capsys.readouterr().out)
+    for spelling in (["check", "--json"], ["check", "--format", "jsonl"], ["--format", "jsonl", "check"]):
+        cli.main([*spelling, str(file)])
+        assert json.loads(capsys.readouterr().out) == one
+    assert one["schema"] == [{"name": "x", "type": "long"}]
+
+
+def test_a_line_a_hunt_and_its_columns_where_they_are_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path / "a.yaml", "DeviceProcessEvents | summarize n = count() by DeviceId")
+    assert cli.main(["check", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: Anything, 2 columns\n"
+    assert cli.main(["check", "-v", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: Anything, 2 columns\n  DeviceId: string, n: long\n"
+
+
+def test_a_table_of_what_was_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "a.yaml", "print x = 1", 1, "Good")
+    write(tmp_path / "b.yaml", "Nope", 2, "Bad")
+    assert cli.main(["check", "--format", "table", str(tmp_path)]) == 1
+    rows = [[cell.strip() for cell in line.split("│")] for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["file", "name", "ok", "errors", "columns"]
+    assert rows[2] == [str(tmp_path / "a.yaml"), "Good", "true", "", "x: long"]
+    assert rows[3] == [str(tmp_path / "b.yaml"), "Bad", "false", "4:3: there is no table 'Nope'", ""]
+
+
+def test_a_bare_query_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "q.kql"
+    file.write_text("DeviceProcessEvents\n| where Nope == 1\n")
+    assert cli.main(["check", str(file)]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"{file}:2:9: error: there is no column 'Nope'",
+        "    | where Nope == 1",
+        "            ^^^^",
+        "0 hunts compile, 1 do not",
+    ]
+    file.write_text("print x = 1")
+    assert cli.main(["check", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: a query, 1 column\n"
+    assert cli.main(["check", str(tmp_path / "missing.kql")]) == 1
+    assert "missing.kql:1:1: error: cannot be read: No such file or directory" in capsys.readouterr().err
+
+
+def test_a_bare_query_on_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("print x = Nope"))
+    assert cli.main(["check", "-"]) == 1
+    assert capsys.readouterr().err.startswith("<stdin>:1:11: error: there is no column 'Nope'\n")
+
+
+def test_warnings_are_printed_and_fail_where_that_is_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "a.yaml", "print x = 1")
+    file.write_text(file.read_text() + "querry: print x = 2\n")
+    assert cli.main(["check", str(file)]) == 0
+    warned = capsys.readouterr().err.splitlines()
+    assert warned[0].startswith(f"{file}:5:1: warning: ")
+    assert "querry" in warned[0]
+    assert warned[-1] == "1 warning"
+    assert cli.main(["check", "--strict", str(file)]) == 1
+    cli.main(["check", "--json", str(file)])
+    assert [one["line"] for one in json.loads(capsys.readouterr().out)["warnings"]] == [5]
 
 
 def test_errors_of_the_file_and_of_its_query_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""What commands about hunts print."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli
+from pipelines.cli.hunts import print_runs
+from pipelines.hunting.hunt import Hunt
+from pipelines.hunting.ledger import FAILED, Run
+
+ID = "1b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10"
+
+
+def test_a_hunt_that_could_not_begin_is_listed_with_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    """It has neither counts nor seconds."""
+    bad, good = (Hunt(f"{n}b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10", name, "x") for n, name in enumerate(("bad", "good")))
+    begun = datetime(2026, 3, 10, tzinfo=UTC)
+    why = "hunts/bad.yaml:7:1: there is no table 'Nothing'"
+    runs = [
+        Run(bad, 0, "r", begun, outcome=FAILED, error=why),
+        Run(good, 0, "r", begun, 1.25, matched=3, suppressed=0, findings=2),
+    ]
+    assert print_runs(runs) is False
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.replace("│", " ").splitlines()]
+    assert lines[3:] == [
+        "bad failed",
+        "good 3 0 2 1.2 succeeded",
+        "(2 hunts)",
+        f"bad failed: {why}",
+        "1 succeeded, 1 failed",
+    ]
+
+
+def explained(folder: Path, *arguments: str) -> int:
+    (folder / "hunts").mkdir(exist_ok=True)
+    (folder / "hunts" / "h.yaml").write_text(
+        f"id: {ID}\nname: Shells\nquery: |\n"
+        "  DeviceProcessEvents\n"
+        "  | where Timestamp > ago(1d)\n"
+        "  | where FileName =~ 'cmd.exe' and ProcessCommandLine has 'whoami'\n"
+    )
+    (folder / "hunts" / "h.exclusions.yaml").write_text(
+        "exclusions:\n"
+        "- {name: backup, reason: known, owner: ops, where: AccountName == 'backup'}\n"
+        "- {name: old, reason: known, owner: ops, where: AccountName == 'old', enabled: false}\n"
+    )
+    (folder / "lakehunt.yaml").write_text("hunts: hunts\n")
+    return cli.main(["explain", "--config", str(folder / "lakehunt.yaml"), "--as-of", "2026-03-10", *arguments])
+
+
+def test_explain_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explained(tmp_path, "Shells") == 0
+    told = capsys.readouterr().out
+    assert "window: from 2026-03-09 to 2026-03-10" in told
+    assert "FileName =~ 'cmd.exe'   [file names and parents]" in told
+    assert "ProcessCommandLine has 'whoami'   [each event]" in told
+    assert "unless excluded by backup (on): AccountName == 'backup'" in told
+    assert "old" not in told
+
+
+def test_explain_shows_exclusions_that_are_off_where_they_are_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explained(tmp_path, "--hunt", ID, "-v") == 0
+    told = capsys.readouterr().out
+    assert "unless excluded by old (off): AccountName == 'old'" in told
+    assert "columns of the hits: " in told
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["--hunt", "nope"], ["shells", "--hunt", "nope"]])
+def test_a_hunt_that_does_not_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert explained(tmp_path, *arguments) == 1
+    assert "there is no hunt nope" in capsys.readouterr().err
