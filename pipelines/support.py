@@ -118,12 +118,12 @@ def _state(kind: str, name: str) -> str:
 
 def _statements() -> Iterator[str]:
     rows = [("`let`", "supported", "scalars, tables and functions")]
-    rows += [(f"`{name}`", "refused", hint) for name, hint in parser._STATEMENTS.items()]
+    rows += [(f"`{name}`", "refused", hint) for name, hint in parser.STATEMENTS.items()]
     return _rows(("statement", "status", "note"), rows)
 
 
 def _sources() -> Iterator[str]:
-    names = [*parser._SOURCES, *sorted(parser._STARTS_WITHOUT_A_SOURCE)]
+    names = [*parser.SOURCES, *sorted(parser.STARTS_WITHOUT_A_SOURCE)]
     rows = [("a table", "supported", "`DeviceProcessEvents`, and what lakehunt.yaml registers")]
     rows += [(f"`{name}`", _state("source", name), _NOTES.get(name, "")) for name in names]
     rows += [(f"`{name}()`", _state("source", name), "") for name in _TABLES]
@@ -132,7 +132,7 @@ def _sources() -> Iterator[str]:
 
 
 def _operators() -> Iterator[str]:
-    rows = [(f"`{name}`", _state("operator", name), "") for name in sorted(parser._OPERATORS)]
+    rows = [(f"`{name}`", _state("operator", name), "") for name in sorted(parser.OPERATORS)]
     rows += [(f"`{name}`", "refused", why) for name, why in sorted(parser.UNSUPPORTED_OPERATORS.items())]
     yield from _rows(("operator", "status", "note"), rows)
     yield ""
@@ -140,7 +140,7 @@ def _operators() -> Iterator[str]:
 
 
 def _comparisons() -> Iterator[str]:
-    rows = [(f"`{name}`", _state("comparison", name)) for name in sorted(scalar_parser._PRECEDENCE)]
+    rows = [(f"`{name}`", _state("comparison", name)) for name in sorted(scalar_parser.PRECEDENCE)]
     rows += [(f"`{name}`", "refused") for name in sorted(scalar_parser.UNSUPPORTED_COMPARISONS)]
     return _rows(("operator", "status"), rows)
 
@@ -162,7 +162,7 @@ def _functions(functions: dict[str, Any], families: Sequence[Family], kind: str)
     }  # `series_stats.min` is a column, no function
     rows = {name: _function(kind, name, f.signatures) for name, f in public.items()}
     if functions is CATALOG.scalars:
-        rows |= {name: _form(name) for name in [*core._FORMS, *_FORMS] if name in _FORMS}
+        rows |= {name: _form(name) for name in [*core.FORMS, *_FORMS] if name in _FORMS}
         rows |= {name: _several(name, columns) for name, columns in CATALOG.several.items()}
     for i, (title, names) in enumerate(_grouped(sorted(rows), families)):
         if title:
@@ -332,9 +332,9 @@ def _samples(parameter: Parameter) -> list[Type]:
 
 
 def _plugins() -> Iterator[str]:
-    rows = [(f"`{name}`", _state("plugin", name), "") for name in sorted(groups._PLUGINS)]
+    rows = [(f"`{name}`", _state("plugin", name), "") for name in sorted(groups.PLUGINS)]
     for family in known.PLUGINS:
-        rows += [(f"`{name}`", "refused", family.refused) for name in family.names if name not in groups._PLUGINS]
+        rows += [(f"`{name}`", "refused", family.refused) for name in family.names if name not in groups.PLUGINS]
     return _rows(("plugin", "status", "note"), rows)
 
 

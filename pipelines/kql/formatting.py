@@ -14,7 +14,7 @@ from typing import Any
 from pipelines.kql import syntax as s
 from pipelines.kql import times
 from pipelines.kql.errors import Span
-from pipelines.kql.scalar_parser import _PRECEDENCE as PRECEDENCE
+from pipelines.kql.scalar_parser import PRECEDENCE
 from pipelines.kql.types import (
     BOOL,
     BY_NAME,

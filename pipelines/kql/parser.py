@@ -34,7 +34,7 @@ JOIN_KINDS = (
     *("leftsemi", "rightsemi", "leftanti", "rightanti", "anti", "semi", "leftantisemi", "rightantisemi"),
 )
 
-_STARTS_WITHOUT_A_SOURCE = frozenset(["union", "search", "find"])
+STARTS_WITHOUT_A_SOURCE = frozenset(["union", "search", "find"])
 
 
 def parse(query: str) -> s.Query:
@@ -74,8 +74,8 @@ class Parser(ScalarParser):
         while not self.at_end() and not (until and self.sees(until)):
             if self.sees("let"):
                 lets.append(self._let())
-            elif self.token.text in _STATEMENTS and self.peek().kind is T.NAME:
-                self.unsupported(f"the statement '{self.token.text}'", hint=_STATEMENTS[self.token.text])
+            elif self.token.text in STATEMENTS and self.peek().kind is T.NAME:
+                self.unsupported(f"the statement '{self.token.text}'", hint=STATEMENTS[self.token.text])
             elif body is None:
                 body = self.pipeline()
             else:
@@ -131,7 +131,7 @@ class Parser(ScalarParser):
     def pipeline(self) -> s.Expr:
         source = self._source()
         operators: list[s.Operator] = []
-        if self.token.text in _STARTS_WITHOUT_A_SOURCE and isinstance(source, s.Empty):
+        if self.token.text in STARTS_WITHOUT_A_SOURCE and isinstance(source, s.Empty):
             operators.append(self._operator())
         while self.takes("|"):
             operators.append(self._operator())
@@ -143,13 +143,13 @@ class Parser(ScalarParser):
         if self.token.kind is not T.NAME:
             return self.expression()
         following = self.peek()
-        reader = _SOURCES.get(self.token.text)
+        reader = SOURCES.get(self.token.text)
         if reader and (
             self.token.text == "print" or (following.text == "(") == (self.token.text in ("datatable", "externaldata"))
         ):
             return reader(self)
         opens = following.kind in (T.NAME, T.STRING) or following.text in ("(", "*", "-", "[")
-        if self.token.text in _STARTS_WITHOUT_A_SOURCE and opens and following.text not in COMPARING:
+        if self.token.text in STARTS_WITHOUT_A_SOURCE and opens and following.text not in COMPARING:
             return s.Empty(Span(self.token.span.start, self.token.span.start))
         name = self.hyphenated()
         if name in UNSUPPORTED_OPERATORS and (following.kind in (T.NAME, T.STRING) or following.text in ("(", "-")):
@@ -159,14 +159,14 @@ class Parser(ScalarParser):
     def _operator(self) -> s.Operator:
         name = self.hyphenated()
         start = self.token.span
-        if name in _OPERATORS:
+        if name in OPERATORS:
             self.at += 1 + 2 * name.count("-")
-            return _OPERATORS[name](self, start)
+            return OPERATORS[name](self, start)
         if name in UNSUPPORTED_OPERATORS:
             self.unsupported(f"the operator '{name}'", hint=UNSUPPORTED_OPERATORS[name])
         self.fail(
             f"expected an operator such as where or summarize, found {self.shown()}",
-            hint=near(name, [*_OPERATORS, *UNSUPPORTED_OPERATORS]),
+            hint=near(name, [*OPERATORS, *UNSUPPORTED_OPERATORS]),
         )
 
     def _options(self, known: dict[str, tuple[str, ...] | None]) -> s.Options:
@@ -664,7 +664,7 @@ _EXPAND_OPTIONS: dict[str, tuple[str, ...] | None] = {
     "with_itemindex": None,
 }
 
-_STATEMENTS: dict[str, str] = {
+STATEMENTS: dict[str, str] = {
     "set": "leave it out: a run has its options in lakehunt.yaml",
     "alias": "",
     "declare": "write a let in place of a query parameter",
@@ -673,14 +673,14 @@ _STATEMENTS: dict[str, str] = {
 }
 """Statements that Kusto has and Lakehunt has not, and what to do instead."""
 
-_SOURCES: dict[str, Callable[[Parser], s.Expr]] = {
+SOURCES: dict[str, Callable[[Parser], s.Expr]] = {
     "print": Parser._print,
     "range": Parser._range,
     "datatable": Parser._datatable,
     "externaldata": Parser._externaldata,
 }
 
-_OPERATORS: dict[str, Callable[[Parser, Span], s.Operator]] = {
+OPERATORS: dict[str, Callable[[Parser, Span], s.Operator]] = {
     "where": Parser._where,
     "filter": Parser._where,
     "extend": Parser._extend,

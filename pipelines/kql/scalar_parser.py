@@ -42,7 +42,7 @@ RANGES = frozenset(["between", "!between"])
 
 _COMPARISON = 3
 
-_PRECEDENCE: dict[str, int] = {
+PRECEDENCE: dict[str, int] = {
     "or": 1,
     "and": 2,
     **dict.fromkeys(sorted(COMPARISONS | MEMBERSHIPS | RANGES), _COMPARISON),
@@ -110,11 +110,11 @@ class ScalarParser(Reader):
         return self.bracketed_name() or (self.next() if self.token.kind is T.NAME else None)
 
     def expression(self) -> s.Expr:
-        return self.deeper(lambda: self._binary(_PRECEDENCE["or"]))
+        return self.deeper(lambda: self._binary(PRECEDENCE["or"]))
 
     def operand(self) -> s.Expr:
         """An expression without comparisons."""
-        return self.deeper(lambda: self._binary(_PRECEDENCE["+"]))
+        return self.deeper(lambda: self._binary(PRECEDENCE["+"]))
 
     def _binary(self, level: int) -> s.Expr:
         """Operators that bind as tightly as `level` or tighter. Long `or` chains of real hunts make it a loop."""
@@ -122,11 +122,11 @@ class ScalarParser(Reader):
         compared = False
         while self.token.kind in (T.NAME, T.PUNCTUATION):
             op, name = self.token, self._operator_here()
-            binds = _PRECEDENCE.get(name, 0)
+            binds = PRECEDENCE.get(name, 0)
             if op.text in UNSUPPORTED_COMPARISONS:
                 self.unsupported(f"the operator '{op.text}'")
             if op.text.startswith("!") and not binds:
-                self.fail(f"there is no operator '{op.text}'", hint=near(op.text, _PRECEDENCE))
+                self.fail(f"there is no operator '{op.text}'", hint=near(op.text, PRECEDENCE))
             if not binds or binds < level:
                 return left
             if compared and binds == _COMPARISON:
@@ -146,12 +146,12 @@ class ScalarParser(Reader):
 
     def _operator_here(self) -> str:
         two_words = f"{self.token.text} {self.peek().text}"
-        return two_words if two_words in _PRECEDENCE else self.token.text
+        return two_words if two_words in PRECEDENCE else self.token.text
 
     def _membership(self, left: s.Expr) -> s.Expr:
         op = self.next()
         if not self.sees("("):
-            item = self._binary(_PRECEDENCE["+"])
+            item = self._binary(PRECEDENCE["+"])
             return s.InList(left.span.to(item.span), op.text, left, (item,), op.span)
         self.next()
         items = self.list(self.pipeline, until=")")

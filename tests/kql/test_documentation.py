@@ -21,11 +21,11 @@ FUNCTIONS = {name for name in CATALOG.names() if "." not in name} | CATALOG.seve
 CONSTRUCTS = {
     "aggregate": CATALOG.aggregates.keys(),
     "function": FUNCTIONS | support._FORMS.keys(),
-    "operator": parser._OPERATORS.keys(),
-    "comparison": scalar_parser._PRECEDENCE.keys(),
+    "operator": parser.OPERATORS.keys(),
+    "comparison": scalar_parser.PRECEDENCE.keys(),
     "type": BY_NAME.keys(),
-    "plugin": groups._PLUGINS.keys(),
-    "source": parser._SOURCES.keys(),
+    "plugin": groups.PLUGINS.keys(),
+    "source": parser.SOURCES.keys(),
 }
 
 
@@ -39,7 +39,7 @@ def test_the_page_is_the_one_that_is_generated() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted({*FUNCTIONS, *core._FORMS, *parser._OPERATORS, *groups._PLUGINS, *scalar_parser._PRECEDENCE})
+    "name", sorted({*FUNCTIONS, *core.FORMS, *parser.OPERATORS, *groups.PLUGINS, *scalar_parser.PRECEDENCE})
 )
 def test_what_is_supported_is_documented(name: str) -> None:
     assert any("supported" in row or "differs" in row for row in rows(name))
@@ -51,7 +51,7 @@ def test_what_is_not_supported_is_refused_there(name: str) -> None:
 
 
 def test_every_form_of_the_binder_is_described() -> None:
-    assert core._FORMS.keys() <= support._FORMS.keys()
+    assert core.FORMS.keys() <= support._FORMS.keys()
 
 
 @pytest.mark.parametrize("difference", differences.DIFFERENCES, ids=lambda d: d.names[0])

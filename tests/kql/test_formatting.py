@@ -163,7 +163,7 @@ LITERALS = st.one_of(
 )
 FUNCTIONS = st.sampled_from(["f", "not", "tostring", "long", "in", "h", "by"])
 OPERATORS_BETWEEN = st.sampled_from(
-    sorted(scalar_parser._PRECEDENCE.keys() - {"<>"} - scalar_parser.RANGES - scalar_parser.MEMBERSHIPS)
+    sorted(scalar_parser.PRECEDENCE.keys() - {"<>"} - scalar_parser.RANGES - scalar_parser.MEMBERSHIPS)
 )
 
 

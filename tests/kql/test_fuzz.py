@@ -54,14 +54,14 @@ def refusal(query: str) -> QueryErrors | None:
 # Random texts
 
 VOCABULARY = [
-    *parser._OPERATORS,
+    *parser.OPERATORS,
     *parser.UNSUPPORTED_OPERATORS,
-    *parser._SOURCES,
-    *parser._STATEMENTS,
+    *parser.SOURCES,
+    *parser.STATEMENTS,
     *parser.JOIN_KINDS,
-    *scalar_parser._PRECEDENCE,
+    *scalar_parser.PRECEDENCE,
     *scalar_parser.UNSUPPORTED_COMPARISONS,
-    *groups._PLUGINS,
+    *groups.PLUGINS,
     *BY_NAME,
     *CATALOG.names(),
     *("now", "ago", "toscalar", "column_ifexists", "materialize", "table", "view"),

@@ -400,8 +400,8 @@ class Binder:
             return self.unknown(
                 Kind.SEMANTIC, f"'{expr.name}' gives a table, not a value", expr.span, "use toscalar(...)"
             )
-        if expr.name in _FORMS:
-            return _FORMS[expr.name](self, expr, scope)
+        if expr.name in FORMS:
+            return FORMS[expr.name](self, expr, scope)
         args = [self.scalar(arg, scope) for arg in self._without_star(expr, scope)]
         if expr.name in self.catalog.windows:
             return self._window(expr, args, scope)
@@ -788,7 +788,7 @@ _PACKS = {"pack_all": "bag_pack", "bag_pack_columns": "bag_pack"}
 _ON_VALUES = frozenset(["==", "!=", "<", "<=", ">", ">="])
 """Comparisons that a column takes part in as what it is; any other is with its text."""
 
-_FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
+FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
     "now": Binder._now,
     "ago": Binder._ago,
     "toscalar": Binder._toscalar,

@@ -309,7 +309,7 @@ def _on_axis(binder: Binder, axis: Type, value: p.Expr | None, is_step: bool) ->
 
 
 def evaluate(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
-    plugin = _PLUGINS.get(op.plugin.name)
+    plugin = PLUGINS.get(op.plugin.name)
     if plugin is None:
         what = f"the plugin '{op.plugin.name}' is not supported"
         binder.fail(Kind.UNSUPPORTED, what, op.plugin.name_span, "see docs/kql-support.md for what there is")
@@ -389,5 +389,5 @@ def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     return p.Pivot(tuple(schema), source, column.name, values, aggregation, tuple(by))
 
 
-_PLUGINS = {"bag_unpack": _bag_unpack, "pivot": _pivot}
+PLUGINS = {"bag_unpack": _bag_unpack, "pivot": _pivot}
 """The plugins of `evaluate` that there are."""
