@@ -105,22 +105,6 @@ def _answer(schema: Schema, collected: Iterable[Row]) -> Answer:
     return Answer(tuple(Column(c.name, REAL if c.type == DECIMAL else c.type) for c in schema), rows)
 
 
-class _NeedsDataError(Exception):
-    """Only the data says what columns a plugin of the query makes."""
-
-
-def compile_first(text: str, tables: Tables = EVENTS_ONLY) -> None:
-    """Raises QueryErrors for a query that is refused, as far as that can be known without Spark."""
-
-    def schema_of(source: p.Plan, op: s.Evaluate) -> Schema | None:
-        if op.plugin.name in discovery.COLUMNS:
-            raise _NeedsDataError
-        return None
-
-    with suppress(_NeedsDataError):
-        tables.bind(text, schema_of)
-
-
 def cell(value: Any, kind: Type) -> Any:
     """A collected value as it is shown in an answer."""
     shown = as_json(value, kind)
