@@ -216,10 +216,6 @@ class Located(Generic[Key]):
         """Where the text of a scalar entry stands. Raises as `text` does."""
         return _text_map(self.places.source, self.places.scalar(key))
 
-    def text_line(self, key: Key) -> int:
-        """The line of the file where the text of a scalar entry starts: below the `|` of a block."""
-        return self.text_map(key).start.line
-
     def error(self, key: Key, message: str, hint: str = "") -> YamlError:
         """An error at an entry's key; at the collection's start where there is no such entry."""
         return self.places.source.error(self.places.key(key), message, hint)

@@ -291,7 +291,7 @@ def test_places_in_text_are_places_in_the_file(written: str) -> None:
     text_map = document.text_map("q")
     first, later = PLACES[written]
     assert (text_map.place(1, 1), text_map.place(2, 3)) == (first, later)
-    assert document.text_line("q") == first[0]
+    assert document.text_map("q").start.line == first[0]
     assert text_map.skip(1).place(1, 3) == later
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ def print_findings(found: Sequence[Found], others: Mapping[str, int], form: str)
     if form in {"json", "jsonl"}:
         render.records(form, rows, [])
     elif form == "csv" and len(found) == 1:  # one hunt: its own columns; several: what all findings have in common
-        render.records(form, [row["result"] for row in rows], list(map(Column, found[0].columns)))
+        render.records(form, map(_result, repeat(found[0]), rows), list(map(Column, found[0].columns)))
     elif form == "csv":
         render.records(form, rows, [])
     else:
@@ -73,9 +74,14 @@ def _print_hunt(one: Found, other: int | None, form: str) -> None:
         click.echo(f"{one.hunt.name}: has not run yet{_elsewhere(other)}")
         return
     title = f"{one.hunt.name}, as of {context.instant(one.as_of)}"
-    rows = [{"finding": row["finding_id"][:SHORT_ID]} | row["result"] for row in one.rows]
+    rows = [{"finding": row["finding_id"][:SHORT_ID]} | _result(one, row) for row in one.rows]
     columns = [Column("finding"), *map(Column, one.columns)]
     render.records(form, rows, columns, title=title, empty=f"{title}: no findings{_elsewhere(other)}", what="finding")
+
+
+def _result(one: Found, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of the hunt's query, in the order of its columns."""
+    return {name: row["result"][name] for name in one.columns}
 
 
 def _elsewhere(other: int | None) -> str:
@@ -208,7 +214,7 @@ def _document(found: Evidence) -> str:
     from pipelines.hunting import lineage
     from pipelines.visible import to_json
 
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "finding": found.finding,
         "events": found.events,
         "events_gone": found.gone,
@@ -216,7 +222,7 @@ def _document(found: Evidence) -> str:
         "more_around": found.cut,
         "tree": [lineage.as_json(root) for root in found.trees],
     }
-    return to_json(told)
+    return to_json(document)
 
 
 # Reports

@@ -34,6 +34,7 @@ from pipelines.hunting.tables import EVENTS_ONLY, Tables
 from pipelines.hunting.window import DEFAULT_PERIOD, Window, within
 from pipelines.kql import plan as p
 from pipelines.kql.errors import KqlError, QueryErrors
+from pipelines.kql.row_local import row_local_parts
 from pipelines.kql.types import TICKS_PER_MICROSECOND
 from pipelines.lake.failures import reason
 from pipelines.lake.keeping import ON_DISK
@@ -336,7 +337,7 @@ def fronts(plan: p.Plan, context: Context, meter: AbstractContextManager[object]
     passed = Passed(context)
     try:
         with meter or nullcontext():
-            for front in row_local_fronts(plan):
+            for front in row_local_parts(plan):
                 relation = compile_plan(front, passed.context).reading(p.needed(plan, front))
                 relation.frame.persist(ON_DISK)
                 kept.append(relation)
@@ -359,29 +360,6 @@ def _events_of(fronts: Sequence[Relation], counts: Sequence[int]) -> int:
         return sum(count for one, count in zip(fronts, counts, strict=True) if one.traced or not events)
     ids = (frame.select(column(trace.TRACE)["evidence"][0]["event_id"]) for frame in events)
     return reduce(DataFrame.union, ids).distinct().count()
-
-
-def row_local_fronts(plan: p.Plan) -> list[p.Plan]:
-    """The parts of a plan that need one row at a time: a stored table and the filters and projections over it. One for
-    each time that a table is read, those inside of expressions first."""
-    if not _is_row_local(plan):
-        return _distinct(front for source in p.sources(plan) for front in row_local_fronts(source))
-    steps = [(step, getattr(step, "source", None)) for step in p.walk(plan)]
-    inside = [source for step, below in steps for source in p.sources(step) if source is not below]
-    return _distinct([*(front for source in inside for front in row_local_fronts(source)), plan])
-
-
-def _is_row_local(plan: p.Plan) -> bool:
-    while isinstance(plan, (p.Filter, p.Project)):
-        read = [plan.predicate] if isinstance(plan, p.Filter) else plan.expressions
-        if any(isinstance(part, p.Over) for expr in read for part in p.parts(expr)):
-            return False
-        plan = plan.source
-    return isinstance(plan, p.Scan)
-
-
-def _distinct(plans: Iterable[p.Plan]) -> list[p.Plan]:
-    return list({id(plan): plan for plan in plans}.values())
 
 
 def is_empty(plan: p.Plan) -> bool:

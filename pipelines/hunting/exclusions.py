@@ -31,12 +31,12 @@ from typing import TYPE_CHECKING
 from pipelines import strict_yaml
 from pipelines.errors import LakehuntError
 from pipelines.hunting.registered import EVENTS
-from pipelines.hunting.split import beyond_one_event
 from pipelines.kql import plan as p
 from pipelines.kql import times
 from pipelines.kql.binding import bind_condition
 from pipelines.kql.binding.core import nearest
 from pipelines.kql.errors import Kind, KqlError, QueryErrors
+from pipelines.kql.row_local import beyond_one_row
 from pipelines.kql.types import BY_NAME, TICKS_PER_DAY, Column
 from pipelines.lake.schema import device_process_events
 from pipelines.spark.functions import CATALOG
@@ -120,7 +120,7 @@ def is_exclusion_file(file: Path) -> bool:
 def condition(text: str) -> p.Expr:
     """The typed tree of a condition that one event decides by itself. Raises QueryErrors."""
     bound = bind_condition(text, EVENTS, _SCHEMA, CATALOG)
-    part = next(beyond_one_event(bound), None)
+    part = next(beyond_one_row(bound), None)
     if part is not None:  # now() would let an old event come back, and another table would have to be kept as it was
         message = "an exclusion is decided by the event alone, without now() or another table"
         hint = "write the values that are meant; `expires` ends an exclusion"

@@ -12,6 +12,7 @@ from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
+from pyspark.sql import Row
 
 from pipelines.errors import LakehuntError
 from pipelines.hunting import refusals
@@ -20,12 +21,13 @@ from pipelines.hunting.tables import EVENTS_ONLY, Tables
 from pipelines.hunting.window import within
 from pipelines.kql import plan as p
 from pipelines.kql import syntax as s
+from pipelines.kql.binding import SchemaOf
 from pipelines.kql.errors import KqlError, QueryErrors
 from pipelines.kql.types import DECIMAL, REAL, Column, Schema, Type
 from pipelines.lake.failures import reason
 from pipelines.lake.tables import Lake
 from pipelines.spark import discovery
-from pipelines.spark.plans import compile_plan
+from pipelines.spark.plans import Context, compile_plan
 from pipelines.spark.values import as_json
 
 JsonObject = dict[str, Any]
@@ -42,6 +44,25 @@ class Answer:
     rows: list[list[Any]]
 
 
+class _NeedsDataError(Exception):
+    """Raised where only the data can tell what columns a query has."""
+
+
+def compile_first(text: str, tables: Tables = EVENTS_ONLY) -> None:
+    """Compiles a query without Spark, so that what is wrong with it is said at once. Raises QueryErrors.
+
+    A query with a plugin whose columns depend on the data (`evaluate bag_unpack(...)`) passes: it is compiled when it
+    runs."""
+
+    def needs_data(source: p.Plan, op: s.Evaluate) -> Schema | None:
+        if op.plugin.name in discovery.COLUMNS:
+            raise _NeedsDataError
+        return None
+
+    with suppress(_NeedsDataError):
+        tables.bind(text, needs_data)
+
+
 def query(
     lake: Lake,
     text: str,
@@ -56,13 +77,8 @@ def query(
     those that it sees, by default all that are settled by now.
     Raises QueryErrors for a query that is refused."""
     context = tables.context(lake, as_of, events)
-
-    def schema_of(source: p.Plan, op: s.Evaluate) -> Schema | None:
-        find = discovery.COLUMNS.get(op.plugin.name)
-        return find(compile_plan(within(source, as_of, period)[0], context), op) if find else None
-
     try:
-        plan, _ = within(tables.bind(text, schema_of), as_of, period)
+        plan, _ = within(tables.bind(text, _discovering(context, as_of, period)), as_of, period)
         collected = compile_plan(plan, context).in_order().collect()
     except KqlError as error:
         raise QueryErrors(text, [error]) from error
@@ -71,25 +87,22 @@ def query(
         if refused is None:
             raise
         raise QueryErrors(text, [refused]) from error
-    kinds = [c.type for c in plan.schema]
-    rows = [[cell(v, kind) for v, kind in zip(row, kinds, strict=True)] for row in collected]
-    return Answer(tuple(Column(c.name, REAL if c.type == DECIMAL else c.type) for c in plan.schema), rows)
+    return _answer(plan.schema, collected)
 
 
-class _NeedsDataError(Exception):
-    """Only the data says what columns a plugin of the query makes."""
-
-
-def compile_first(text: str, tables: Tables = EVENTS_ONLY) -> None:
-    """Raises QueryErrors for a query that is refused, as far as that can be known without Spark."""
+def _discovering(context: Context, as_of: int, period: int | None) -> SchemaOf:
+    """What finds out, from the data, which columns a plugin makes."""
 
     def schema_of(source: p.Plan, op: s.Evaluate) -> Schema | None:
-        if op.plugin.name in discovery.COLUMNS:
-            raise _NeedsDataError
-        return None
+        find = discovery.COLUMNS.get(op.plugin.name)
+        return find(compile_plan(within(source, as_of, period)[0], context), op) if find else None
 
-    with suppress(_NeedsDataError):
-        tables.bind(text, schema_of)
+    return schema_of
+
+
+def _answer(schema: Schema, collected: Iterable[Row]) -> Answer:
+    rows = [[cell(value, column.type) for value, column in zip(row, schema, strict=True)] for row in collected]
+    return Answer(tuple(Column(c.name, REAL if c.type == DECIMAL else c.type) for c in schema), rows)
 
 
 def cell(value: Any, kind: Type) -> Any:

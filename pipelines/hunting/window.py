@@ -1,7 +1,7 @@
 """What span of time a query reads: nothing after the as-of instant, and its own time filter or a default period.
 
-A time filter is a comparison of the event's time with something that reads no row, in a `where` that stands before any
-operator that needs more than one row. Where a query has none, Sentinel asks for a range; here it is the hunt's
+A time filter is a comparison of the event's time with something that reads no row, in a `where` that reaches down to
+the events (see `kql/row_local.py`). Where a query has none, Sentinel asks for a range; here it is the hunt's
 `queryPeriod`, else seven days."""
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pipelines.hunting.registered import EVENTS
 from pipelines.kql import plan as p
 from pipelines.kql.constants import evaluate
+from pipelines.kql.row_local import Conditions, passed_down
 from pipelines.kql.types import BOOL, DATETIME, TICKS_PER_DAY, TIMESPAN
 
 TIME_COLUMNS = ("Timestamp", "TimeGenerated")
@@ -45,7 +46,7 @@ def within(plan: p.Plan, now: int, period: int | None) -> tuple[p.Plan, Window]:
     `period` (ticks) limits a scan that has no time filter of its own; None leaves it open towards the past. A table
     without a time is read whole, and so, where there is no other, is the window from the beginning."""
     windows: list[Window] = []
-    limited = _limited(plan, [], now, period, windows)
+    limited = _limited(plan, (), now, period, windows)
     if not windows and any(isinstance(part, p.Scan) for part in p.walk(plan)):
         windows.append(Window(None, now))
     return limited, Window.around(windows, now)
@@ -57,58 +58,26 @@ def time_column(scan: p.Scan) -> str | None:
     return next((name for name in TIME_COLUMNS if name in times), None)
 
 
-def _limited(plan: p.Plan, above: list[p.Expr], now: int, period: int | None, windows: list[Window]) -> p.Plan:
+def _limited(plan: p.Plan, above: Conditions, now: int, period: int | None, windows: list[Window]) -> p.Plan:
     if isinstance(plan, p.Scan):
         return _limited_scan(plan, above, now, period, windows)
-    passed = _passed_down(plan, above)
-
-    def limited(inner: p.Plan) -> p.Plan:
-        of_these_rows = any(inner is source for source in _rows_of(plan))
-        return _limited(inner, passed if of_these_rows else [], now, period, windows)
-
-    return p.with_sources(plan, limited)
+    below = iter(passed_down(plan, above))
+    return p.with_sources(plan, lambda source: _limited(source, next(below)[1], now, period, windows))
 
 
-def _passed_down(plan: p.Plan, above: list[p.Expr]) -> list[p.Expr]:
-    """The conditions that hold for the rows that a plan reads, too."""
-    if isinstance(plan, p.Filter):
-        return [*above, *p.terms(plan.predicate, "and")]
-    if isinstance(plan, p.Project):
-        return above if _keeps_time(plan) else []
-    if isinstance(plan, p.Expand):
-        return above if not {item.name for item in plan.items} & set(TIME_COLUMNS) else []
-    if isinstance(plan, p.Join):
-        own = [left for c, (left, _) in zip(plan.schema, plan.columns, strict=True) if c.name in TIME_COLUMNS]
-        return above if plan.kind in ("inner", "left", "leftsemi", "leftanti") and all(own) else []
-    return above if isinstance(plan, (p.Union, p.Serialize)) else []
-
-
-def _rows_of(plan: p.Plan) -> tuple[p.Plan, ...]:
-    """The plans whose rows a plan passes on; not the right side of a join, nor a query inside of an expression."""
-    if isinstance(plan, p.Join):
-        return (plan.left,)
-    return plan.tables if isinstance(plan, p.Union) else (getattr(plan, "source", plan),)
-
-
-def _keeps_time(plan: p.Project) -> bool:
-    """Whether each time column that comes out is the one that went in."""
-    made = dict(zip(plan.names, plan.expressions, strict=True))
-    return all(name not in made or getattr(made[name], "name", None) == name for name in TIME_COLUMNS)
-
-
-def _limited_scan(plan: p.Scan, above: list[p.Expr], now: int, period: int | None, windows: list[Window]) -> p.Plan:
+def _limited_scan(plan: p.Scan, above: Conditions, now: int, period: int | None, windows: list[Window]) -> p.Plan:
     time = time_column(plan)
     if time is None:
         return plan
-    terms = list(above)
     moment = p.Ref(DATETIME, plan.span, time)
     limits: list[p.Expr] = [p.Apply(BOOL, plan.span, "<=", (moment, p.Now(DATETIME, plan.span)))]
-    if period is not None and not any(_is_time_filter(term) for term in terms):
+    if period is not None and not any(_is_time_filter(one.expr) for one in above):
         start = p.Const(DATETIME, plan.span, now - period)
         limits.append(p.Apply(BOOL, plan.span, ">", (moment, start)))
     # In DeviceProcessEvents both columns are the event's time. What they are in another table, Lakehunt does not know.
     bounding = TIME_COLUMNS if plan.table == EVENTS else (time,)
-    bounds = list(_bounds([*terms, *limits], now, bounding))
+    terms = [*(one.expr for one in above if one.separable), *limits]
+    bounds = list(_bounds(terms, now, bounding))
     since = max((ticks for op, ticks in bounds if op in (">", ">=", "==")), default=None)
     until = min(ticks for op, ticks in bounds if op in ("<", "<=", "=="))
     windows.append(Window(since, until))

@@ -45,6 +45,13 @@ FRONTS = {
         ["DeviceId == 'b'", "FileName == 'a'"]
     ],
     f"{E} | where FileName == 'a' | serialize n = row_number() | where DeviceId == 'b'": [["FileName == 'a'"]],
+    f"{E} | where FileName == 'a' | serialize | where DeviceId == 'b'": [["DeviceId == 'b'", "FileName == 'a'"]],
+    f"{E} | where FileName == 'a' | mv-expand w = split(SHA1, 'a') | where DeviceId == 'b' and w == 'c'": [
+        ["DeviceId == 'b'", "FileName == 'a'"]
+    ],
+    f"{E} | where FileName == 'a' | join kind=leftouter Owners on DeviceId | where ReportId > 1 and Owner == 'b'": [
+        ["ReportId > 1", "FileName == 'a'"]
+    ],
     # each read has its front
     f"{E} | where FileName == 'a' | join ({E} | where FileName == 'b') on DeviceId": [
         ["FileName == 'a'"], ["FileName == 'b'"]

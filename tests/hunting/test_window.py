@@ -43,6 +43,17 @@ def window(steps: str) -> Window:
         ("| summarize Timestamp = max(Timestamp) by DeviceId | where Timestamp > ago(30d)", WEEK),
         ("| extend Timestamp = ProcessCreationTime | where Timestamp > ago(30d)", WEEK),
         ("| project Timestamp, FileName | where Timestamp > ago(30d)", NOW - 30 * TICKS_PER_DAY),
+        # the order of the rows is no matter, nor another name, nor rows made of one
+        ("| sort by FileName asc | where Timestamp > ago(30d)", NOW - 30 * TICKS_PER_DAY),
+        ("| project at = Timestamp | where at > ago(30d)", NOW - 30 * TICKS_PER_DAY),
+        ("| mv-expand w = split(ProcessCommandLine, ' ') | where Timestamp > ago(30d)", NOW - 30 * TICKS_PER_DAY),
+        ("| extend day = startofday(Timestamp) | where day > ago(30d)", None),
+        # a filter that stands after neighbours were looked at is the query's, but they may be older than it says
+        ("| sort by Timestamp asc | extend before = prev(FileName) | where Timestamp > ago(1d)", None),
+        ("| serialize n = row_number() | where Timestamp > ago(30d)", None),
+        # which rows are left depends on all of them
+        ("| take 5 | where Timestamp > ago(30d)", WEEK),
+        ("| top 5 by FileName asc | where Timestamp > ago(30d)", WEEK),
     ],
 )
 def test_where_the_window_starts(steps: str, since: int | None) -> None:
@@ -53,6 +64,14 @@ def test_the_window_ends_at_the_as_of_or_earlier() -> None:
     assert window("| where Timestamp > ago(7d)").until == NOW
     assert window("| where Timestamp < ago(1d)").until == NOW - TICKS_PER_DAY
     assert window("| where Timestamp < now() + 1d").until == NOW
+
+
+def test_each_side_of_a_join_has_its_own_time_filter() -> None:
+    query = """let t = DeviceProcessEvents;
+        t | join kind=inner t on DeviceId | where Timestamp > ago(30d) and Timestamp1 > ago(2d)"""
+    plan, _ = within(bind(query, KQL_TABLES, CATALOG), NOW, DEFAULT_PERIOD)
+    scans = [step for step in p.walk(plan) if isinstance(step, p.Scan)]
+    assert [scan.since for scan in scans] == [NOW - 30 * TICKS_PER_DAY, NOW - 2 * TICKS_PER_DAY]
 
 
 def test_every_scan_is_limited() -> None:

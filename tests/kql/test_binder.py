@@ -155,8 +155,8 @@ def test_chains_of_thousands_of_terms_compile() -> None:
     ],
 )
 def test_the_columns_that_are_read_above_the_front(query: str, expected: set[str]) -> None:
-    from pipelines.hunting.engine import row_local_fronts
+    from pipelines.kql.row_local import row_local_parts
 
     plan = bind(query, TABLES, CATALOG)
-    (front,) = row_local_fronts(plan)
+    (front,) = row_local_parts(plan)
     assert p.needed(plan, front) == expected
