@@ -37,7 +37,8 @@ hypothesis.settings.load_profile("tests")
 def spark() -> Iterator[Any]:
     from pipelines.lake import session
 
-    running = session.start(Config(spark=spark_settings.QUICK))
+    lasting = {"spark.driver.extraJavaOptions": spark_settings.LASTING_JVM}
+    running = session.start(Config(spark=spark_settings.QUICK | lasting))
     yield running
     running.stop()
 

@@ -77,8 +77,9 @@ class Recorder:
         for file, seconds in longest[:10]:
             terminalreporter.write_line(f"{seconds:8.1f}s {file}")
         if config.getoption("--write-durations"):
-            rounded = {file: round(seconds, 1) for file, seconds in sorted(self.seconds.items())}
-            DURATIONS.write_text(json.dumps(rounded, indent=1) + "\n")
+            known = json.loads(DURATIONS.read_text()) | {file: round(took, 1) for file, took in self.seconds.items()}
+            there = {file: known[file] for file in sorted(known) if Path(config.rootpath, file).exists()}
+            DURATIONS.write_text(json.dumps(there, indent=1) + "\n")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 
 QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Compiles soon rather than well, and collects garbage on one core."""
+"""For a process that ends soon: compiles early rather than well, and collects garbage on one core."""
+
+LASTING_JVM = "-XX:+UseSerialGC"
+"""For the session of many tests: after five runs of hunts, code that was compiled well has paid for itself."""
 
 QUICK = {
     "spark.master": "local[2]",
