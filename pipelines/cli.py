@@ -276,16 +276,17 @@ def query(args: argparse.Namespace, config: Config) -> int:
 
 def maintain(args: argparse.Namespace, config: Config) -> int:
     """Hits of hunts that are no more, then retention, compaction and VACUUM of the lake's tables."""
-    from pipelines.hunting import abandoned, hits
+    from pipelines.hunting import abandoned
     from pipelines.hunting import hunt as hunting
     from pipelines.lake import maintenance
+    from pipelines.schemas.hunt_tables import HITS
 
     now = datetime.now(UTC)
     maintenance.check_window(config.retention.vacuum_hours, args.force)
     hunts, errors = hunting.load_folder(_hunts_folder(config))
     with _lake(config) as lake, terminal.progress() as say:
         chosen = maintenance.chosen(lake, args.table)
-        if hits.HITS.name in chosen and not errors:  # a file that cannot be read may be one of their hunts
+        if HITS.name in chosen and not errors:  # a file that cannot be read may be one of their hunts
             say("looking for hits of hunts that are no more")
             terminal.abandoned(abandoned.remove(lake, {one.digest for one in hunts}, now, args.dry_run), args.dry_run)
         done = maintenance.maintain(lake, config.retention, now, say, chosen, args.dry_run)

@@ -30,15 +30,14 @@ from typing import TYPE_CHECKING
 
 from pipelines import strict_yaml
 from pipelines.errors import LakehuntError
-from pipelines.hunting.registered import EVENTS
 from pipelines.hunting.split import beyond_one_event
 from pipelines.kql import plan as p
 from pipelines.kql import times
 from pipelines.kql.binding import bind_condition
 from pipelines.kql.binding.core import nearest
 from pipelines.kql.errors import Kind, KqlError, QueryErrors
-from pipelines.kql.types import BY_NAME, TICKS_PER_DAY, Column
-from pipelines.lake.schema import device_process_events
+from pipelines.kql.types import TICKS_PER_DAY
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from pipelines.spark.functions import CATALOG
 from pipelines.strict_yaml import Position, Value, YamlError
 
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
 SUFFIX = ".exclusions"
 ALL = "all"
 
-_SCHEMA = tuple(Column(c.name, BY_NAME[c.type]) for c in device_process_events())
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _KEYS = ("name", "reason", "owner", "expires", "enabled", "hunts", "where")
@@ -119,7 +117,7 @@ def is_exclusion_file(file: Path) -> bool:
 
 def condition(text: str) -> p.Expr:
     """The typed tree of a condition that one event decides by itself. Raises QueryErrors."""
-    bound = bind_condition(text, EVENTS, _SCHEMA, CATALOG)
+    bound = bind_condition(text, DEVICE_PROCESS_EVENTS.name, DEVICE_PROCESS_EVENTS.kql_schema, CATALOG)
     part = next(beyond_one_event(bound), None)
     if part is not None:  # now() would let an old event come back, and another table would have to be kept as it was
         message = "an exclusion is decided by the event alone, without now() or another table"

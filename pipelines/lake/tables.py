@@ -1,4 +1,4 @@
-"""Delta tables: what each one looks like, and the ways to write one so that a repeated write changes nothing.
+"""The lake's Delta tables, and the ways to write one so that a repeated write changes nothing.
 
 Tables are path-based, `<lake>/<schema>/<table>`, and stay at Delta reader version 1, so that readers which are not
 Spark can open them.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +23,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.readwriter import DataFrameWriterV2
 
+from pipelines.core.sql import quoted_name, string_literal
 from pipelines.errors import LakehuntError
+from pipelines.lake.filesystem import FileSystem
+from pipelines.schemas.table import CONTRACT, Table
 
 T = TypeVar("T")
 
@@ -42,71 +43,6 @@ KILLED_AFTER = timedelta(days=1)
 
 CONFLICTS = tuple(getattr(delta_exceptions, name) for name in delta_exceptions.__all__)
 """What Delta raises where another commit came between; in Python these have no class in common."""
-
-_COUNTED = ("TIMESTAMP", "DATE", "BIGINT", "INT", "DOUBLE")
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STATISTICS = "delta.dataSkippingStatsColumns"
-
-CONTRACT = "lakehunt.contract"
-"""The property of a table that holds the version of its contract."""
-
-
-@dataclass(frozen=True)
-class TableColumn:
-    """A stored column: its name, its Spark SQL type (`BIGINT`, `ARRAY<STRING>`) and what it means to a reader."""
-
-    name: str
-    type: str
-    comment: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the lake. `name` is `schema.table`; every column carries a comment."""
-
-    name: str
-    comment: str
-    columns: Sequence[TableColumn]
-    partitioned_by: Sequence[str] = ()
-    statistics: Sequence[str] | None = None
-    """Columns of which the log keeps each file's smallest and largest value, so that readers skip files. None: all
-    times, dates and numbers. Texts have none: in files as they are landed every file spans all devices and names, so
-    they would skip nothing, and the names would outlive in the log the rows that `forget` removes."""
-
-    contract: int | None = None
-    """Version of what readers outside of Lakehunt may rely on; None: they may rely on nothing."""
-
-    @property
-    def properties(self) -> dict[str, str]:
-        """Delta's properties of the table."""
-        promised = {} if self.contract is None else {CONTRACT: str(self.contract)}
-        return READER_VERSION_1 | SIZED_FILES | {_STATISTICS: ",".join(self._with_statistics())} | promised
-
-    def _with_statistics(self) -> Sequence[str]:
-        if self.statistics is not None:
-            return self.statistics
-        counted = [c.name for c in self.columns if c.type in _COUNTED and _PLAIN_NAME.fullmatch(c.name)]
-        return [name for name in counted if name not in self.partitioned_by]
-
-    @property
-    def column_names(self) -> list[str]:
-        return [column.name for column in self.columns]
-
-    @property
-    def ddl(self) -> str:
-        """The columns as a Spark schema string, for `createDataFrame`."""
-        return ", ".join(f"{_quoted(c.name)} {c.type}" for c in self.columns)
-
-
-READER_VERSION_1 = {
-    "delta.minReaderVersion": "1",
-    "delta.minWriterVersion": "2",
-    "delta.enableDeletionVectors": "false",
-}
-
-SIZED_FILES = {"delta.autoOptimize.optimizeWrite": "true"}
-"""Delta gathers what a write adds to a partition into one file, or several where it is large, however many tasks made
-the rows."""
 
 
 class Lake:
@@ -259,16 +195,14 @@ class Lake:
     def _remove_beginnings(self, table: Table) -> None:
         """What is left of a run that was killed just before a table's first commit: Delta takes it for a table that it
         cannot read. Something young may be of a run that makes the table now; a folder that holds it stays, too."""
-        jvm: Any = self.spark._jvm
-        log = jvm.org.apache.hadoop.fs.Path(f"{self.path(table.name)}/_delta_log")
-        files = log.getFileSystem(self.spark._jsc.hadoopConfiguration())
-        before = (time.time() - LONGEST_COMMIT) * 1000
+        files, log = FileSystem(self.spark), f"{self.path(table.name)}/_delta_log"
+        before = time.time() - LONGEST_COMMIT
         with suppress(Py4JJavaError):
-            for entry in files.listStatus(log):
-                begun = entry.isDirectory() or entry.getPath().getName().startswith(".")
-                if begun and entry.getModificationTime() < before:
-                    files.delete(entry.getPath(), False)
-            files.delete(log, False)
+            for entry in files.entries(log):
+                begun = entry.is_folder or entry.name.startswith(".")
+                if begun and entry.modified < before:
+                    files.remove(entry.path)
+            files.remove(log)
 
     def _writer(self, table: Table, rows: DataFrame) -> DataFrameWriterV2:
         """Writes the rows with all that makes the table: properties, comment, partitions."""
@@ -283,10 +217,10 @@ class Lake:
         present = set(self.read(table.name).columns)
         missing = [column for column in table.columns if column.name not in present]
         if missing:
-            added = ", ".join(f"{_quoted(c.name)} {c.type} COMMENT '{_escaped(c.comment)}'" for c in missing)
+            added = ", ".join(f"{quoted_name(c.name)} {c.type} COMMENT {string_literal(c.comment)}" for c in missing)
             self.spark.sql(f"ALTER TABLE {self._identifier(table)} ADD COLUMNS ({added})")
             if table.contract is not None:
-                promised = f"'{CONTRACT}' = '{table.contract}'"
+                promised = f"{string_literal(CONTRACT)} = {string_literal(str(table.contract))}"
                 self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({promised})")
 
     def _add_missing_properties(self, table: Table) -> None:
@@ -299,7 +233,7 @@ class Lake:
         wanted = {key: value for key, value in table.properties.items() if not key.endswith("Version")}
         missing = {key: value for key, value in wanted.items() if stored.get(key) != value}
         if missing:
-            told = ", ".join(f"'{key}' = '{value}'" for key, value in missing.items())
+            told = ", ".join(f"{string_literal(key)} = {string_literal(value)}" for key, value in missing.items())
             self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({told})")
         self._with_properties.add(table.name)
 
@@ -308,7 +242,7 @@ class Lake:
 
     def identifier(self, name: str) -> str:
         """The table's name in Spark SQL."""
-        return f"delta.{_quoted(self.path(name))}"
+        return f"delta.{quoted_name(self.path(name))}"
 
     @staticmethod
     def _in_order(table: Table, rows: DataFrame) -> DataFrame:
@@ -317,7 +251,10 @@ class Lake:
             odd = sorted(set(rows.columns) ^ set(names))
             raise ValueError(f"rows for {table.name} do not have its columns: {', '.join(odd)}")
         return rows.select(
-            *(F.col(_quoted(c.name)).cast(c.type).alias(c.name, metadata={"comment": c.comment}) for c in table.columns)
+            *(
+                F.col(quoted_name(c.name)).cast(c.type).alias(c.name, metadata={"comment": c.comment})
+                for c in table.columns
+            )
         )
 
 
@@ -326,7 +263,7 @@ def few_rows(spark: SparkSession, columns: Mapping[str, str], rows: Sequence[tup
 
     They go to Spark as JSON text: what `createDataFrame` does starts a Python process for them, which takes longer
     than anything else that is done with a few rows."""
-    fields = ", ".join(f"{_quoted(name)}: {type_}" for name, type_ in columns.items())
+    fields = ", ".join(f"{quoted_name(name)}: {type_}" for name, type_ in columns.items())
     lines = json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_as_json)
     made = F.explode(F.from_json(F.lit(lines), f"ARRAY<STRUCT<{fields}>>", {"mode": "FAILFAST"}))
     return spark.range(1, numPartitions=1).select(made.alias("row")).select("row.*")
@@ -360,12 +297,3 @@ def _as_json(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form here")
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"
-
-
-def _escaped(text: str) -> str:
-    """Text inside a SQL string."""
-    return text.replace("\\", "\\\\").replace("'", "\\'")

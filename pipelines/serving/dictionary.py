@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipelines.hunting.findings import CONTRACT, FINDINGS_ALL
+from pipelines.schemas.finding_tables import FINDINGS_ALL
 from pipelines.serving import views
 from pipelines.serving.views import VIEWS, View
 
@@ -66,7 +66,7 @@ def written() -> str:
     """The page findings.md."""
     columns = [(c.name, c.type, c.comment) for c in FINDINGS_ALL.columns]
     parts = [
-        HEAD.format(contract=CONTRACT),
+        HEAD.format(contract=FINDINGS_ALL.contract),
         "## findings.all\n",
         *_table(("column", "type", "meaning"), columns),
         "",

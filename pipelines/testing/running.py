@@ -28,7 +28,7 @@ from pipelines.kql.types import DATETIME, DYNAMIC, TICKS_PER_HOUR, TICKS_PER_SEC
 from pipelines.lake.failures import in_a_line
 from pipelines.lake.session import codegen
 from pipelines.lake.tables import Lake, few_rows
-from pipelines.landing.tables import EVENTS as EVENTS_TABLE
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from pipelines.spark import trace
 from pipelines.spark.expressions import INGESTED, column
 from pipelines.spark.plans import compile_plan
@@ -146,7 +146,7 @@ def _context(lake: Lake, case: Case, tables: Tables) -> Context:
     return context
 
 
-_STORED = {c.name: c.type for c in EVENTS_TABLE.columns}
+_STORED = {c.name: c.type for c in DEVICE_PROCESS_EVENTS.events.columns}
 
 
 def _stored(case: Case, example: Example, place: int) -> tuple[Any, ...]:
