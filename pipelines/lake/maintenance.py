@@ -1,7 +1,7 @@
 """`lakehunt maintain`: rows past their retention go, small files become large ones, files of old versions go.
 
 Safe beside running jobs. Appends never conflict with it. Where it lays files out anew under a job that adds or replaces
-rows, that job's write is done again (`lake.tables.retried`); where a job is quicker, the step here is. A table that
+rows, that job's write is done again (`lake.retry.retried`); where a job is quicker, the step here is. A table that
 cannot be maintained is reported, and the others are."""
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from pipelines.lake.changes import ACCOUNTED
 from pipelines.lake.failures import in_a_line
 from pipelines.lake.filesystem import FileSystem
 from pipelines.lake.retention import VACUUM_HOURS, Retention
-from pipelines.lake.tables import KILLED_AFTER, Lake, retried
+from pipelines.lake.retry import retried
+from pipelines.lake.tables import KILLED_AFTER, Lake
 from pipelines.schemas import registry
 from pipelines.schemas.event_tables import EVENT_TABLES
 from pipelines.schemas.hunt_tables import HITS, PASSES

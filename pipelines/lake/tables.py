@@ -7,42 +7,24 @@ Spark can open them.
 from __future__ import annotations
 
 import json
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from delta import exceptions as delta_exceptions
 from delta.tables import DeltaTable
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.readwriter import DataFrameWriterV2
 
-from pipelines.core.sql import quoted_name, string_literal
+from pipelines.core.sql import quoted_name
 from pipelines.errors import LakehuntError
-from pipelines.lake.filesystem import FileSystem
-from pipelines.schemas.table import CONTRACT, Table
-
-T = TypeVar("T")
-
-ATTEMPTS = 8
-PAUSE = 0.5
-"""How often a write is tried that another writer's commit keeps from committing, and the seconds before the second
-attempt; each later pause is twice as long."""
-
-LONGEST_COMMIT = 5
-"""Seconds after which a file that a commit begins with, and then gives its name, belongs to a run that was killed."""
+from pipelines.lake.retry import retried
+from pipelines.lake.table_maker import TableMaker, identifier
+from pipelines.schemas.table import Table
 
 KILLED_AFTER = timedelta(days=1)
 """A run that was started so long ago, and has not ended, was killed."""
-
-CONFLICTS = tuple(getattr(delta_exceptions, name) for name in delta_exceptions.__all__)
-"""What Delta raises where another commit came between; in Python these have no class in common."""
 
 
 class Lake:
@@ -52,7 +34,7 @@ class Lake:
         self.spark = spark
         # Delta's SQL takes only absolute paths for names of tables.
         self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
-        self._with_properties: set[str] = set()
+        self._maker = TableMaker(spark)
 
     def path(self, name: str) -> str:
         """Where table `schema.table` lies. Only the first dot separates: a hunt's id may hold others."""
@@ -87,12 +69,12 @@ class Lake:
 
     def append(self, table: Table, rows: DataFrame) -> None:
         """Adds rows. Only for rows that the caller knows to be new."""
-        self._make(table)
+        self._maker.ensure(table, self.path(table.name))
         self._in_order(table, rows).write.format("delta").mode("append").save(self.path(table.name))
 
     def append_unless(self, table: Table, rows: DataFrame, taken: Column) -> None:
         """Adds rows, but none if the table holds one for which `taken` is true, or another writer adds one first."""
-        self._make(table)
+        self._maker.ensure(table, self.path(table.name))
 
         def write() -> None:
             # The table is read in the transaction that writes: Delta lets nobody come between.
@@ -108,7 +90,7 @@ class Lake:
         Delta refuses the write if a row lies outside `where`, so nothing else can change. No rows: the place is
         emptied. Where another write to the place comes between, this one is done again, and stays. Rows that depend on
         what the table holds are given by a function, which is then called again."""
-        self._make(table)
+        self._maker.ensure(table, self.path(table.name))
         made = rows if callable(rows) else lambda: rows
 
         def write() -> None:
@@ -132,7 +114,7 @@ class Lake:
 
         `within` is a condition on the target (written with `F.col("target.<column>")`) that limits where a key can
         be, so that Delta reads, and can conflict with, only those partitions."""
-        self._make(table)
+        self._maker.ensure(table, self.path(table.name))
         same = within if within is not None else F.lit(True)
         for name in key:
             same = same & (F.col(f"target.{name}") == F.col(f"new.{name}"))
@@ -165,84 +147,18 @@ class Lake:
 
         return retried(merge)
 
-    def _make(self, table: Table) -> None:
-        """Makes the table, without rows, unless it is there: then it gets the columns that came later.
-
-        Not together with its first rows: a query that fails would leave a log without a version."""
-        if self.exists(table.name):
-            self._add_missing_columns(table)
-            self._add_missing_properties(table)
-            return
-        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table.name)).comment(table.comment)
-        for key, value in table.properties.items():
-            builder = builder.property(key, value)
-        for column in table.columns:
-            builder = builder.addColumn(column.name, column.type, comment=column.comment)
-        if table.partitioned_by:
-            builder = builder.partitionedBy(*table.partitioned_by)
-        for attempt in range(ATTEMPTS):
-            try:
-                builder.execute()
-                return
-            except (AnalysisException, *CONFLICTS):
-                if self.exists(table.name):  # another run was quicker
-                    return
-                if attempt == ATTEMPTS - 1:
-                    raise
-            self._remove_beginnings(table)
-            _pause(attempt)  # another run may be just about to make it
-
-    def _remove_beginnings(self, table: Table) -> None:
-        """What is left of a run that was killed just before a table's first commit: Delta takes it for a table that it
-        cannot read. Something young may be of a run that makes the table now; a folder that holds it stays, too."""
-        files, log = FileSystem(self.spark), f"{self.path(table.name)}/_delta_log"
-        before = time.time() - LONGEST_COMMIT
-        with suppress(Py4JJavaError):
-            for entry in files.entries(log):
-                begun = entry.is_folder or entry.name.startswith(".")
-                if begun and entry.modified < before:
-                    files.remove(entry.path)
-            files.remove(log)
-
     def _writer(self, table: Table, rows: DataFrame) -> DataFrameWriterV2:
         """Writes the rows with all that makes the table: properties, comment, partitions."""
-        writer = self._in_order(table, rows).writeTo(self._identifier(table)).using("delta")
+        writer = self._in_order(table, rows).writeTo(self.identifier(table.name)).using("delta")
         for key, value in (table.properties | {"comment": table.comment}).items():
             writer = writer.tableProperty(key, value)
         if table.partitioned_by:
             writer = writer.partitionedBy(*(F.col(name) for name in table.partitioned_by))
         return writer
 
-    def _add_missing_columns(self, table: Table) -> None:
-        present = set(self.read(table.name).columns)
-        missing = [column for column in table.columns if column.name not in present]
-        if missing:
-            added = ", ".join(f"{quoted_name(c.name)} {c.type} COMMENT {string_literal(c.comment)}" for c in missing)
-            self.spark.sql(f"ALTER TABLE {self._identifier(table)} ADD COLUMNS ({added})")
-            if table.contract is not None:
-                promised = f"{string_literal(CONTRACT)} = {string_literal(str(table.contract))}"
-                self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({promised})")
-
-    def _add_missing_properties(self, table: Table) -> None:
-        """Once per table and process. The protocol of a table that is there stays as it is."""
-        if table.name in self._with_properties or not table.partitioned_by:  # the others are small
-            return
-        stored = {
-            row.key: row.value for row in self.spark.sql(f"SHOW TBLPROPERTIES {self._identifier(table)}").collect()
-        }
-        wanted = {key: value for key, value in table.properties.items() if not key.endswith("Version")}
-        missing = {key: value for key, value in wanted.items() if stored.get(key) != value}
-        if missing:
-            told = ", ".join(f"{string_literal(key)} = {string_literal(value)}" for key, value in missing.items())
-            self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({told})")
-        self._with_properties.add(table.name)
-
-    def _identifier(self, table: Table) -> str:
-        return self.identifier(table.name)
-
     def identifier(self, name: str) -> str:
         """The table's name in Spark SQL."""
-        return f"delta.{quoted_name(self.path(name))}"
+        return identifier(self.path(name))
 
     @staticmethod
     def _in_order(table: Table, rows: DataFrame) -> DataFrame:
@@ -272,22 +188,6 @@ def few_rows(spark: SparkSession, columns: Mapping[str, str], rows: Sequence[tup
 def utc(at: datetime) -> datetime:
     """A time as Spark hands it out: of the machine's own time zone, without saying so."""
     return at.astimezone(UTC)
-
-
-def retried(write: Callable[[], T]) -> T:
-    """Does a write again where another one's commit came between.
-
-    Only for a write that computes its rows from what the table then holds, or whose rows do not depend on the table."""
-    for attempt in range(ATTEMPTS - 1):
-        try:
-            return write()
-        except CONFLICTS:
-            _pause(attempt)
-    return write()
-
-
-def _pause(attempt: int) -> None:
-    time.sleep(PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  (so that two do not meet again)
 
 
 def _as_json(value: object) -> str:

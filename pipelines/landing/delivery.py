@@ -20,7 +20,8 @@ from pyspark.sql import functions as F
 
 from pipelines.core.progress import Progress
 from pipelines.errors import LakehuntError
-from pipelines.lake.tables import ATTEMPTS, KILLED_AFTER, Lake
+from pipelines.lake.retry import ATTEMPTS
+from pipelines.lake.tables import KILLED_AFTER, Lake
 from pipelines.landing import lines
 from pipelines.landing.blob_store import Store
 from pipelines.landing.reading import Reading, read

@@ -20,7 +20,7 @@ from pyspark.sql.types import LongType
 from pipelines import cli, config
 from pipelines.alerts.channels import KINDS
 from pipelines.errors import LakehuntError
-from pipelines.lake import maintenance
+from pipelines.lake import maintenance, retry
 from pipelines.lake import tables as lake_tables
 from pipelines.lake.retention import Retention
 from pipelines.lake.tables import Lake
@@ -222,7 +222,7 @@ def test_only_our_tables(lake: Lake) -> None:
 def conflicts(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     """The conflicts that writes met; they are retried without a pause."""
     met: list[Exception] = []
-    tried = lake_tables.retried
+    tried = retry.retried
 
     def noted(write: Callable[[], Any]) -> Any:
         def attempt() -> Any:
@@ -236,7 +236,7 @@ def conflicts(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
 
     for module in (lake_tables, maintenance):
         monkeypatch.setattr(module, "retried", noted)
-    monkeypatch.setattr(lake_tables, "PAUSE", 0.0)
+    monkeypatch.setattr(retry, "PAUSE", 0.0)
     return met
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.lake.tables import LONGEST_COMMIT, Lake
+from pipelines.lake.table_maker import LONGEST_COMMIT
+from pipelines.lake.tables import Lake
 from pipelines.schemas.table import TableColumn
 from tests.support.scratch_tables import scratch_table
 
