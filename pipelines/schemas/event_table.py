@@ -179,9 +179,13 @@ class EventTable:
         return Erasure(Match.RECORD, RECORD_KEY, self.device_columns, self.account_columns, emptied)
 
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Every command loads these files before it begins: the one of libyaml is fifty times as fast."""
+
+
 def load(file: Path) -> EventTable:
     """The event table that a YAML file declares."""
-    declared: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    declared: Mapping[str, Any] = yaml.load(file.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 (both are safe)
     return EventTable(
         name=declared["table"],
         stored_as=declared["stored_as"],
