@@ -167,7 +167,7 @@ def _records(lake: Lake, table: Table, found: Traces) -> DataFrame:
     """Records whose event is about them; and those that hold no event and have one of the values anywhere as a word."""
     erasure, who, text = _erasure(table), found.who, F.col("text")
     named, readable = F.lit(False), F.lit(False)
-    for source in sources.installed().values():
+    for source in sources.delivering(table):
         fields = source.fields(text, (*erasure.devices, *erasure.accounts))
         named |= who.named_by(erasure, partial(_field, fields))
         readable |= source.holds_event(text)

@@ -17,6 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 
 from pipelines.errors import LakehuntError
 from pipelines.schemas.event_table import EventTable
+from pipelines.schemas.table import Table
 from pipelines.sources.blobs import Blob
 
 GROUP = "lakehunt.sources"
@@ -57,6 +58,11 @@ class Source(Protocol):
 def installed() -> dict[str, Source]:
     """All installed sources by name."""
     return {found.name: found.load() for found in sorted(entry_points(group=GROUP), key=lambda found: found.name)}
+
+
+def delivering(table: Table) -> list[Source]:
+    """The sources that deliver what a table of the lake holds."""
+    return [source for source in installed().values() if any(table in one.tables for one in source.TABLES)]
 
 
 def named(name: str = DEFAULT) -> Source:
