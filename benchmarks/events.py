@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from benchmarks import programs
-from pipelines.lake.schema import device_process_events
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
 FIRST_DAY = date(2026, 3, 2)
 """Day 0 of every generated lake."""
@@ -79,7 +79,7 @@ def connect(threads: int = 2) -> duckdb.DuckDBPyConnection:
 
 def columns() -> list[str]:
     """The names of the 73 columns, in the order of the schema."""
-    return [column.name for column in device_process_events()]
+    return [column.name for column in DEVICE_PROCESS_EVENTS.columns]
 
 
 def select(day: Day, part: tuple[int, int] | None = None) -> str:

@@ -26,7 +26,10 @@ from benchmarks.events import Day
 from pipelines.config import Config
 from pipelines.lake import session
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import BATCHES, EVENTS, RAW
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.landing_tables import BATCHES
+
+RAW, EVENTS = DEVICE_PROCESS_EVENTS.raw, DEVICE_PROCESS_EVENTS.events
 
 PROJECT = Path(__file__).resolve().parents[1]
 SPARK = {"spark.master": "local[2]", "spark.driver.memory": "1g"}

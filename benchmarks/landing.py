@@ -25,7 +25,7 @@ import duckdb
 from benchmarks import events, peer, processes
 from benchmarks.events import Day
 from benchmarks.hunting import RARITY, scratch, work_folder, write_config
-from pipelines.lake.schema import device_process_events
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
 SAMPLE = 2_000
 """Events whose size tells how many make a megabyte."""
@@ -140,7 +140,7 @@ def into_parquet(blobs: Path, file: Path) -> tuple[float, int]:
 
 def _struct() -> str:
     types = {"datetime": "TIMESTAMPTZ", "long": "BIGINT", "bool": "BOOLEAN"}
-    streamed = [c for c in device_process_events() if c.name not in events.NOT_STREAMED]
+    streamed = [c for c in DEVICE_PROCESS_EVENTS.columns if c.name not in events.NOT_STREAMED]
     fields = [f"{c.name} {types.get(c.type, 'VARCHAR')}" for c in streamed]
     return f"STRUCT({', '.join(fields)})"
 

@@ -21,8 +21,10 @@ from benchmarks import lake as lakes
 from benchmarks.hunting import RARITY, scratch, work_folder
 from pipelines.config import Config
 from pipelines.lake import session
-from pipelines.landing.tables import EVENTS
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from pipelines.spark.functions import text
+
+EVENTS = DEVICE_PROCESS_EVENTS.events
 
 TWINS = ("FileName", "InitiatingProcessFileName", "ProcessCommandLine")
 PROGRAMS = ("certutil.exe", "procdump64.exe", "rclone.exe")

@@ -1,7 +1,8 @@
 """`lakehunt forget`: everything that the lake holds of a device or an account.
 
-Each table is a step of its own, and events, by which the rest is recognised, are the last one: a run that was killed is
-put right by the same command. No step's commit names a device or an account, so Delta's log does not either.
+The declaration of a table says what goes from it (`pipelines.schemas`). Each table is a step of its own, and events, by
+which the rest is recognized, come last: the same command finishes a run that was killed. No step's commit names a
+device or an account, so Delta's log does not either.
 
 `raw` keeps the place of a record (blob, line, batch) and loses its content. What is landed is told by these places:
 with them the next landing of the same blob brings nothing back, and batches keep their numbers."""
@@ -13,35 +14,27 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.hunting.findings import ALL, FINDINGS_ALL, RUN_COLUMNS
-from pipelines.hunting.hits import HITS
-from pipelines.hunting.suppression import SUPPRESSED
+from pipelines.core.progress import Progress
 from pipelines.kql import times
-from pipelines.kql.types import TICKS_PER_DAY
+from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 from pipelines.lake import maintenance
-from pipelines.lake.tables import Lake, Table
-from pipelines.landing import streaming_api
-from pipelines.landing.tables import EVENTS, QUARANTINE, RAW
+from pipelines.lake.keeping import kept
+from pipelines.lake.tables import Lake
+from pipelines.schemas import registry
+from pipelines.schemas.event_table import EVENT_KEY
+from pipelines.schemas.event_tables import EVENT_TABLES
+from pipelines.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
+from pipelines.schemas.table import Erasure, Match, Table, TableFamily
+from pipelines.sources import base as sources
 
-Say = Callable[[str], None]
-
-DEVICE_COLUMNS = ("DeviceId", "DeviceName")
-ACCOUNT_COLUMNS = tuple(
-    f"{whose}Account{what}" for whose in ("", "InitiatingProcess") for what in ("Name", "Sid", "Upn", "ObjectId")
-)
 UNMISTAKABLE = 16
 """From so many characters on, a value is recognised inside of longer texts of a finding, too: ids, SIDs and full names.
 Shorter ones, which may be words, only as whole values."""
-
-_EVENT = ("event_date", "event_id")
-_PLACE = ("batch", "file", "line")
-_NAMES = {**dict.fromkeys(DEVICE_COLUMNS, "devices"), **dict.fromkeys(ACCOUNT_COLUMNS, "accounts")}
-_FINDING_NAMES = {"device_id": "devices", "device_name": "devices", "account_name": "accounts"}
 
 
 @dataclass(frozen=True)
@@ -55,10 +48,10 @@ class Subject:
     def values(self) -> tuple[str, ...]:
         return (*self.devices, *self.accounts)
 
-    def named_by(self, columns: dict[str, str], column: Callable[[str], Column]) -> Column:
-        """Whether one of `columns`, each with what it names, is one of the values; never null."""
-        sought = {"devices": self.devices, "accounts": self.accounts}
-        checks = [_is_one_of(column(name), sought[kind]) for name, kind in columns.items() if sought[kind]]
+    def named_by(self, erasure: Erasure, column: Callable[[str], Column]) -> Column:
+        """Whether one of the table's columns that name a device or an account is one of the values; never null."""
+        sought = ((erasure.devices, self.devices), (erasure.accounts, self.accounts))
+        checks = [_is_one_of(column(name), values) for names, values in sought if values for name in names]
         return reduce(Column.__or__, checks, F.lit(False))
 
 
@@ -68,7 +61,7 @@ class Traces:
 
     who: Subject
     events: DataFrame
-    """`event_date`, `event_id`, `Timestamp`."""
+    """`table`, `event_date`, `event_id`, `at`: the stored table, the event and its time."""
     findings: DataFrame
     """`hunt_id`, `as_of`, `finding_id`."""
 
@@ -99,12 +92,17 @@ class Lost:
 
 def traces(lake: Lake, who: Subject) -> Traces:
     """Looks for their events and findings. What is found is kept by Spark for as long as the session lives."""
-    about = lake.rows(EVENTS).where(who.named_by(_NAMES, F.col))
-    events = about.select("event_date", "event_id", "Timestamp").localCheckpoint()
-    return Traces(who, events, _findings(lake, who, events).localCheckpoint())
+    about = []
+    for table in EVENT_TABLES:
+        rows = lake.rows(table.events).where(who.named_by(_erasure(table.events), F.col))
+        about.append(
+            rows.select(F.lit(table.events.name).alias("table"), *EVENT_KEY, F.col(table.times[0]).alias("at"))
+        )
+    events = kept(reduce(DataFrame.unionByName, about))
+    return Traces(who, events, kept(_findings(lake, who, events)))
 
 
-def forget(lake: Lake, found: Traces, say: Say, dry_run: bool = False) -> dict[str, int]:
+def forget(lake: Lake, found: Traces, say: Progress, dry_run: bool = False) -> dict[str, int]:
     """Removes everything, table by table. Returns how many rows each had; of a dry run: has.
 
     Ask for `lost_findings` before: afterwards nothing tells them."""
@@ -125,45 +123,62 @@ def carry_out(lake: Lake, step: Step) -> int:
 
 
 def steps(lake: Lake, found: Traces) -> list[Step]:
-    """The steps in their order. Each may be taken again; none removes by what a later run recognises the rest."""
-    present = maintenance.tables(lake)
-    own = [name for name in present if name.startswith("findings.") and name != ALL]
-    made: dict[str, Callable[[], Step]] = {
-        ALL: lambda: Step(ALL, found.findings, ("hunt_id", "as_of", "finding_id")),
-        SUPPRESSED.name: lambda: Step(SUPPRESSED.name, _copies(lake, SUPPRESSED, _FINDING_NAMES, found), _EVENT),
-        HITS.name: lambda: Step(HITS.name, _copies(lake, HITS, _NAMES, found), _EVENT),
-        QUARANTINE.name: lambda: Step(QUARANTINE.name, _records(lake, QUARANTINE.name, found.who), _PLACE),
-        RAW.name: lambda: Step(RAW.name, _records(lake, RAW.name, found.who), _PLACE, ("text", "bytes")),
-        EVENTS.name: lambda: Step(EVENTS.name, found.events, _EVENT),
-    }
-    first = [_own_findings(lake, name, found) for name in own]
-    return [*first, *(step() for name, step in made.items() if name in present)]
+    """The steps in their order. Each may be taken again; none removes by what a later run recognizes the rest."""
+    wanted = []
+    for name in maintenance.tables(lake):
+        declared = registry.named(name)
+        if declared is not None and isinstance(declared.erasure, Erasure):
+            wanted.append((declared.erasure.match, name, declared))
+    return [_step(lake, name, declared, found) for _, name, declared in sorted(wanted, key=lambda one: one[:2])]
+
+
+def _step(lake: Lake, name: str, declared: Table | TableFamily, found: Traces) -> Step:
+    if isinstance(declared, TableFamily):
+        return _own_findings(lake, name, found)
+    erasure = _erasure(declared)
+    return Step(name, _MATCHED[erasure.match](lake, declared, found), erasure.key, erasure.emptied)
+
+
+def _erasure(table: Table) -> Erasure:
+    assert isinstance(table.erasure, Erasure), f"forget leaves {table.name} alone"
+    return table.erasure
 
 
 # Events, and copies of them
 
 
-def _copies(lake: Lake, table: Table, names: dict[str, str], found: Traces) -> DataFrame:
+def _events(lake: Lake, table: Table, found: Traces) -> DataFrame:
+    return found.events.where(F.col("table") == table.name).select(*EVENT_KEY)
+
+
+def _copies(lake: Lake, table: Table, found: Traces) -> DataFrame:
     """Rows that stand for their events. They have only some of an event's columns, so the event tells, too."""
-    theirs = found.events.select(*_EVENT).withColumn("forgotten", F.lit(True))
-    copies = lake.read(table.name).select(*_EVENT, *names)
-    about = found.who.named_by(names, F.col) | F.col("forgotten").isNotNull()
-    return copies.join(theirs, [*_EVENT], "left").where(about).select(*_EVENT)
+    erasure = _erasure(table)
+    theirs = found.events.select(*EVENT_KEY).withColumn("forgotten", F.lit(True))
+    copies = lake.read(table.name).select(*EVENT_KEY, *erasure.devices, *erasure.accounts)
+    about = found.who.named_by(erasure, F.col) | F.col("forgotten").isNotNull()
+    return copies.join(theirs, [*EVENT_KEY], "left").where(about).select(*EVENT_KEY)
 
 
 # Delivered records
 
 
-def _records(lake: Lake, name: str, who: Subject) -> DataFrame:
+def _records(lake: Lake, table: Table, found: Traces) -> DataFrame:
     """Records whose event is about them; and those that hold no event and have one of the values anywhere as a word."""
-    properties = F.get_json_object("text", "$.properties")
-    fields = F.from_json(properties, ", ".join(f"{column} STRING" for column in _NAMES))
-    said = who.named_by(_NAMES, lambda column: fields[column])
+    erasure, who, text = _erasure(table), found.who, F.col("text")
+    named, readable = F.lit(False), F.lit(False)
+    for source in sources.delivering(table):
+        fields = source.fields(text, (*erasure.devices, *erasure.accounts))
+        named |= who.named_by(erasure, partial(_field, fields))
+        readable |= source.holds_event(text)
     # Text from a Windows tool may be UTF-16, whose letters are every second byte.
-    anything = F.coalesce(F.col("text"), F.translate(F.col("bytes").cast("string"), "\0", ""))
-    readable = F.coalesce(properties.startswith("{"), F.lit(False)) & streaming_api.is_object(F.col("text"))
+    anything = F.coalesce(text, F.translate(F.col("bytes").cast("string"), "\0", ""))
     mentioned = F.coalesce(anything.rlike(_as_word(who.values)), F.lit(False))
-    return lake.read(name).where(said | (mentioned & ~readable)).select(*_PLACE)
+    return lake.read(table.name).where(named | (mentioned & ~readable)).select(*erasure.key)
+
+
+def _field(fields: Column, name: str) -> Column:
+    return fields[name]
 
 
 # Findings
@@ -171,31 +186,43 @@ def _records(lake: Lake, name: str, who: Subject) -> DataFrame:
 
 def _findings(lake: Lake, who: Subject, events: DataFrame) -> DataFrame:
     """Findings about them, with their value in the result, or with one of their events as evidence."""
-    key = ("hunt_id", "as_of", "finding_id")
+    erasure = _erasure(FINDINGS_ALL)
     findings = lake.rows(FINDINGS_ALL)
-    named = who.named_by(_FINDING_NAMES, F.col) | _holds_value(F.col("result"), who)
-    pieces = findings.select(*key, F.explode("evidence").alias("event_id"))
+    named = who.named_by(erasure, F.col) | _holds_value(F.col("result"), who)
+    pieces = findings.select(*erasure.key, F.explode("evidence").alias("event_id"))
     proved = pieces.join(events.select("event_id"), "event_id", "left_semi")
-    return findings.where(named).select(*key).union(proved.select(*key)).distinct()
+    return findings.where(named).select(*erasure.key).union(proved.select(*erasure.key)).distinct()
+
+
+def _known_findings(lake: Lake, table: Table, found: Traces) -> DataFrame:
+    return found.findings
 
 
 def _own_findings(lake: Lake, name: str, found: Traces) -> Step:
     """Rows of `findings.<hunt>`: those of the findings above, and of ones that `findings.all` does not have."""
     rows = lake.read(name)
-    names = rows.columns[-len(RUN_COLUMNS) :]
-    as_of, finding_id = (names[[c.name for c in RUN_COLUMNS].index(wanted)] for wanted in ("as_of", "finding_id"))
-    key = (as_of, finding_id)
+    stored = HUNT_FINDINGS.stored_names(rows.columns)
+    key = (stored["as_of"], stored["finding_id"])
     row = F.to_json(F.struct(*(F.col(f"`{column}`") for column in rows.columns)))
     named = rows.where(_holds_value(row, found.who)).select(*key)
     theirs = found.findings.where(F.col("hunt_id") == name.partition(".")[2])
-    common = theirs.select(F.col("as_of").alias(as_of), F.col("finding_id").alias(finding_id))
+    common = theirs.select(F.col("as_of").alias(key[0]), F.col("finding_id").alias(key[1]))
     return Step(name, named.union(rows.select(*key).join(common, [*key], "left_semi")).distinct(), key)
+
+
+_MATCHED: dict[Match, Callable[[Lake, Table, Traces], DataFrame]] = {
+    Match.FINDING: _known_findings,
+    Match.EVENT_COPY: _copies,
+    Match.RECORD: _records,
+    Match.EVENT: _events,
+}
+"""The keys of the rows of a table that go."""
 
 
 def lost_findings(lake: Lake, found: Traces) -> tuple[Lost, ...]:
     """The hunts and as-ofs whose findings go, or may count events that go, in their order."""
     gone = found.findings.withColumn("gone", F.lit(True))
-    span = found.events.agg(F.min("Timestamp").alias("from"), F.max("Timestamp").alias("to"))
+    span = found.events.agg(F.min("at").alias("from"), F.max("at").alias("to"))
     findings = lake.rows(FINDINGS_ALL).join(gone, ["hunt_id", "as_of", "finding_id"], "left").crossJoin(span)
     unnamed = (F.col("events") > F.size("evidence")) & (F.col("first_seen") <= F.col("to"))
     affected = findings.where(F.col("gone").isNotNull() | (unnamed & (F.col("last_seen") >= F.col("from"))))
@@ -205,7 +232,14 @@ def lost_findings(lake: Lake, found: Traces) -> tuple[Lost, ...]:
         F.count("gone").alias("n"),
     )
     ordered = rows.orderBy("name", "hunt_id", "as_of").collect()
-    return tuple(Lost(r.hunt_id, r.name, r.as_of * 10, None if r.since is None else r.since * 10, r.n) for r in ordered)
+    return tuple(
+        Lost(row.hunt_id, row.name, _ticks(row.as_of), None if row.since is None else _ticks(row.since), row.n)
+        for row in ordered
+    )
+
+
+def _ticks(micros: int) -> int:
+    return micros * TICKS_PER_MICROSECOND
 
 
 def commands(lost: Sequence[Lost], kept_from: datetime | None) -> Iterator[str]:

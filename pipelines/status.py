@@ -14,7 +14,8 @@ from pipelines.hunting import ledger
 from pipelines.hunting.hunt import Hunt
 from pipelines.lake import maintenance
 from pipelines.lake.tables import Lake, utc
-from pipelines.landing.tables import EVENTS
+from pipelines.schemas.event_tables import EVENT_TABLES
+from pipelines.schemas.hunt_tables import RUNS
 
 AT_ONCE = 4
 """Tables that are looked at together: for each, most time goes by while Spark plans."""
@@ -52,16 +53,17 @@ def status(lake: Lake, hunts: Sequence[Hunt]) -> Status:
     names = maintenance.tables(lake)
     with ThreadPoolExecutor(AT_ONCE) as workers:
         tables = list(workers.map(lambda name: _table(lake, name), names))
-    runs = ledger.recent(lake, hunts, None, LAST_RUNS) if lake.exists(ledger.RUNS.name) else []
+    runs = ledger.recent(lake, hunts, None, LAST_RUNS) if lake.exists(RUNS.name) else []
     return Status(lake.root, tables, runs)
 
 
 def _table(lake: Lake, name: str) -> TableStatus:
     detail = DeltaTable.forPath(lake.spark, lake.path(name)).detail().select("numFiles", "sizeInBytes").collect()[0]
     rows = lake.read(name)
-    if name != EVENTS.name:
+    times = {events.events.name: events.times[0] for events in EVENT_TABLES}
+    if name not in times:
         return TableStatus(name, rows.count(), detail.numFiles, detail.sizeInBytes)
-    of = rows.agg(F.count("*").alias("n"), F.min("Timestamp").alias("first"), F.max("Timestamp").alias("last"))
+    of = rows.agg(F.count("*").alias("n"), F.min(times[name]).alias("first"), F.max(times[name]).alias("last"))
     found = of.collect()[0]
     span = [None if at is None else utc(at) for at in (found.first, found["last"])]
     return TableStatus(name, found.n, detail.numFiles, detail.sizeInBytes, *span)

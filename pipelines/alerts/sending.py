@@ -6,7 +6,7 @@ again, and what was not taken is told by the next run, of whatever as-of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -18,31 +18,20 @@ from pyspark.sql import functions as F
 from pipelines.alerts.alert import FAILURE, FINDINGS, MOST_COMMANDS, WARNING, Alert, Device, counted, moment
 from pipelines.alerts.channels import Alerts, Channel, ChannelError
 from pipelines.alerts.redaction import redacted
-from pipelines.hunting.findings import FINDINGS_ALL
-from pipelines.hunting.ledger import FAILED, RUNS, STARTED
+from pipelines.core.progress import Progress
+from pipelines.hunting.ledger import FAILED, STARTED
 from pipelines.kql import times
-from pipelines.lake.tables import Lake, Table, TableColumn, utc
-from pipelines.landing.tables import BATCHES, EVENTS
+from pipelines.lake.tables import Lake, utc
 from pipelines.quality.telemetry import Day
-
-Say = Callable[[str], None]
+from pipelines.schemas.alert_tables import SENT
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import FINDINGS_ALL
+from pipelines.schemas.hunt_tables import RUNS
+from pipelines.schemas.landing_tables import BATCHES
 
 NEAR = timedelta(days=14)
 """A finding that a channel was told for an as-of at most so far away is no news: a backfill found it earlier, or it was
 there, went, and came back."""
-
-SENT = Table(
-    "hunts.alerts",
-    "One row for each finding, failure or warning that a channel was told, or did not take",
-    (
-        TableColumn("channel", "STRING", "Name of the channel in the configuration"),
-        TableColumn("kind", "STRING", "findings, failure or warning"),
-        TableColumn("key", "STRING", "The finding_id; of others, a digest of what was told"),
-        TableColumn("alert_id", "STRING", "The message that told it"),
-        TableColumn("as_of", "TIMESTAMP", "As-of of the run that it is about (UTC)"),
-        TableColumn("sent_at", "TIMESTAMP", "When it was told (UTC); null: the channel did not take it"),
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -54,7 +43,9 @@ class Delivery:
     error: str | None = None
 
 
-def send(lake: Lake, alerts: Alerts, as_of: int, now: datetime, say: Say, day: Day | None = None) -> list[Delivery]:
+def send(
+    lake: Lake, alerts: Alerts, as_of: int, now: datetime, say: Progress, day: Day | None = None
+) -> list[Delivery]:
     """Tells every channel what is new as of an instant (ticks), and what it was not told yet; of its day's telemetry,
     what is wrong with it. A channel that fails stops no other, and is told by the next call."""
     if not alerts.channels:
@@ -136,7 +127,9 @@ def _with_commands(lake: Lake, findings: DataFrame) -> list[Row]:
     try:
         seen = few.agg(F.to_date(F.min("first_seen")).alias("first"), F.to_date(F.max("last_seen")).alias("last"))
         days = seen.collect()[0]
-        events = lake.rows(EVENTS).select("event_id", "event_date", "Timestamp", "ProcessCommandLine")
+        events = lake.rows(DEVICE_PROCESS_EVENTS.events).select(
+            "event_id", "event_date", "Timestamp", "ProcessCommandLine"
+        )
         wanted = few.select("finding_id", "hunt_id", F.explode("evidence").alias("event_id"))
         within = events.filter(F.col("event_date").between(F.lit(days.first), F.lit(days.last)))
         commands = wanted.join(within, "event_id").groupBy("hunt_id", "finding_id")

@@ -195,16 +195,17 @@ def _print_sent(done: Sequence[Delivery]) -> bool:
 @options.formats()
 def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, form: str) -> bool:
     """Delete rows past their retention, compact tables, VACUUM."""
-    from pipelines.hunting import abandoned, hits
+    from pipelines.hunting import abandoned
     from pipelines.hunting import hunt as hunting
     from pipelines.lake import maintenance
+    from pipelines.schemas.hunt_tables import HITS
 
     now = datetime.now(UTC)
     maintenance.check_window(config.retention.vacuum_hours, force)
     hunts, errors = hunting.load_folder(context.hunts_folder(config))
     with context.progress(total=True) as say, context.lake(config) as lake:
         chosen = maintenance.chosen(lake, list(only))
-        if hits.HITS.name in chosen and not errors:  # a file that cannot be read may be one of their hunts
+        if HITS.name in chosen and not errors:  # a file that cannot be read may be one of their hunts
             say("looking for hits that no hunt uses")
             _print_unused(abandoned.remove(lake, {one.digest for one in hunts}, now, dry_run), dry_run)
         done = maintenance.maintain(lake, config.retention, now, say, chosen, dry_run)

@@ -13,8 +13,9 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from pipelines.hunting import ledger
-from pipelines.hunting.hits import HITS, PASSES
-from pipelines.lake.tables import KILLED_AFTER, Lake, retried
+from pipelines.lake.retry import retried
+from pipelines.lake.tables import KILLED_AFTER, Lake
+from pipelines.schemas.hunt_tables import HITS, PASSES
 
 
 def remove(lake: Lake, kept: Collection[str], now: datetime, dry_run: bool = False) -> int:

@@ -18,6 +18,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
+from pipelines.core.progress import Progress
 from pipelines.errors import LakehuntError
 from pipelines.hunting import events as events_table
 from pipelines.hunting import findings, ledger, refusals, suppression
@@ -46,7 +47,6 @@ from pipelines.spark.expressions import column
 from pipelines.spark.plans import Context, compile_plan
 from pipelines.spark.relations import Relation
 
-Say = Callable[[str], None]
 _FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError)
 
 FEW_HITS = 1_000_000
@@ -81,7 +81,7 @@ def _at_its_place(hunt: Hunt, errors: QueryErrors) -> HuntError:
 
 
 def run(
-    lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Say, tables: Tables = EVENTS_ONLY, full: bool = False
+    lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Progress, tables: Tables = EVENTS_ONLY, full: bool = False
 ) -> list[Run]:
     """Runs every hunt on these tables as of an instant (ticks, whole microseconds), stores its findings and the runs.
 
@@ -111,7 +111,7 @@ class _Asked:
 class _Round:
     """One run of some hunts at one as-of."""
 
-    def __init__(self, lake: Lake, hunts: Sequence[Hunt], as_of: int, say: Say, tables: Tables) -> None:
+    def __init__(self, lake: Lake, hunts: Sequence[Hunt], as_of: int, say: Progress, tables: Tables) -> None:
         self.lake, self.hunts, self.as_of, self.say, self.tables = lake, hunts, as_of, say, tables
         self.started = datetime.now(UTC)
         self.run_id = f"{self.started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"

@@ -11,28 +11,28 @@ from typing import Protocol
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.hunting.registered import EVENTS
 from pipelines.kql import plan as p
-from pipelines.kql.types import BY_NAME, DATETIME, STRING, TICKS_PER_DAY, Schema
+from pipelines.kql.types import DATETIME, STRING, TICKS_PER_DAY, Schema
 from pipelines.kql.types import Column as KqlColumn
 from pipelines.lake import changes
-from pipelines.lake.schema import device_process_events
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import BATCHES
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.landing_tables import BATCHES
 from pipelines.spark import trace, values
 from pipelines.spark.expressions import INGESTED, column
 from pipelines.spark.relations import ORDER, Relation
 
-TABLE = "events.device_process_events"
+TABLE = DEVICE_PROCESS_EVENTS.events.name
 
-SCHEMA: Schema = tuple(KqlColumn(c.name, BY_NAME[c.type]) for c in device_process_events())
+SCHEMA: Schema = DEVICE_PROCESS_EVENTS.kql_schema
 
-KQL_TABLES: dict[str, Schema] = {EVENTS: SCHEMA}
+KQL_TABLES: dict[str, Schema] = {DEVICE_PROCESS_EVENTS.name: SCHEMA}
 """The tables that a hunt can name without a configuration; see tables.py."""
 
 Batches = tuple[int, int]
 """The first and the last of consecutive batches."""
 
+_TIME = DEVICE_PROCESS_EVENTS.times[0]
 _VERSION = "$$version"
 
 
@@ -92,14 +92,19 @@ def opened(lake: Lake) -> Events:
 
 
 def consecutive(batches: Iterable[int]) -> tuple[Batches, ...]:
-    """Numbers as runs of consecutive ones, in order."""
-    runs: list[Batches] = []
-    for batch in sorted(batches):
-        if runs and batch == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], batch)
+    """Numbers as ranges of consecutive ones, in order."""
+    return joined((batch, batch) for batch in batches)
+
+
+def joined(ranges: Iterable[Batches]) -> tuple[Batches, ...]:
+    """Ranges that do not overlap, in order, with those that follow directly on each other as one."""
+    whole: list[Batches] = []
+    for first, last in sorted(ranges):
+        if whole and whole[-1][1] + 1 == first:
+            whole[-1] = (whole[-1][0], last)
         else:
-            runs.append((batch, batch))
-    return tuple(runs)
+            whole.append((first, last))
+    return tuple(whole)
 
 
 def of_batches(runs: Iterable[Batches]) -> Column:
@@ -110,18 +115,21 @@ def of_batches(runs: Iterable[Batches]) -> Column:
 def within(frame: DataFrame, since: int | None, until: int | None) -> DataFrame:
     """The events from `since` to `until` (ticks, both included), by conditions that partitions and file statistics can
     answer. Stored timestamps are cut to microseconds, so the bounds are, too: no event inside is lost."""
+    time = F.col(_TIME)
     if since is not None:
-        frame = frame.filter((F.col("event_date") >= F.lit(day(since))) & (F.col("Timestamp") >= values.moment(since)))
+        frame = frame.filter((F.col("event_date") >= F.lit(day(since))) & (time >= values.moment(since)))
     if until is not None:
-        frame = frame.filter((F.col("event_date") <= F.lit(day(until))) & (F.col("Timestamp") <= values.moment(until)))
+        frame = frame.filter((F.col("event_date") <= F.lit(day(until))) & (time <= values.moment(until)))
     return frame
 
 
 def relation(frame: DataFrame, traced: bool, also: Sequence[Column] = ()) -> Relation:
     """Stored events in a plan's representation; `traced` rows remember which event they are. `also`: more columns."""
     columns = [value(of).alias(of.name) for of in SCHEMA]
-    moment = value(SCHEMA[0])
-    order = F.struct(moment.alias("at"), F.col("ReportId").alias("report"), F.col("event_id").alias("content"))
+    moment = value(next(column for column in SCHEMA if column.name == _TIME))
+    order = F.struct(
+        moment.alias("at"), F.col(DEVICE_PROCESS_EVENTS.sequence).alias("report"), F.col("event_id").alias("content")
+    )
     hidden = [order.alias(ORDER), values.ticks(F.col("landed_at")).alias(INGESTED)]
     if traced:
         hidden.append(trace.of_event(F.col("event_id"), moment).alias(trace.TRACE))

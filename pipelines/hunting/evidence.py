@@ -6,11 +6,9 @@ a process the parent of another one is in lineage.py."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pyspark.sql import Column as SparkColumn
@@ -19,12 +17,13 @@ from pyspark.sql import functions as F
 
 from pipelines.errors import LakehuntError, UsageError
 from pipelines.hunting import events as stored
-from pipelines.hunting.findings import FINDINGS_ALL
+from pipelines.hunting.finding_json import finding_json
 from pipelines.hunting.lineage import GRANDPARENT, OWN, PARENT, Event, Node, Process, Wanted, trees, wanted
 from pipelines.kql import times
 from pipelines.kql.types import DATETIME, TICKS_PER_DAY, TICKS_PER_MICROSECOND, TICKS_PER_MINUTE, Column
 from pipelines.lake.tables import Lake, few_rows, utc
-from pipelines.landing.tables import EVENTS
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import FINDINGS_ALL
 
 SHORTEST = 8
 """Characters of a finding's id that name it, if no other one begins with them."""
@@ -100,7 +99,7 @@ def of_finding(lake: Lake, name: str, as_of: int | None = None, near: int = NEAR
     found = [event_of(one) for one in whole]
     around, cut = around_events(lake, found, near)
     rows = sorted(whole, key=lambda one: (one["Timestamp"], one["event_id"]))
-    finding = as_json(row)
+    finding = finding_json(row)
     evidence = list(row["evidence"])
     return Evidence(
         finding,
@@ -149,16 +148,6 @@ def _candidates(rows: Sequence[Row]) -> list[str]:
     return ["one of", *named, *(["and others"] if len(rows) > _CANDIDATES else [])]
 
 
-def as_json(row: Row) -> dict[str, Any]:
-    """A row of `findings.all` for programs and people: times as Kusto writes them, `result` as an object."""
-    made = {name: _text(value) if isinstance(value, datetime) else value for name, value in row.asDict().items()}
-    return made | {"result": json.loads(row["result"])}
-
-
-def _text(moment: datetime) -> str:
-    return times.format_datetime(times.from_datetime(utc(moment)))
-
-
 # Events
 
 
@@ -168,7 +157,9 @@ def _events_of(lake: Lake, findings: Sequence[Row], columns: Iterable[Column]) -
     seen = [utc(row[name]) for row in findings for name in ("first_seen", "last_seen") if row[name] is not None]
     if not ids or not seen:
         return []
-    within = stored.within(lake.rows(EVENTS), *(times.from_datetime(at) for at in (min(seen), max(seen))))
+    within = stored.within(
+        lake.rows(DEVICE_PROCESS_EVENTS.events), *(times.from_datetime(at) for at in (min(seen), max(seen)))
+    )
     named = F.broadcast(few_rows(lake.spark, {"event_id": "STRING"}, [(id_,) for id_ in ids]))
     return within.join(named, "event_id", "left_semi").select("event_id", *_as_kql(columns)).collect()
 
@@ -231,7 +222,7 @@ def around_events(
 def _looked_up(lake: Lake, due: Collection[Wanted], most: int) -> list[Row]:
     """The events that are wanted, in the order of time, once for each `place` for which they are."""
     days = sorted({stored.day(at) for one in due for at in (*range(one.since, one.until, TICKS_PER_DAY), one.until)})
-    events = lake.rows(EVENTS).filter(F.col("event_date").isin(days))
+    events = lake.rows(DEVICE_PROCESS_EVENTS.events).filter(F.col("event_date").isin(days))
     rows = [(w.device_id, w.place, w.id, *map(_micros, (w.since, w.until))) for w in sorted(due, key=str)]
     types = {"device": "STRING", "place": "STRING", "id": "BIGINT", "since": "BIGINT", "until": "BIGINT"}
     asked = F.broadcast(few_rows(lake.spark, types, rows)).alias("asked")

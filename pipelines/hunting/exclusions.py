@@ -26,32 +26,40 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pipelines import strict_yaml
 from pipelines.errors import LakehuntError
-from pipelines.hunting.registered import EVENTS
 from pipelines.kql import plan as p
 from pipelines.kql import times
 from pipelines.kql.binding import bind_condition
 from pipelines.kql.binding.core import nearest
 from pipelines.kql.errors import Kind, KqlError, QueryErrors
 from pipelines.kql.row_local import beyond_one_row
-from pipelines.kql.types import BY_NAME, TICKS_PER_DAY, Column
-from pipelines.lake.schema import device_process_events
+from pipelines.kql.types import TICKS_PER_DAY
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from pipelines.spark.functions import CATALOG
 from pipelines.strict_yaml import Position, Value, YamlError
-
-if TYPE_CHECKING:
-    from pipelines.hunting.hunt import Hunt
 
 SUFFIX = ".exclusions"
 ALL = "all"
 
-_SCHEMA = tuple(Column(c.name, BY_NAME[c.type]) for c in device_process_events())
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _KEYS = ("name", "reason", "owner", "expires", "enabled", "hunts", "where")
+
+
+class Excludable(Protocol):
+    """What exclusions need to know of a hunt, to be for it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def file(self) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ def is_exclusion_file(file: Path) -> bool:
 
 def condition(text: str) -> p.Expr:
     """The typed tree of a condition that one event decides by itself. Raises QueryErrors."""
-    bound = bind_condition(text, EVENTS, _SCHEMA, CATALOG)
+    bound = bind_condition(text, DEVICE_PROCESS_EVENTS.name, DEVICE_PROCESS_EVENTS.kql_schema, CATALOG)
     part = next(beyond_one_row(bound), None)
     if part is not None:  # now() would let an old event come back, and another table would have to be kept as it was
         message = "an exclusion is decided by the event alone, without now() or another table"
@@ -128,7 +136,7 @@ def condition(text: str) -> p.Expr:
     return bound
 
 
-def load(files: Iterable[Path], hunts: Sequence[Hunt]) -> list[ExclusionFile]:
+def load(files: Iterable[Path], hunts: Sequence[Excludable]) -> list[ExclusionFile]:
     """What is in these files, for these hunts. A name that an earlier file has is an error of the later one."""
     by_file = {hunt.file.resolve(): hunt for hunt in hunts}
     earlier: dict[str, Exclusion] = {}
@@ -155,7 +163,7 @@ def by_hunt(loaded: Iterable[ExclusionFile]) -> dict[str, tuple[Exclusion, ...]]
     return found
 
 
-def _beside(file: Path, hunts: Mapping[Path, Hunt]) -> tuple[str, ...] | None:
+def _beside(file: Path, hunts: Mapping[Path, Excludable]) -> tuple[str, ...] | None:
     """The id of the hunt that the file stands beside; none where that hunt cannot be read. None: it stands alone."""
     stem = file.stem[: -len(SUFFIX)]
     for suffix in (".yaml", ".yml"):
@@ -170,7 +178,7 @@ class _Reader:
     """Reads one file; what is wrong with an exclusion is collected, and the others are used."""
 
     def __init__(
-        self, file: Path, hunts: Sequence[Hunt], beside: tuple[str, ...] | None, earlier: Mapping[str, Exclusion]
+        self, file: Path, hunts: Sequence[Excludable], beside: tuple[str, ...] | None, earlier: Mapping[str, Exclusion]
     ) -> None:
         self.file, self.hunts, self.beside = file, hunts, beside
         self.known = dict(earlier)

@@ -15,67 +15,19 @@ from pyspark.sql import functions as F
 from pipelines.hunting import attack
 from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.identity import descriptions, identity
-from pipelines.hunting.registered import EVENTS
 from pipelines.hunting.window import Window as TimeWindow
 from pipelines.kql import plan as p
 from pipelines.kql.types import DATETIME, DYNAMIC
 from pipelines.lake.keeping import kept
-from pipelines.lake.schema import device_process_events
-from pipelines.lake.tables import Lake, Table, TableColumn
+from pipelines.lake.tables import Lake
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
+from pipelines.schemas.table import Table, TableColumn
 from pipelines.spark import trace, values
 from pipelines.spark.expressions import column
 from pipelines.spark.relations import Relation
 
-ALL = "findings.all"
-
-CONTRACT = 1
-"""The version of what readers may rely on in `findings.all`: columns, their types and meanings.
-docs/reference/findings.md says when it is raised."""
-
-RUN_COLUMNS = (
-    TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC); its now()"),
-    TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
-    TableColumn("finding_id", "STRING", "The same for the same finding on every run and as-of; joins findings.all"),
-    TableColumn("ordinal", "BIGINT", "Place of the row in the query's order, from 1"),
-)
-"""What `findings.<hunt>` has after the query's own columns."""
-
-FINDINGS_ALL = Table(
-    ALL,
-    "One row per finding of any hunt and as-of. Replaced per hunt and as-of.",
-    (
-        TableColumn("finding_id", "STRING", "The same for the same finding on every run and as-of"),
-        TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC)"),
-        TableColumn("ordinal", "BIGINT", "Place of the finding in the order of its hunt's query, from 1"),
-        TableColumn("hunt_id", "STRING", "The hunt's id; its own table is findings/<hunt_id>"),
-        TableColumn("hunt_name", "STRING", "The hunt's name"),
-        TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
-        TableColumn("tactics", "ARRAY<STRING>", "MITRE ATT&CK tactics, as the hunt's author wrote them"),
-        TableColumn("techniques", "ARRAY<STRING>", "MITRE ATT&CK techniques, as the hunt's author wrote them"),
-        TableColumn(
-            "attack_tactics", "ARRAY<STRING>", "Those tactics by ATT&CK's names, each once; other words as written"
-        ),
-        TableColumn(
-            "attack_techniques", "ARRAY<STRING>", "Those techniques by ATT&CK's ids, each once; others as written"
-        ),
-        TableColumn("severity", "STRING", "Informational, Low, Medium or High; null where the hunt has none"),
-        TableColumn("status", "STRING", "new, or recurring if an as-of within the window before it had this finding"),
-        TableColumn("device_id", "STRING", "The device; null where the finding's events come from several"),
-        TableColumn("device_name", "STRING", "The device's name; null where there are several"),
-        TableColumn("account_name", "STRING", "The account; null where there are several"),
-        TableColumn("first_seen", "TIMESTAMP", "Timestamp of the finding's first event in the window"),
-        TableColumn("last_seen", "TIMESTAMP", "Timestamp of the finding's last event in the window"),
-        TableColumn("events", "BIGINT", "How many events the finding was made of"),
-        TableColumn(
-            "suppressed", "BIGINT", "Events of its device (if it has several: of all) that exclusions kept out"
-        ),
-        TableColumn("evidence", "ARRAY<STRING>", f"event_id of the first {trace.MAX_EVIDENCE} of them; joins events"),
-        TableColumn("window_start", "TIMESTAMP", "Start of what the hunt read; null where it read from the beginning"),
-        TableColumn("window_end", "TIMESTAMP", "End of what the hunt read"),
-        TableColumn("result", "STRING", "The row of findings.<hunt> as JSON, datetimes in full"),
-    ),
-    contract=CONTRACT,
-)
+ALL = FINDINGS_ALL.name
 
 
 @dataclass(frozen=True)
@@ -94,7 +46,7 @@ class Result:
 
 def name_of(hunt: Hunt) -> str:
     """The hunt's own table."""
-    return f"findings.{hunt.id}"
+    return f"{HUNT_FINDINGS.folder}.{hunt.id}"
 
 
 @dataclass(frozen=True)
@@ -197,19 +149,13 @@ def _own_rows(result: Result, rows: DataFrame, added: Sequence[str]) -> DataFram
 
 
 def _own_table(result: Result) -> Table:
-    events = {c.name: c.description for c in device_process_events()}
-    told = descriptions(result.plan, result.hunt.query, {EVENTS: events})
-    taken = {c.name.lower() for c in result.plan.schema}
+    events = {c.name: c.description for c in DEVICE_PROCESS_EVENTS.columns}
+    told = descriptions(result.plan, result.hunt.query, {DEVICE_PROCESS_EVENTS.name: events})
     columns = [
         TableColumn(c.name, values.stored_type(c.type), f"{told[c.name]} (Kusto {c.type})".strip())
         for c in result.plan.schema
     ]
-    for added in RUN_COLUMNS:
-        name = added.name
-        while name in taken:
-            name += "1"  # as Kusto names a column whose name is taken
-        columns.append(TableColumn(name, added.type, added.comment))
-    return Table(name_of(result.hunt), f"Findings of the hunt {result.hunt.name}", columns)
+    return HUNT_FINDINGS.table(result.hunt.id, f"Findings of the hunt {result.hunt.name}", columns)
 
 
 def write_all(lake: Lake, found: Sequence[Found], as_of: int) -> None:
@@ -272,9 +218,9 @@ def _behind(relation: Relation) -> dict[str, Column]:
         return {**unknown, **times_, "events": F.lit(0).cast("bigint"), "evidence": _texts(())}
     traced = column(trace.TRACE)
     return {
-        "device_id": trace.subject("DeviceId"),
-        "device_name": trace.subject("DeviceName"),
-        "account_name": trace.subject("AccountName"),
+        "device_id": trace.subject(DEVICE_PROCESS_EVENTS.device_id),
+        "device_name": trace.subject(DEVICE_PROCESS_EVENTS.device_name),
+        "account_name": trace.subject(DEVICE_PROCESS_EVENTS.account_name),
         "first_seen": values.timestamp(traced["first"]),
         "last_seen": values.timestamp(traced["last"]),
         "events": F.coalesce(traced["events"], F.lit(0)).cast("bigint"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, reduce
@@ -21,6 +21,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from pipelines.core.progress import Progress
 from pipelines.errors import LakehuntError
 from pipelines.hunting import events as events_table
 from pipelines.hunting import sieve
@@ -31,45 +32,13 @@ from pipelines.lake import changes
 from pipelines.lake.failures import in_a_line
 from pipelines.lake.meter import Meter
 from pipelines.lake.session import codegen
-from pipelines.lake.tables import Lake, Table, TableColumn
-from pipelines.landing.tables import EVENTS
+from pipelines.lake.tables import Lake
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.hunt_tables import HITS, PASSES
 from pipelines.spark.relations import Context
-
-Say = Callable[[str], None]
 
 ENGINE_VERSION = version("lakehunt")
 """Found out before Spark is started: then there are dozens of archives on Python's path to look through."""
-
-HITS = Table(
-    "hunts.hits",
-    "One row is one event that passed a hunt version's filters on single events, with the columns that its query reads",
-    (
-        TableColumn("hunt_id", "STRING", "The hunt's id"),
-        TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
-        TableColumn("pass_id", "STRING", "The pass that found it; the row counts once the pass stands in hunts.passes"),
-        *EVENTS.columns,
-    ),
-    partitioned_by=("event_date",),
-    statistics=("hunt_version", "pass_id", "Timestamp", "batch"),
-)
-
-PASSES = Table(
-    "hunts.passes",
-    "One row per pass over events: which events were read, and the hunts whose hits are complete for them",
-    (
-        TableColumn("pass_id", "STRING", "The pass; begins with the time of its start"),
-        TableColumn("batches", "ARRAY<STRUCT<first: BIGINT, last: BIGINT>>", "Batches of events that it read"),
-        TableColumn("date_from", "DATE", "It read events of this day and later; null: from the beginning"),
-        TableColumn("date_before", "DATE", "It read no events of this day and later; null: to the end"),
-        TableColumn("hunts", "ARRAY<STRUCT<hunt_id: STRING, hunt_version: STRING>>", "Hunts that it was for"),
-        TableColumn("events", "BIGINT", "Events that it read"),
-        TableColumn("bytes", "BIGINT", "Bytes that it read of their files; null where Spark does not tell"),
-        TableColumn("started_at", "TIMESTAMP", "When it was started (UTC)"),
-        TableColumn("seconds", "DOUBLE", "How long it took"),
-        TableColumn("events_version", "BIGINT", "Version of the events table that was read"),
-        TableColumn("engine_version", "STRING", "Version of Lakehunt"),
-    ),
-)
 
 _PROVENANCE = ("tick_digits", "event_id", "event_date", "landed_at", "batch")
 
@@ -123,7 +92,7 @@ class Hits:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def complete(lake: Lake, events: Events, hunts: Sequence[Sought], context: Context, say: Say) -> Hits:
+def complete(lake: Lake, events: Events, hunts: Sequence[Sought], context: Context, say: Progress) -> Hits:
     """Reads, for each hunt, the events that no pass has read for it yet.
 
     A hunt whose conditions fail (on a value that they refuse, say) is found out and stands in `failed`; the others go
@@ -167,7 +136,9 @@ def _one_pass(
     pass_id = f"{started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
     columns = ALWAYS.union(*(hunt.split.columns for hunt in hunts))
     frame = events.frame.filter(events_table.of_batches(region.batches) & _of_days(region))
-    read = frame.select(*(name for name in EVENTS.column_names if name in columns or name in _PROVENANCE))
+    read = frame.select(
+        *(name for name in DEVICE_PROCESS_EVENTS.events.column_names if name in columns or name in _PROVENANCE)
+    )
     with Meter(lake.spark, pass_id) as meter, codegen(lake.spark, on=True):
         sifted = sieve.sift(read, [hunt.split.fronts for hunt in hunts], context)
         lake.append(HITS, _rows(sifted.frame, hunts, pass_id))
@@ -221,7 +192,7 @@ def _recorded(lake: Lake, versions: set[str], events: Events) -> list[Pass]:
     if not rows:
         return []
     oldest = min(row.events_version for row in rows)
-    loss = changes.last_loss(lake, EVENTS.name, oldest, events.version)
+    loss = changes.last_loss(lake, DEVICE_PROCESS_EVENTS.events.name, oldest, events.version)
     return [_as_pass(row) for row in rows if loss is None or row.events_version >= loss]
 
 
@@ -258,7 +229,7 @@ def missing(read: tuple[Region, ...], since: date | None, settled: tuple[Batches
         start = None if read and until == _NEVER else since
         if until > (start or date.min):
             gaps.setdefault((start, None if until == _NEVER else until), []).append(run)
-    return tuple(Region(_joined(runs), start, end) for (start, end), runs in gaps.items())
+    return tuple(Region(events_table.joined(runs), start, end) for (start, end), runs in gaps.items())
 
 
 _NEVER = date.max
@@ -282,16 +253,6 @@ def _read_from(regions: Iterable[Region]) -> date:
         if (region.end or _NEVER) >= until:
             until = min(until, region.start or date.min)
     return until
-
-
-def _joined(runs: Iterable[Batches]) -> tuple[Batches, ...]:
-    joined: list[Batches] = []
-    for first, last in sorted(runs):
-        if joined and joined[-1][1] + 1 == first:
-            joined[-1] = (joined[-1][0], last)
-        else:
-            joined.append((first, last))
-    return tuple(joined)
 
 
 def _told(region: Region) -> str:

@@ -15,37 +15,8 @@ from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.window import Window
 from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_MICROSECOND
-from pipelines.lake.tables import Lake, Table, TableColumn, utc
-
-RUNS = Table(
-    "hunts.runs",
-    "Two rows per run of one hunt for one as-of: that it was started, and how it ended; none where it was killed",
-    (
-        TableColumn("run_id", "STRING", "The run of one or more hunts at one as-of; begins with the time of its start"),
-        TableColumn("hunt_id", "STRING", "The hunt's id"),
-        TableColumn("hunt_name", "STRING", "The hunt's name"),
-        TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
-        TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC); its now()"),
-        TableColumn("window_start", "TIMESTAMP", "Start of what the hunt read; null from the beginning, or not run"),
-        TableColumn("window_end", "TIMESTAMP", "End of what the hunt read; null where it was not run"),
-        TableColumn("mode", "STRING", "incremental: from its hits; full: from all events of its window"),
-        TableColumn("events_scanned", "BIGINT", "Events read for it; new ones are read for all hunts together"),
-        TableColumn("bytes_read", "BIGINT", "Bytes read of their files; null where Spark does not tell"),
-        TableColumn("matched", "BIGINT", "Events of its window that passed the hunt's filters on single events"),
-        TableColumn("suppressed", "BIGINT", "Those of them that an exclusion kept out of the findings"),
-        TableColumn("findings", "BIGINT", "Rows of the hunt's result"),
-        TableColumn("seconds", "DOUBLE", "How long the run took, without reading new events"),
-        TableColumn("outcome", "STRING", "started, succeeded or failed"),
-        TableColumn("error", "STRING", "What went wrong; null where nothing did"),
-        TableColumn("started_at", "TIMESTAMP", "When the run was started (UTC)"),
-        TableColumn("engine_version", "STRING", "Version of Lakehunt"),
-        TableColumn(
-            "exclusions",
-            "ARRAY<STRUCT<name: STRING, version: STRING>>",
-            "Exclusions that it used; joins hunts.exclusions",
-        ),
-    ),
-)
+from pipelines.lake.tables import Lake, utc
+from pipelines.schemas.hunt_tables import RUNS
 
 INCREMENTAL, FULL = "incremental", "full"
 STARTED, SUCCEEDED, FAILED = "started", "succeeded", "failed"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from pipelines.hunting import findings, ledger
+from pipelines.hunting import findings
+from pipelines.hunting.finding_json import finding_json
 from pipelines.hunting.hunt import Hunt
 from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_MICROSECOND
 from pipelines.lake.tables import Lake, utc
+from pipelines.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
+from pipelines.schemas.hunt_tables import RUNS
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,13 @@ class Found:
 
 def latest(lake: Lake, hunts: Sequence[Hunt], as_of: int | None) -> list[Found]:
     """The findings of each hunt at the as-of (ticks), or else at the last one for which it ran."""
-    if not lake.exists(findings.ALL):
+    if not lake.exists(FINDINGS_ALL.name):
         return [Found(hunt, None, (), []) for hunt in hunts]
     at = dict.fromkeys((hunt.id for hunt in hunts), as_of) if as_of is not None else _last_as_ofs(lake)
-    moments = [m for m in {at.get(hunt.id) for hunt in hunts} if m is not None]
-    wanted = F.col("hunt_id").isin([hunt.id for hunt in hunts]) & F.unix_micros("as_of").isin(
-        [m // 10 for m in moments]
-    )
-    rows = lake.read(findings.ALL).filter(wanted).orderBy("hunt_id", "ordinal").collect()
+    moments = [one for one in {at.get(hunt.id) for hunt in hunts} if one is not None]
+    of_moments = F.unix_micros("as_of").isin([moment // TICKS_PER_MICROSECOND for moment in moments])
+    wanted = F.col("hunt_id").isin([hunt.id for hunt in hunts]) & of_moments
+    rows = lake.read(FINDINGS_ALL.name).filter(wanted).orderBy("hunt_id", "ordinal").collect()
     return [_found(lake, hunt, at.get(hunt.id), rows) for hunt in hunts]
 
 
@@ -46,29 +46,21 @@ def _found(lake: Lake, hunt: Hunt, at: int | None, rows: Sequence[Row]) -> Found
     if at is None or not lake.exists(findings.name_of(hunt)):
         return Found(hunt, None, (), [])
     own = lake.read(findings.name_of(hunt)).columns
-    mine = [row.asDict() for row in rows if (row.hunt_id, times.from_datetime(utc(row.as_of))) == (hunt.id, at)]
-    return Found(hunt, at, tuple(own[: len(own) - len(findings.RUN_COLUMNS)]), [_as_json(row) for row in mine])
+    mine = [row for row in rows if (row.hunt_id, times.from_datetime(utc(row.as_of))) == (hunt.id, at)]
+    return Found(hunt, at, tuple(HUNT_FINDINGS.leading_names(own)), [finding_json(row) for row in mine])
 
 
 def _last_as_ofs(lake: Lake) -> dict[str, int | None]:
     """The last as-of, in ticks, of each hunt that has run."""
-    runs = lake.read(ledger.RUNS.name).filter(F.col("outcome") == "succeeded").groupBy("hunt_id")
-    return {row.hunt_id: row.last * 10 for row in runs.agg(F.max(F.unix_micros("as_of")).alias("last")).collect()}
+    runs = lake.read(RUNS.name).filter(F.col("outcome") == "succeeded").groupBy("hunt_id")
+    rows = runs.agg(F.max(F.unix_micros("as_of")).alias("last")).collect()
+    return {row.hunt_id: row.last * TICKS_PER_MICROSECOND for row in rows}
 
 
 def newest_with_rows(lake: Lake, hunts: Sequence[Hunt]) -> dict[str, int]:
     """The newest as-of, in ticks, at which each of these hunts has findings, by their ids."""
-    if not lake.exists(findings.ALL):
+    if not lake.exists(FINDINGS_ALL.name):
         return {}
-    rows = lake.read(findings.ALL).filter(F.col("hunt_id").isin([hunt.id for hunt in hunts])).groupBy("hunt_id")
+    rows = lake.read(FINDINGS_ALL.name).filter(F.col("hunt_id").isin([hunt.id for hunt in hunts])).groupBy("hunt_id")
     newest = rows.agg(F.max(F.unix_micros("as_of")).alias("newest")).collect()
     return {row.hunt_id: row.newest * TICKS_PER_MICROSECOND for row in newest}
-
-
-def _as_json(row: dict[str, Any]) -> dict[str, Any]:
-    told = {name: _text(value) if isinstance(value, datetime) else value for name, value in row.items()}
-    return told | {"result": json.loads(row["result"])}
-
-
-def _text(moment: datetime) -> str:
-    return times.format_datetime(times.from_datetime(utc(moment)))

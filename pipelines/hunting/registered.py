@@ -16,9 +16,10 @@ from pathlib import Path
 
 from pipelines import strict_yaml
 from pipelines.kql.types import BY_NAME, Column, Schema
+from pipelines.schemas import event_tables
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
-EVENTS = "DeviceProcessEvents"
-"""Lakehunt's own table, which no other can stand in for."""
+EVENTS = DEVICE_PROCESS_EVENTS.name
 
 _KEYS = ("path", "table", "columns")
 _IN_LAKE = re.compile(r"[\w-]+\.[\w.-]+")
@@ -42,8 +43,8 @@ def read(section: strict_yaml.Mapping, base: Path) -> dict[str, Registered]:
 
 
 def _table(section: strict_yaml.Mapping, name: str, base: Path) -> Registered:
-    if name == EVENTS:
-        raise section.error(name, f"{EVENTS} is Lakehunt's own table", "register the table under another name")
+    if name in event_tables.BY_NAME:  # no other table can stand in for one of these
+        raise section.error(name, f"{name} is Lakehunt's own table", "register the table under another name")
     entry = section[name]
     if not name.strip() or not isinstance(entry, strict_yaml.Mapping):
         what = f"table {name!r}: expected a name with path and columns"

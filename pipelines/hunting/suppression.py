@@ -21,45 +21,15 @@ from pipelines.hunting.hunt import Hunt
 from pipelines.kql import times
 from pipelines.kql.errors import QueryErrors
 from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
-from pipelines.lake.tables import Lake, Table, TableColumn, utc
+from pipelines.lake.tables import Lake, utc
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.hunt_tables import EXCLUSIONS, RUNS, SUPPRESSED
 from pipelines.spark import trace, values
 from pipelines.spark.expressions import column
 from pipelines.spark.relations import Context, Relation
 
 EXCLUDED = "$$excluded"
 """ARRAY<STRING>: the names of the exclusions that an event falls under."""
-
-SUPPRESSED = Table(
-    "hunts.suppressed",
-    "One row per event that exclusions kept out of a hunt at an as-of. Replaced per hunt and as-of.",
-    (
-        TableColumn("hunt_id", "STRING", "The hunt's id"),
-        TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results; joins hunts.hits"),
-        TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC)"),
-        TableColumn("event_id", "STRING", "The event, which passed the hunt's filters; joins events and hunts.hits"),
-        TableColumn("event_date", "DATE", "Day of the event (UTC)"),
-        TableColumn("Timestamp", "TIMESTAMP", "Time of the event (UTC)"),
-        TableColumn("device_id", "STRING", "DeviceId of the event"),
-        TableColumn("device_name", "STRING", "DeviceName of the event"),
-        TableColumn("account_name", "STRING", "AccountName of the event"),
-        TableColumn("exclusions", "ARRAY<STRING>", "Names of the exclusions that it fell under"),
-    ),
-)
-
-EXCLUSIONS = Table(
-    "hunts.exclusions",
-    "One row per exclusion, and version of it, that a run has used",
-    (
-        TableColumn("name", "STRING", "The exclusion's name"),
-        TableColumn("version", "STRING", "Digest of its condition"),
-        TableColumn("condition", "STRING", "Its condition, in KQL"),
-        TableColumn("reason", "STRING", "Why the events are harmless, as it was when it was first used"),
-        TableColumn("owner", "STRING", "Who knows, as it was when it was first used"),
-        TableColumn("expires", "DATE", "Its last day, as it was when it was first used; null: none"),
-        TableColumn("recorded_at", "TIMESTAMP", "When a run first used it (UTC)"),
-    ),
-)
-
 
 # In a run
 
@@ -90,9 +60,9 @@ def events_of(rows: Sequence[DataFrame]) -> DataFrame | None:
         "event_id": traced["evidence"][0]["event_id"],
         "event_date": moment.cast("date"),
         "Timestamp": moment,
-        "device_id": traced["low"]["DeviceId"],
-        "device_name": traced["low"]["DeviceName"],
-        "account_name": traced["low"]["AccountName"],
+        "device_id": traced["low"][DEVICE_PROCESS_EVENTS.device_id],
+        "device_name": traced["low"][DEVICE_PROCESS_EVENTS.device_name],
+        "account_name": traced["low"][DEVICE_PROCESS_EVENTS.account_name],
         "exclusions": column(EXCLUDED),
     }
     found = (frame.select(*(value.alias(name) for name, value in made.items())) for frame in rows)
@@ -159,7 +129,7 @@ def _used(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> dict[str, tuple[bool
     hunt's id."""
     of_hunts = F.col("hunt_id").isin([hunt.id for hunt in hunts]) & (F.col("outcome") == ledger.SUCCEEDED)
     micros = F.unix_micros("as_of")
-    runs = lake.rows(ledger.RUNS).filter(of_hunts & (micros <= as_of // TICKS_PER_MICROSECOND))
+    runs = lake.rows(RUNS).filter(of_hunts & (micros <= as_of // TICKS_PER_MICROSECOND))
     nearest_first = F.struct(-micros, F.col("run_id"))
     run = F.struct("exclusions", (micros == as_of // TICKS_PER_MICROSECOND).alias("same"))
     rows = runs.groupBy("hunt_id").agg(F.min_by(run, nearest_first).alias("run")).collect()

@@ -1,7 +1,7 @@
 """`lakehunt maintain`: rows past their retention go, small files become large ones, files of old versions go.
 
 Safe beside running jobs. Appends never conflict with it. Where it lays files out anew under a job that adds or replaces
-rows, that job's write is done again (`lake.tables.retried`); where a job is quicker, the step here is. A table that
+rows, that job's write is done again (`lake.retry.retried`); where a job is quicker, the step here is. A table that
 cannot be maintained is reported, and the others are."""
 
 from __future__ import annotations
@@ -11,33 +11,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
+from pipelines.core.progress import Progress
+from pipelines.core.sql import quoted_name, string_literal
 from pipelines.errors import LakehuntError
 from pipelines.lake.changes import ACCOUNTED
 from pipelines.lake.failures import in_a_line
+from pipelines.lake.filesystem import FileSystem
 from pipelines.lake.retention import VACUUM_HOURS, Retention
-from pipelines.lake.tables import KILLED_AFTER, Lake, retried
-
-Say = Callable[[str], None]
-
-SCHEMAS = ("raw", "events", "quarantine", "quality", "hunts", "findings")
-"""Folders of the lake whose tables Lakehunt writes. Others, such as lookups of the team's own, are left alone."""
+from pipelines.lake.retry import retried
+from pipelines.lake.tables import KILLED_AFTER, Lake
+from pipelines.schemas import registry
+from pipelines.schemas.event_tables import EVENT_TABLES
+from pipelines.schemas.hunt_tables import HITS, PASSES
+from pipelines.schemas.landing_tables import BATCHES, FILES
+from pipelines.schemas.table import FOLDERS, Expires, TableFamily
 
 SMALL_FILE = 128 << 20
 LARGE_FILE = 256 << 20
 """Bytes. Files below SMALL_FILE are put together, to at most LARGE_FILE each; larger ones are not written again."""
-
-_RAW, _FILES, _BATCHES = "raw.device_process_events", "raw.files", "raw.batches"
-_EVENTS, _QUARANTINE = "events.device_process_events", "quarantine.device_process_events"
-_HITS, _PASSES, _ALL_FINDINGS = "hunts.hits", "hunts.passes", "findings.all"
-_HUNT_TABLE_TAIL = 4
-"""`findings.<hunt>` ends with the run's columns, of which as-of is the first, whatever it is called."""
 
 _COMPACTION = {
     "spark.databricks.delta.optimize.minFileSize": str(SMALL_FILE),
@@ -47,26 +45,6 @@ _ACCOUNTED = {"spark.databricks.delta.commitInfo.userMetadata": ACCOUNTED}
 """Hits go with the events that they are copies of: hunts need not read what is left again."""
 
 _ANY_WINDOW = {"spark.databricks.delta.retentionDurationCheck.enabled": "false"}
-
-
-class _Age(NamedTuple):
-    kind: str
-    column: str
-
-
-_AGES = {
-    _RAW: _Age("raw", "landed_at"),
-    _QUARANTINE: _Age("quarantine", "landed_at"),
-    _EVENTS: _Age("events", "event_date"),
-    _HITS: _Age("hits", "event_date"),
-    "quality.validations": _Age("validations", "validated_at"),
-    "hunts.runs": _Age("runs", "started_at"),
-    "hunts.suppressed": _Age("findings", "as_of"),
-    _ALL_FINDINGS: _Age("findings", "as_of"),
-}
-"""What tells a row's age. Not here, and never deleted: `raw.files`, `raw.batches`, `hunts.passes` and
-`hunts.exclusions`. They are small,
-and say what has been done, so that it is not done twice."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +64,10 @@ class Upkeep:
 
 
 def maintain(
-    lake: Lake, retention: Retention, now: datetime, say: Say, only: Sequence[str] = (), dry_run: bool = False
+    lake: Lake, retention: Retention, now: datetime, say: Progress, names: Sequence[str], dry_run: bool = False
 ) -> list[Upkeep]:
-    """Maintains every table of the lake, or those named in `only` (`schema.table`); `now` is what ages count from.
-
-    Raises LakehuntError, with nothing done, for a name that the lake does not have."""
-    return [_maintained(lake, name, retention, now, say, dry_run) for name in chosen(lake, only)]
+    """Maintains the tables with these names, which `chosen` has found; `now` is what ages count from."""
+    return [_maintained(lake, name, retention, now, say, dry_run) for name in names]
 
 
 def check_window(hours: int, force: bool) -> None:
@@ -108,7 +84,7 @@ def tables(lake: Lake) -> list[str]:
     """Names of all tables that Lakehunt writes, found in the lake's folders on whatever file system it is.
 
     Raises LakehuntError where there is none."""
-    found = [f"{schema}.{folder}" for schema in SCHEMAS for folder in folders(lake, schema)]
+    found = [f"{schema}.{folder}" for schema in FOLDERS for folder in folders(lake, schema)]
     names = [name for name in found if lake.exists(name)]
     if not names:
         raise LakehuntError(f"the lake {lake.root} has no table", "land events first: lakehunt land SOURCE --lake DIR")
@@ -117,16 +93,7 @@ def tables(lake: Lake) -> list[str]:
 
 def folders(lake: Lake, schema: str) -> list[str]:
     """Names of the folders of a schema, whether or not they are tables."""
-    fs, path = _on_file_system(lake, f"{lake.root}/{schema}")
-    if not fs.exists(path):
-        return []
-    return sorted(status.getPath().getName() for status in fs.listStatus(path) if status.isDirectory())
-
-
-def _on_file_system(lake: Lake, folder: str) -> tuple[Any, Any]:
-    jvm: Any = lake.spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(folder)
-    return path.getFileSystem(lake.spark._jsc.hadoopConfiguration()), path
+    return sorted(entry.name for entry in FileSystem(lake.spark).entries(f"{lake.root}/{schema}") if entry.is_folder)
 
 
 def chosen(lake: Lake, only: Sequence[str]) -> list[str]:
@@ -143,7 +110,7 @@ def chosen(lake: Lake, only: Sequence[str]) -> list[str]:
 # One table
 
 
-def _maintained(lake: Lake, name: str, retention: Retention, now: datetime, say: Say, dry_run: bool) -> Upkeep:
+def _maintained(lake: Lake, name: str, retention: Retention, now: datetime, say: Progress, dry_run: bool) -> Upkeep:
     say(f"maintaining {name}")
     clock = time.perf_counter()
     done = Upkeep(name)
@@ -203,14 +170,8 @@ def _files(lake: Lake, name: str) -> tuple[int, int]:
 
 def _stored(lake: Lake, name: str) -> int:
     """Bytes of all data files in the table's folder, whether a version needs them or not."""
-    path = lake.path(name)
-    whole, log = (_length(lake, folder) for folder in (path, f"{path}/_delta_log"))
-    return whole - log
-
-
-def _length(lake: Lake, folder: str) -> int:
-    fs, path = _on_file_system(lake, folder)
-    return int(fs.getContentSummary(path).getLength())
+    files, path = FileSystem(lake.spark), lake.path(name)
+    return files.bytes_in(path) - files.bytes_in(f"{path}/_delta_log")
 
 
 @contextmanager
@@ -247,32 +208,35 @@ def _deleted(lake: Lake, name: str, rule: Rule, retention: Retention, now: datet
 
 def _expired(lake: Lake, name: str, retention: Retention, now: datetime) -> str | None:
     """Rows older than their retention."""
-    age = _age(lake, name)
-    oldest = retention.oldest(age.kind, now) if age else None
-    if age is None or oldest is None:
+    declared = registry.named(name)
+    if declared is None or not isinstance(declared.retention, Expires):
         return None
-    if age.column == "event_date":  # whole days, so that the delete reads and writes no file
+    rule = declared.retention
+    oldest = retention.oldest(rule.kind, now)
+    if oldest is None:
+        return None
+    if rule.column == "event_date":  # whole days, so that the delete reads and writes no file
         return f"event_date < DATE '{oldest:%Y-%m-%d}'"
-    expired = f"`{age.column}` < TIMESTAMP '{oldest:%Y-%m-%d %H:%M:%S} UTC'"
-    return f"{expired} AND {_no_longer_needed(lake)}" if name == _RAW else expired
+    stored = rule.column
+    if isinstance(declared, TableFamily):
+        stored = declared.stored_names(lake.read(name).columns)[stored]
+    expired = f"{quoted_name(stored)} < TIMESTAMP '{oldest:%Y-%m-%d %H:%M:%S} UTC'"
+    if rule.keep:
+        expired = f"{expired} AND NOT ({rule.keep})"
+    return f"{expired} AND {_no_longer_needed(lake, name)}" if name in _RAW else expired
 
 
-def _age(lake: Lake, name: str) -> _Age | None:
-    if name in _AGES:
-        return _AGES[name]
-    if name.startswith("findings."):
-        return _Age("findings", lake.read(name).columns[-_HUNT_TABLE_TAIL])
-    return None
+_RAW = tuple(table.raw.name for table in EVENT_TABLES)
 
 
-def _no_longer_needed(lake: Lake) -> str:
+def _no_longer_needed(lake: Lake, raw: str) -> str:
     """The raw records that landing can do without.
 
     It needs those of batches that are not settled, those that `raw.files` does not know of yet, and one of the newest
     batch, as the next one's number follows from it."""
-    settled = {row.batch for row in _column(lake, _BATCHES, "batch", "outcome = 'settled'")}
-    newest = max((row.newest for row in lake.read(_RAW).agg(F.max("batch").alias("newest")).collect()), default=0) or 0
-    recorded = max((row.batch for row in _column(lake, _FILES, "batch", "true")), default=0)
+    settled = {row.batch for row in _column(lake, BATCHES.name, "batch", "outcome = 'settled'")}
+    newest = max((row.newest for row in lake.read(raw).agg(F.max("batch").alias("newest")).collect()), default=0) or 0
+    recorded = max((row.batch for row in _column(lake, FILES.name, "batch", "true")), default=0)
     waiting = set(range(1, newest + 1)) - settled
     return f"batch < {min([newest, recorded + 1, *waiting])}"
 
@@ -283,18 +247,14 @@ def _column(lake: Lake, name: str, column: str, condition: str) -> list[Any]:
 
 def _orphaned(lake: Lake, name: str, retention: Retention, now: datetime) -> str | None:
     """Hits of passes that were killed: none of them counts, and nothing else would ever remove them."""
-    if name != _HITS:
+    if name != HITS.name:
         return None
     before = f"{now.astimezone(UTC) - KILLED_AFTER:%Y%m%dT%H%M%S%fZ}"
     # The hits first: a pass stands in `hunts.passes` only after its hits are written.
-    passes = [row.pass_id for row in _column(lake, _HITS, "pass_id", f"pass_id < '{before}'")]
-    counted = {row.pass_id for row in _column(lake, _PASSES, "pass_id", "true")}
+    passes = [row.pass_id for row in _column(lake, HITS.name, "pass_id", f"pass_id < '{before}'")]
+    counted = {row.pass_id for row in _column(lake, PASSES.name, "pass_id", "true")}
     orphans = sorted(one for one in passes if one not in counted)
-    return f"pass_id IN ({', '.join(map(_text, orphans))})" if orphans else None
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return f"pass_id IN ({', '.join(map(string_literal, orphans))})" if orphans else None
 
 
 _RULES: tuple[Rule, ...] = (_expired, _orphaned)

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pipelines import strict_yaml
-
-KINDS = ("raw", "quarantine", "events", "hits", "findings", "runs", "validations")
-"""What can have a retention of its own."""
+from pipelines.schemas import registry
 
 VACUUM_HOURS = 7 * 24
 """Delta's own window. A job that runs longer than the window may lose files that it still reads."""
@@ -50,12 +48,12 @@ def read(value: object) -> Retention:
     days: dict[str, int] = {}
     hours = VACUUM_HOURS
     for key, entry in value.items():
-        if key in KINDS:
+        if key in registry.retention_kinds():
             days[key] = whole_days(value, key, "retention")
         elif key == "vacuum_hours":
             hours = _hours(value, key, entry)
         else:
-            known = ", ".join((*KINDS, "vacuum_hours"))
+            known = ", ".join((*registry.retention_kinds(), "vacuum_hours"))
             raise value.error(key, f"retention: unknown key {key!r}", f"known keys: {known}")
     if "runs" in days and days["runs"] < days.get("findings", days["runs"] + 1):
         raise value.error(

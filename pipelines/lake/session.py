@@ -9,17 +9,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from pipelines.config import Config
 from pipelines.errors import LakehuntError
 from pipelines.lake import jvm
 
@@ -54,7 +54,19 @@ REQUIRED = {
 """Lakehunt's answers depend on these, so the configuration does not override them."""
 
 
-def start(config: Config, learning: bool = False) -> SparkSession:
+class SparkSettings(Protocol):
+    """What a session is started with; a `Config` has it."""
+
+    @property
+    def spark(self) -> Mapping[str, str]:
+        """Spark's own settings."""
+
+    @property
+    def delta_jars(self) -> Path | None:
+        """The folder with Delta's jars; None: they are fetched, or were before."""
+
+
+def start(config: SparkSettings, learning: bool = False) -> SparkSession:
     """The process's one Spark session, started if there is none. `learning`: its JVM may keep what makes the next one
     start sooner (see jvm.py).
 
@@ -126,7 +138,7 @@ def delta_package() -> str:
     return f"io.delta:delta-spark_{spark}_2.13:{version('delta-spark')}"
 
 
-def _alone(config: Config, learning: bool) -> dict[str, str]:
+def _alone(config: SparkSettings, learning: bool) -> dict[str, str]:
     """The settings of a JVM that nobody else has started, before which the configuration's come."""
     settings = ALONE | dict(config.spark)
     jars = delta_jars(config)
@@ -144,7 +156,7 @@ _PACKAGES = "spark.jars.packages"
 _OPTIONS = "spark.driver.extraJavaOptions"
 
 
-def delta_jars(config: Config) -> list[Path]:
+def delta_jars(config: SparkSettings) -> list[Path]:
     """Delta's jars, with those that they need: of the folder that the configuration names, or as the resolver has
     fetched them before; none where it has to be asked.
 
@@ -160,7 +172,7 @@ def delta_jars(config: Config) -> list[Path]:
     return [jar.resolve() for jar in jars]
 
 
-def _remember_jars(config: Config, spark: SparkSession) -> None:
+def _remember_jars(config: SparkSettings, spark: SparkSession) -> None:
     """What the resolver has fetched, if it was asked for Delta and nothing else."""
     asked = spark.conf.get(_PACKAGES, "")
     resolved = spark.conf.get("spark.jars", "") or ""

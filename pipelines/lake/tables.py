@@ -1,4 +1,4 @@
-"""Delta tables: what each one looks like, and the ways to write one so that a repeated write changes nothing.
+"""The lake's Delta tables, and the ways to write one so that a repeated write changes nothing.
 
 Tables are path-based, `<lake>/<schema>/<table>`, and stay at Delta reader version 1, so that readers which are not
 Spark can open them.
@@ -7,106 +7,24 @@ Spark can open them.
 from __future__ import annotations
 
 import json
-import random
-import re
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from delta import exceptions as delta_exceptions
 from delta.tables import DeltaTable
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.readwriter import DataFrameWriterV2
 
+from pipelines.core.sql import quoted_name
 from pipelines.errors import LakehuntError
-
-T = TypeVar("T")
-
-ATTEMPTS = 8
-PAUSE = 0.5
-"""How often a write is tried that another writer's commit keeps from committing, and the seconds before the second
-attempt; each later pause is twice as long."""
-
-LONGEST_COMMIT = 5
-"""Seconds after which a file that a commit begins with, and then gives its name, belongs to a run that was killed."""
+from pipelines.lake.retry import retried
+from pipelines.lake.table_maker import TableMaker, identifier
+from pipelines.schemas.table import Table
 
 KILLED_AFTER = timedelta(days=1)
 """A run that was started so long ago, and has not ended, was killed."""
-
-CONFLICTS = tuple(getattr(delta_exceptions, name) for name in delta_exceptions.__all__)
-"""What Delta raises where another commit came between; in Python these have no class in common."""
-
-_COUNTED = ("TIMESTAMP", "DATE", "BIGINT", "INT", "DOUBLE")
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STATISTICS = "delta.dataSkippingStatsColumns"
-
-CONTRACT = "lakehunt.contract"
-"""The property of a table that holds the version of its contract."""
-
-
-@dataclass(frozen=True)
-class TableColumn:
-    """A stored column: its name, its Spark SQL type (`BIGINT`, `ARRAY<STRING>`) and what it means to a reader."""
-
-    name: str
-    type: str
-    comment: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the lake. `name` is `schema.table`; every column carries a comment."""
-
-    name: str
-    comment: str
-    columns: Sequence[TableColumn]
-    partitioned_by: Sequence[str] = ()
-    statistics: Sequence[str] | None = None
-    """Columns of which the log keeps each file's smallest and largest value, so that readers skip files. None: all
-    times, dates and numbers. Texts have none: in files as they are landed every file spans all devices and names, so
-    they would skip nothing, and the names would outlive in the log the rows that `forget` removes."""
-
-    contract: int | None = None
-    """Version of what readers outside of Lakehunt may rely on; None: they may rely on nothing."""
-
-    @property
-    def properties(self) -> dict[str, str]:
-        """Delta's properties of the table."""
-        promised = {} if self.contract is None else {CONTRACT: str(self.contract)}
-        return READER_VERSION_1 | SIZED_FILES | {_STATISTICS: ",".join(self._with_statistics())} | promised
-
-    def _with_statistics(self) -> Sequence[str]:
-        if self.statistics is not None:
-            return self.statistics
-        counted = [c.name for c in self.columns if c.type in _COUNTED and _PLAIN_NAME.fullmatch(c.name)]
-        return [name for name in counted if name not in self.partitioned_by]
-
-    @property
-    def column_names(self) -> list[str]:
-        return [column.name for column in self.columns]
-
-    @property
-    def ddl(self) -> str:
-        """The columns as a Spark schema string, for `createDataFrame`."""
-        return ", ".join(f"{_quoted(c.name)} {c.type}" for c in self.columns)
-
-
-READER_VERSION_1 = {
-    "delta.minReaderVersion": "1",
-    "delta.minWriterVersion": "2",
-    "delta.enableDeletionVectors": "false",
-}
-
-SIZED_FILES = {"delta.autoOptimize.optimizeWrite": "true"}
-"""Delta gathers what a write adds to a partition into one file, or several where it is large, however many tasks made
-the rows."""
 
 
 class Lake:
@@ -116,7 +34,7 @@ class Lake:
         self.spark = spark
         # Delta's SQL takes only absolute paths for names of tables.
         self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
-        self._with_properties: set[str] = set()
+        self._maker = TableMaker(spark)
 
     def path(self, name: str) -> str:
         """Where table `schema.table` lies. Only the first dot separates: a hunt's id may hold others."""
@@ -151,12 +69,12 @@ class Lake:
 
     def append(self, table: Table, rows: DataFrame) -> None:
         """Adds rows. Only for rows that the caller knows to be new."""
-        self._make(table)
+        self._maker.ensure(table, self.path(table.name))
         self._in_order(table, rows).write.format("delta").mode("append").save(self.path(table.name))
 
     def append_unless(self, table: Table, rows: DataFrame, taken: Column) -> None:
         """Adds rows, but none if the table holds one for which `taken` is true, or another writer adds one first."""
-        self._make(table)
+        self._maker.ensure(table, self.path(table.name))
 
         def write() -> None:
             # The table is read in the transaction that writes: Delta lets nobody come between.
@@ -172,7 +90,7 @@ class Lake:
         Delta refuses the write if a row lies outside `where`, so nothing else can change. No rows: the place is
         emptied. Where another write to the place comes between, this one is done again, and stays. Rows that depend on
         what the table holds are given by a function, which is then called again."""
-        self._make(table)
+        self._maker.ensure(table, self.path(table.name))
         made = rows if callable(rows) else lambda: rows
 
         def write() -> None:
@@ -196,7 +114,7 @@ class Lake:
 
         `within` is a condition on the target (written with `F.col("target.<column>")`) that limits where a key can
         be, so that Delta reads, and can conflict with, only those partitions."""
-        self._make(table)
+        self._maker.ensure(table, self.path(table.name))
         same = within if within is not None else F.lit(True)
         for name in key:
             same = same & (F.col(f"target.{name}") == F.col(f"new.{name}"))
@@ -229,86 +147,18 @@ class Lake:
 
         return retried(merge)
 
-    def _make(self, table: Table) -> None:
-        """Makes the table, without rows, unless it is there: then it gets the columns that came later.
-
-        Not together with its first rows: a query that fails would leave a log without a version."""
-        if self.exists(table.name):
-            self._add_missing_columns(table)
-            self._add_missing_properties(table)
-            return
-        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table.name)).comment(table.comment)
-        for key, value in table.properties.items():
-            builder = builder.property(key, value)
-        for column in table.columns:
-            builder = builder.addColumn(column.name, column.type, comment=column.comment)
-        if table.partitioned_by:
-            builder = builder.partitionedBy(*table.partitioned_by)
-        for attempt in range(ATTEMPTS):
-            try:
-                builder.execute()
-                return
-            except (AnalysisException, *CONFLICTS):
-                if self.exists(table.name):  # another run was quicker
-                    return
-                if attempt == ATTEMPTS - 1:
-                    raise
-            self._remove_beginnings(table)
-            _pause(attempt)  # another run may be just about to make it
-
-    def _remove_beginnings(self, table: Table) -> None:
-        """What is left of a run that was killed just before a table's first commit: Delta takes it for a table that it
-        cannot read. Something young may be of a run that makes the table now; a folder that holds it stays, too."""
-        jvm: Any = self.spark._jvm
-        log = jvm.org.apache.hadoop.fs.Path(f"{self.path(table.name)}/_delta_log")
-        files = log.getFileSystem(self.spark._jsc.hadoopConfiguration())
-        before = (time.time() - LONGEST_COMMIT) * 1000
-        with suppress(Py4JJavaError):
-            for entry in files.listStatus(log):
-                begun = entry.isDirectory() or entry.getPath().getName().startswith(".")
-                if begun and entry.getModificationTime() < before:
-                    files.delete(entry.getPath(), False)
-            files.delete(log, False)
-
     def _writer(self, table: Table, rows: DataFrame) -> DataFrameWriterV2:
         """Writes the rows with all that makes the table: properties, comment, partitions."""
-        writer = self._in_order(table, rows).writeTo(self._identifier(table)).using("delta")
+        writer = self._in_order(table, rows).writeTo(self.identifier(table.name)).using("delta")
         for key, value in (table.properties | {"comment": table.comment}).items():
             writer = writer.tableProperty(key, value)
         if table.partitioned_by:
             writer = writer.partitionedBy(*(F.col(name) for name in table.partitioned_by))
         return writer
 
-    def _add_missing_columns(self, table: Table) -> None:
-        present = set(self.read(table.name).columns)
-        missing = [column for column in table.columns if column.name not in present]
-        if missing:
-            added = ", ".join(f"{_quoted(c.name)} {c.type} COMMENT '{_escaped(c.comment)}'" for c in missing)
-            self.spark.sql(f"ALTER TABLE {self._identifier(table)} ADD COLUMNS ({added})")
-            if table.contract is not None:
-                promised = f"'{CONTRACT}' = '{table.contract}'"
-                self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({promised})")
-
-    def _add_missing_properties(self, table: Table) -> None:
-        """Once per table and process. The protocol of a table that is there stays as it is."""
-        if table.name in self._with_properties or not table.partitioned_by:  # the others are small
-            return
-        stored = {
-            row.key: row.value for row in self.spark.sql(f"SHOW TBLPROPERTIES {self._identifier(table)}").collect()
-        }
-        wanted = {key: value for key, value in table.properties.items() if not key.endswith("Version")}
-        missing = {key: value for key, value in wanted.items() if stored.get(key) != value}
-        if missing:
-            told = ", ".join(f"'{key}' = '{value}'" for key, value in missing.items())
-            self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({told})")
-        self._with_properties.add(table.name)
-
-    def _identifier(self, table: Table) -> str:
-        return self.identifier(table.name)
-
     def identifier(self, name: str) -> str:
         """The table's name in Spark SQL."""
-        return f"delta.{_quoted(self.path(name))}"
+        return identifier(self.path(name))
 
     @staticmethod
     def _in_order(table: Table, rows: DataFrame) -> DataFrame:
@@ -317,7 +167,10 @@ class Lake:
             odd = sorted(set(rows.columns) ^ set(names))
             raise ValueError(f"rows for {table.name} do not have its columns: {', '.join(odd)}")
         return rows.select(
-            *(F.col(_quoted(c.name)).cast(c.type).alias(c.name, metadata={"comment": c.comment}) for c in table.columns)
+            *(
+                F.col(quoted_name(c.name)).cast(c.type).alias(c.name, metadata={"comment": c.comment})
+                for c in table.columns
+            )
         )
 
 
@@ -326,7 +179,7 @@ def few_rows(spark: SparkSession, columns: Mapping[str, str], rows: Sequence[tup
 
     They go to Spark as JSON text: what `createDataFrame` does starts a Python process for them, which takes longer
     than anything else that is done with a few rows."""
-    fields = ", ".join(f"{_quoted(name)}: {type_}" for name, type_ in columns.items())
+    fields = ", ".join(f"{quoted_name(name)}: {type_}" for name, type_ in columns.items())
     lines = json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_as_json)
     made = F.explode(F.from_json(F.lit(lines), f"ARRAY<STRUCT<{fields}>>", {"mode": "FAILFAST"}))
     return spark.range(1, numPartitions=1).select(made.alias("row")).select("row.*")
@@ -337,22 +190,6 @@ def utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def retried(write: Callable[[], T]) -> T:
-    """Does a write again where another one's commit came between.
-
-    Only for a write that computes its rows from what the table then holds, or whose rows do not depend on the table."""
-    for attempt in range(ATTEMPTS - 1):
-        try:
-            return write()
-        except CONFLICTS:
-            _pause(attempt)
-    return write()
-
-
-def _pause(attempt: int) -> None:
-    time.sleep(PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  (so that two do not meet again)
-
-
 def _as_json(value: object) -> str:
     """A value that JSON has no form for, as Spark reads it back: times in UTC, to the microsecond."""
     if isinstance(value, datetime):
@@ -360,12 +197,3 @@ def _as_json(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form here")
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"
-
-
-def _escaped(text: str) -> str:
-    """Text inside a SQL string."""
-    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -11,21 +11,27 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from pipelines.core.progress import Progress
 from pipelines.errors import LakehuntError
-from pipelines.lake.tables import ATTEMPTS, KILLED_AFTER, Lake
-from pipelines.landing import blobs, lines, streaming_api
-from pipelines.landing.blobs import Blob, Store
+from pipelines.lake.retry import ATTEMPTS
+from pipelines.lake.tables import KILLED_AFTER, Lake
+from pipelines.landing import lines
+from pipelines.landing.blob_store import Store
 from pipelines.landing.reading import Reading, read
-from pipelines.landing.tables import FILES, RAW
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.landing_tables import FILES
+from pipelines.sources import base as sources
+from pipelines.sources.base import Source
+from pipelines.sources.blobs import EPOCH, Blob
 
-Say = Callable[[str], None]
+RAW = DEVICE_PROCESS_EVENTS.raw
 
 _STAGING = "_staging-"
 """How the folder of unpacked files begins, one for each run."""
@@ -57,14 +63,17 @@ class _Known:
     pending: int | None = None
 
 
-def deliver(lake: Lake, source: str, landed_at: datetime, say: Say) -> Delivery:
-    """Lands what is new in `source`: a folder, a glob or a file of Streaming API blobs.
+def deliver(
+    lake: Lake, source: str, landed_at: datetime, say: Progress, source_type: str = sources.DEFAULT
+) -> Delivery:
+    """Lands what is new in `source`: a folder, a glob or a file of blobs, as the source of this type writes them.
 
     `landed_at` is the time that the records carry. Raises LakehuntError, with nothing written, where the source does
     not exist or holds no file."""
+    kind = sources.named(source_type)
     for _ in range(ATTEMPTS):
         try:
-            return _deliver(lake, source, landed_at, say)
+            return _deliver(lake, kind, source, landed_at, say)
         except _OvertakenError:
             say("another run has landed records meanwhile: looking again")
     raise LakehuntError(f"other runs keep landing records into {lake.root}", "let one run land at a time")
@@ -74,9 +83,9 @@ class _OvertakenError(Exception):
     """Another run has made the batch that this one was about to make."""
 
 
-def _deliver(lake: Lake, source: str, landed_at: datetime, say: Say) -> Delivery:
+def _deliver(lake: Lake, kind: Source, source: str, landed_at: datetime, say: Progress) -> Delivery:
     store, newest = Store(lake.spark), _newest_batch(lake)  # first: what is landed from now on is noticed
-    found = blobs.find(lake.spark, source)
+    found = kind.find(lake.spark, source)
     known, recorded = _known(lake)
     changed, shrunk, unchanged = _sort_out(found, known)
     say(f"{len(found)} files in {source}: {len(changed)} new or changed")
@@ -86,7 +95,7 @@ def _deliver(lake: Lake, source: str, landed_at: datetime, say: Say) -> Delivery
         with lines.steady(lake.spark):
             reading = read(lake.spark, store, changed, staging)
             landed = _landed_lines(lake, known, recorded, landed_at)
-            batch, counts, pending = _land(lake, store, reading, landed, newest, landed_at)
+            batch, counts, pending = _land(lake, kind, store, reading, landed, newest, landed_at)
     finally:
         store.remove(staging)
     _record(lake, reading, pending, batch, landed_at)
@@ -145,31 +154,43 @@ def _landed_lines(lake: Lake, known: Mapping[str, _Known], recorded: int, landed
     for row in missed:
         landed[row.file] = max(landed.get(row.file, 0), row.line)
     if missed:
-        rows = [(row.file, 0, blobs.EPOCH, row.line, None, row.batch, landed_at) for row in missed]
+        rows = [(row.file, 0, EPOCH, row.line, None, row.batch, landed_at) for row in missed]
         lake.append(FILES, lake.local(FILES, rows))
     return landed
 
 
 def _land(
-    lake: Lake, store: Store, reading: Reading, landed: Mapping[str, int], newest: int, landed_at: datetime
+    lake: Lake,
+    kind: Source,
+    store: Store,
+    reading: Reading,
+    landed: Mapping[str, int],
+    newest: int,
+    landed_at: datetime,
 ) -> tuple[int, dict[str, int], dict[str, int]]:
     """Appends what is new as batches after `newest`. Returns the last one, the records of all per file, and the
     half-written lines."""
     if not any(total > landed.get(path, 0) for path, total in reading.lines.items()):
         return newest, {}, {}
-    new = reading.above(landed).where(_filled() & ~(F.col("is_last") & F.col("may_grow") & _looks_unfinished()))
-    counts, highest = _append(lake, new, newest + 1, landed_at)
+    new = reading.above(landed).where(_filled() & ~(F.col("is_last") & F.col("may_grow") & _looks_unfinished(kind)))
+    counts, highest = _append(lake, kind, new, newest + 1, landed_at)
     held = {
         blob.path: reading.lines[blob.path]
         for blob in reading.blobs
         if blob.may_grow and reading.lines[blob.path] > max(landed.get(blob.path, 0), highest.get(blob.path, 0))
     }
-    more, pending = _land_held_back(lake, store, reading, held, newest + 1 + bool(counts), landed_at)
+    more, pending = _land_held_back(lake, kind, store, reading, held, newest + 1 + bool(counts), landed_at)
     return newest + bool(counts) + bool(more), dict(Counter(counts) + Counter(more)), pending
 
 
 def _land_held_back(
-    lake: Lake, store: Store, reading: Reading, held: Mapping[str, int], batch: int, landed_at: datetime
+    lake: Lake,
+    kind: Source,
+    store: Store,
+    reading: Reading,
+    held: Mapping[str, int],
+    batch: int,
+    landed_at: datetime,
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Lands the unreadable last lines (`held`, by blob) that are complete after all, because a line end follows and the
     blob is as long as it was; a blob that grew while it was read may have been cut anywhere. Returns the batch's
@@ -181,7 +202,8 @@ def _land_held_back(
         last = again.above({blob.path: held[blob.path] - 1 for blob in complete})
         ends = F.create_map(*(F.lit(item) for blob in complete for item in (blob.path, held[blob.path])))
         try:
-            counts, _ = _append(lake, last.where(_filled() & (F.col("line") == ends[F.col("file")])), batch, landed_at)
+            whole = last.where(_filled() & (F.col("line") == ends[F.col("file")]))
+            counts, _ = _append(lake, kind, whole, batch, landed_at)
         except _OvertakenError:
             complete = []  # they wait for the next run
     done = {blob.path for blob in complete}
@@ -193,15 +215,17 @@ def _filled() -> Column:
     return F.ltrim("value", F.lit(" \t\r")) != ""
 
 
-def _looks_unfinished() -> Column:
-    return F.ltrim("value", F.lit(" \t\r")).startswith("{") & ~streaming_api.is_object(F.col("value"))
+def _looks_unfinished(kind: Source) -> Column:
+    return F.ltrim("value", F.lit(" \t\r")).startswith("{") & ~kind.is_complete(F.col("value"))
 
 
-def _append(lake: Lake, new: DataFrame, batch: int, landed_at: datetime) -> tuple[dict[str, int], dict[str, int]]:
+def _append(
+    lake: Lake, kind: Source, new: DataFrame, batch: int, landed_at: datetime
+) -> tuple[dict[str, int], dict[str, int]]:
     """Makes a batch of what is new. Returns its records per file and the highest line of each.
 
     Raises _OvertakenError, with nothing written, where another run has made the batch."""
-    raw = new.select("file", "line", *_text_or_bytes(F.col("value"))).transform(streaming_api.with_envelope)
+    raw = new.select("file", "line", *_text_or_bytes(F.col("value"))).transform(kind.with_envelope)
     rows = raw.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)})
     lake.append_unless(RAW, rows, F.col("batch") >= batch)
     there = lake.rows(RAW).where(F.col("batch") >= batch)

@@ -14,8 +14,9 @@ from pyspark.sql import functions as F
 
 from pipelines.lake.tables import few_rows
 from pipelines.landing import lines as numbering
-from pipelines.landing.blobs import Blob, Store, path_of, unpack_all
+from pipelines.landing.blob_store import Store, unpack_all
 from pipelines.landing.lines import Split
+from pipelines.sources.blobs import Blob, path_of
 
 
 @dataclass(frozen=True)

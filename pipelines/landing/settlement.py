@@ -7,7 +7,7 @@ attempt at the same batch has written, or adds only what is not there. So a run 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,19 +16,21 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from pipelines.core.progress import Progress
 from pipelines.lake.tables import Lake, few_rows, utc
-from pipelines.landing import streaming_api
-from pipelines.landing.tables import BATCHES, EVENTS, QUARANTINE, RAW
 from pipelines.quality import pages
 from pipelines.quality import suites as quality
 from pipelines.quality.data_docs import DataDocs, page_of
 from pipelines.quality.row_rules import RowRule, row_rules
-from pipelines.quality.tables import VALIDATIONS
 from pipelines.quality.validation import Outcome, Validator
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.landing_tables import BATCHES
+from pipelines.schemas.quality_tables import VALIDATIONS
+from pipelines.sources import base as sources
+from pipelines.sources.base import Source
 
-Say = Callable[[str], None]
+RAW, EVENTS, QUARANTINE = DEVICE_PROCESS_EVENTS.tables
 
-EVENT_SUITE = "device_process_events.json"
 LANDING_SUITE = "landing.json"
 COUNTS = {
     "delivered": "BIGINT",
@@ -82,6 +84,7 @@ class _Facts:
 
 @dataclass(frozen=True)
 class _Rules:
+    source: Source
     rows: tuple[RowRule, ...]
     validator: Validator
     events: str
@@ -89,16 +92,16 @@ class _Rules:
     docs: DataDocs
 
 
-def settle(lake: Lake, suites: Path, docs: DataDocs, say: Say) -> Settlement:
+def settle(lake: Lake, suites: Path, docs: DataDocs, say: Progress, source_type: str = sources.DEFAULT) -> Settlement:
     """Settles every batch that is not settled yet, those refused before included.
 
-    `suites` is the folder of `device_process_events.json` and `landing.json`; `docs` says where pages go.
+    `suites` is the folder of the event table's suite and `landing.json`; `docs` says where pages go.
     Raises LakehuntError, with nothing written, for a suite that cannot be used."""
     waiting = _unsettled(lake)
     if not waiting:
         return Settlement(())
     say("reading the expectations")
-    rules = _rules(suites, docs)
+    rules = _rules(suites, docs, sources.named(source_type))
     outcomes = tuple(_settle_batch(lake, batch, rules, say) for batch in waiting)
     if docs.folder is not None:
         say(f"writing Data Docs: {docs.link('index.html')}")
@@ -117,15 +120,15 @@ def _unsettled(lake: Lake) -> list[int]:
     return sorted({*range(1, newest + 1)} - {row.batch for row in settled})
 
 
-def _rules(folder: Path, docs: DataDocs) -> _Rules:
-    events = quality.load(folder / EVENT_SUITE, {*EVENTS.column_names, _HOURS_AHEAD})
+def _rules(folder: Path, docs: DataDocs, source: Source) -> _Rules:
+    events = quality.load(folder / DEVICE_PROCESS_EVENTS.suite, {*EVENTS.column_names, _HOURS_AHEAD})
     landing = quality.load(folder / LANDING_SUITE, set(COUNTS))
-    return _Rules(row_rules(events), Validator([events, landing]), events.name, landing.name, docs)
+    return _Rules(source, row_rules(events), Validator([events, landing]), events.name, landing.name, docs)
 
 
-def _settle_batch(lake: Lake, batch: int, rules: _Rules, say: Say) -> BatchOutcome:
+def _settle_batch(lake: Lake, batch: int, rules: _Rules, say: Progress) -> BatchOutcome:
     raw = lake.read(RAW.name).where(F.col("batch") == batch)
-    judged = streaming_api.read(raw).transform(lambda rows: _judged(rows, rules.rows))
+    judged = rules.source.parse(raw).transform(lambda rows: _judged(rows, rules.rows))
     # Not `persist`: that keeps the plan of 73 columns' parsing, and planning it anew for each of the dozen queries on
     # the batch costs more than the queries. An executor that is lost takes its part along; then the run is repeated.
     parsed = judged.localCheckpoint()
@@ -136,7 +139,7 @@ def _settle_batch(lake: Lake, batch: int, rules: _Rules, say: Say) -> BatchOutco
 
 
 def _decide(
-    lake: Lake, batch: int, parsed: DataFrame, duplicates: DataFrame, facts: _Facts, rules: _Rules, say: Say
+    lake: Lake, batch: int, parsed: DataFrame, duplicates: DataFrame, facts: _Facts, rules: _Rules, say: Progress
 ) -> BatchOutcome:
     """Validates the batch and writes it, or refuses it."""
     repeated = duplicates.count()

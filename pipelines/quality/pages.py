@@ -21,10 +21,10 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from pipelines.lake.tables import Lake, utc
-from pipelines.landing.tables import BATCHES
 from pipelines.quality.data_docs import DataDocs, folder_of, page_of
 from pipelines.quality.suites import title
-from pipelines.quality.tables import VALIDATIONS
+from pipelines.schemas.landing_tables import BATCHES
+from pipelines.schemas.quality_tables import VALIDATIONS
 
 _HERE = Path(__file__).parent
 _FROM_ELSEWHERE = re.compile(r"<script\b.*?</script>|<link\b[^>]*>|<style\b.*?</style>", re.DOTALL)

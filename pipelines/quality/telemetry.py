@@ -17,10 +17,10 @@ from pyspark.sql import functions as F
 
 from pipelines.kql import times
 from pipelines.lake.tables import Lake, few_rows, utc
-from pipelines.landing.tables import BATCHES
 from pipelines.quality import suites
 from pipelines.quality.row_rules import rules
 from pipelines.quality.suites import Suite
+from pipelines.schemas.landing_tables import BATCHES
 
 SUITE = "telemetry.json"
 USUAL_DAYS = 7

@@ -14,18 +14,20 @@ from pyspark.sql import functions as F
 
 from pipelines.errors import LakehuntError
 from pipelines.hunting import evidence
-from pipelines.hunting.findings import FINDINGS_ALL
+from pipelines.hunting.finding_json import finding_json
 from pipelines.hunting.hunt import SEVERITIES, Hunt
-from pipelines.hunting.ledger import FAILED, RUNS, STARTED
+from pipelines.hunting.ledger import FAILED, STARTED
 from pipelines.hunting.lineage import Family, Node, walk
 from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 from pipelines.lake.tables import Lake, few_rows, utc
-from pipelines.landing.tables import BATCHES
 from pipelines.quality import telemetry
 from pipelines.quality.suites import title
-from pipelines.quality.tables import VALIDATIONS
 from pipelines.quality.telemetry import Day
+from pipelines.schemas.finding_tables import FINDINGS_ALL
+from pipelines.schemas.hunt_tables import RUNS
+from pipelines.schemas.landing_tables import BATCHES
+from pipelines.schemas.quality_tables import VALIDATIONS
 
 MOST_FINDINGS = 300
 """Findings that are shown one by one, the severest and newest first; all of them are counted."""
@@ -265,7 +267,7 @@ def _detail(row: Row, family: Family, there: set[str]) -> Details:
     named = list(row.evidence)
     trees = family.trees(named, evidence.NEAR)
     gone = sum(id_ not in there for id_ in named)
-    return Details(evidence.as_json(row)["result"], trees, gone, max(row.events - len(named), 0))
+    return Details(finding_json(row)["result"], trees, gone, max(row.events - len(named), 0))
 
 
 def _whole_rows(lake: Lake, shown: Sequence[Finding]) -> list[Row]:

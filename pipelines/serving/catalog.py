@@ -1,8 +1,8 @@
 """The tables and views of the endpoint, under the names by which its clients call them.
 
 Spark's catalog is in memory and holds only names and places: nothing of it is stored, and rows that are added to a
-table are there with the next query. What is not served: what was delivered (`raw`, `quarantine`), and the tables by
-which Lakehunt keeps account, whose rows count only under conditions (`hunts.hits`, `hunts.passes`, `hunts.alerts`)."""
+table are there with the next query. A table's declaration (`pipelines.schemas`) says whether it is served. What was
+delivered is not, nor are tables whose rows count only under conditions, such as `hunts.hits`."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipelines.errors import LakehuntError
-from pipelines.hunting.findings import ALL, FINDINGS_ALL
-from pipelines.hunting.ledger import RUNS
 from pipelines.lake import maintenance
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import EVENTS
-from pipelines.quality.tables import VALIDATIONS
+from pipelines.schemas import registry
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import FINDINGS_ALL
+from pipelines.schemas.hunt_tables import RUNS
 from pipelines.serving import views
 
-FINDINGS = "findings"
+TABLES = tuple(table for table in registry.tables() if table.served)
+FAMILIES = tuple(family for family in registry.families() if family.served)
 
-TABLES = (EVENTS.name, RUNS.name, VALIDATIONS.name)
-"""What is served beside the tables of findings."""
+SCHEMAS = (*dict.fromkeys((*(table.folder for table in TABLES), *(family.folder for family in FAMILIES))), views.SCHEMA)
 
-SCHEMAS = (FINDINGS, *(name.partition(".")[0] for name in TABLES), views.SCHEMA)
-
-_VIEWED = (ALL, RUNS.name, EVENTS.name)
+_VIEWED = (FINDINGS_ALL.name, RUNS.name, DEVICE_PROCESS_EVENTS.events.name)
 """What the views read."""
 
 
@@ -75,9 +73,12 @@ class Catalog:
 
     def _found(self) -> Iterator[tuple[str, str]]:
         """Names of what may be a table, and the tables; the one that has a name comes last."""
-        folders = sorted(maintenance.folders(self._lake, FINDINGS), reverse=True)
-        for table in (*(f"{FINDINGS}.{folder}" for folder in folders), *TABLES):
-            yield name_of(table), table
+        for family in FAMILIES:
+            for folder in sorted(maintenance.folders(self._lake, family.folder), reverse=True):
+                table = f"{family.folder}.{folder}"
+                yield name_of(table), table
+        for served in TABLES:
+            yield name_of(served.name), served.name
 
     def _check(self) -> None:
         for name in _VIEWED:
@@ -85,10 +86,10 @@ class Catalog:
                 raise LakehuntError(
                     f"the lake {self._lake.root} has no table {name}", "run hunts first: lakehunt run SOURCE --as-of T"
                 )
-        stored = self._lake.read(ALL).columns
+        stored = self._lake.read(FINDINGS_ALL.name).columns
         missing = [name for name in FINDINGS_ALL.column_names if name not in stored]
         if missing:
             raise LakehuntError(
-                f"findings.all has no column {missing[0]}: an earlier Lakehunt has written it",
+                f"{FINDINGS_ALL.name} has no column {missing[0]}: an earlier Lakehunt has written it",
                 "the next run of a hunt adds it: lakehunt hunt --as-of T",
             )

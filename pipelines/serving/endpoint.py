@@ -24,13 +24,12 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
 from pipelines.config import Config
+from pipelines.core.progress import Progress
 from pipelines.errors import LakehuntError, UsageError
 from pipelines.lake.failures import in_a_line
 from pipelines.lake.tables import Lake
 from pipelines.serving import catalog, gate
 from pipelines.serving.catalog import Catalog
-
-Say = Callable[[str], None]
 
 _HADOOP = "spark.hadoop."
 _METHOD = "hive.server2.authentication"
@@ -144,7 +143,7 @@ def prepared(config: Config) -> Iterator[Config]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def serve(lake: Lake, address: Address, refresh: float, say: Say, tell: Callable[[Address], None]) -> None:
+def serve(lake: Lake, address: Address, refresh: float, say: Progress, tell: Callable[[Address], None]) -> None:
     """Answers clients until the process is told to stop (SIGINT, SIGTERM).
 
     `tell` is called when clients can come. Every `refresh` seconds tables that are new in the lake are added.
@@ -160,7 +159,7 @@ def serve(lake: Lake, address: Address, refresh: float, say: Say, tell: Callable
         say("stopping")
 
 
-def _refresh(names: Catalog, say: Say) -> None:
+def _refresh(names: Catalog, say: Progress) -> None:
     try:
         for name in names.refresh():
             say(f"added {name}")

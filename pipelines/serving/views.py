@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.core.sql import string_literal
+
 SCHEMA = "bi"
 
 
@@ -26,8 +28,9 @@ class View:
     @property
     def spark(self) -> str:
         """The statement that makes it in Spark, columns with their comments."""
-        columns = ", ".join(f"{name} COMMENT {_text(comment)}" for name, comment in self.columns)
-        return f"CREATE OR REPLACE VIEW {SCHEMA}.{self.name} ({columns}) COMMENT {_text(self.comment)} AS{self.query}"
+        columns = ", ".join(f"{name} COMMENT {string_literal(comment)}" for name, comment in self.columns)
+        comment = string_literal(self.comment)
+        return f"CREATE OR REPLACE VIEW {SCHEMA}.{self.name} ({columns}) COMMENT {comment} AS{self.query}"
 
     @property
     def duckdb(self) -> str:
@@ -41,10 +44,6 @@ PREPARED = (
     "CREATE OR REPLACE MACRO explode(list) AS unnest(list)",
 )
 """What DuckDB needs before the views."""
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 _HUNT = (("hunt_id", "The hunt's id"), ("hunt_name", "Its name at the newest as-of"))

@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import MAX_EVIDENCE
+
 TRACE = "$$trace"
 RANK = "$$rank"
-MAX_EVIDENCE = 100
-"""Events named by a finding. A finding of millions of events would else hold all of their ids in memory."""
 
-SUBJECTS = ("DeviceId", "DeviceName", "AccountName")
+SUBJECTS = DEVICE_PROCESS_EVENTS.subject_columns
 """Columns of an event that say whom a finding is about."""
 
 

@@ -27,7 +27,6 @@ from typing import Any
 
 from pipelines import strict_yaml
 from pipelines.errors import LakehuntError
-from pipelines.hunting.events import SCHEMA
 from pipelines.hunting.exclusions import Exclusion
 from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.tables import Tables
@@ -35,6 +34,7 @@ from pipelines.kql import times
 from pipelines.kql.binding.core import nearest
 from pipelines.kql.errors import QueryErrors
 from pipelines.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, INT, LONG, REAL, TIMESPAN, Schema, Type
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from pipelines.strict_yaml import Position, Value, YamlError
 
 AS_OF = "2026-01-31T12:00:00Z"
@@ -124,7 +124,9 @@ class _Reader:
         )
 
     def _examples(self, entry: strict_yaml.Mapping, kind: str) -> Iterator[Example]:
-        for number, row in enumerate(self._rows(entry, kind, SCHEMA, "DeviceProcessEvents"), 1):
+        for number, row in enumerate(
+            self._rows(entry, kind, DEVICE_PROCESS_EVENTS.kql_schema, DEVICE_PROCESS_EVENTS.name), 1
+        ):
             if row.get("Timestamp", 0) is None:
                 raise entry.value_error(
                     kind, f"{kind} {number}: an event without a time", "write or leave out Timestamp"

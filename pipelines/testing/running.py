@@ -24,11 +24,21 @@ from pipelines.hunting.window import within
 from pipelines.kql import plan as p
 from pipelines.kql import times
 from pipelines.kql.errors import QueryErrors
-from pipelines.kql.types import DATETIME, DYNAMIC, TICKS_PER_HOUR, TICKS_PER_SECOND, TIMESPAN, Column, Schema, Type
+from pipelines.kql.types import (
+    DATETIME,
+    DYNAMIC,
+    TICKS_PER_HOUR,
+    TICKS_PER_MICROSECOND,
+    TICKS_PER_SECOND,
+    TIMESPAN,
+    Column,
+    Schema,
+    Type,
+)
 from pipelines.lake.failures import in_a_line
 from pipelines.lake.session import codegen
 from pipelines.lake.tables import Lake, few_rows
-from pipelines.landing.tables import EVENTS as EVENTS_TABLE
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from pipelines.spark import trace
 from pipelines.spark.expressions import INGESTED, column
 from pipelines.spark.plans import compile_plan
@@ -146,19 +156,20 @@ def _context(lake: Lake, case: Case, tables: Tables) -> Context:
     return context
 
 
-_STORED = {c.name: c.type for c in EVENTS_TABLE.columns}
+_STORED = {c.name: c.type for c in DEVICE_PROCESS_EVENTS.events.columns}
 
 
 def _stored(case: Case, example: Example, place: int) -> tuple[Any, ...]:
     """The event as the events table has it. Without a Timestamp it is an hour old, and each a second after another."""
     usual = case.as_of - TICKS_PER_HOUR + place * TICKS_PER_SECOND
-    columns = {"Timestamp": usual, "ReportId": place + 1, **DEFAULTS, **example.columns}
-    at = columns["Timestamp"]
-    columns.setdefault("TimeGenerated", at)
+    time, *same = DEVICE_PROCESS_EVENTS.times
+    columns = {time: usual, DEVICE_PROCESS_EVENTS.sequence: place + 1, **DEFAULTS, **example.columns}
+    at = columns[time]
+    columns = dict.fromkeys(same, at) | columns
     ticks = {c.name: columns.get(c.name) for c in SCHEMA if c.type == DATETIME}
     made = {name: _as_stored(value, _TYPES[name]) for name, value in columns.items()}
     made |= {
-        "tick_digits": {name: (value or 0) % 10 for name, value in ticks.items()},
+        "tick_digits": {name: (value or 0) % TICKS_PER_MICROSECOND for name, value in ticks.items()},
         "event_id": example.event_id,
         "event_date": day(at),
         "landed_at": times.to_datetime(at),

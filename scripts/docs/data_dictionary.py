@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pipelines.alerts.sending import SENT
-from pipelines.hunting.findings import CONTRACT, FINDINGS_ALL, RUN_COLUMNS
-from pipelines.hunting.hits import HITS, PASSES
-from pipelines.hunting.ledger import RUNS
-from pipelines.hunting.suppression import EXCLUSIONS, SUPPRESSED
-from pipelines.lake.tables import Table, TableColumn
-from pipelines.landing.tables import BATCHES, EVENTS, FILES, QUARANTINE, RAW
-from pipelines.quality.tables import VALIDATIONS
+from pipelines.schemas import registry
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
+from pipelines.schemas.finding_tables import CONTRACT, FINDINGS_ALL
+from pipelines.schemas.hunt_tables import HITS, PASSES, RUNS
+from pipelines.schemas.landing_tables import BATCHES
+from pipelines.schemas.table import Decisions, Erasure, Expires, Table, TableColumn, TableFamily
 from pipelines.serving import views
 from pipelines.serving.views import VIEWS, View
-
-TABLES = (
-    RAW,
-    FILES,
-    BATCHES,
-    EVENTS,
-    QUARANTINE,
-    VALIDATIONS,
-    FINDINGS_ALL,
-    RUNS,
-    HITS,
-    PASSES,
-    SUPPRESSED,
-    EXCLUSIONS,
-    SENT,
-)
-"""Every table that Lakehunt writes, in the order in which data flow through them."""
 
 TABLES_HEAD = """\
 # Tables
@@ -64,18 +46,17 @@ which hunt versions, so the next run reads only what is missing.
 A batch is `settled` once its events are accepted: from then on hunts see them. A batch that a critical expectation
 failed is `refused`, and the next run validates it again.
 """,
-    QUARANTINE.name: """\
-Quarantine is a dead-letter table: records that are not valid events, kept as they were delivered.
-""",
+    **dict.fromkeys(
+        (events.quarantine.name for events in EVENT_TABLES),
+        "Quarantine is a dead-letter table: records that are not valid events, kept as they were delivered.\n",
+    ),
 }
 """What the comments of the columns cannot say."""
 
-HUNT_TABLE = """\
-## findings.&lt;hunt id>
-
-One row of a hunt's result: the query's columns, named and ordered as Kusto names and orders them, then these columns.
-Replaced per as-of. If a new version of the hunt returns other columns, the table takes the new ones; earlier results
-stay in `findings.all` and in the table's history.
+FAMILY_NOTE = """\
+The query's columns, named and ordered as Kusto names and orders them, then the columns below. If a new version of the
+hunt returns other columns, the table takes the new ones; earlier results stay in `findings.all` and in the table's
+history.
 """
 
 FINDINGS_HEAD = """\
@@ -131,30 +112,59 @@ SQL_HEAD = """\
 
 def tables() -> str:
     """The page reference/tables.md."""
-    overview = [(f"[{t.name}](#{_anchor(t.name)})", _sentence(t.comment)) for t in TABLES]
-    sections = (line for table in TABLES for line in _table_section(table))
-    hunts = [HUNT_TABLE, *_columns(RUN_COLUMNS)]
-    return "\n".join([TABLES_HEAD, *_rows(("table", "content"), overview), "", *sections, *hunts, ""])
+    declared = registry.declarations()
+    overview = [(f"[{_cell(one.name)}](#{_anchor(one.name)})", _sentence(one.comment)) for one in declared]
+    sections = (line for one in declared for line in _section(one))
+    return "\n".join([TABLES_HEAD, *_rows(("table", "content"), overview), "", *sections])
 
 
-def _table_section(table: Table) -> Iterator[str]:
-    yield f"## {table.name}\n"
-    yield f"{_sentence(table.comment)}\n"
+def _section(declared: Table | TableFamily) -> Iterator[str]:
+    yield f"## {_cell(declared.name)} {{ #{_anchor(declared.name)} }}\n"
+    yield f"{_sentence(declared.comment)}\n"
+    yield from _decisions(declared)
+    if isinstance(declared, TableFamily):
+        yield FAMILY_NOTE
+        yield from _columns(declared.trailing)
+    else:
+        yield from _table_body(declared)
+    yield ""
+
+
+def _decisions(declared: Decisions) -> Iterator[str]:
+    """What is decided about every table: when it is written, how long it is kept, what `forget` does, who sees it."""
+    kept = declared.retention
+    yield f"- Written: {_sentence(declared.written)}"
+    if isinstance(kept, Expires):
+        exception = f" {_sentence(kept.why)}" if kept.why else ""
+        yield f"- Retention: `{kept.kind}`, by `{kept.column}`.{exception}"
+    else:
+        yield f"- Retention: kept, because {_sentence(kept.why)}"
+    erased = declared.erasure
+    if not isinstance(erased, Erasure):
+        yield f"- `lakehunt forget` leaves it alone: {_sentence(erased.why)}"
+    elif erased.emptied:
+        yield f"- `lakehunt forget` empties `{'`, `'.join(erased.emptied)}`."
+    else:
+        yield "- `lakehunt forget` deletes rows."
+    yield f"- SQL clients of `lakehunt serve` {'see' if declared.served else 'do not see'} it.\n"
+
+
+def _table_body(table: Table) -> Iterator[str]:
     if table.partitioned_by:
         yield f"Partitioned by `{'`, `'.join(table.partitioned_by)}`.\n"
     if table.name in NOTES:
         yield NOTES[table.name]
     if table is not FINDINGS_ALL:
         yield from _columns(_own_columns(table))
-        yield ""
 
 
 def _own_columns(table: Table) -> Sequence[TableColumn]:
     """The columns of a table, without the ones that hits copy from events."""
     if table is not HITS:
         return table.columns
-    own = [column for column in table.columns if column not in EVENTS.columns]
-    return [*own, TableColumn("...", "", f"The columns of {EVENTS.name}")]
+    events = DEVICE_PROCESS_EVENTS.events
+    own = [column for column in table.columns if column not in events.columns]
+    return [*own, TableColumn("...", "", f"The columns of {events.name}")]
 
 
 def findings() -> str:
@@ -213,4 +223,4 @@ def _sentence(text: str) -> str:
 
 
 def _anchor(name: str) -> str:
-    return name.replace(".", "")
+    return re.sub(r"[^a-z_]", "-", name).strip("-")

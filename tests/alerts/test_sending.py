@@ -14,8 +14,8 @@ from pipelines.hunting.hunt import Hunt
 from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_DAY
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import BATCHES
 from pipelines.quality.telemetry import Day
+from pipelines.schemas.landing_tables import BATCHES
 from tests.support.events import event, store
 from tests.support.hunts import ticks
 

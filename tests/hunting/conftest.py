@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from pipelines.hunting.findings import FINDINGS_ALL
-from pipelines.hunting.hits import HITS, PASSES
-from pipelines.hunting.ledger import RUNS
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import BATCHES, EVENTS
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import FINDINGS_ALL
+from pipelines.schemas.hunt_tables import HITS, PASSES, RUNS
+from pipelines.schemas.landing_tables import BATCHES
+
+EVENTS = DEVICE_PROCESS_EVENTS.events
 
 
 @pytest.fixture(scope="session")

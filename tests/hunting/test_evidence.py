@@ -14,14 +14,16 @@ from pipelines.cli.findings import print_evidence
 from pipelines.config import PROJECT
 from pipelines.errors import LakehuntError, UsageError
 from pipelines.hunting import engine, evidence, hunt
-from pipelines.hunting.findings import FINDINGS_ALL
 from pipelines.hunting.lineage import Node
 from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_MINUTE
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import EVENTS
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import FINDINGS_ALL
 from tests.support.events import event, store
 from tests.support.hunts import ticks
+
+EVENTS = DEVICE_PROCESS_EVENTS.events
 
 DAY = "2026-03-06T"
 HOSTILE = "cmd.exe /c <script>\"'&\u202egpj.exe\x1b[2J\n" + "A" * 7_000

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from pipelines.hunting import abandoned, engine, findings, ledger
-from pipelines.hunting.hits import HITS, PASSES
 from pipelines.hunting.hunt import Hunt
 from pipelines.hunting.ledger import FULL, INCREMENTAL
 from pipelines.kql.types import TICKS_PER_DAY
 from pipelines.lake.tables import Lake
+from pipelines.schemas.hunt_tables import HITS, PASSES
 from tests.support.events import event, settle, store
 from tests.support.hunts import ticks
 

@@ -16,16 +16,21 @@ from pyspark.sql import SparkSession
 
 from pipelines import cli, forgetting
 from pipelines.forgetting import Lost, Subject, traces
-from pipelines.hunting.findings import ALL, FINDINGS_ALL
-from pipelines.hunting.hits import HITS
+from pipelines.hunting.findings import ALL
 from pipelines.kql import times
 from pipelines.lake import maintenance
 from pipelines.lake.retention import Retention
-from pipelines.lake.tables import Lake, Table, TableColumn
+from pipelines.lake.tables import Lake
 from pipelines.landing import deliver, settle
-from pipelines.landing.tables import EVENTS, FILES, QUARANTINE, RAW
 from pipelines.quality.data_docs import DataDocs
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
+from pipelines.schemas.hunt_tables import HITS
+from pipelines.schemas.landing_tables import FILES
+from pipelines.schemas.table import Table, TableColumn
 from tests.support.blobs import NOW, blob, record, write_suites
+
+RAW, EVENTS, QUARANTINE = DEVICE_PROCESS_EVENTS.tables
 
 THEIRS = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00"
 OTHERS = "0ddba11000000000000000000000000000000000"
@@ -35,17 +40,7 @@ DEVICE = Subject(devices=(THEIRS.upper(),))
 ACCOUNT = Subject(accounts=("ANNA", SID))
 AS_OF = datetime(2024, 5, 3, tzinfo=UTC)
 
-OWN = Table(
-    "findings.h1",
-    "A hunt's own",
-    (
-        TableColumn("Devices", "ARRAY<STRING>", ""),
-        TableColumn("as_of", "TIMESTAMP", ""),
-        TableColumn("hunt_version", "STRING", ""),
-        TableColumn("finding_id", "STRING", ""),
-        TableColumn("ordinal", "BIGINT", ""),
-    ),
-)
+OWN = HUNT_FINDINGS.table("h1", "A hunt's own", [TableColumn("Devices", "ARRAY<STRING>", "")])
 
 
 def theirs(**more: Any) -> str:
@@ -160,7 +155,7 @@ def test_a_device_goes_from_all_tables_and_files(full: Lake, place: Path) -> Non
     assert content(lake, QUARANTINE.name, "line") == [(5,), (8,)]
     assert content(lake, RAW.name, "line") == [(line,) for line in range(1, 11)]
 
-    maintenance.maintain(lake, Retention(vacuum_hours=0), NOW, quiet)
+    maintenance.maintain(lake, Retention(vacuum_hours=0), NOW, quiet, maintenance.tables(lake))
     assert not list(_holding(Path(lake.root), THEIRS, allowed=f"7{THEIRS}"))
     for name in maintenance.tables(lake):
         assert OtherReader(lake.path(name)).protocol().min_reader_version == 1

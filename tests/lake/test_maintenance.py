@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
@@ -18,25 +18,35 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import LongType
 
 from pipelines import cli, config
+from pipelines.alerts.channels import KINDS
 from pipelines.errors import LakehuntError
-from pipelines.hunting.findings import FINDINGS_ALL
-from pipelines.hunting.hits import HITS, PASSES
-from pipelines.lake import maintenance
+from pipelines.lake import maintenance, retry
 from pipelines.lake import tables as lake_tables
 from pipelines.lake.retention import Retention
-from pipelines.lake.tables import Lake, Table, TableColumn
+from pipelines.lake.tables import Lake
 from pipelines.landing import deliver, settle
-from pipelines.landing.tables import BATCHES, EVENTS, FILES, QUARANTINE, RAW
 from pipelines.quality.data_docs import DataDocs
+from pipelines.schemas.alert_tables import SENT
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
+from pipelines.schemas.hunt_tables import HITS, PASSES
+from pipelines.schemas.landing_tables import BATCHES, FILES
+from pipelines.schemas.table import Table, TableColumn
 from tests.support.blobs import blob, record, write_suites
 from tests.support.events import event, store
+from tests.support.scratch_tables import scratch_table
+
+RAW, EVENTS, QUARANTINE = DEVICE_PROCESS_EVENTS.tables
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 AT_ONCE = Retention(vacuum_hours=0)
 
 
-def maintain(lake: Lake, retention: Retention | None = None, **options: Any) -> dict[str, maintenance.Upkeep]:
-    done = maintenance.maintain(lake, retention or Retention(), NOW, lambda _: None, **options)
+def maintain(
+    lake: Lake, retention: Retention | None = None, only: Sequence[str] = (), dry_run: bool = False
+) -> dict[str, maintenance.Upkeep]:
+    names = maintenance.chosen(lake, only)
+    done = maintenance.maintain(lake, retention or Retention(), NOW, lambda _: None, names, dry_run)
     assert [one.error for one in done] == [None] * len(done)
     return {one.table: one for one in done}
 
@@ -89,7 +99,7 @@ def test_statistics_are_of_times_and_batches(lake: Lake) -> None:
 
 def test_a_lake_of_an_earlier_version_gets_properties_when_it_is_written(lake: Lake) -> None:
     columns = (TableColumn("name", "STRING", ""), TableColumn("n", "BIGINT", ""))
-    old = Table("hunts.old", "", columns, partitioned_by=("name",))
+    old = scratch_table("hunts.old", *columns, partitioned_by=("name",))
     some(lake, old, {"name": "a", "n": 1})
     lake.spark.sql(f"ALTER TABLE {lake.identifier(old.name)} UNSET TBLPROPERTIES ('delta.dataSkippingStatsColumns')")
     later = Lake(lake.spark, lake.root)
@@ -105,7 +115,7 @@ def test_a_lake_of_an_earlier_version_gets_properties_when_it_is_written(lake: L
 
 def test_a_table_with_new_columns_keeps_its_history(lake: Lake) -> None:
     def table(column: str) -> Table:
-        return Table("findings.h", "", (TableColumn(column, "BIGINT", ""), TableColumn("as_of", "TIMESTAMP", "")))
+        return scratch_table("findings.h", TableColumn(column, "BIGINT", ""), TableColumn("as_of", "TIMESTAMP", ""))
 
     some(lake, table("a"), {"a": 1, "as_of": NOW})
     lake.overwrite(table("b"), lake.local(table("b"), [(2, NOW)]))
@@ -133,9 +143,7 @@ def ages(days: int) -> dict[str, Any]:
 
 
 def test_each_table_has_its_own_retention(lake: Lake) -> None:
-    texts = (TableColumn(name, "STRING", "") for name in ("hunt_version", "finding_id", "ordinal"))
-    columns = (TableColumn("as_of", "STRING", "the query's"), TableColumn("as_of1", "TIMESTAMP", "the run's"), *texts)
-    own = Table("findings.h", "", columns)
+    own = HUNT_FINDINGS.table("h", "A hunt's own", [TableColumn("as_of", "STRING", "the query's")])
     known = {"batch": 1, "pass_id": "20260310T000000000000Z-00000000"}
     for table in (EVENTS, HITS, QUARANTINE, FINDINGS_ALL, PASSES):
         some(lake, table, *(known | ages(days) for days in (1, 20, 40)))
@@ -157,6 +165,16 @@ def test_each_table_has_its_own_retention(lake: Lake) -> None:
     assert (left(EVENTS.name), left(HITS.name), left(FINDINGS_ALL.name), left(own.name)) == (2, 2, 1, 1)
     assert (left(QUARANTINE.name), left(PASSES.name)) == (3, 3)
     assert maintain(lake, Retention({"events": 30, "hits": 5}), only=[HITS.name])[HITS.name].rows_deleted == 1
+
+
+def test_what_channels_were_told_is_kept_as_long_as_runs(lake: Lake) -> None:
+    """But not a warning: a batch that is still refused would be announced once more."""
+    some(lake, SENT, *({"kind": kind, "key": f"{kind} {days}"} | ages(days) for kind in KINDS for days in (1, 40)))
+    keep = Retention({"runs": 30})
+    assert maintain(lake, keep, dry_run=True)[SENT.name].rows_deleted == 2
+    assert maintain(lake, keep)[SENT.name].rows_deleted == 2
+    assert content(lake, SENT.name, "key") == [("failure 1",), ("findings 1",), ("warning 1",), ("warning 40",)]
+    assert maintain(lake, Retention({"findings": 30}))[SENT.name].rows_deleted == 0
 
 
 def test_raw_keeps_what_landing_needs(lake: Lake) -> None:
@@ -190,7 +208,7 @@ def test_only_our_tables(lake: Lake) -> None:
     with pytest.raises(LakehuntError, match="has no table"):
         maintenance.tables(lake)
     for name in ("hunts.runs", "findings.1f2e", "lookup.owners"):
-        some(lake, Table(name, "", (TableColumn("started_at", "TIMESTAMP", ""),)), ages(1))
+        some(lake, scratch_table(name, TableColumn("started_at", "TIMESTAMP", "")), ages(1))
     Path(lake.root, "quality", "data_docs").mkdir(parents=True)
     assert maintenance.tables(lake) == ["hunts.runs", "findings.1f2e"]
     with pytest.raises(LakehuntError, match=r"has no table events\.none"):
@@ -204,7 +222,7 @@ def test_only_our_tables(lake: Lake) -> None:
 def conflicts(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     """The conflicts that writes met; they are retried without a pause."""
     met: list[Exception] = []
-    tried = lake_tables.retried
+    tried = retry.retried
 
     def noted(write: Callable[[], Any]) -> Any:
         def attempt() -> Any:
@@ -218,7 +236,7 @@ def conflicts(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
 
     for module in (lake_tables, maintenance):
         monkeypatch.setattr(module, "retried", noted)
-    monkeypatch.setattr(lake_tables, "PAUSE", 0.0)
+    monkeypatch.setattr(retry, "PAUSE", 0.0)
     return met
 
 
@@ -327,7 +345,7 @@ def test_a_table_that_fails_stops_no_other(lake: Lake, monkeypatch: pytest.Monke
         return sized(lake, name)
 
     monkeypatch.setattr(maintenance, "_files", failing)
-    done = maintenance.maintain(lake, Retention(), NOW, lambda _: None)
+    done = maintenance.maintain(lake, Retention(), NOW, lambda _: None, maintenance.tables(lake))
     assert [(one.table, one.error) for one in done] == [(RAW.name, "for ever"), (QUARANTINE.name, None)]
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.lake.tables import LONGEST_COMMIT, Lake, Table, TableColumn
+from pipelines.lake.table_maker import LONGEST_COMMIT
+from pipelines.lake.tables import Lake
+from pipelines.schemas.table import TableColumn
+from tests.support.scratch_tables import scratch_table
 
-NUMBERS = Table("some.numbers", "Numbers", (TableColumn("n", "BIGINT", "A number"),))
-LATER = Table("some.numbers", "Numbers", (*NUMBERS.columns, TableColumn("named", "STRING", "Its name")))
+NUMBERS = scratch_table("some.numbers", TableColumn("n", "BIGINT", "A number"))
+LATER = scratch_table("some.numbers", *NUMBERS.columns, TableColumn("named", "STRING", "Its name"))
 
 
 def begin(lake: Lake, *names: str, age: float) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from pipelines.landing.blobs import path_of
 from pipelines.landing.lines import numbered, scan, splits
+from pipelines.sources.blobs import path_of
 
 
 def test_numbers_of_files_in_many_splits(spark: SparkSession, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from pipelines.lake.schema import device_process_events
-from pipelines.landing import streaming_api
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.sources import defender_streaming
 from tests.support.blobs import record
 
 FAULTS: dict[str, tuple[str | bytes, list[str]]] = {
@@ -63,8 +63,8 @@ FAULTS: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "not UTF-8": (b'{"a": "\xff"}', ["not UTF-8"]),
     "too large": (
-        record(FileName="x" * streaming_api.MAX_RECORD_BYTES),
-        [f"record of {len(record(FileName='')) + streaming_api.MAX_RECORD_BYTES} bytes is larger than 16777216"],
+        record(FileName="x" * defender_streaming.MAX_RECORD_BYTES),
+        [f"record of {len(record(FileName='')) + defender_streaming.MAX_RECORD_BYTES} bytes is larger than 16777216"],
     ),
 } | {
     f"Timestamp {text}": (
@@ -114,7 +114,7 @@ def rows(spark: SparkSession) -> dict[str, Row]:
     texts: dict[str, Any] = GOOD | {name: text for name, (text, _) in FAULTS.items()}
     given = [(k, *((v, None) if isinstance(v, str) else (None, bytearray(v)))) for k, v in texts.items()]
     frame = spark.createDataFrame(given, "case STRING, text STRING, bytes BINARY").coalesce(1)
-    read = streaming_api.read(streaming_api.with_envelope(frame)).drop("text", "bytes")
+    read = defender_streaming.parse(defender_streaming.with_envelope(frame)).drop("text", "bytes")
     return {row.case: row for row in read.collect()}
 
 
@@ -184,4 +184,4 @@ def test_what_the_source_says_is_not_filled_in(rows: dict[str, Row]) -> None:
 
 
 def test_all_columns_in_place(rows: dict[str, Row]) -> None:
-    assert {column.name for column in device_process_events()} <= set(rows["plain"].asDict())
+    assert {column.name for column in DEVICE_PROCESS_EVENTS.columns} <= set(rows["plain"].asDict())

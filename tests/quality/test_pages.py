@@ -13,9 +13,9 @@ from pipelines import config
 from pipelines.errors import LakehuntError
 from pipelines.lake.tables import Lake
 from pipelines.landing import deliver, settle
-from pipelines.landing.tables import BATCHES
 from pipelines.quality import pages
 from pipelines.quality.data_docs import DataDocs
+from pipelines.schemas.landing_tables import BATCHES
 from tests.support.blobs import NOW, blob, record, write_suites
 
 SECRET = "hunter2-planted"

@@ -10,11 +10,11 @@ import pytest
 
 from pipelines.config import PROJECT
 from pipelines.errors import LakehuntError
-from pipelines.lake.schema import device_process_events
 from pipelines.landing.settlement import COUNTS
 from pipelines.quality.suites import load
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
-COLUMNS = {column.name for column in device_process_events()}
+COLUMNS = {column.name for column in DEVICE_PROCESS_EVENTS.columns}
 TYPE = "expect_column_values_to_not_be_null"
 
 

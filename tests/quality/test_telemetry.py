@@ -11,8 +11,8 @@ import pytest
 from pipelines.errors import LakehuntError
 from pipelines.kql import times
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import BATCHES
 from pipelines.quality.telemetry import Day, judged
+from pipelines.schemas.landing_tables import BATCHES
 
 SUITES = Path(__file__).resolve().parents[2] / "expectations"
 END = datetime(2026, 3, 10, tzinfo=UTC)

@@ -13,15 +13,15 @@ from pipelines import cli
 from pipelines.config import PROJECT
 from pipelines.errors import LakehuntError
 from pipelines.hunting import engine, hunt
-from pipelines.hunting.findings import FINDINGS_ALL
 from pipelines.hunting.lineage import walk
 from pipelines.kql import times
 from pipelines.kql.types import TICKS_PER_DAY
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import BATCHES
-from pipelines.quality.tables import VALIDATIONS
 from pipelines.reporting import reading
 from pipelines.reporting.reading import Period, Report
+from pipelines.schemas.finding_tables import FINDINGS_ALL
+from pipelines.schemas.landing_tables import BATCHES
+from pipelines.schemas.quality_tables import VALIDATIONS
 from tests.support.commands import lakehunt
 from tests.support.events import event, store
 from tests.support.spark_settings import write_config

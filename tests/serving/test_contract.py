@@ -8,7 +8,8 @@ import pytest
 
 from pipelines.config import PROJECT
 from pipelines.hunting import findings
-from pipelines.lake.tables import CONTRACT, Lake
+from pipelines.lake.tables import Lake
+from pipelines.schemas.table import CONTRACT
 from pipelines.serving.views import VIEWS
 from tests.support.events import event, store
 from tests.support.hunts import AS_OF, H1, common, custom, run
@@ -25,9 +26,9 @@ PROMISED = {
 
 
 def test_a_change_of_columns_is_a_new_contract() -> None:
-    promised = {column.strip() for column in PROMISED[findings.CONTRACT].replace("\n", " ").split(",")}
+    promised = {column.strip() for column in PROMISED[findings.FINDINGS_ALL.contract].replace("\n", " ").split(",")}
     assert {f"{c.name} {c.type}" for c in findings.FINDINGS_ALL.columns} == promised
-    assert max(PROMISED) == findings.CONTRACT
+    assert max(PROMISED) == findings.FINDINGS_ALL.contract
 
 
 def test_the_changelog_has_every_contract() -> None:
@@ -68,7 +69,7 @@ def test_a_table_says_which_contract_it_is_of(lake: Lake) -> None:
 
     store(lake, [event()])
     run(lake, H1)
-    assert DeltaTable(lake.path(findings.ALL)).metadata().configuration[CONTRACT] == str(findings.CONTRACT)
+    assert DeltaTable(lake.path(findings.ALL)).metadata().configuration[CONTRACT] == str(findings.FINDINGS_ALL.contract)
 
 
 def test_a_table_of_an_earlier_version_comes_under_the_contract(lake: Lake) -> None:
@@ -83,6 +84,6 @@ def test_a_table_of_an_earlier_version_comes_under_the_contract(lake: Lake) -> N
     old.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(place)
     lake.spark.sql(f"ALTER TABLE delta.`{place}` UNSET TBLPROPERTIES ('{CONTRACT}')")
     run(lake, H1, as_of=AS_OF)
-    assert DeltaTable(place).metadata().configuration[CONTRACT] == str(findings.CONTRACT)
+    assert DeltaTable(place).metadata().configuration[CONTRACT] == str(findings.FINDINGS_ALL.contract)
     rows = lake.read(findings.ALL).orderBy("as_of").select("status", F.col("attack_tactics").isNull()).collect()
     assert [tuple(row) for row in rows] == [("new", True), ("recurring", False)]

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from pipelines.config import PROJECT
-from pipelines.hunting.findings import FINDINGS_ALL
 from pipelines.lake.tables import Lake
+from pipelines.schemas.finding_tables import FINDINGS_ALL
 from pipelines.serving import views
 from pipelines.serving.catalog import SCHEMAS
 from tests.support.hunts import H1, H2, custom, run

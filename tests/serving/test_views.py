@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from pipelines.config import PROJECT
-from pipelines.hunting.findings import FINDINGS_ALL
-from pipelines.hunting.ledger import RUNS
-from pipelines.lake.tables import Table
-from pipelines.landing.tables import EVENTS
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import FINDINGS_ALL
+from pipelines.schemas.hunt_tables import RUNS
+from pipelines.schemas.table import Table
 from pipelines.serving import views
+
+EVENTS = DEVICE_PROCESS_EVENTS.events
 
 _TYPES = {"STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ", "ARRAY<STRING>": "VARCHAR[]"}
 

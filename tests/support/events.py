@@ -9,9 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 from pipelines.kql import times
-from pipelines.lake.schema import device_process_events
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import BATCHES, EVENTS
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.landing_tables import BATCHES
+
+EVENTS = DEVICE_PROCESS_EVENTS.events
 
 DEFAULTS: dict[str, Any] = {
     "Timestamp": "2026-03-01T12:00:00Z",
@@ -28,7 +30,7 @@ DEFAULTS: dict[str, Any] = {
 }
 """A process event that both seed hunts find."""
 
-_TIMES = [c.name for c in device_process_events() if c.type == "datetime"]
+_TIMES = [c.name for c in DEVICE_PROCESS_EVENTS.columns if c.type == "datetime"]
 
 
 def event(**columns: Any) -> dict[str, Any]:

@@ -15,14 +15,16 @@ from pipelines import landing
 from pipelines.cli.findings import print_evidence
 from pipelines.config import PROJECT
 from pipelines.hunting import engine, evidence, hunt
-from pipelines.hunting.findings import FINDINGS_ALL
 from pipelines.hunting.lineage import Event, Family, Node, walk
 from pipelines.lake.tables import Lake
-from pipelines.landing.tables import EVENTS
 from pipelines.reporting import page, reading
 from pipelines.reporting.reading import Period
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.schemas.finding_tables import FINDINGS_ALL
 from tests.support.hunts import ticks
 from tests.support.reports import END
+
+EVENTS = DEVICE_PROCESS_EVENTS.events
 
 SHELLS = hunt.load(PROJECT / "hunts" / "detect-suspicious-commands-initiated-by-web-server-processes.yaml")
 

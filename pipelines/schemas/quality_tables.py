@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.lake.tables import Table, TableColumn
+from pipelines.schemas.table import Expires, NotErased, Table, TableColumn
 
 VALIDATIONS = Table(
     "quality.validations",
@@ -23,4 +23,8 @@ VALIDATIONS = Table(
         TableColumn("validated_at", "TIMESTAMP", "Landing time of the batch, the only clock of a run (UTC)"),
         TableColumn("gx_version", "STRING", "Version of Great Expectations"),
     ),
+    retention=Expires("validations", "validated_at"),
+    erasure=NotErased("it counts what happened, and holds no value of the data"),
+    served=True,
+    written="replaced per batch",
 )

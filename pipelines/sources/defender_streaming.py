@@ -1,21 +1,26 @@
-"""Records of Defender's Streaming API: one JSON object a line, the event in its `properties`.
+"""Source `defender_streaming`: records of Defender's Streaming API, one JSON object a line.
 
     {"time": "...", "tenantId": "...", "category": "AdvancedHunting-DeviceProcessEvents", "properties": {...}}
 
-Turns delivered text into typed columns and, for what cannot be read, faults. Nothing is coerced: a number where text
-belongs is a fault, not text. Everything runs inside Spark's JVM, in one pass.
+The event is in `properties`. Delivered text becomes typed columns and, where it cannot be read, faults. Nothing is
+coerced: a number where text belongs is a fault, not text. Everything runs inside Spark's JVM, in one pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipelines.lake.schema import device_process_events
+from pipelines.kql.types import TICKS_PER_MICROSECOND
+from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from pipelines.sources import blobs
+from pipelines.sources.blobs import Blob
 
-CATEGORY = "AdvancedHunting-DeviceProcessEvents"
+NAME = "defender_streaming"
+TABLES = (DEVICE_PROCESS_EVENTS,)
+CATEGORY = DEVICE_PROCESS_EVENTS.category
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Larger records are refused unread: no process event is that large, and one of them can exhaust an executor."""
 
@@ -28,7 +33,6 @@ FAULTS_TYPE = "ARRAY<STRUCT<column: STRING, why: STRING>>"
 _ENVELOPE = "time VARIANT, tenantId VARIANT, category VARIANT"
 _DATETIME = r"^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$"
 _LENGTH_WITH_TICKS = len("2024-01-31T23:59:59.1234567Z")
-_MAY_HOLD_SECRETS = ("CommandLine", "AdditionalFields")
 
 _FOUND = {
     "STRING": "a string",
@@ -44,7 +48,12 @@ _FOUND = {
 """What each type that Spark finds in JSON is called in a fault."""
 
 
-def is_object(text: Column) -> Column:
+def find(spark: SparkSession, source: str) -> list[Blob]:
+    """The blobs in a folder (with its subfolders), a glob or a file. Raises LakehuntError where there is none."""
+    return blobs.find(spark, source)
+
+
+def is_complete(text: Column) -> Column:
     """Whether `text` is exactly one JSON object."""
     return F.coalesce(_kind(_only_value(text)).startswith("OBJECT"), F.lit(False))
 
@@ -52,7 +61,7 @@ def is_object(text: Column) -> Column:
 def with_envelope(rows: DataFrame) -> DataFrame:
     """`rows`, which have `text STRING`, with what surrounds the event: `exported_at`, `tenant_id`, `category`.
 
-    A field that is missing or no text (for the time: no readable time) is null; `read` says why, if it matters."""
+    A field that is missing or no text (for the time: no readable time) is null; `parse` says why, if it matters."""
     keep = [F.col(name) for name in rows.columns]
     readable = F.when(_is_small(F.col("text")), F.col("text"))
     record = rows.select(*keep, F.from_json(readable, _ENVELOPE).alias("_record"))
@@ -64,7 +73,21 @@ def with_envelope(rows: DataFrame) -> DataFrame:
     )
 
 
-def read(rows: DataFrame) -> DataFrame:
+def fields(text: Column, names: Sequence[str]) -> Column:
+    """Some columns of the event in a record as a struct of texts, as far as they can be read."""
+    return F.from_json(_properties(text), ", ".join(f"{name} STRING" for name in names))
+
+
+def holds_event(text: Column) -> Column:
+    """Whether a record can be read, so that its fields say whom it is about."""
+    return F.coalesce(_properties(text).startswith("{"), F.lit(False)) & is_complete(text)
+
+
+def _properties(text: Column) -> Column:
+    return F.get_json_object(text, "$.properties")
+
+
+def parse(rows: DataFrame) -> DataFrame:
     """The events in `rows`, which have `text STRING` and `bytes BINARY` (where the record is not UTF-8).
 
     Returns `rows` with the 73 columns, `tick_digits`, `unknown_properties STRING` (a JSON object, or null),
@@ -101,16 +124,16 @@ def _with_record(rows: DataFrame) -> DataFrame:
 
 def _with_fields(rows: DataFrame) -> DataFrame:
     """Adds `_properties`, and `_field`: a struct with each delivered column as a VARIANT, unread."""
-    wanted = ", ".join(f"`{column.name}`: VARIANT" for column in device_process_events())
+    wanted = ", ".join(f"`{column.name}`: VARIANT" for column in DEVICE_PROCESS_EVENTS.columns)
     opened = rows.withColumn("_properties", F.try_variant_get(F.col("_record"), "$.properties", "variant"))
     fields = F.try_variant_get(F.col("_properties"), "$", f"STRUCT<{wanted}>")
-    kinds = F.struct(*(_kind(_field(column.name)).alias(column.name) for column in device_process_events()))
+    kinds = F.struct(*(_kind(_field(column.name)).alias(column.name) for column in DEVICE_PROCESS_EVENTS.columns))
     return opened.withColumn("_field", fields).withColumn("_kind", kinds)
 
 
 def _with_values(rows: DataFrame) -> DataFrame:
     """Adds each column as a typed value, null where it is missing, null or unreadable, and the tick digits."""
-    readers = {column.name: _READERS[column.type](column.name) for column in device_process_events()}
+    readers = {column.name: _READERS[column.type](column.name) for column in DEVICE_PROCESS_EVENTS.columns}
     return rows.withColumns(readers).withColumn("tick_digits", _tick_digits())
 
 
@@ -168,13 +191,14 @@ _EXPECTED = {
 }
 
 
-def _datetimes() -> list[str]:
-    return [column.name for column in device_process_events() if column.type == "datetime"]
-
-
 def _tick_digits() -> Column:
     """The seventh fraction digit of every time (100 ns), for which a TIMESTAMP has no room; null with its time."""
-    return F.struct(*(F.when(F.col(name).isNotNull(), _tick_digit(name)).alias(name) for name in _datetimes()))
+    return F.struct(
+        *(
+            F.when(F.col(name).isNotNull(), _tick_digit(name)).alias(name)
+            for name in DEVICE_PROCESS_EVENTS.datetime_names
+        )
+    )
 
 
 def _tick_digit(name: str) -> Column:
@@ -185,9 +209,9 @@ def _tick_digit(name: str) -> Column:
 
 def _unknown_properties() -> Column:
     """What the record says beyond the known columns, as a JSON object; null if nothing."""
-    known = [column.name for column in device_process_events()]
+    known = DEVICE_PROCESS_EVENTS.column_names
     everything = F.try_variant_get(F.col("_properties"), "$", "MAP<STRING, VARIANT>")
-    unknown = F.map_filter(everything, lambda name, _: ~name.isin(known))
+    unknown = F.map_filter(everything, lambda name, _: ~name.isin(*known))
     return F.when(F.size(unknown) > 0, F.to_json(unknown))
 
 
@@ -196,10 +220,10 @@ def _event_id() -> Column:
 
     Nulls leave no trace in the hashed JSON, so a column that a later version adds does not change old ids."""
     said = [
-        (F.unix_micros(F.col(c.name)) * 10 + F.col(f"tick_digits.{c.name}")).alias(c.name)
+        (F.unix_micros(F.col(c.name)) * TICKS_PER_MICROSECOND + F.col(f"tick_digits.{c.name}")).alias(c.name)
         if c.type == "datetime"
         else F.col(c.name)
-        for c in device_process_events()
+        for c in DEVICE_PROCESS_EVENTS.columns
     ]
     return F.sha2(F.to_json(F.struct(*said, F.col("unknown_properties"))), 256)
 
@@ -210,11 +234,11 @@ def _filled_in() -> dict[str, Column]:
         name: F.coalesce(F.col(f"tick_digits.{name}"), F.col("tick_digits.Timestamp"))
         if name == "TimeGenerated"
         else F.col(f"tick_digits.{name}")
-        for name in _datetimes()
+        for name in DEVICE_PROCESS_EVENTS.datetime_names
     }
     return {
         "TimeGenerated": F.coalesce(F.col("TimeGenerated"), F.col("Timestamp")),
-        "Type": F.coalesce(F.col("Type"), F.lit("DeviceProcessEvents")),
+        "Type": F.coalesce(F.col("Type"), F.lit(DEVICE_PROCESS_EVENTS.name)),
         "tick_digits": F.struct(*(digit.alias(name) for name, digit in digits.items())),
     }
 
@@ -222,7 +246,7 @@ def _filled_in() -> dict[str, Column]:
 def _faults() -> Column:
     """All faults of a record. Whether there are any is asked in small expressions, which Spark compiles; what they are,
     which few records need, is interpreted, and one lambda writes the sentences of all columns."""
-    names = [column.name for column in device_process_events()]
+    names = DEVICE_PROCESS_EVENTS.column_names
     odd = F.array_compact(F.array(*(F.when(_unreadable(name), F.lit(name)) for name in names)))
     ours = F.array_compact(F.array(_record_fault(), _category_fault()))
     faults = F.concat(ours.cast(FAULTS_TYPE), F.transform(odd, _column_fault).cast(FAULTS_TYPE))
@@ -266,7 +290,7 @@ def _category_fault() -> Column:
 
 def _column_fault(name: Column) -> Column:
     value = F.element_at(F.try_variant_get(F.col("_properties"), "$", "MAP<STRING, VARIANT>"), name)
-    expected = _lookup({column.name: _EXPECTED[column.type] for column in device_process_events()}, name)
+    expected = _lookup({column.name: _EXPECTED[column.type] for column in DEVICE_PROCESS_EVENTS.columns}, name)
     found = _found(_kind(value))
     return _fault(name, F.concat(name, F.lit(": expected "), expected, F.lit(", found "), found, _shown(name, value)))
 
@@ -284,5 +308,5 @@ def _shown(name: Column, value: Column) -> Column:
     """The unreadable value itself, cut short, unless it could hold a secret or is no single value."""
     text = F.try_variant_get(value, "$", "string")
     cut = F.concat(F.substring(text, 1, SHOWN_CHARACTERS), F.when(F.length(text) > SHOWN_CHARACTERS, "…").otherwise(""))
-    hidden = name.rlike("|".join(_MAY_HOLD_SECRETS)) | _kind(value).rlike("^(OBJECT|ARRAY)") | text.isNull()
+    hidden = name.isin(*DEVICE_PROCESS_EVENTS.sensitive_columns) | _kind(value).rlike("^(OBJECT|ARRAY)") | text.isNull()
     return F.when(hidden, "").otherwise(F.concat(F.lit(" ("), cut, F.lit(")")))

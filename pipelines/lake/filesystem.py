@@ -1,0 +1,51 @@
+"""Files and folders on whatever file system a path names, through Hadoop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder in a folder. `modified` is in seconds since 1970."""
+
+    path: str
+    name: str
+    is_folder: bool
+    modified: float
+
+
+class FileSystem:
+    """Hadoop's file systems, with the session's configuration and credentials."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self.jvm: Any = spark._jvm
+        self._conf: Any = spark._jsc.hadoopConfiguration()
+
+    def at(self, name: str) -> tuple[Any, Any]:
+        """Java's file system of a path, and the path, for what the methods here do not do."""
+        path = self.jvm.org.apache.hadoop.fs.Path(name)
+        return path.getFileSystem(self._conf), path
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """What is directly in a folder; nothing where there is no such folder."""
+        fs, path = self.at(folder)
+        if not fs.exists(path):
+            return
+        for status in fs.listStatus(path):
+            at = status.getPath()
+            yield Entry(at.toString(), at.getName(), status.isDirectory(), status.getModificationTime() / 1000)
+
+    def remove(self, name: str, recursive: bool = False) -> None:
+        """Removes a file or a folder, if it is there; a folder that is not empty only if `recursive`."""
+        fs, path = self.at(name)
+        fs.delete(path, recursive)
+
+    def bytes_in(self, folder: str) -> int:
+        """Bytes of all files in a folder and below."""
+        fs, path = self.at(folder)
+        return int(fs.getContentSummary(path).getLength())
