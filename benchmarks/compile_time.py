@@ -12,9 +12,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from pipelines import strict_yaml
-from pipelines.hunting.tables import EVENTS_ONLY
-from pipelines.kql.errors import QueryErrors
+from lakehunt.core import strict_yaml
+from lakehunt.hunting.query.table_catalog import EVENTS_ONLY
+from lakehunt.kql.errors import QueryErrors
 
 
 def seconds(query: str) -> float:

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from benchmarks import programs
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
 FIRST_DAY = date(2026, 3, 2)
 """Day 0 of every generated lake."""

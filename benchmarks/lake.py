@@ -23,11 +23,11 @@ from duckdb import DuckDBPyConnection
 
 from benchmarks import events
 from benchmarks.events import Day
-from pipelines.config import Config
-from pipelines.lake import session
-from pipelines.lake.tables import Lake
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from pipelines.schemas.landing_tables import BATCHES
+from lakehunt.config import Config
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime import session
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.landing_tables import BATCHES
 
 RAW, EVENTS = DEVICE_PROCESS_EVENTS.raw, DEVICE_PROCESS_EVENTS.events
 

@@ -25,7 +25,7 @@ import duckdb
 from benchmarks import events, peer, processes
 from benchmarks.events import Day
 from benchmarks.hunting import RARITY, scratch, work_folder, write_config
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
 SAMPLE = 2_000
 """Events whose size tells how many make a megabyte."""

@@ -18,22 +18,22 @@ from pyspark.sql.classic.dataframe import DataFrame
 
 from benchmarks import landing
 from benchmarks.hunting import scratch, work_folder, write_config
-from pipelines import cli
-from pipelines.lake import session
-from pipelines.lake.tables import Lake
-from pipelines.landing import settlement
-from pipelines.quality import pages, validation
+from lakehunt import cli
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.landing import promote
+from lakehunt.quality import data_docs_site, validation
+from lakehunt.runtime import session
 
 PARTS: tuple[tuple[Any, str, str], ...] = (
     (session, "start", "start the JVM"),
     (cli, "_deliver", "read: blobs to raw"),
     (DataFrame, "localCheckpoint", "parse and row rules; find duplicates"),
-    (settlement, "_facts", "count what was parsed"),
+    (promote, "_facts", "count what was parsed"),
     (validation.Validator, "validate", "Great Expectations"),
     (Lake, "insert_new", "write events"),
     (Lake, "replace", "write validations, quarantine, batches"),
     (validation.Validator, "write_docs", "Data Docs"),
-    (pages, "publish", "Data Docs"),
+    (data_docs_site, "publish", "Data Docs"),
 )
 """What is timed: where it is, its name, and what the part is called."""
 

@@ -19,10 +19,10 @@ from pyspark.sql import functions as F
 
 from benchmarks import lake as lakes
 from benchmarks.hunting import RARITY, scratch, work_folder
-from pipelines.config import Config
-from pipelines.lake import session
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from pipelines.spark.functions import text
+from lakehunt.config import Config
+from lakehunt.runtime import session
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.spark.functions import text
 
 EVENTS = DEVICE_PROCESS_EVENTS.events
 

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks.topics import TOPICS, Topic
-from pipelines import strict_yaml
-from pipelines.config import PROJECT
+from lakehunt.core import strict_yaml
+from tests.support.paths import PROJECT
 
 LARGEST = 2 + 3 * len(TOPICS)
 """The most hunts that a pack can have."""

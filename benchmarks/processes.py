@@ -34,7 +34,7 @@ class Measured:
 
 def lakehunt(*arguments: str) -> Measured:
     """The project's command line, as a user starts it."""
-    return measure([sys.executable, "-c", "import sys; from pipelines.cli import main; sys.exit(main())", *arguments])
+    return measure([sys.executable, "-c", "import sys; from lakehunt.cli import main; sys.exit(main())", *arguments])
 
 
 def measure(command: Sequence[str]) -> Measured:

@@ -2,7 +2,7 @@
 
 import sys
 
-from pipelines.cli import main
+from lakehunt.cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main(["maintain", *sys.argv[1:]]))

@@ -18,8 +18,8 @@ from typing import Any
 
 import requests
 
-from pipelines import config as configuration
-from pipelines.lake import jvm, session
+from lakehunt import config as configuration
+from lakehunt.runtime import jvm_cache, session
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOME = PROJECT / ".airflow"
@@ -59,10 +59,10 @@ def spark_submit(*options: str, java_options: str = "") -> str:
     config = configuration.load()
     jars = session.delta_jars(config)
     ivy = config.spark.get("spark.jars.ivySettings")
-    settings = [f"PYSPARK_PYTHON={sys.executable}", f"{jvm.CLASS_PATH}={jvm.class_path(jars)}"]
+    settings = [f"PYSPARK_PYTHON={sys.executable}", f"{jvm_cache.CLASS_PATH}={jvm_cache.class_path(jars)}"]
     command = ["env", *settings, str(BIN / "spark-submit"), *options]
     command += [] if jars else ["--packages", session.delta_package()]
-    command += ["--driver-java-options", jvm.options(session.java(), java_options, jars, learning=False)]
+    command += ["--driver-java-options", jvm_cache.options(session.java(), java_options, jars, learning=False)]
     return shlex.join(command + (["--conf", f"spark.jars.ivySettings={ivy}"] if ivy else []))
 
 

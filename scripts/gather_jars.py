@@ -10,9 +10,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines import config
-from pipelines.errors import LakehuntError
-from pipelines.lake import session
+from lakehunt import config
+from lakehunt.core.errors import LakehuntError
+from lakehunt.runtime import session
 
 
 def gather(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from pipelines.config import Config
+from lakehunt.config import Config
 from tests.support import spark_settings
 from tests.support.balance import (  # noqa: F401 (pytest finds them here)
     pytest_addoption,
@@ -35,7 +35,7 @@ hypothesis.settings.load_profile("tests")
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
-    from pipelines.lake import session
+    from lakehunt.runtime import session
 
     lasting = {"spark.driver.extraJavaOptions": spark_settings.LASTING_JVM}
     running = session.start(Config(spark=spark_settings.QUICK | lasting))
@@ -49,7 +49,7 @@ def _compiled(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("compiled") is None:
         yield
         return
-    from pipelines.lake import session
+    from lakehunt.runtime import session
 
     running = request.getfixturevalue("spark")
     running.conf.set(session.CODEGEN, "")
@@ -62,7 +62,7 @@ def _compiled(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def lake(spark: Any, tmp_path: Path) -> Any:
-    from pipelines.lake.tables import Lake
+    from lakehunt.lake.delta_lake import Lake
 
     return Lake(spark, str(tmp_path / "lake"))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pipelines.schemas import registry
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
-from pipelines.schemas.finding_tables import CONTRACT, FINDINGS_ALL
-from pipelines.schemas.hunt_tables import HITS, PASSES, RUNS
-from pipelines.schemas.landing_tables import BATCHES
-from pipelines.schemas.table import Decisions, Erasure, Expires, Table, TableColumn, TableFamily
-from pipelines.serving import views
-from pipelines.serving.views import VIEWS, View
+from lakehunt.schemas import registry
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
+from lakehunt.schemas.finding_tables import CONTRACT, FINDINGS_ALL
+from lakehunt.schemas.hunt_tables import HITS, PASSES, RUNS
+from lakehunt.schemas.landing_tables import BATCHES
+from lakehunt.schemas.table import Decisions, Erasure, Expires, Table, TableColumn, TableFamily
+from lakehunt.serving import views
+from lakehunt.serving.views import VIEWS, View
 
 TABLES_HEAD = """\
 # Tables

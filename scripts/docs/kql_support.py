@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from pipelines.kql import catalog, differences, known, parser, scalar_parser, times
-from pipelines.kql.binding import core, groups
-from pipelines.kql.catalog import Parameter, Signature
-from pipelines.kql.known import Family
-from pipelines.kql.types import BOOL, BY_NAME, DATETIME, DYNAMIC, GUID, LONG, NUMERIC, STRING, TIMESPAN, Type
-from pipelines.spark.functions import CATALOG
+from lakehunt.kql import catalog, deviations, kusto_functions, parser, scalar_parser, times
+from lakehunt.kql.binding import core, groups
+from lakehunt.kql.catalog import Parameter, Signature
+from lakehunt.kql.kusto_functions import Family
+from lakehunt.kql.types import BOOL, BY_NAME, DATETIME, DYNAMIC, GUID, LONG, NUMERIC, STRING, TIMESPAN, Type
+from lakehunt.spark.functions import CATALOG
 
 HEAD = """\
 # KQL support
@@ -79,9 +79,12 @@ def page() -> str:
         ("Conditions and arithmetic", _comparisons()),
         ("Types", _types()),
         ("Literals", _rows(("form", "meaning"), _LITERALS)),
-        ("Scalar functions", itertools.chain([READING], _functions(CATALOG.scalars, known.FUNCTIONS, "function"))),
+        (
+            "Scalar functions",
+            itertools.chain([READING], _functions(CATALOG.scalars, kusto_functions.FUNCTIONS, "function")),
+        ),
         ("Window functions", _functions(CATALOG.windows, (), "function")),
-        ("Aggregate functions", _functions(CATALOG.aggregates, known.AGGREGATES, "aggregate")),
+        ("Aggregate functions", _functions(CATALOG.aggregates, kusto_functions.AGGREGATES, "aggregate")),
         ("Plugins", _plugins()),
         ("Refused functions", _refused()),
         ("Differences", _differences()),
@@ -104,8 +107,8 @@ def _code(names: Iterable[str]) -> str:
 
 def _state(kind: str, name: str) -> str:
     """Whether a construct that there is gives Kusto's answer, and if not, the number of the difference."""
-    found = differences.of(kind, name)
-    return f"differs ({differences.DIFFERENCES.index(found) + 1})" if found else "supported"
+    found = deviations.of(kind, name)
+    return f"differs ({deviations.DEVIATIONS.index(found) + 1})" if found else "supported"
 
 
 # The language
@@ -328,7 +331,7 @@ def _samples(parameter: Parameter) -> list[Type]:
 
 def _plugins() -> Iterator[str]:
     rows = [(f"`{name}`", _state("plugin", name), "") for name in sorted(groups.PLUGINS)]
-    for family in known.PLUGINS:
+    for family in kusto_functions.PLUGINS:
         rows += [(f"`{name}`", "refused", family.refused) for name in family.names if name not in groups.PLUGINS]
     return _rows(("plugin", "status", "note"), rows)
 
@@ -337,7 +340,7 @@ def _refused() -> Iterator[str]:
     yield "Functions of Kusto that Lakehunt does not support. Any other name is not a KQL function.\n"
     there = {*CATALOG.names(), *CATALOG.several, *FORMS, *_TABLES}
     rows: list[Sequence[str]] = []
-    for families in (known.FUNCTIONS, known.AGGREGATES):
+    for families in (kusto_functions.FUNCTIONS, kusto_functions.AGGREGATES):
         for family in families:
             missing = [name for name in family.names if name not in there]
             if missing:
@@ -346,7 +349,7 @@ def _refused() -> Iterator[str]:
 
 
 def _differences() -> Iterator[str]:
-    numbered = enumerate(differences.DIFFERENCES, 1)
+    numbered = enumerate(deviations.DEVIATIONS, 1)
     return _rows(
         ("", "applies to", "difference", "reason"), [(str(i), _code(d.names), d.how, d.why) for i, d in numbered]
     )

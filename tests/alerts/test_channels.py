@@ -16,11 +16,11 @@ from aiosmtpd.controller import Controller
 from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 from standardwebhooks import Webhook
 
-from pipelines import config
-from pipelines.alerts import ocsf
-from pipelines.alerts.alert import FAILURE, Alert, as_text, visible
-from pipelines.alerts.channels import Channel, ChannelError
-from pipelines.errors import LakehuntError
+from lakehunt import config
+from lakehunt.alerts import ocsf
+from lakehunt.alerts.alert import FAILURE, Alert, as_text, visible
+from lakehunt.alerts.channels import Channel, ChannelError
+from lakehunt.core.errors import LakehuntError
 from tests.support.alerts import AT, Receiver, alert, device, receiver
 
 SECRET = "whsec_bGFrZWh1bnQtaXMtdGVzdGVkLXdpdGgtdGhpcw=="

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.alerts.redaction import redacted
+from lakehunt.alerts.redaction import redacted
 
 SHAPES = [
     "net user anna {} /add",

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.alerts import sending
-from pipelines.alerts.alert import FAILURE, FINDINGS, WARNING, Alert
-from pipelines.alerts.channels import KINDS, Alerts, Channel, ChannelError
-from pipelines.hunting import engine
-from pipelines.hunting.hunt import Hunt
-from pipelines.kql import times
-from pipelines.kql.types import TICKS_PER_DAY
-from pipelines.lake.tables import Lake
-from pipelines.quality.telemetry import Day
-from pipelines.schemas.landing_tables import BATCHES
+from lakehunt.alerts import sending
+from lakehunt.alerts.alert import FAILURE, FINDINGS, WARNING, Alert
+from lakehunt.alerts.channels import KINDS, AlertSettings, Channel, ChannelError
+from lakehunt.hunting import engine
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.kql import times
+from lakehunt.kql.types import TICKS_PER_DAY
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.quality.volume import DayVolume
+from lakehunt.schemas.landing_tables import BATCHES
 from tests.support.events import event, store
 from tests.support.hunts import ticks
 
@@ -51,13 +51,13 @@ class Inbox:
 @pytest.mark.slow
 def test_each_finding_once(lake: Lake) -> None:
     soc, mail = Inbox("soc"), Inbox("mail", (FINDINGS,))
-    alerts = Alerts((soc.channel, mail.channel), "see {hunt_id} at {as_of}")
+    alerts = AlertSettings((soc.channel, mail.channel), "see {hunt_id} at {as_of}")
 
     def send(as_of: int) -> list[str | None]:
         return [one.error for one in sending.send(lake, alerts, as_of, NOW, lambda _: None)]
 
     def run(as_of: int, *hunts: Hunt) -> None:
-        engine.run(lake, hunts, as_of, lambda _: None)
+        engine.run_hunts(lake, hunts, as_of, lambda _: None)
 
     secret = r"net use \\srv\c$ /user:contoso\anna Pa55word!"
     store(lake, [event(), event(ReportId=2, Timestamp="2026-03-01T13:00:00Z", ProcessCommandLine=secret)])
@@ -104,18 +104,20 @@ def test_each_finding_once(lake: Lake) -> None:
 def test_what_a_channel_did_not_take_is_told_by_the_next_run(lake: Lake) -> None:
     """Of another day, on which the finding is recurring; a day that was not told on purpose is not."""
     soc, mail = Inbox("soc"), Inbox("mail")
-    alerts = Alerts((soc.channel, mail.channel))
+    alerts = AlertSettings((soc.channel, mail.channel))
 
     def send(as_of: int) -> list[bool]:
         return [one.error is None for one in sending.send(lake, alerts, as_of, NOW, lambda _: None)]
 
     store(lake, [event(), event(ReportId=2, DeviceId="older", Timestamp="2026-02-27T12:00:00Z")])
-    engine.run(lake, [HUNT], AS_OF - 2 * TICKS_PER_DAY, lambda _: None)  # a backfill: finds the older one, tells nobody
-    engine.run(lake, [HUNT, FAILING], AS_OF, lambda _: None)
+    engine.run_hunts(
+        lake, [HUNT], AS_OF - 2 * TICKS_PER_DAY, lambda _: None
+    )  # a backfill: finds the older one, tells nobody
+    engine.run_hunts(lake, [HUNT, FAILING], AS_OF, lambda _: None)
     soc.closed = True
     assert send(AS_OF) == [False, False, True, True]
     assert send(AS_OF) == [False, False]  # and is still due
-    engine.run(lake, [HUNT], AS_OF + TICKS_PER_DAY, lambda _: None)
+    engine.run_hunts(lake, [HUNT], AS_OF + TICKS_PER_DAY, lambda _: None)
     soc.closed = False
     assert send(AS_OF + TICKS_PER_DAY) == [True, True]
     assert [(one.title, one.as_of) for one in soc.taken()] == [
@@ -132,11 +134,11 @@ def test_of_a_device_only_the_finding_that_was_not_told(lake: Lake) -> None:
     soc = Inbox("soc")
     each = Hunt(HUNT.id, HUNT.name, f"{HUNT.query}, ProcessCommandLine")
     store(lake, [event(), event(ReportId=2, ProcessCommandLine="cmd.exe /c hostname")])
-    engine.run(lake, [each], AS_OF, lambda _: None)
+    engine.run_hunts(lake, [each], AS_OF, lambda _: None)
     known = lake.read("findings.all").where("result LIKE '%whoami%'").collect()[0].finding_id
     sent = ("soc", FINDINGS, known, "before", times.to_datetime(AS_OF), NOW)
     lake.append(sending.SENT, lake.local(sending.SENT, [sent]))
-    sending.send(lake, Alerts((soc.channel,)), AS_OF, NOW, lambda _: None)
+    sending.send(lake, AlertSettings((soc.channel,)), AS_OF, NOW, lambda _: None)
     (told,) = soc.taken()
     assert told.title == "Shells: 1 new finding on 1 device"
     assert [device.commands for device in told.devices] == [("cmd.exe /c hostname",)]
@@ -146,9 +148,9 @@ def test_of_a_device_only_the_finding_that_was_not_told(lake: Lake) -> None:
 @pytest.mark.slow
 def test_telemetry_that_dries_up_is_told_once(lake: Lake) -> None:
     soc, quiet = Inbox("soc"), Inbox("quiet", (FINDINGS,))
-    day = Day(times.to_datetime(AS_OF), 0, 100.0, 31, None, warnings=("events: less than 1 (it is 0). Why.",))
+    day = DayVolume(times.to_datetime(AS_OF), 0, 100.0, 31, None, warnings=("events: less than 1 (it is 0). Why.",))
     for _ in range(2):
-        sending.send(lake, Alerts((soc.channel, quiet.channel)), AS_OF, NOW, lambda _: None, day)
+        sending.send(lake, AlertSettings((soc.channel, quiet.channel)), AS_OF, NOW, lambda _: None, day)
     (told,) = soc.taken()
     assert (told.kind, told.text) == (WARNING, "0 events\nevents: less than 1 (it is 0). Why.")
     assert told.title == "Telemetry of the day to 2026-03-02T00:00:00Z is not as usual"

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import events, lake, landing, pack, peer
-from pipelines.hunting import engine, hunt
-from pipelines.kql import times
-from pipelines.lake.tables import Lake
+from lakehunt.hunting import engine
+from lakehunt.hunting.content import hunt_file
+from lakehunt.kql import times
+from lakehunt.lake.delta_lake import Lake
 
 DAYS = events.days(20_000, count=2, rarity=40)
 AS_OF = DAYS[-1].end
@@ -55,7 +56,7 @@ def test_events_have_what_makes_hunts_work(connection) -> None:
 def test_every_hunt_compiles_and_has_an_id_of_its_own(tmp_path: Path) -> None:
     made = pack.hunts(pack.LARGEST, days=7)
     pack.write(made, tmp_path)
-    hunts, errors = hunt.load_folder(tmp_path)
+    hunts, errors = hunt_file.load_folder(tmp_path)
     assert (errors, [one.id for one in hunts]) == ([], [one.id for one in made])
     assert [engine.compile_hunt(one).hunt.name for one in hunts] == [one.name for one in made]
     assert len({one.sql for one in made}) == pack.LARGEST
@@ -74,8 +75,8 @@ def test_the_peer_and_lakehunt_find_the_same_in_every_shape(spark, made: Path, t
     chosen = _one_of_each_shape(everything, [one for one in everything if found[one.id]])
     assert len(chosen) == len(pack.SHAPES) + 2
     pack.write(chosen, tmp_path / "hunts")
-    hunts, _ = hunt.load_folder(tmp_path / "hunts")
-    runs = engine.run(Lake(spark, str(root)), hunts, times.from_datetime(AS_OF), lambda step: None)
+    hunts, _ = hunt_file.load_folder(tmp_path / "hunts")
+    runs = engine.run_hunts(Lake(spark, str(root)), hunts, times.from_datetime(AS_OF), lambda step: None)
     assert [run.error for run in runs if run.error] == []
     for one in chosen:
         assert peer.findings(one, root, AS_OF) == found[one.id], one.name

@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 import pytest
 
-from pipelines import cli
-from pipelines.cli.app import SECTIONS, lakehunt
-from pipelines.config import PROJECT
+from lakehunt import cli
+from lakehunt.cli.app import SECTIONS, lakehunt
 from tests.support import commands
+from tests.support.paths import PROJECT
 
 RUNS_PRINTED = ("runs", "telemetry", "exclusions", "findings", "query", "check", "test", "import", "status", "evidence")
 """Commands that print rows."""
@@ -194,7 +194,7 @@ def test_a_query_that_compiles_or_needs_the_data_starts_spark(query: str) -> Non
 def test_a_reader_that_leaves_is_no_traceback() -> None:
     """More is printed than a pipe holds."""
     printing = (
-        "import sys; sys.argv = ['lakehunt', 'check', '--jsonl']; from pipelines.cli import main; sys.exit(main())"
+        "import sys; sys.argv = ['lakehunt', 'check', '--jsonl']; from lakehunt.cli import main; sys.exit(main())"
     )
     requests = "\n".join(json.dumps({"id": n, "query": "DeviceProcessEvents"}) for n in range(100))
     with subprocess.Popen(
@@ -220,7 +220,7 @@ def test_an_interrupt_is_told_in_a_line(capsys: pytest.CaptureFixture[str], monk
     def interrupted(file: str | None) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipelines.config.load", interrupted)
+    monkeypatch.setattr("lakehunt.config.load", interrupted)
     assert cli.main(["check"]) == 130
     assert capsys.readouterr().err == "lakehunt: interrupted; the same command again continues from here\n"
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pipelines import cli
-from pipelines.hunting import checking
-from pipelines.hunting.checking import Checked, excerpt
-from pipelines.hunting.tables import EVENTS_ONLY
-from pipelines.kql.errors import Span
+from lakehunt import cli
+from lakehunt.hunting import compile_check
+from lakehunt.hunting.compile_check import CheckedFile, excerpt
+from lakehunt.hunting.query.table_catalog import EVENTS_ONLY
+from lakehunt.kql.errors import Span
 from tests.support.commands import WITHOUT_JAVA, lakehunt
 
 ID = "0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a1"
@@ -27,8 +27,8 @@ def write(file: Path, query: str, number: int = 0, name: str = "Anything") -> Pa
     return file
 
 
-def check(*paths: Path) -> list[Checked]:
-    return checking.check(paths, EVENTS_ONLY)
+def check(*paths: Path) -> list[CheckedFile]:
+    return compile_check.check_files(paths, EVENTS_ONLY)
 
 
 TWO_ERRORS = "DeviceProcessEvents\n| where Nope == 1\n| where FileNam == 'a'\n| project DeviceId"

@@ -13,10 +13,10 @@ import pytest
 from pyspark.sql import SparkSession
 from rich.cells import cell_len
 
-from pipelines import cli
-from pipelines.config import PROJECT
-from pipelines.lake.tables import Lake
+from lakehunt import cli
+from lakehunt.lake.delta_lake import Lake
 from tests.support.commands import lakehunt
+from tests.support.paths import PROJECT
 
 SAMPLES = PROJECT / "samples"
 AS_OF = "2026-03-10T00:00:00Z"
@@ -93,7 +93,7 @@ def on_demo(
 ) -> Callable[..., str]:
     """Runs a command on the demo's lake, in the tests' own session, and returns what it printed."""
     lake = Lake(spark, str(demo[0]))
-    monkeypatch.setattr("pipelines.cli.context.lake", lambda *_, **__: nullcontext(lake))
+    monkeypatch.setattr("lakehunt.cli.context.lake", lambda *_, **__: nullcontext(lake))
 
     def command(*arguments: str) -> str:
         capsys.readouterr()
@@ -143,7 +143,7 @@ def test_whole_events_can_be_read_on_a_terminal(on_demo: Callable[..., str], mon
     piped = on_demo(*query).splitlines()
     assert len(piped[0].split("│")) == 73
     assert piped[-1] == "(2 rows)"
-    monkeypatch.setattr("pipelines.cli.render.terminal_width", lambda: 150)
+    monkeypatch.setattr("lakehunt.cli.render.terminal_width", lambda: 150)
     heading, _, *rows, last = on_demo(*query).splitlines()
     assert max(map(cell_len, [heading, *rows])) <= 150
     assert heading.startswith("Timestamp")

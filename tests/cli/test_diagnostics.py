@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pipelines.cli.diagnostics import excerpt_lines
-from pipelines.cli.render import styled
+from lakehunt.cli.diagnostics import excerpt_lines
+from lakehunt.cli.render import styled
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import cli
-from pipelines.cli.hunts import print_runs
-from pipelines.hunting.hunt import Hunt
-from pipelines.hunting.ledger import FAILED, Run
+from lakehunt import cli
+from lakehunt.cli.hunts import print_runs
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.findings.run_log import FAILED, HuntRun
 
 ID = "1b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10"
 
@@ -21,8 +21,8 @@ def test_a_hunt_that_could_not_begin_is_listed_with_the_others(capsys: pytest.Ca
     begun = datetime(2026, 3, 10, tzinfo=UTC)
     why = "hunts/bad.yaml:7:1: there is no table 'Nothing'"
     runs = [
-        Run(bad, 0, "r", begun, outcome=FAILED, error=why),
-        Run(good, 0, "r", begun, 1.25, matched=3, suppressed=0, findings=2),
+        HuntRun(bad, 0, "r", begun, outcome=FAILED, error=why),
+        HuntRun(good, 0, "r", begun, 1.25, matched=3, suppressed=0, findings=2),
     ]
     assert print_runs(runs) is False
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.replace("│", " ").splitlines()]

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.cli.operate import print_telemetry
-from pipelines.quality.telemetry import Day
+from lakehunt.cli.operate import print_telemetry
+from lakehunt.quality.volume import DayVolume
 
 QUIET = "events must be at least 1 (it is {}). A feed that stopped is not a quiet network."
 ODD = "percent_of_usual must be at least 50 (it is {}). Something may be missing."
 
 
-def day(number: int, *critical: str, warnings: tuple[str, ...] = ()) -> Day:
-    return Day(datetime(2026, 3, number, tzinfo=UTC), 10 - number, 12.5, None, 0.0, critical, warnings)
+def day(number: int, *critical: str, warnings: tuple[str, ...] = ()) -> DayVolume:
+    return DayVolume(datetime(2026, 3, number, tzinfo=UTC), 10 - number, 12.5, None, 0.0, critical, warnings)
 
 
 DAYS = [

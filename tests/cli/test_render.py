@@ -14,9 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pipelines.cli import render
-from pipelines.cli.render import Column, table
-from pipelines.visible import visible
+from lakehunt.cli import render
+from lakehunt.cli.render import Column, table
+from lakehunt.core.printable import printable
 
 
 def lines(rows: Sequence[Mapping[str, Any]], width: int | None, *names: str) -> list[str]:
@@ -123,7 +123,7 @@ def test_nothing_is_lost_where_there_is_no_terminal(rows: list[dict[str, Any]]) 
     for row, line in zip(rows, printed[2:], strict=True):
         for value in row.values():
             for item in value if isinstance(value, list) else [value]:
-                text = visible(item) if isinstance(item, str) else "" if item is None else json.dumps(item)
+                text = printable(item) if isinstance(item, str) else "" if item is None else json.dumps(item)
                 assert text.rstrip() in line
 
 

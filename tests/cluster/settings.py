@@ -2,8 +2,8 @@
 
 import json
 
-from pipelines import config
-from pipelines.lake import session
+from lakehunt import config
+from lakehunt.runtime import session
 
 if __name__ == "__main__":
     spark = session.start(config.load())

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from pipelines.config import PROJECT, Config
-from pipelines.errors import LakehuntError
-from pipelines.kql import times
-from pipelines.lake import session
-from pipelines.quality.data_docs import DataDocs
+from lakehunt.config import Config
+from lakehunt.core.errors import LakehuntError
+from lakehunt.kql import times
+from lakehunt.quality.data_docs import DataDocs
+from lakehunt.runtime import session
 from tests.support.cluster import Cluster, cluster, run, spark_home, submit
+from tests.support.paths import PROJECT
 from tests.support.spark_settings import QUICK_JVM
 
 SOURCE = PROJECT / "samples/streaming"
@@ -135,17 +136,18 @@ def _options(running: Cluster, log: Path) -> tuple[object, ...]:
 
 def _on_one_machine(lake) -> None:  # type: ignore[no-untyped-def]
     """What the jobs do, in the session of these tests: local mode, two cores."""
-    from pipelines import landing
-    from pipelines.hunting import engine, hunt
+    from lakehunt import landing
+    from lakehunt.hunting import engine
+    from lakehunt.hunting.content import hunt_file
 
     def ignore(_: str) -> None: ...
 
-    landing.deliver(lake, str(SOURCE), datetime.now(UTC), ignore)
-    landing.settle(lake, Config().expectations, DataDocs(), ignore)
-    hunts, _ = hunt.load_folder(Config().hunts)
+    landing.ingest(lake, str(SOURCE), datetime.now(UTC), ignore)
+    landing.promote(lake, Config().expectations, DataDocs(), ignore)
+    hunts, _ = hunt_file.load_folder(Config().hunts)
     as_of = times.parse_datetime(AS_OF)
     assert as_of is not None
-    engine.run(lake, hunts, as_of, ignore)
+    engine.run_hunts(lake, hunts, as_of, ignore)
 
 
 def _tables(lake: Path) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.core.sql import quoted_name, string_literal
+from lakehunt.core.sql import quoted_name, string_literal
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,12 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from pipelines import landing
-from pipelines.hunting import engine
-from pipelines.hunting import hunt as hunting
-from pipelines.kql import times
-from pipelines.lake.tables import Lake
-from pipelines.quality.data_docs import DataDocs
+from lakehunt import landing
+from lakehunt.hunting import engine
+from lakehunt.hunting.content import hunt_file
+from lakehunt.kql import times
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.quality.data_docs import DataDocs
 from tests.support.airflow import Airflow
 from tests.support.blobs import blob, record, write_suites
 
@@ -39,7 +39,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DAYS = ("2026-03-08", "2026-03-09")
 AS_OFS = ("2026-03-09T00:00:00Z", "2026-03-10T00:00:00Z")
 AGAIN = ("--reprocess-behavior", "completed")
-NAMES = [one.name for one in hunting.load_folder(PROJECT / "hunts")[0]]
+NAMES = [one.name for one in hunt_file.load_folder(PROJECT / "hunts")[0]]
 SECRET = "Pl4nted-S3cret-in-a-command"
 CONNECTION_SECRET = "Pl4nted-S3cret-in-a-connection"
 
@@ -69,8 +69,8 @@ def landed(spark: SparkSession, source: Path, tmp_path_factory: pytest.TempPathF
     """A lake that has landed the source in one undisturbed run."""
     root = tmp_path_factory.mktemp("landed") / "lake"
     lake = Lake(spark, str(root))
-    landing.deliver(lake, str(source), datetime.now(UTC), ignore)
-    landing.settle(lake, PROJECT / "expectations", DataDocs(), ignore)
+    landing.ingest(lake, str(source), datetime.now(UTC), ignore)
+    landing.promote(lake, PROJECT / "expectations", DataDocs(), ignore)
     return root
 
 
@@ -78,9 +78,9 @@ def landed(spark: SparkSession, source: Path, tmp_path_factory: pytest.TempPathF
 def hunted(spark: SparkSession, landed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake that has also been hunted day by day."""
     root = copied(landed, tmp_path_factory.mktemp("hunted"))
-    hunts, _ = hunting.load_folder(PROJECT / "hunts")
+    hunts, _ = hunt_file.load_folder(PROJECT / "hunts")
     for as_of in AS_OFS:
-        runs = engine.run(Lake(spark, str(root)), hunts, times.parse_datetime(as_of) or 0, ignore)
+        runs = engine.run_hunts(Lake(spark, str(root)), hunts, times.parse_datetime(as_of) or 0, ignore)
         assert [run.error for run in runs] == [None, None]
     return root
 
@@ -199,7 +199,7 @@ def test_a_landing_that_is_killed_and_a_hunt(
 def test_landing_that_is_killed_twice_converges(
     airflow: Airflow, spark_submit: str, source: Path, landed: Path, chance: random.Random, tmp_path: Path
 ) -> None:
-    """In one process: tests/landing/test_settle.py::test_a_kill_anywhere_converges."""
+    """In one process: tests/landing/test_promote.py::test_a_kill_anywhere_converges."""
     airflow.set(spark_submit=spark_submit, source=str(source), lake=str(tmp_path / "lake"))
     with by_connection(airflow):
         run = airflow.trigger("lakehunt_land")
@@ -262,13 +262,13 @@ def test_a_month_of_backfills(
         blob(tmp_path / "source", "\n".join(lines) + "\n", f"y={noon:%Y/m=%m/d=%d}/h=12/m=00/PT1H.json")
     straight = tmp_path / "lake"
     lake = Lake(spark, str(straight))
-    landing.deliver(lake, str(tmp_path / "source"), datetime.now(UTC), ignore)
-    landing.settle(lake, PROJECT / "expectations", DataDocs(), ignore)
+    landing.ingest(lake, str(tmp_path / "source"), datetime.now(UTC), ignore)
+    landing.promote(lake, PROJECT / "expectations", DataDocs(), ignore)
     backfilled = copied(straight, tmp_path / "backfilled")
-    hunts, _ = hunting.load_folder(PROJECT / "hunts")
+    hunts, _ = hunt_file.load_folder(PROJECT / "hunts")
     for day in range(days):
         as_of = times.parse_datetime(f"{first + timedelta(days=day + 1):%Y-%m-%dT%H:%M:%SZ}") or 0
-        assert [run.error for run in engine.run(lake, hunts, as_of, ignore)] == [None, None]
+        assert [run.error for run in engine.run_hunts(lake, hunts, as_of, ignore)] == [None, None]
     ends = (f"{first:%Y-%m-%d}", f"{first + timedelta(days=days - 1):%Y-%m-%d}")
     airflow.set(spark_submit=spark_submit, lake=str(backfilled))
     begun = airflow.start_backfill("lakehunt_hunt", *ends, *direction, "--max-active-runs", "2")
@@ -281,7 +281,7 @@ def test_a_month_of_backfills(
 def test_a_refused_batch_stops_before_events(airflow: Airflow, spark_submit: str, tmp_path: Path) -> None:
     """Its log says which expectation, how many rows, and where to read more.
 
-    In one process: tests/landing/test_settle.py::test_a_refused_batch_is_tried_again."""
+    In one process: tests/landing/test_promote.py::test_a_refused_batch_is_tried_again."""
     lake, source, suites = tmp_path / "lake", tmp_path / "source", tmp_path / "suites"
     blob(source, record(ProcessId=1) + "\n" + record(ProcessId=2) + "\n")
     limit = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "ProcessId", "max_value": 1}}
@@ -339,7 +339,7 @@ def test_a_hunt_that_fails_fails_the_run_and_no_other_hunt(
 def test_a_source_without_a_blob_fails_and_says_so(airflow: Airflow, spark_submit: str, tmp_path: Path) -> None:
     """It is no day without findings. Nothing is left of it that a later run would meet.
 
-    In one process: tests/landing/test_deliver.py::test_no_source."""
+    In one process: tests/landing/test_ingest.py::test_no_source."""
     lake, source = tmp_path / "lake", tmp_path / "source"
     source.mkdir()
     airflow.set(spark_submit=spark_submit, source=str(source), lake=str(lake))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.lake import session
+from lakehunt.runtime import session
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import config
-from pipelines.lake import retention
-from pipelines.quality import data_docs
-from pipelines.serving.views import VIEWS
+from lakehunt import config
+from lakehunt.operations import retention
+from lakehunt.quality import data_docs
+from lakehunt.serving.views import VIEWS
 from scripts.docs import data_dictionary
 from scripts.docs.pages import DOCS, PAGES
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.lake.tables import Lake
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from pipelines.schemas.finding_tables import FINDINGS_ALL
-from pipelines.schemas.hunt_tables import HITS, PASSES, RUNS
-from pipelines.schemas.landing_tables import BATCHES
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.finding_tables import FINDINGS_ALL
+from lakehunt.schemas.hunt_tables import HITS, PASSES, RUNS
+from lakehunt.schemas.landing_tables import BATCHES
 
 EVENTS = DEVICE_PROCESS_EVENTS.events
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.hunting import attack
-from pipelines.hunting.attack import Attack, Entry
+from lakehunt.hunting.content import attack
+from lakehunt.hunting.content.attack import AttackEntry, AttackMapping
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from pipelines.hunting.attack import Attack, Entry
     ],
 )
 def test_tactics(written: str, id_: str, name: str) -> None:
-    assert attack.tactic(written) == Entry(id_, name, written)
+    assert attack.tactic(written) == AttackEntry(id_, name, written)
 
 
 @pytest.mark.parametrize("written", ["Ransomware", "Malware, component", "", "TA9999", "PreAttack"])
@@ -44,7 +44,7 @@ def test_what_is_no_tactic(written: str) -> None:
     ],
 )
 def test_techniques(written: str, id_: str, name: str) -> None:
-    assert attack.technique(written) == Entry(id_, name, written)
+    assert attack.technique(written) == AttackEntry(id_, name, written)
 
 
 @pytest.mark.parametrize("written", ["PowerShell", "", "T105", "T10590", "KB41059", "CAT1059"])
@@ -54,8 +54,10 @@ def test_what_is_no_technique(written: str) -> None:
 
 def test_a_hunt_says_each_once_and_nothing_is_lost() -> None:
     found = attack.normalised(["Execution", "execution", "Ransomware"], ["T1086", "T1059.001", "PowerShell"])
-    powershell = Entry("T1059.001", "Command and Scripting Interpreter: PowerShell", "T1086")
-    assert found == Attack((Entry("TA0002", "Execution", "Execution"),), (powershell,), ("Ransomware", "PowerShell"))
+    powershell = AttackEntry("T1059.001", "Command and Scripting Interpreter: PowerShell", "T1086")
+    assert found == AttackMapping(
+        (AttackEntry("TA0002", "Execution", "Execution"),), (powershell,), ("Ransomware", "PowerShell")
+    )
 
 
 def test_ids_in_a_text_are_those_of_attack() -> None:

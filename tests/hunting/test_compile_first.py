@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.hunting.query import compile_first
-from pipelines.kql.errors import QueryErrors
+from lakehunt.hunting.query.adhoc import compile_first
+from lakehunt.kql.errors import QueryErrors
 
 
 @pytest.mark.parametrize(

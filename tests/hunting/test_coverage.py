@@ -7,15 +7,15 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.hunting.events import consecutive
-from pipelines.hunting.hits import Region, missing
+from lakehunt.hunting.incremental.hits import ScanRange, uncovered_ranges
+from lakehunt.hunting.query.events_table import batch_ranges
 
 FIRST = date(2026, 1, 1)
 DAYS = [FIRST + timedelta(days=i) for i in range(8)]
 Cell = tuple[int, date]
 
 
-def cells(region: Region) -> list[Cell]:
+def cells(region: ScanRange) -> list[Cell]:
     """Every batch and day of a region."""
     batches = [batch for first, last in region.batches for batch in range(first, last + 1)]
     start, end = region.start or date.min, region.end or date.max
@@ -33,34 +33,34 @@ runs = st.lists(
 @given(runs)
 def test_what_a_run_needs_is_read_and_nothing_is_read_twice(runs: list[tuple[set[int], date | None]]) -> None:
     settled: set[int] = set()
-    read: tuple[Region, ...] = ()
+    read: tuple[ScanRange, ...] = ()
     done: set[Cell] = set()
     for batches, since in runs:
         settled |= batches
-        wanted = missing(read, since, consecutive(settled))
+        wanted = uncovered_ranges(read, since, batch_ranges(settled))
         found = [cell for region in wanted for cell in cells(region)]
         assert len(found) == len(set(found))
         assert done.isdisjoint(found)
         assert {batch for batch, _ in found} <= settled
         read, done = (*read, *wanted), done | set(found)
         assert {(batch, day) for batch in settled for day in DAYS if day >= (since or FIRST)} <= done
-        assert missing(read, since, consecutive(settled)) == ()
+        assert uncovered_ranges(read, since, batch_ranges(settled)) == ()
 
 
 def test_a_new_hunt_reads_its_window_then_only_what_is_new() -> None:
     since = DAYS[3]
-    (first,) = missing((), since, ((1, 5),))
-    assert first == Region(((1, 5),), since, None)
-    assert missing((first,), DAYS[4], ((1, 7),)) == (Region(((6, 7),), None, None),)
-    assert missing((first,), DAYS[1], ((1, 5),)) == (Region(((1, 5),), DAYS[1], since),)
+    (first,) = uncovered_ranges((), since, ((1, 5),))
+    assert first == ScanRange(((1, 5),), since, None)
+    assert uncovered_ranges((first,), DAYS[4], ((1, 7),)) == (ScanRange(((6, 7),), None, None),)
+    assert uncovered_ranges((first,), DAYS[1], ((1, 5),)) == (ScanRange(((1, 5),), DAYS[1], since),)
 
 
 def test_a_batch_that_was_refused_at_first_is_read_when_it_is_settled() -> None:
-    (first,) = missing((), None, ((1, 2), (4, 5)))
+    (first,) = uncovered_ranges((), None, ((1, 2), (4, 5)))
     assert first.batches == ((1, 2), (4, 5))
-    assert missing((first,), None, ((1, 5),)) == (Region(((3, 3),), None, None),)
+    assert uncovered_ranges((first,), None, ((1, 5),)) == (ScanRange(((3, 3),), None, None),)
 
 
 def test_consecutive_batches() -> None:
-    assert consecutive([5, 1, 2, 3, 7]) == ((1, 3), (5, 5), (7, 7))
-    assert consecutive([]) == ()
+    assert batch_ranges([5, 1, 2, 3, 7]) == ((1, 3), (5, 5), (7, 7))
+    assert batch_ranges([]) == ()

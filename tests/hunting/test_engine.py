@@ -11,8 +11,9 @@ import pytest
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from pipelines.hunting import findings, hunt
-from pipelines.lake.tables import Lake
+from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.findings import writer
+from lakehunt.lake.delta_lake import Lake
 from tests.support.events import event, store
 from tests.support.hunts import H1, H2, common, custom, own, run
 
@@ -59,35 +60,35 @@ def edges(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.mark.parametrize(("one", "index"), [(H1, 1), (H2, 2)], ids=["hunt1", "hunt2"])
-def test_what_the_seed_hunts_find(edges: Lake, one: hunt.Hunt, index: int) -> None:
+def test_what_the_seed_hunts_find(edges: Lake, one: hunt_file.Hunt, index: int) -> None:
     found = {row["DeviceId"] for row in own(edges, one)}
     assert found == {name for name, edge in EDGES.items() if edge[index]}
 
 
 def test_the_findings_have_the_querys_columns_then_the_runs(edges: Lake) -> None:
     run_columns = ["as_of", "hunt_version", "finding_id", "ordinal"]
-    assert edges.read(findings.name_of(H1)).columns == [
+    assert edges.read(writer.name_of(H1)).columns == [
         *("DeviceId", "any_Timestamp", "any_Timestamp1", "any_FileName", "set_ProcessCommandLine"),
         *("any_InitiatingProcessFileName", "any_InitiatingProcessParentFileName"),
         *run_columns,
     ]
-    assert edges.read(findings.name_of(H2)).columns == [
+    assert edges.read(writer.name_of(H2)).columns == [
         *("ProcessCommandLine", "FolderPath", "DeviceName", "DeviceId", "instances"),
         *run_columns,
     ]
 
 
 def test_every_column_says_what_it_is(edges: Lake) -> None:
-    for name in (findings.name_of(H1), findings.name_of(H2), findings.ALL, "hunts.runs"):
+    for name in (writer.name_of(H1), writer.name_of(H2), writer.ALL, "hunts.runs"):
         for field in edges.read(name).schema.fields:
             assert field.metadata.get("comment"), f"{name}.{field.name}"
-    comments = {f.name: f.metadata["comment"] for f in edges.read(findings.name_of(H1)).schema.fields}
+    comments = {f.name: f.metadata["comment"] for f in edges.read(writer.name_of(H1)).schema.fields}
     assert comments["set_ProcessCommandLine"] == "makeset(ProcessCommandLine) (Kusto dynamic)"
     assert comments["DeviceId"].startswith("Service-wide machine id")
 
 
 def test_tables_stay_at_reader_version_1(edges: Lake) -> None:
-    for name in (findings.name_of(H1), findings.ALL, "hunts.runs", "events.device_process_events"):
+    for name in (writer.name_of(H1), writer.ALL, "hunts.runs", "events.device_process_events"):
         detail = edges.spark.sql(f"DESCRIBE DETAIL delta.`{edges.path(name)}`").first()
         assert detail is not None
         assert detail["minReaderVersion"] == 1
@@ -168,7 +169,7 @@ def test_a_run_that_finds_nothing_clears_what_an_earlier_one_found(lake: Lake) -
 def test_findings_that_could_not_be_stored_are_no_success(lake: Lake) -> None:
     """The run stays one that was started, and the same run again succeeds."""
     store(lake, [event()])
-    in_the_way = Path(lake.path(findings.ALL))
+    in_the_way = Path(lake.path(writer.ALL))
     shutil.rmtree(in_the_way, ignore_errors=True)
     in_the_way.parent.mkdir(exist_ok=True)
     in_the_way.write_text("no table")
@@ -242,7 +243,7 @@ def test_results_of_other_shapes(lake: Lake, query: str, expected: list[tuple[An
     )
     (done,) = run(lake, custom(query))
     assert done.error is None
-    found = lake.read(findings.name_of(custom(query))).orderBy(lake.read(findings.name_of(custom(query))).columns[-1])
+    found = lake.read(writer.name_of(custom(query))).orderBy(lake.read(writer.name_of(custom(query))).columns[-1])
     assert [tuple(row)[: len(expected[0])] for row in found.collect()] == expected
     assert len(common(lake)) == len(expected)
     assert len({r["finding_id"] for r in common(lake)}) == len(expected)
@@ -254,5 +255,5 @@ def test_a_changed_result_shape_replaces_the_table(lake: Lake) -> None:
     changed = custom("DeviceProcessEvents | summarize n = any(FileName), m = count() by DeviceName")
     (done,) = run(lake, changed)
     assert done.error is None
-    assert lake.read(findings.name_of(changed)).columns[:3] == ["DeviceName", "n", "m"]
+    assert lake.read(writer.name_of(changed)).columns[:3] == ["DeviceName", "n", "m"]
     assert [(r["DeviceName"], r["n"], r["m"]) for r in own(lake, changed)] == [("web01.contoso.example", "cmd.exe", 1)]

@@ -10,18 +10,20 @@ from typing import Any
 
 import pytest
 
-from pipelines.cli.findings import print_evidence
-from pipelines.config import PROJECT
-from pipelines.errors import LakehuntError, UsageError
-from pipelines.hunting import engine, evidence, hunt
-from pipelines.hunting.lineage import Node
-from pipelines.kql import times
-from pipelines.kql.types import TICKS_PER_MINUTE
-from pipelines.lake.tables import Lake
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from pipelines.schemas.finding_tables import FINDINGS_ALL
+from lakehunt.cli.findings import print_evidence
+from lakehunt.core.errors import LakehuntError, UsageError
+from lakehunt.hunting import engine
+from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.findings import evidence
+from lakehunt.hunting.findings.process_tree import ProcessNode
+from lakehunt.kql import times
+from lakehunt.kql.types import TICKS_PER_MINUTE
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from tests.support.events import event, store
 from tests.support.hunts import ticks
+from tests.support.paths import PROJECT
 
 EVENTS = DEVICE_PROCESS_EVENTS.events
 
@@ -66,7 +68,7 @@ WORKER = event(  # four days before: what started the shell; services.exe was st
     InitiatingProcessParentId=3,
     InitiatingProcessParentCreationTime="2026-03-01T00:00:00Z",
 )
-SHELLS = hunt.Hunt(
+SHELLS = hunt_file.Hunt(
     id="0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10",
     name="shells",
     query="DeviceProcessEvents | where Timestamp > ago(3d) and FileName == 'cmd.exe' | summarize count() by DeviceId",
@@ -78,7 +80,7 @@ def found(lake: Lake) -> Lake:
     """A lake with those events, and what the hunt finds in them on two days."""
     store(lake, [WORKER, *EVENTS_AROUND])
     for as_of in ("2026-03-07", "2026-03-08"):
-        engine.run(lake, [SHELLS], ticks(as_of), lambda step: None)
+        engine.run_hunts(lake, [SHELLS], ticks(as_of), lambda step: None)
     return lake
 
 
@@ -87,7 +89,7 @@ def finding(lake: Lake) -> str:
     return str(row.finding_id)
 
 
-def drawn(nodes: Sequence[Node], depth: int = 0) -> list[str]:
+def drawn(nodes: Sequence[ProcessNode], depth: int = 0) -> list[str]:
     return [
         line
         for node in nodes

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import load
-from pipelines.errors import LakehuntError
-from pipelines.hunting.query import query
-from pipelines.hunting.tables import Tables
-from pipelines.kql import times
-from pipelines.kql.errors import QueryErrors
-from pipelines.lake.tables import Lake
+from lakehunt.config import load
+from lakehunt.core.errors import LakehuntError
+from lakehunt.hunting.query.adhoc import query
+from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.kql import times
+from lakehunt.kql.errors import QueryErrors
+from lakehunt.lake.delta_lake import Lake
 from tests.support.events import event, store
 
 ADDRESS = "https://example.com/list.csv"
@@ -21,7 +21,7 @@ NOW = times.from_datetime(times.to_datetime(0).replace(year=2026, month=3, day=7
 
 
 def rows(lake: Lake, text: str, copy: Path | None = None) -> list[list[Any]]:
-    return query(lake, text, NOW, tables=Tables(copies={ADDRESS: str(copy)} if copy else {})).rows
+    return query(lake, text, NOW, tables=TableCatalog(copies={ADDRESS: str(copy)} if copy else {})).rows
 
 
 def copied(tmp_path: Path, content: str) -> Path:

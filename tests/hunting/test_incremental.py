@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.hunting import abandoned, engine, findings, ledger
-from pipelines.hunting.hunt import Hunt
-from pipelines.hunting.ledger import FULL, INCREMENTAL
-from pipelines.kql.types import TICKS_PER_DAY
-from pipelines.lake.tables import Lake
-from pipelines.schemas.hunt_tables import HITS, PASSES
+from lakehunt.hunting import engine
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.findings import run_log, writer
+from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL
+from lakehunt.kql.types import TICKS_PER_DAY
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.operations import stale_hits
+from lakehunt.schemas.hunt_tables import HITS, PASSES
 from tests.support.events import event, settle, store
 from tests.support.hunts import ticks
 
@@ -131,7 +133,7 @@ def events(rng: random.Random, count: int, day: int) -> list[dict[str, Any]]:
 
 
 def engine_time(at: int) -> str:
-    from pipelines.kql import times
+    from lakehunt.kql import times
 
     return times.format_datetime(at)
 
@@ -141,7 +143,7 @@ def engine_time(at: int) -> str:
 
 def stored(lake: Lake, hunts: list[Hunt]) -> dict[str, list[Any]]:
     """All that the hunts' runs have stored, whatever run it was."""
-    tables = {hunt.id: findings.name_of(hunt) for hunt in hunts} | {"all": findings.ALL}
+    tables = {hunt.id: writer.name_of(hunt) for hunt in hunts} | {"all": writer.ALL}
     return {
         key: sorted((row.asDict(recursive=True) for row in lake.read(name).collect()), key=repr)
         for key, name in tables.items()
@@ -150,7 +152,7 @@ def stored(lake: Lake, hunts: list[Hunt]) -> dict[str, list[Any]]:
 
 
 def run(lake: Lake, hunts: list[Hunt], as_of: int, full: bool = False) -> list[Any]:
-    return engine.run(lake, hunts, as_of, lambda step: None, full=full)
+    return engine.run_hunts(lake, hunts, as_of, lambda step: None, full=full)
 
 
 def agree(lake: Lake, hunts: list[Hunt], as_of: int) -> dict[str, str]:
@@ -244,7 +246,7 @@ def test_reads_of_which_file_names_narrow_only_some(lake: Lake) -> None:
         ],
     )
     assert agree(lake, [hunt, H], AS_OF) == {hunt.id: INCREMENTAL, H.id: INCREMENTAL}
-    found = {row.FileName: row.count_ for row in lake.read(findings.name_of(hunt)).collect()}
+    found = {row.FileName: row.count_ for row in lake.read(writer.name_of(hunt)).collect()}
     assert found == {"net.exe": 1, "a.exe": 1}
 
 
@@ -257,7 +259,7 @@ def test_hunts_with_the_same_query_share_their_hits(lake: Lake) -> None:
     store(lake, [event(ReportId=3, Timestamp="2026-03-02T12:00:00Z")])
     agree(lake, twins, ticks("2026-03-03T00:00:00Z"))
     for twin in twins:
-        rows = lake.read(findings.name_of(twin)).orderBy("as_of").collect()
+        rows = lake.read(writer.name_of(twin)).orderBy("as_of").collect()
         assert [row.n for row in rows] == [2, 3]
     assert lake.read(HITS.name).count() == 3
 
@@ -327,15 +329,15 @@ def test_a_removed_hunt_leaves_its_findings_but_not_its_hits(lake: Lake) -> None
     store(lake, [event(), event(ReportId=2, FileName="x")])
     run(lake, [H, other], AS_OF)
     now = datetime.now(UTC)
-    started = ledger.Run(other, AS_OF, "another run", now, outcome=ledger.STARTED)
-    ledger.record(lake, [started])
-    assert abandoned.remove(lake, {H.digest}, now) == 0  # it may be reading them
+    started = run_log.HuntRun(other, AS_OF, "another run", now, outcome=run_log.STARTED)
+    run_log.record_runs(lake, [started])
+    assert stale_hits.delete_stale(lake, {H.digest}, now) == 0  # it may be reading them
     later = now + timedelta(days=2)
-    assert abandoned.remove(lake, {H.digest}, later, dry_run=True) == 2
-    assert abandoned.remove(lake, {H.digest}, later) == 2
+    assert stale_hits.delete_stale(lake, {H.digest}, later, dry_run=True) == 2
+    assert stale_hits.delete_stale(lake, {H.digest}, later) == 2
     assert [row.hunt_id for row in lake.read(HITS.name).collect()] == [H.id]
-    assert lake.read(findings.ALL).count() == 2
-    assert abandoned.remove(lake, {H.digest}, later) == 0
+    assert lake.read(writer.ALL).count() == 2
+    assert stale_hits.delete_stale(lake, {H.digest}, later) == 0
     again, came_back = run(lake, [H, other], AS_OF)
     assert (again.events_scanned, came_back.events_scanned, came_back.matched) == (0, 2, 2)
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.hunting import engine, findings, hunt
-from pipelines.kql import times
-from pipelines.lake.tables import Lake
+from lakehunt.hunting import engine
+from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.findings import writer
+from lakehunt.kql import times
+from lakehunt.lake.delta_lake import Lake
 from tests.support.events import event, store
 
 AS_OF = "2026-03-07T00:00:00Z"
@@ -106,15 +108,15 @@ HUNTS: dict[str, tuple[str, list[tuple[Any, ...]], list[list[str]]]] = {
 }
 
 
-def _hunt(name: str) -> hunt.Hunt:
+def _hunt(name: str) -> hunt_file.Hunt:
     number = list(HUNTS).index(name)
-    return hunt.Hunt(id=f"0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a{number:02}", name=name, query=HUNTS[name][0])
+    return hunt_file.Hunt(id=f"0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a{number:02}", name=name, query=HUNTS[name][0])
 
 
 def _run(lake: Lake, *names: str) -> list[engine.Run]:
     as_of = times.parse_datetime(AS_OF)
     assert as_of is not None
-    return engine.run(lake, [_hunt(name) for name in names], as_of, lambda step: None)
+    return engine.run_hunts(lake, [_hunt(name) for name in names], as_of, lambda step: None)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,7 @@ def found(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def common(found: Lake) -> list[dict[str, Any]]:
-    return [row.asDict() for row in found.read(findings.ALL).collect()]
+    return [row.asDict() for row in found.read(writer.ALL).collect()]
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +144,7 @@ def names(found: Lake) -> dict[str, str]:
 @pytest.mark.parametrize("name", HUNTS)
 def test_findings(found: Lake, name: str) -> None:
     _, rows, _ = HUNTS[name]
-    own = found.read(findings.name_of(_hunt(name))).orderBy("ordinal").collect()
+    own = found.read(writer.name_of(_hunt(name))).orderBy("ordinal").collect()
     assert [tuple(row)[: len(rows[0])] for row in own] == rows
 
 
@@ -173,4 +175,4 @@ def test_a_run_again_finds_the_same(found: Lake, common: list[dict[str, Any]]) -
         return sorted(str(row) for row in rows)
 
     _run(found, "self-join", "mv-apply")
-    assert told([row.asDict() for row in found.read(findings.ALL).collect()]) == told(common)
+    assert told([row.asDict() for row in found.read(writer.ALL).collect()]) == told(common)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.hunting import engine, findings
-from pipelines.hunting.hunt import Hunt
-from pipelines.hunting.ledger import FULL, INCREMENTAL
-from pipelines.lake.tables import Lake
+from lakehunt.hunting import engine
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.findings import writer
+from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL
+from lakehunt.lake.delta_lake import Lake
 from tests.events import event, store
 from tests.hunting.test_engine import ticks
 
@@ -67,7 +68,7 @@ def filled(lake: Lake) -> Lake:
 def test_what_is_found_in_hits_and_in_all_events(filled: Lake) -> None:
     hunts = [Hunt(f"{i:08x}-0000-4000-8000-000000000000", f"h{i}", query) for i, query in enumerate(HUNTS)]
     for full in (False, True):
-        runs = engine.run(filled, hunts, AS_OF, lambda step: None, full=full)
+        runs = engine.run_hunts(filled, hunts, AS_OF, lambda step: None, full=full)
         assert [run.error for run in runs] == [None] * len(hunts)
         for run, one in zip(runs, hunts, strict=True):
             mode, expected = HUNTS[one.query]
@@ -76,5 +77,5 @@ def test_what_is_found_in_hits_and_in_all_events(filled: Lake) -> None:
 
 
 def _found(lake: Lake, one: Hunt, width: int) -> list[list[Any]]:
-    rows = lake.read(findings.name_of(one)).orderBy("ordinal").collect()
+    rows = lake.read(writer.name_of(one)).orderBy("ordinal").collect()
     return [list(row)[:width] for row in rows]

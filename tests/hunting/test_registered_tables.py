@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from pipelines import strict_yaml
-from pipelines.config import load
-from pipelines.errors import LakehuntError
-from pipelines.hunting import engine, findings, registered
-from pipelines.hunting.hunt import Hunt, HuntError
-from pipelines.hunting.query import answer_lines, query
-from pipelines.hunting.tables import Tables
-from pipelines.hunting.window import Window, within
-from pipelines.kql.types import TICKS_PER_DAY
-from pipelines.lake.tables import Lake
+from lakehunt.config import load
+from lakehunt.core import strict_yaml
+from lakehunt.core.errors import LakehuntError
+from lakehunt.hunting import engine
+from lakehunt.hunting.content.hunt_file import Hunt, HuntError
+from lakehunt.hunting.findings import writer
+from lakehunt.hunting.query.adhoc import answer_lines, query
+from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.hunting.query.time_window import TimeWindow, limit_to_window
+from lakehunt.kql.types import TICKS_PER_DAY
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas import registered_tables
 from tests.support.events import event, store
 from tests.support.hunts import ticks
 
@@ -28,8 +30,8 @@ AS_OF = "2026-03-07T00:00:00Z"
 NOW = ticks(AS_OF)
 
 
-def tables(text: str, base: Path = Path("/nowhere")) -> Tables:
-    return Tables(registered.read(strict_yaml.load(text), base))
+def tables(text: str, base: Path = Path("/nowhere")) -> TableCatalog:
+    return TableCatalog(registered_tables.read(strict_yaml.load(text), base))
 
 
 class TestDeclaring:
@@ -100,20 +102,20 @@ class TestWindow:
         Text: {path: x, columns: {Timestamp: string}}
     """)
 
-    def window(self, query: str) -> Window:
-        return within(self.KNOWN.bind(query), NOW, 7 * TICKS_PER_DAY)[1]
+    def window(self, query: str) -> TimeWindow:
+        return limit_to_window(self.KNOWN.bind(query), NOW, 7 * TICKS_PER_DAY)[1]
 
     def test_a_table_with_a_time_takes_part(self) -> None:
-        assert self.window("Sentinel") == Window(NOW - 7 * TICKS_PER_DAY, NOW)
-        assert self.window("Sentinel | where TimeGenerated > ago(1d)") == Window(NOW - TICKS_PER_DAY, NOW)
+        assert self.window("Sentinel") == TimeWindow(NOW - 7 * TICKS_PER_DAY, NOW)
+        assert self.window("Sentinel | where TimeGenerated > ago(1d)") == TimeWindow(NOW - TICKS_PER_DAY, NOW)
 
     def test_a_table_without_one_is_read_whole(self) -> None:
-        assert self.window("Text | where Timestamp == 'a'") == Window(None, NOW)
+        assert self.window("Text | where Timestamp == 'a'") == TimeWindow(None, NOW)
 
     def test_only_its_own_time_bounds_a_table(self) -> None:
         """A row may be received, which may be its TimeGenerated, long after its Timestamp."""
-        assert self.window("Net | where TimeGenerated > ago(1d)") == Window(None, NOW)
-        assert self.window("Net | where Timestamp > ago(1d)") == Window(NOW - TICKS_PER_DAY, NOW)
+        assert self.window("Net | where TimeGenerated > ago(1d)") == TimeWindow(None, NOW)
+        assert self.window("Net | where Timestamp > ago(1d)") == TimeWindow(NOW - TICKS_PER_DAY, NOW)
 
 
 NET = "Net: {table: other.net, columns: {Timestamp: datetime, DeviceId: string, RemoteIP: string, Port: int}}"
@@ -205,12 +207,12 @@ def hunt(text: str, **fields: Any) -> Hunt:
     return Hunt(id="5a0b3d43-3d24-4d1f-8b3e-6b2f5c3c7d11", name="custom", query=text, **fields)
 
 
-def rows(lake: Lake, text: str, known: Tables) -> list[list[Any]]:
+def rows(lake: Lake, text: str, known: TableCatalog) -> list[list[Any]]:
     return query(lake, text, NOW, None, known).rows
 
 
-def run(lake: Lake, known: Tables, *hunts: Hunt) -> list[engine.Run]:
-    return engine.run(lake, hunts, NOW, lambda step: None, known)
+def run(lake: Lake, known: TableCatalog, *hunts: Hunt) -> list[engine.Run]:
+    return engine.run_hunts(lake, hunts, NOW, lambda step: None, known)
 
 
 class TestReading:
@@ -293,14 +295,14 @@ class TestHunting:
         one = hunt("Net | where Port == 443 | project DeviceId, Port", query_period=timedelta(days=3))
         first, second = run(lake, tables(NET), one), run(lake, tables(NET), one)
         assert [(r.error, r.matched, r.findings) for r in [*first, *second]] == [(None, 2, 2)] * 2
-        assert first[0].window == Window(NOW - 3 * TICKS_PER_DAY, NOW)
-        found = [row.asDict() for row in lake.read(findings.ALL).filter(f"hunt_id = '{one.id}'").collect()]
+        assert first[0].window == TimeWindow(NOW - 3 * TICKS_PER_DAY, NOW)
+        found = [row.asDict() for row in lake.read(writer.ALL).filter(f"hunt_id = '{one.id}'").collect()]
         # equal rows are findings of their own, and the same ones on every run
         assert len({row["finding_id"] for row in found}) == 2
         assert [(r["status"], r["events"], r["evidence"], r["device_id"], r["first_seen"]) for r in found] == [
             ("new", 0, [], None, None)
         ] * 2
-        own = lake.read(findings.name_of(one))
+        own = lake.read(writer.name_of(one))
         assert [(row.DeviceId, row.Port) for row in own.orderBy("ordinal").collect()] == [("b", 443), ("b", 443)]
         assert own.schema["Port"].metadata["comment"] == "Port of Net (Kusto int)"
 

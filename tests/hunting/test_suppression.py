@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from pipelines import forgetting
-from pipelines.hunting import engine, exclusions, findings, ledger, suppression
-from pipelines.hunting.exclusions import Exclusion
-from pipelines.hunting.hunt import Hunt
-from pipelines.lake.tables import Lake
+from lakehunt.hunting import engine
+from lakehunt.hunting.content import exclusion_file
+from lakehunt.hunting.content.exclusion_file import Exclusion
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.findings import run_log, suppression, writer
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.operations import erasure
 from tests.support.events import event, store
 from tests.support.hunts import ticks
 
@@ -24,15 +26,19 @@ AS_OF = "2026-03-07T00:00:00Z"
 
 
 def exclusion(name: str, where: str, **fields: Any) -> Exclusion:
-    return Exclusion(name, where, "r", "us@example.com", hunts=(ID,), condition=exclusions.condition(where), **fields)
+    return Exclusion(
+        name, where, "r", "us@example.com", hunts=(ID,), condition=exclusion_file.condition(where), **fields
+    )
 
 
 def hunt(*excluded: Exclusion, query: str = COUNTS) -> Hunt:
     return Hunt(id=ID, name="counts", query=query, exclusions=excluded)
 
 
-def run(lake: Lake, one: Hunt, as_of: str = AS_OF, full: bool = False, said: list[str] | None = None) -> ledger.Run:
-    (done,) = engine.run(lake, [one], ticks(as_of), (said if said is not None else []).append, full=full)
+def run(
+    lake: Lake, one: Hunt, as_of: str = AS_OF, full: bool = False, said: list[str] | None = None
+) -> run_log.HuntRun:
+    (done,) = engine.run_hunts(lake, [one], ticks(as_of), (said if said is not None else []).append, full=full)
     assert done.error is None
     return done
 
@@ -75,7 +81,7 @@ def test_what_is_excluded_is_neither_found_nor_lost(lake: Lake, full: bool) -> N
     assert found(lake) == {"a": 1, "c": 1}
     assert suppressed(lake) == {("a", ("backup",)), ("b", ("backup", "folder"))}
     assert (done.matched, done.suppressed, done.findings) == (4, 2, 2)
-    rows = {row.device_id: (row.events, row.suppressed) for row in lake.read(findings.ALL).collect()}
+    rows = {row.device_id: (row.events, row.suppressed) for row in lake.read(writer.ALL).collect()}
     assert rows == {"a": (1, 1), "c": (1, 0)}
 
 
@@ -122,7 +128,7 @@ def test_an_expired_one_suppresses_nothing_and_says_so(lake: Lake) -> None:
 def test_a_finding_of_several_devices_counts_all_that_was_suppressed(lake: Lake) -> None:
     query = "DeviceProcessEvents | where FileName == 'cmd.exe' | summarize n = count(), any(DeviceId)"
     run(lake, hunt(BACKUP, query=query))
-    (row,) = lake.read(findings.ALL).collect()
+    (row,) = lake.read(writer.ALL).collect()
     assert (row.device_id, row.events, row.suppressed) == (None, 2, 2)
 
 
@@ -151,7 +157,7 @@ def test_one_of_then_has_its_end_on_days_that_have_not_run(lake: Lake) -> None:
     run(lake, hunt(ending), "2026-03-05T00:00:00Z")
 
     def then(as_of: str) -> bool:
-        (one,) = suppression.as_then(lake, [hunt()], ticks(as_of))
+        (one,) = suppression.exclusions_at(lake, [hunt()], ticks(as_of))
         return one.exclusions[0].applies(ticks(as_of))
 
     assert then("2026-03-05T00:00:00Z")
@@ -170,7 +176,7 @@ def test_backfills_use_the_exclusions_of_now_or_of_then(lake: Lake) -> None:
         return found(lake, as_of)
 
     def then(as_of: str) -> Hunt:
-        (one,) = suppression.as_then(lake, [now], ticks(as_of))
+        (one,) = suppression.exclusions_at(lake, [now], ticks(as_of))
         return one
 
     assert [backfilled(day, now) for day in days[:2]] == [{"a": 2, "c": 1}] * 2
@@ -195,7 +201,7 @@ def test_effects_count_each_event_once_and_only_of_late(lake: Lake) -> None:
     idle, off = exclusion("idle", "AccountName == 'nobody'"), replace(FOLDER, enabled=False)
 
     def effects(as_of: str, days: int) -> list[tuple[str, str, int]]:
-        got = suppression.effects(lake, [BACKUP, idle, off], ticks(as_of), days)
+        got = suppression.exclusion_effects(lake, [BACKUP, idle, off], ticks(as_of), days)
         return [(one.exclusion.name, one.state, one.events) for one in got]
 
     assert effects("2026-03-03T00:00:00Z", 7) == [("backup", "on", 2), ("idle", "on", 0), ("folder", "off", 0)]
@@ -204,8 +210,8 @@ def test_effects_count_each_event_once_and_only_of_late(lake: Lake) -> None:
 
 def test_forgetting_a_device_takes_what_was_suppressed(lake: Lake) -> None:
     run(lake, hunt(BACKUP))
-    traces = forgetting.traces(lake, forgetting.Subject(devices=("b",)))
-    assert forgetting.forget(lake, traces, [].append)["hunts.suppressed"] == 1
+    traces = erasure.find_matches(lake, erasure.ErasureRequest(devices=("b",)))
+    assert erasure.forget(lake, traces, [].append)["hunts.suppressed"] == 1
     assert suppressed(lake) == {("a", ("backup",))}
 
 

@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from pipelines import cli, whole_file
-from pipelines.errors import LakehuntError
-from pipelines.hunting import checking
-from pipelines.hunting import hunt as hunting
-from pipelines.hunting.registered import Registered
-from pipelines.hunting.tables import EVENTS_ONLY, Tables
-from pipelines.importing import naming
-from pipelines.importing import pack as packs
-from pipelines.importing.outcomes import Outcome, Reason, Result
-from pipelines.kql.types import STRING, Column
+from lakehunt import cli
+from lakehunt.core import atomic_write
+from lakehunt.core.errors import LakehuntError
+from lakehunt.hunting import compile_check
+from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
+from lakehunt.importing import file_names
+from lakehunt.importing import pack as packs
+from lakehunt.importing.results import ImportStatus, QueryResult, Reason
+from lakehunt.kql.types import STRING, Column
+from lakehunt.schemas.registered_tables import RegisteredTable
 from tests.support.commands import WITHOUT_JAVA, lakehunt
 
 IDS = [f"0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a1{n}" for n in range(10)]
@@ -48,15 +49,15 @@ def rule(number: int, query: str = "DeviceProcessEvents", rest: str = "") -> str
     return f"id: {IDS[number]}\nname: Hunt {number}\nquery: |\n  {query}\n{rest}"
 
 
-def imported(pack: Path, into: Path, tables: Tables = EVENTS_ONLY, **options: bool) -> list[Outcome]:
+def imported(pack: Path, into: Path, tables: TableCatalog = EVENTS_ONLY, **options: bool) -> list[QueryResult]:
     return packs.import_pack(pack, into, into, tables, **options)
 
 
-def told(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
+def told(outcomes: list[QueryResult]) -> list[tuple[str, str, str]]:
     return [(one.source.as_posix(), str(one.reason or one.result), one.detail) for one in outcomes]
 
 
-def only(outcomes: list[Outcome]) -> Outcome:
+def only(outcomes: list[QueryResult]) -> QueryResult:
     (one,) = outcomes
     return one
 
@@ -77,9 +78,9 @@ def test_a_hunt_is_copied_byte_by_byte(pack: Path, into: Path) -> None:
     (pack / "deep" / "er").mkdir(parents=True)
     (pack / "deep" / "er" / "A hunt.yml").write_bytes(content)
     one = only(imported(pack, into))
-    assert (one.result, one.file) == (Result.IMPORTED, into / "A hunt.yml")
+    assert (one.result, one.file) == (ImportStatus.IMPORTED, into / "A hunt.yml")
     assert (into / "A hunt.yml").read_bytes() == content
-    assert hunting.load(into / "A hunt.yml").id == IDS[1]
+    assert hunt_file.load(into / "A hunt.yml").id == IDS[1]
 
 
 def test_the_same_again_changes_nothing(pack: Path, into: Path) -> None:
@@ -87,14 +88,14 @@ def test_the_same_again_changes_nothing(pack: Path, into: Path) -> None:
     write(pack / "b.md", "# B\n```kql\nDeviceProcessEvents | take 1\n```\n")
     imported(pack, into)
     before = {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in into.iterdir()}
-    assert [one.result for one in imported(pack, into)] == [Result.ALREADY_THERE, Result.ALREADY_THERE]
+    assert [one.result for one in imported(pack, into)] == [ImportStatus.ALREADY_THERE, ImportStatus.ALREADY_THERE]
     assert {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in into.iterdir()} == before
 
 
 def test_a_trial_run_writes_nothing(pack: Path, into: Path) -> None:
     write(pack / "a.yaml", rule(1))
     one = only(imported(pack, into, dry_run=True))
-    assert (one.result, one.file, into.exists()) == (Result.IMPORTED, into / "a.yaml", False)
+    assert (one.result, one.file, into.exists()) == (ImportStatus.IMPORTED, into / "a.yaml", False)
 
 
 def test_a_table_that_the_lake_does_not_have(pack: Path, into: Path) -> None:
@@ -104,8 +105,8 @@ def test_a_table_that_the_lake_does_not_have(pack: Path, into: Path) -> None:
     assert (first.reason, first.place) == (Reason.QUERY, (4, 28))  # it is no KQL whatever the tables
     assert (second.reason, second.detail, second.place) == (Reason.TABLE, "no table Cats, Dogs", (4, 3))
     paws = (Column("Paws", STRING),)
-    tables = Tables({name: Registered(name, paws, path="x") for name in ("Cats", "Dogs")})
-    assert [one.result for one in imported(pack, into, tables)] == [Result.LEFT_OUT, Result.IMPORTED]
+    tables = TableCatalog({name: RegisteredTable(name, paws, path="x") for name in ("Cats", "Dogs")})
+    assert [one.result for one in imported(pack, into, tables)] == [ImportStatus.LEFT_OUT, ImportStatus.IMPORTED]
 
 
 def test_what_is_not_supported_is_told_with_its_place(pack: Path, into: Path) -> None:
@@ -124,7 +125,7 @@ def test_an_error_in_a_query(pack: Path, into: Path) -> None:
 
 def test_a_query_that_is_nested_too_deeply(pack: Path, into: Path) -> None:
     write(pack / "a.yaml", rule(1, f"print {'(' * 20_000}1{')' * 20_000}"))
-    assert only(imported(pack, into)).result is Result.LEFT_OUT
+    assert only(imported(pack, into)).result is ImportStatus.LEFT_OUT
 
 
 def test_ids_and_queries_that_are_there_twice(pack: Path, into: Path) -> None:
@@ -162,7 +163,7 @@ def test_replacing_takes_the_packs_content_where_the_hunt_is(pack: Path, into: P
     write(pack / "a.yaml", rule(1, "DeviceProcessEvents | take 2"))
     write(pack / "b.yaml", rule(2, "DeviceProcessEvents | take 1"))  # is free once the other one is replaced
     first, second = imported(pack, into, replacing=True)
-    assert (first.result, first.file, second.result) == (Result.REPLACED, mine, Result.IMPORTED)
+    assert (first.result, first.file, second.result) == (ImportStatus.REPLACED, mine, ImportStatus.IMPORTED)
     assert mine.read_bytes() == (pack / "a.yaml").read_bytes()
     assert [entry["file"] for entry in index(into)] == ["b.yaml", "deep/mine.yaml"]
 
@@ -171,11 +172,11 @@ def test_an_id_that_is_missing_is_added_at_the_end(pack: Path, into: Path) -> No
     text = "name: A\nquery: |\n  DeviceProcessEvents\n  | take 1"
     write(pack / "a.yaml", text)
     one = only(imported(pack, into))
-    assert one.result is Result.IMPORTED
+    assert one.result is ImportStatus.IMPORTED
     made = (into / "a.yaml").read_text()
     assert made.startswith(text)
-    assert hunting.load(into / "a.yaml").query.strip() == "DeviceProcessEvents\n| take 1"
-    assert only(imported(pack, into)).result is Result.ALREADY_THERE
+    assert hunt_file.load(into / "a.yaml").query.strip() == "DeviceProcessEvents\n| take 1"
+    assert only(imported(pack, into)).result is ImportStatus.ALREADY_THERE
 
 
 def test_an_id_that_is_none_gives_way_and_is_kept_beside(pack: Path, into: Path) -> None:
@@ -187,8 +188,8 @@ def test_an_id_that_is_none_gives_way_and_is_kept_beside(pack: Path, into: Path)
     lines = (into / "a.yaml").read_text().splitlines()
     assert lines[0] == f"id: {first.candidate.hunt.id}  # in the pack: '0xFF-0001' # ours"
     assert lines[1:] == ["name: A", "query: DeviceProcessEvents"]
-    assert second.result is Result.IMPORTED
-    assert all(one.ok for one in checking.check([into], EVENTS_ONLY))
+    assert second.result is ImportStatus.IMPORTED
+    assert all(one.ok for one in compile_check.check_files([into], EVENTS_ONLY))
     assert [entry["original_id"] for entry in index(into)] == ["0xFF-0001", None]
 
 
@@ -259,7 +260,7 @@ def test_a_page_becomes_a_hunt(pack: Path, into: Path) -> None:
     write(pack / "deep" / "cats: on stairs.md", page)
     one = only(imported(pack, into))
     assert (one.place, one.file) == ((6, 1), into / "cats- on stairs.yaml")
-    hunt = hunting.load(into / "cats- on stairs.yaml")
+    hunt = hunt_file.load(into / "cats- on stairs.yaml")
     assert (hunt.name, hunt.query) == ("Cats", "DeviceProcessEvents\n| take 1\n")
     assert hunt.description == 'Cats that climb: a "risk".'
     assert (hunt.tactics, hunt.techniques) == (("Privilege Escalation",), ("T1059.001",))
@@ -315,7 +316,7 @@ def test_a_file_of_kql(pack: Path, into: Path) -> None:
     write(pack / "cats.kql", f"\n\n{query}\n\n")
     write(pack / "nothing.csl", "\n")
     one, nothing = imported(pack, into)
-    hunt = hunting.load(into / "cats.yaml")
+    hunt = hunt_file.load(into / "cats.yaml")
     assert (hunt.name, hunt.query, one.place) == ("cats", f"{query}\n", (3, 1))
     assert (hunt.description, hunt.techniques) == ("Cats, T1003.001\n\non stairs", ("T1003.001",))
     assert nothing.reason is Reason.NO_QUERY
@@ -331,9 +332,9 @@ def test_a_query_is_kept_as_it_stands(pack: Path, into: Path, text: str) -> None
     )
     write(pack / "b.kql", text)
     outcomes = imported(pack, into)
-    assert outcomes[-1].result is Result.IMPORTED
-    assert hunting.load(into / "b.yaml").query.removesuffix("\n") == text
-    assert hunting.load(into / "a-1.yaml").name == "' ': \"\u00e4\" #1"
+    assert outcomes[-1].result is ImportStatus.IMPORTED
+    assert hunt_file.load(into / "b.yaml").query.removesuffix("\n") == text
+    assert hunt_file.load(into / "a-1.yaml").name == "' ': \"\u00e4\" #1"
 
 
 def test_a_query_that_no_hunt_can_hold(pack: Path, into: Path) -> None:
@@ -359,7 +360,7 @@ def test_a_query_that_no_hunt_can_hold(pack: Path, into: Path) -> None:
     ],
 )
 def test_safe_names(stem: str, name: str) -> None:
-    assert naming.safe(stem) == name
+    assert file_names.safe(stem) == name
 
 
 def test_names_that_are_taken(pack: Path, into: Path) -> None:
@@ -380,7 +381,7 @@ def test_a_write_that_fails_leaves_nothing_half(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        whole_file.write(file, b"new")
+        atomic_write.write(file, b"new")
     assert [one.name for one in tmp_path.iterdir()] == ["a.yaml"]
     assert file.read_text() == "old"
 
@@ -512,13 +513,13 @@ def test_every_file_of_the_corpus_is_imported_or_left_out_for_a_reason(shared: P
         one["reason"] and one["detail"] and one["line"] for one in outcomes.values() if one["result"] == "left out"
     )
 
-    checked = checking.check([queries], EVENTS_ONLY)
+    checked = compile_check.check_files([queries], EVENTS_ONLY)
     compiles = {one.file for one in checked if one.ok}
     without_id = {one.file for one in checked if [p.message for p in one.problems] == ["id is missing"]}
     took = {file for file, one in outcomes.items() if one["result"] == "imported"}
     duplicates = {file for file, one in outcomes.items() if str(one["reason"]).startswith("duplicate")}
     assert took | duplicates == compiles | without_id
-    in_folder = checking.check([into], EVENTS_ONLY)
+    in_folder = compile_check.check_files([into], EVENTS_ONLY)
     assert all(one.ok for one in in_folder)
     assert {Path(outcomes[file]["file"]) for file in took} == {one.file for one in in_folder}
     assert all(Path(outcomes[file]["file"]).read_bytes() == file.read_bytes() for file in took - without_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.importing import markdown
+from lakehunt.importing import markdown
 
 MICROSOFTS = """\
 # Cats on the *stairs*

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.kql import plan as p
-from pipelines.kql.binding import bind
-from pipelines.kql.errors import Kind, QueryErrors
-from pipelines.kql.types import BY_NAME, Column
-from pipelines.spark.functions import CATALOG
+from lakehunt.kql import plan as p
+from lakehunt.kql.binding import bind
+from lakehunt.kql.errors import Kind, QueryErrors
+from lakehunt.kql.types import BY_NAME, Column
+from lakehunt.spark.functions import CATALOG
 
 TABLES = {
     "T": tuple(
@@ -155,7 +155,7 @@ def test_chains_of_thousands_of_terms_compile() -> None:
     ],
 )
 def test_the_columns_that_are_read_above_the_front(query: str, expected: set[str]) -> None:
-    from pipelines.kql.row_local import row_local_parts
+    from lakehunt.kql.row_local import row_local_parts
 
     plan = bind(query, TABLES, CATALOG)
     (front,) = row_local_parts(plan)

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from pipelines.kql import differences, known, parser, scalar_parser
-from pipelines.kql.binding import core, groups
-from pipelines.kql.types import BY_NAME
-from pipelines.spark.functions import CATALOG
+from lakehunt.kql import deviations, kusto_functions, parser, scalar_parser
+from lakehunt.kql.binding import core, groups
+from lakehunt.kql.types import BY_NAME
+from lakehunt.spark.functions import CATALOG
 from scripts.docs import kql_support
 from scripts.docs.pages import DOCS
 
@@ -48,24 +48,24 @@ def test_every_form_of_the_binder_is_described() -> None:
     assert core.FORMS.keys() <= kql_support.FORMS.keys()
 
 
-@pytest.mark.parametrize("difference", differences.DIFFERENCES, ids=lambda d: d.names[0])
-def test_a_difference_is_one_of_something_that_there_is(difference: differences.Difference) -> None:
+@pytest.mark.parametrize("difference", deviations.DEVIATIONS, ids=lambda d: d.names[0])
+def test_a_difference_is_one_of_something_that_there_is(difference: deviations.Deviation) -> None:
     assert difference.kind in CONSTRUCTS
     assert set(difference.names) <= set(CONSTRUCTS[difference.kind])
     for name in difference.names:
-        assert differences.of(difference.kind, name) is difference, "written down twice"
+        assert deviations.of(difference.kind, name) is difference, "written down twice"
 
 
 def test_known_names_stand_in_one_family_each() -> None:
-    for families in (known.FUNCTIONS, known.AGGREGATES, known.PLUGINS):
+    for families in (kusto_functions.FUNCTIONS, kusto_functions.AGGREGATES, kusto_functions.PLUGINS):
         names = [name for family in families for name in family.names]
         assert len(names) == len(set(names))
 
 
 def test_why_a_function_is_refused() -> None:
-    assert known.reason("geo_point_in_circle") == "it needs a geometry library"
-    assert known.reason("autocluster") == "it needs a trained model"
-    assert known.reason("no_such_function") is None
+    assert kusto_functions.reason("geo_point_in_circle") == "it needs a geometry library"
+    assert kusto_functions.reason("autocluster") == "it needs a trained model"
+    assert kusto_functions.reason("no_such_function") is None
 
 
 def test_no_text_breaks_a_table() -> None:

@@ -11,25 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.config import PROJECT
-from pipelines.kql import formatting, scalar_parser, times
-from pipelines.kql import syntax as s
-from pipelines.kql.errors import QueryErrors, Span
-from pipelines.kql.formatting import formatted, same
-from pipelines.kql.parser import parse
-from pipelines.kql.types import (
-    BOOL,
-    DATETIME,
-    DECIMAL,
-    DYNAMIC,
-    GUID,
-    INT,
-    LONG,
-    REAL,
-    STRING,
-    TIMESPAN,
-)
+from lakehunt.kql import formatting, scalar_parser, times
+from lakehunt.kql import syntax as s
+from lakehunt.kql.errors import QueryErrors, Span
+from lakehunt.kql.formatting import formatted, same
+from lakehunt.kql.parser import parse
+from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN
 from tests.support.kql import OPERATORS, QUERIES, SCALARS, hunts
+from tests.support.paths import PROJECT
 
 
 def again(query: str) -> str:

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.config import PROJECT
-from pipelines.hunting.events import KQL_TABLES
-from pipelines.kql import parser, scalar_parser
-from pipelines.kql.binding import bind, groups
-from pipelines.kql.errors import QueryErrors
-from pipelines.kql.types import BY_NAME, Column
-from pipelines.spark.functions import CATALOG
+from lakehunt.hunting.query.events_table import KQL_TABLES
+from lakehunt.kql import parser, scalar_parser
+from lakehunt.kql.binding import bind, groups
+from lakehunt.kql.errors import QueryErrors
+from lakehunt.kql.types import BY_NAME, Column
+from lakehunt.spark.functions import CATALOG
 from tests.support.kql import OPERATORS, QUERIES, SCALARS, hunts
+from tests.support.paths import PROJECT
 
 TABLES = KQL_TABLES | {
     name: (

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.kql import times
-from pipelines.kql.errors import KqlError
-from pipelines.kql.lexer import T, tokens
+from lakehunt.kql import times
+from lakehunt.kql.errors import KqlError
+from lakehunt.kql.lexer import T, tokens
 
 
 def values(query: str) -> list[object]:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.kql import syntax as s
-from pipelines.kql.errors import Kind, QueryErrors
-from pipelines.kql.parser import parse
-from pipelines.kql.types import LONG, STRING, TIMESPAN
+from lakehunt.kql import syntax as s
+from lakehunt.kql.errors import Kind, QueryErrors
+from lakehunt.kql.parser import parse
+from lakehunt.kql.types import LONG, STRING, TIMESPAN
 
 
 def body(query: str) -> s.Expr:

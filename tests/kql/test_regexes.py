@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.kql.regexes import translated
+from lakehunt.kql.regexes import translated
 
 NEEDS = {
     r"(?i)\bPassword\b": ("password", "ſ"),

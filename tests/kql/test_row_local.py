@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.kql import plan as p
-from pipelines.kql import row_local
-from pipelines.kql.binding import bind
-from pipelines.kql.types import BOOL, DYNAMIC, LONG, STRING, Column
-from pipelines.spark.functions import CATALOG
+from lakehunt.kql import plan as p
+from lakehunt.kql import row_local
+from lakehunt.kql.binding import bind
+from lakehunt.kql.types import BOOL, DYNAMIC, LONG, STRING, Column
+from lakehunt.spark.functions import CATALOG
 
 TABLES = {
     "T": (Column("x", STRING), Column("n", LONG), Column("flag", BOOL), Column("d", DYNAMIC)),
@@ -118,7 +118,7 @@ def test_every_operator_is_here() -> None:
     """An operator that is new to the language needs a row above: which conditions it passes is part of its meaning."""
     asked = {type(step) for query in REACHING for step in p.walk(_bound(query))}
     plans = {kind for kind in vars(p).values() if isinstance(kind, type) and issubclass(kind, p.Plan)}
-    assert plans - asked - {p.Plan, p.External, p.Rows, p.Range, p.Pivot} == set()
+    assert plans - asked - {p.Plan, p.External, p.Values, p.Range, p.Pivot} == set()
 
 
 def _bound(query: str) -> p.Plan:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.kql import times
+from lakehunt.kql import times
 
 INSTANTS = {
     "2014-05-25T08:20:03.123456Z": "2014-05-25T08:20:03.1234560Z",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from pipelines.sources import defender_streaming
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.sources import defender_streaming
 from tests.support.blobs import record
 
 FAULTS: dict[str, tuple[str | bytes, list[str]]] = {

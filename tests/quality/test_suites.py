@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import PROJECT
-from pipelines.errors import LakehuntError
-from pipelines.landing.settlement import COUNTS
-from pipelines.quality.suites import load
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.core.errors import LakehuntError
+from lakehunt.landing.promote import COUNTS
+from lakehunt.quality.suites import load
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from tests.support.paths import PROJECT
 
 COLUMNS = {column.name for column in DEVICE_PROCESS_EVENTS.columns}
 TYPE = "expect_column_values_to_not_be_null"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from pipelines.errors import LakehuntError
-from pipelines.quality.row_rules import row_rules
-from pipelines.quality.suites import Expectation, Suite
-from pipelines.quality.validation import Validator
+from lakehunt.core.errors import LakehuntError
+from lakehunt.quality.row_rules import row_rules
+from lakehunt.quality.suites import Expectation, Suite
+from lakehunt.quality.validation import Validator
 
 SECRET = "hunter2-planted"
 V = "expect_column_values_to_"

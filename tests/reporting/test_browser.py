@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.reporting import page as pages
-from pipelines.visible import visible
+from lakehunt.core.printable import printable
+from lakehunt.reporting import page as pages
 from tests.support.browser import Page, browser
 from tests.support.reports import END, HOSTILE, report
 
@@ -48,7 +48,7 @@ def text(tab: Page, selector: str) -> Any:
 def test_nothing_that_an_attacker_wrote_runs(tab: Page, file: Path) -> None:
     tab.open(file)
     assert tab.evaluate("document.title") == "Lakehunt report, as of 2026-03-10 00:00:00"
-    assert text(tab, "code.whole") == visible(HOSTILE)
+    assert text(tab, "code.whole") == printable(HOSTILE)
     assert tab.evaluate("document.querySelectorAll('script, img, iframe, object, link').length") == 1
     assert tab.evaluate("performance.getEntriesByType('resource').length") == 0
 

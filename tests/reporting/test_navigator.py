@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from pipelines.reporting import navigator
-from pipelines.reporting.coverage import coverage
+from lakehunt.reporting import navigator
+from lakehunt.reporting.attack_coverage import coverage
 from tests.support.reports import report
 
 # The property tables of the specification: name, type, whether it is required.

@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pipelines.reporting import charts, page, reading
-from pipelines.reporting.reading import Details, Period, Quality, Report
-from pipelines.reporting.redacting import without_secrets
-from pipelines.visible import visible
+from lakehunt.core.printable import printable
+from lakehunt.reporting import charts, page, report_data
+from lakehunt.reporting.redacted_report import without_secrets
+from lakehunt.reporting.report_data import Details, Period, Quality, Report
 from tests.support.reports import DEVICE, END, HOSTILE, TICKS, details, finding, hunt, ran, report
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
@@ -113,15 +113,15 @@ def digest(texts: list[str]) -> str:
 
 
 def test_a_hostile_command_line_is_there_whole_as_text(read: Reader) -> None:
-    assert read.of("code", "whole") == [visible(HOSTILE), "ping -n 1 host"]
+    assert read.of("code", "whole") == [printable(HOSTILE), "ping -n 1 host"]
     assert len(HOSTILE) > 7_000
-    assert f"{visible(DEVICE)} " in read.of("span", "where")
-    assert visible(HOSTILE) in read.of("dd")[0]
+    assert f"{printable(DEVICE)} " in read.of("span", "where")
+    assert printable(HOSTILE) in read.of("dd")[0]
 
 
 def test_no_hidden_character_is_left(text: str) -> None:
     lines = text.splitlines()
-    assert list(map(visible, lines)) == lines
+    assert list(map(printable, lines)) == lines
 
 
 def test_the_tree(read: Reader) -> None:
@@ -180,7 +180,7 @@ def test_an_empty_report() -> None:
 
 
 def test_what_is_too_much_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MOST_FINDINGS", 1)
+    monkeypatch.setattr(report_data, "MOST_FINDINGS", 1)
     read = Reader(page.render(report(), END))
     assert len(read.of("details")) == 1
     assert "2 more are counted only." in " ".join(read.of("p", "warn")[0].split())

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import pipelines
-from pipelines.schemas import registry
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
-from pipelines.schemas.finding_tables import HUNT_FINDINGS
-from pipelines.schemas.table import (
+from lakehunt.schemas import registry
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
+from lakehunt.schemas.finding_tables import HUNT_FINDINGS
+from lakehunt.schemas.table import (
     FOLDERS,
     Decisions,
     Erasure,
@@ -29,7 +29,7 @@ from pipelines.schemas.table import (
 )
 from tests.support.scratch_tables import FOR_A_TEST, scratch_table
 
-PACKAGE = Path(pipelines.__file__).parent
+PACKAGE = Path(lakehunt.__file__).parent
 SCHEMAS = PACKAGE / "schemas"
 
 DECLARED = [*registry.tables(), *registry.families()]
@@ -124,7 +124,7 @@ def test_tables_are_ordered_as_data_passes() -> None:
 
 
 def test_two_tables_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.schemas import alert_tables
+    from lakehunt.schemas import alert_tables
 
     monkeypatch.setattr(alert_tables, "AGAIN", scratch_table("hunts.runs"), raising=False)
     registry.tables.cache_clear()

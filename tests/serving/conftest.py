@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.lake.tables import Lake
+from lakehunt.lake.delta_lake import Lake
 from tests.support.events import store
 from tests.support.hunts import H1, H2, run
 from tests.support.serving import EVENTS, FIRST, SECOND, Endpoint, contents, serving

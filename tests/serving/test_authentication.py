@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.lake.tables import Lake
+from lakehunt.lake.delta_lake import Lake
 from tests.support.serving import Endpoint, serving
 
 pytestmark = pytest.mark.slow

@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from pipelines.config import PROJECT
-from pipelines.hunting import findings
-from pipelines.lake.tables import Lake
-from pipelines.schemas.table import CONTRACT
-from pipelines.serving.views import VIEWS
+from lakehunt.hunting.findings import writer
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.table import CONTRACT
+from lakehunt.serving.views import VIEWS
 from tests.support.events import event, store
 from tests.support.hunts import AS_OF, H1, common, custom, run
+from tests.support.paths import PROJECT
 
 PROMISED = {
     1: """finding_id STRING, as_of TIMESTAMP, ordinal BIGINT, hunt_id STRING, hunt_name STRING, hunt_version STRING,
@@ -26,9 +26,9 @@ PROMISED = {
 
 
 def test_a_change_of_columns_is_a_new_contract() -> None:
-    promised = {column.strip() for column in PROMISED[findings.FINDINGS_ALL.contract].replace("\n", " ").split(",")}
-    assert {f"{c.name} {c.type}" for c in findings.FINDINGS_ALL.columns} == promised
-    assert max(PROMISED) == findings.FINDINGS_ALL.contract
+    promised = {column.strip() for column in PROMISED[writer.FINDINGS_ALL.contract].replace("\n", " ").split(",")}
+    assert {f"{c.name} {c.type}" for c in writer.FINDINGS_ALL.columns} == promised
+    assert max(PROMISED) == writer.FINDINGS_ALL.contract
 
 
 def test_the_changelog_has_every_contract() -> None:
@@ -69,7 +69,7 @@ def test_a_table_says_which_contract_it_is_of(lake: Lake) -> None:
 
     store(lake, [event()])
     run(lake, H1)
-    assert DeltaTable(lake.path(findings.ALL)).metadata().configuration[CONTRACT] == str(findings.FINDINGS_ALL.contract)
+    assert DeltaTable(lake.path(writer.ALL)).metadata().configuration[CONTRACT] == str(writer.FINDINGS_ALL.contract)
 
 
 def test_a_table_of_an_earlier_version_comes_under_the_contract(lake: Lake) -> None:
@@ -79,11 +79,11 @@ def test_a_table_of_an_earlier_version_comes_under_the_contract(lake: Lake) -> N
 
     store(lake, [event()])
     run(lake, H1, as_of="2026-03-06T00:00:00Z")
-    place = lake.path(findings.ALL)
-    old = lake.read(findings.ALL).drop("attack_tactics", "attack_techniques").localCheckpoint()
+    place = lake.path(writer.ALL)
+    old = lake.read(writer.ALL).drop("attack_tactics", "attack_techniques").localCheckpoint()
     old.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(place)
     lake.spark.sql(f"ALTER TABLE delta.`{place}` UNSET TBLPROPERTIES ('{CONTRACT}')")
     run(lake, H1, as_of=AS_OF)
-    assert DeltaTable(place).metadata().configuration[CONTRACT] == str(findings.FINDINGS_ALL.contract)
-    rows = lake.read(findings.ALL).orderBy("as_of").select("status", F.col("attack_tactics").isNull()).collect()
+    assert DeltaTable(place).metadata().configuration[CONTRACT] == str(writer.FINDINGS_ALL.contract)
+    rows = lake.read(writer.ALL).orderBy("as_of").select("status", F.col("attack_tactics").isNull()).collect()
     assert [tuple(row) for row in rows] == [("new", True), ("recurring", False)]

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import PROJECT
-from pipelines.lake.tables import Lake
-from pipelines.schemas.finding_tables import FINDINGS_ALL
-from pipelines.serving import views
-from pipelines.serving.catalog import SCHEMAS
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.finding_tables import FINDINGS_ALL
+from lakehunt.serving import views
+from lakehunt.serving.sql_catalog import SCHEMAS
 from tests.support.hunts import H1, H2, custom, run
+from tests.support.paths import PROJECT
 from tests.support.serving import ARCHIVE, FIRST, IPCONFIG, SECOND, WHOAMI, Endpoint, contents
 
 pytestmark = pytest.mark.slow

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import Config
-from pipelines.errors import LakehuntError, UsageError
-from pipelines.lake.tables import Lake
-from pipelines.serving import gate
-from pipelines.serving.catalog import SCHEMAS, Catalog
-from pipelines.serving.endpoint import Address, check
+from lakehunt.config import Config
+from lakehunt.core.errors import LakehuntError, UsageError
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.serving import statement_gate
+from lakehunt.serving.endpoint import Address, check
+from lakehunt.serving.sql_catalog import SCHEMAS, SqlCatalog
 from tests.support.commands import WITHOUT_JAVA, lakehunt
 from tests.support.serving import free_port
 
@@ -115,7 +115,7 @@ def test_every_name_of_the_gate_is_a_class_of_spark() -> None:
         for file in zipfile.ZipFile(jar).namelist()
         if file.startswith("org/apache/spark/sql/") and file.endswith(".class")
     }
-    rules = gate.rules(SCHEMAS)
+    rules = statement_gate.rules(SCHEMAS)
     for rule in ("plans", "tables", "tables with options", "namespaces", "expressions", "functions", "generators"):
         assert set(rules[rule]) <= names, rule
     for rule in ("tables", "tables with options", "namespaces", "table functions"):
@@ -125,7 +125,7 @@ def test_every_name_of_the_gate_is_a_class_of_spark() -> None:
 def test_the_functions_of_the_gate_are_those_of_spark(spark: Any) -> None:
     """Every function that this Spark has for calling Java, or for formats whose schemas are files, is refused."""
     names = {row.function for row in spark.sql("SHOW FUNCTIONS").collect()}
-    assert {*gate.REFUSED_FUNCTIONS, *gate.TABLE_FUNCTIONS} <= names
+    assert {*statement_gate.REFUSED_FUNCTIONS, *statement_gate.TABLE_FUNCTIONS} <= names
     registry = spark._jsparkSession.sessionState().functionRegistry()
     made_by = {}
     for identifier in spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava(registry.listFunction()):
@@ -133,12 +133,12 @@ def test_the_functions_of_the_gate_are_those_of_spark(spark: Any) -> None:
         made_by[identifier.funcName()] = found.get().getClassName()
     assert len(made_by) > 400
     reaching = {name for name, kind in made_by.items() if re.search("Reflect|Avro|Protobuf|Xml|XPath", kind)}
-    assert reaching == set(gate.REFUSED_FUNCTIONS)
+    assert reaching == set(statement_gate.REFUSED_FUNCTIONS)
 
 
 def test_a_lake_without_findings(lake: Lake) -> None:
     with pytest.raises(LakehuntError, match=r"has no table findings\.all") as error:
-        Catalog(lake).make()
+        SqlCatalog(lake).make()
     assert "lakehunt run" in error.value.hint
 
 
@@ -149,4 +149,4 @@ def test_a_lake_of_an_earlier_version(hunted: Lake, spark: Any, tmp_path: Path) 
     without = old.read("findings.all").drop("attack_tactics").localCheckpoint()
     without.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(old.path("findings.all"))
     with pytest.raises(LakehuntError, match=r"findings\.all has no column attack_tactics"):
-        Catalog(old).make()
+        SqlCatalog(old).make()

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import PROJECT
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from pipelines.schemas.finding_tables import FINDINGS_ALL
-from pipelines.schemas.hunt_tables import RUNS
-from pipelines.schemas.table import Table
-from pipelines.serving import views
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.finding_tables import FINDINGS_ALL
+from lakehunt.schemas.hunt_tables import RUNS
+from lakehunt.schemas.table import Table
+from lakehunt.serving import views
+from tests.support.paths import PROJECT
 
 EVENTS = DEVICE_PROCESS_EVENTS.events
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import Config
-from pipelines.lake import session
+from lakehunt.config import Config
+from lakehunt.runtime import session
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import LakehuntError
-from pipelines.lake.tables import Lake
-from pipelines.landing import deliver, settle
-from pipelines.quality.data_docs import DataDocs
-from pipelines.schemas.event_tables import EVENT_TABLES
-from pipelines.sources import base
+from lakehunt.core.errors import LakehuntError
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.landing.ingest import ingest
+from lakehunt.landing.promote import promote
+from lakehunt.quality.data_docs import DataDocs
+from lakehunt.schemas.event_tables import EVENT_TABLES
+from lakehunt.sources import base
 
 NOW = datetime(2024, 5, 2, 12, tzinfo=UTC)
 
@@ -22,7 +23,7 @@ BARE = '''\
 """Events without an envelope, one JSON object a line, in files that end in .ndjson."""
 from pyspark.sql import functions as F
 
-from pipelines.sources import defender_streaming as streaming
+from lakehunt.sources import defender_streaming as streaming
 
 NAME = "bare_events"
 TABLES = streaming.TABLES
@@ -94,9 +95,9 @@ def test_landing_reads_what_another_source_delivers(lake: Lake, tmp_path: Path, 
     for name in (EVENT_TABLES[0].suite, "landing.json"):
         (suites / name).write_text(json.dumps({"name": Path(name).stem, "expectations": []}))
 
-    delivery = deliver(lake, str(source), NOW, lambda _: None, "bare_events")
+    delivery = ingest(lake, str(source), NOW, lambda _: None, "bare_events")
     assert (delivery.delivered, delivery.files_read) == (2, 1)
-    (batch,) = settle(lake, suites, DataDocs(), lambda _: None, "bare_events").batches
+    (batch,) = promote(lake, suites, DataDocs(), lambda _: None, "bare_events").batches
     assert (batch.events, batch.quarantined) == (1, 1)
     (stored,) = lake.read(EVENT_TABLES[0].events.name).select("DeviceId", "FileName").collect()
     assert tuple(stored) == ("d1", "a.exe")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from pipelines.spark import dynamic
-from pipelines.spark.values import dynamic_text
+from lakehunt.spark import dynamic
+from lakehunt.spark.values import dynamic_text
 from tests.support.properties import in_few_queries, many
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from pipelines.hunting.query import query
-from pipelines.kql.errors import QueryErrors
-from pipelines.kql.types import DECIMAL
-from pipelines.lake.tables import Lake
-from pipelines.spark.functions import operators
+from lakehunt.hunting.query.adhoc import query
+from lakehunt.kql.errors import QueryErrors
+from lakehunt.kql.types import DECIMAL
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.spark.functions import operators
 from tests.support.answers import NOW
 from tests.support.properties import in_few_queries, many
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from pipelines.hunting.query import query
-from pipelines.kql import times
-from pipelines.lake.tables import Lake
+from lakehunt.hunting.query.adhoc import query
+from lakehunt.kql import times
+from lakehunt.lake.delta_lake import Lake
 from tests.support.properties import in_few_queries, many
 
 NOW = times.parse_datetime("2021-03-21T06:40:15.3380000Z")
@@ -149,7 +149,7 @@ LETTERS = st.text(alphabet="aAbB1_.%\\é É😀*( \tд", max_size=8)
 @in_few_queries
 @given(many(st.tuples(LETTERS, LETTERS)))
 def test_searching_agrees_with_plain_python(spark: Any, pairs: list[tuple[str, str]]) -> None:
-    from pipelines.spark.functions import operators
+    from lakehunt.spark.functions import operators
 
     ops = ["has", "!has", "contains", "startswith", "endswith", "=~", "contains_cs"]
     frame = spark.createDataFrame(pairs, "s string, n string")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from pipelines.alerts.alert import FINDINGS, Alert, Device
+from lakehunt.alerts.alert import FINDINGS, Alert, Device
 
 AT = datetime(2026, 3, 10, tzinfo=UTC)
 SEEN = datetime(2026, 3, 9, 12, 30, tzinfo=UTC)

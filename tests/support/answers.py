@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.hunting.query import query
-from pipelines.kql import times
-from pipelines.lake.tables import Lake
+from lakehunt.hunting.query.adhoc import query
+from lakehunt.kql import times
+from lakehunt.lake.delta_lake import Lake
 
 NOW = times.parse_datetime("2021-03-21T06:40:15.3380000Z")
 AT_ONCE = 200

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pyspark
 
-from pipelines.lake import session
+from lakehunt.runtime import session
 from tests.support.spark_settings import QUICK_JVM
 
 HOST = "127.0.0.1"

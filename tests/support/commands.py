@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines.config import PROJECT
+from tests.support.paths import PROJECT
 
-LAKEHUNT = [sys.executable, "-m", "pipelines.cli"]
+LAKEHUNT = [sys.executable, "-m", "lakehunt.cli"]
 WITHOUT_JAVA = {"JAVA_HOME": "/nowhere"}
 """Whatever starts Java fails: Spark's scripts take the one in JAVA_HOME if that is set."""
 

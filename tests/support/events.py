@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from pipelines.kql import times
-from pipelines.lake.tables import Lake
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from pipelines.schemas.landing_tables import BATCHES
+from lakehunt.kql import times
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.landing_tables import BATCHES
 
 EVENTS = DEVICE_PROCESS_EVENTS.events
 

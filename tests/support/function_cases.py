@@ -27,8 +27,8 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from pipelines import strict_yaml
-from pipelines.errors import LakehuntError
+from lakehunt.core import strict_yaml
+from lakehunt.core.errors import LakehuntError
 from tests.support import answers
 
 SMALLEST = 1e-12

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.config import PROJECT
-from pipelines.hunting import engine, findings, hunt
-from pipelines.kql import times
-from pipelines.lake.tables import Lake
+from lakehunt.hunting import engine
+from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.findings import writer
+from lakehunt.kql import times
+from lakehunt.lake.delta_lake import Lake
+from tests.support.paths import PROJECT
 
 AS_OF = "2026-03-07T00:00:00Z"
 
 H1, H2 = (
-    hunt.load(PROJECT / "hunts" / f"{name}.yaml")
+    hunt_file.load(PROJECT / "hunts" / f"{name}.yaml")
     for name in (
         "detect-suspicious-commands-initiated-by-web-server-processes",
         "webserver-executing-suspicious-applications",
@@ -26,17 +28,17 @@ def ticks(text: str) -> int:
     return found
 
 
-def run(lake: Lake, *hunts: hunt.Hunt, as_of: str = AS_OF) -> list[engine.Run]:
-    return engine.run(lake, hunts, ticks(as_of), lambda step: None)
+def run(lake: Lake, *hunts: hunt_file.Hunt, as_of: str = AS_OF) -> list[engine.Run]:
+    return engine.run_hunts(lake, hunts, ticks(as_of), lambda step: None)
 
 
-def custom(query: str, **fields: Any) -> hunt.Hunt:
-    return hunt.Hunt(id="0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10", name="custom", query=query, **fields)
+def custom(query: str, **fields: Any) -> hunt_file.Hunt:
+    return hunt_file.Hunt(id="0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10", name="custom", query=query, **fields)
 
 
-def own(lake: Lake, one: hunt.Hunt) -> list[dict[str, Any]]:
-    return [row.asDict() for row in lake.read(findings.name_of(one)).orderBy("as_of", "ordinal").collect()]
+def own(lake: Lake, one: hunt_file.Hunt) -> list[dict[str, Any]]:
+    return [row.asDict() for row in lake.read(writer.name_of(one)).orderBy("as_of", "ordinal").collect()]
 
 
 def common(lake: Lake) -> list[dict[str, Any]]:
-    return [row.asDict() for row in lake.read(findings.ALL).orderBy("hunt_id", "as_of", "finding_id").collect()]
+    return [row.asDict() for row in lake.read(writer.ALL).orderBy("hunt_id", "as_of", "finding_id").collect()]

@@ -7,11 +7,11 @@ from typing import Any
 
 from pyspark.sql import Row
 
-from pipelines.hunting.lineage import Event, Process, trees
-from pipelines.kql import times
-from pipelines.kql.types import TICKS_PER_DAY, TICKS_PER_SECOND
-from pipelines.quality.telemetry import Day
-from pipelines.reporting.reading import Details, Finding, HuntRuns, Period, Quality, Report
+from lakehunt.hunting.findings.process_tree import Event, Process, process_trees
+from lakehunt.kql import times
+from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_SECOND
+from lakehunt.quality.volume import DayVolume
+from lakehunt.reporting.report_data import Details, Finding, HuntRuns, Period, Quality, Report
 
 END = datetime(2026, 3, 10, tzinfo=UTC)
 TICKS = times.from_datetime(END)
@@ -52,7 +52,7 @@ def details(command: str, **more: Any) -> Details:
     own = Process(20, TICKS, "cmd.exe", command, "apppool")
     child = Process(30, TICKS + TICKS_PER_SECOND, "whoami.exe", "whoami")
     events = [Event("e", TICKS, "d", "web", own, parent), Event("f", TICKS, "d", "web", child, own, parent)]
-    return Details({"Command": command, "List": [command, 1], "n": 2}, trees(events, ["e"], 0), **more)
+    return Details({"Command": command, "List": [command, 1], "n": 2}, process_trees(events, ["e"], 0), **more)
 
 
 def hunt(name: str, id_: str, row: Row | None, **more: Any) -> HuntRuns:
@@ -80,8 +80,8 @@ def report() -> Report:
         hunt("Never ran", "3a9dfc1d-6dd2-42e5-81ef-fb90f3d96239", None, tactics=("Impact",), techniques=()),
     ]
     days = [
-        Day(END, 90, 100.0, 0, 1.5, (), ("events: less <than> 1",)),
-        Day(END - timedelta(days=1), 0, None, None, None),
+        DayVolume(END, 90, 100.0, 0, 1.5, (), ("events: less <than> 1",)),
+        DayVolume(END - timedelta(days=1), 0, None, None, None),
     ]
     refused = [Row(batch=4, delivered=1_200, detail="FileName: <in> set")]
     quality = Quality(days, refused, [("critical", "Timestamp: values to not be null", 1)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.schemas.table import KeptForever, NotErased, Table, TableColumn
+from lakehunt.schemas.table import KeptForever, NotErased, Table, TableColumn
 
 FOR_A_TEST = {
     "retention": KeptForever("a test's"),

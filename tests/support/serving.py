@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import PROJECT
-from pipelines.lake.tables import Lake
+from lakehunt.lake.delta_lake import Lake
 from tests.support.commands import LAKEHUNT
 from tests.support.events import event
+from tests.support.paths import PROJECT
 from tests.support.spark_settings import QUICK
 
 FIRST, SECOND = "2026-03-06T00:00:00Z", "2026-03-07T00:00:00Z"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from pipelines import landing
-from pipelines.config import PROJECT
-from pipelines.lake.tables import Lake
-from pipelines.quality.data_docs import DataDocs
+from lakehunt import landing
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.quality.data_docs import DataDocs
+from tests.support.paths import PROJECT
 
 
 def quiet(step: str) -> None:
@@ -21,9 +21,9 @@ def quiet(step: str) -> None:
 
 
 @pytest.fixture(scope="package")
-def landed(spark: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, landing.Settlement]:
+def landed(spark: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, landing.PromotionResult]:
     lake = Lake(spark, str(tmp_path_factory.mktemp("telemetry")))
     source = str(shared / "telemetry" / "stream")
-    delivery = landing.deliver(lake, source, datetime(2026, 1, 1, tzinfo=UTC), quiet)
+    delivery = landing.ingest(lake, source, datetime(2026, 1, 1, tzinfo=UTC), quiet)
     assert delivery.delivered == 2_608
-    return lake, landing.settle(lake, PROJECT / "expectations", DataDocs(), quiet)
+    return lake, landing.promote(lake, PROJECT / "expectations", DataDocs(), quiet)

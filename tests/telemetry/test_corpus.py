@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 
-from pipelines import landing, strict_yaml
-from pipelines.hunting import events
-from pipelines.hunting.query import query
-from pipelines.hunting.tables import Tables
-from pipelines.kql import plan as p
-from pipelines.kql import times
-from pipelines.kql.errors import QueryErrors
-from pipelines.lake.session import codegen
-from pipelines.lake.tables import Lake
+from lakehunt import landing
+from lakehunt.core import strict_yaml
+from lakehunt.hunting.query import events_table
+from lakehunt.hunting.query.adhoc import query
+from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.kql import plan as p
+from lakehunt.kql import times
+from lakehunt.kql.errors import QueryErrors
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime.session import codegen
 
 Case = tuple[str, str, dict[str, Any]]
 
@@ -46,7 +47,7 @@ def test_what_the_binder_takes_has_its_columns_and_types(cases: list[Case]) -> N
     wrong = []
     for name, text, said in taken(cases):
         try:
-            made = [(c.name, c.type.name) for c in Tables().bind(text).schema]
+            made = [(c.name, c.type.name) for c in TableCatalog().bind(text).schema]
         except QueryErrors as errors:
             wrong.append((name, str(errors)))
             continue
@@ -60,29 +61,31 @@ def test_what_the_binder_refuses_is_refused_with_a_place(cases: list[Case]) -> N
     for name, text, said in cases:
         if not said["ok"]:
             with pytest.raises(QueryErrors) as caught:
-                Tables().bind(text)
+                TableCatalog().bind(text)
             assert caught.value.place(caught.value.errors[0]) >= (1, 1), name
 
 
 def test_a_file_profile_has_a_hint(cases: list[Case]) -> None:
     (text,) = [text for _, text, said in cases if "FileProfile" in text and not said["ok"]][:1]
     with pytest.raises(QueryErrors) as caught:
-        Tables().bind(text)
+        TableCatalog().bind(text)
     assert any("lookup table" in error.hint for error in caught.value.errors)
 
 
 @pytest.mark.campaign
-def test_they_run_on_real_telemetry(cases: list[Case], landed: tuple[Lake, landing.Settlement], tmp_path: Path) -> None:
+def test_they_run_on_real_telemetry(
+    cases: list[Case], landed: tuple[Lake, landing.PromotionResult], tmp_path: Path
+) -> None:
     copy = tmp_path / "copy.csv"
     copy.write_text("Name\ncertutil.exe\nTeamViewer.exe\n")
-    plans = [Tables().bind(text) for _, text, _ in taken(cases)]
+    plans = [TableCatalog().bind(text) for _, text, _ in taken(cases)]
     addresses = {a for plan in plans for step in p.walk(plan) if isinstance(step, p.External) for a in step.addresses}
-    tables = Tables(copies=dict.fromkeys(addresses, str(copy)))
+    tables = TableCatalog(copies=dict.fromkeys(addresses, str(copy)))
     as_of = times.parse_datetime("2021-03-21T06:40:15.3380000Z")
     assert as_of is not None
     # All days in one file, opened once: 206 queries would else open the file of every day 206 times.
     lake, stored = landed[0], str(tmp_path / "events")
-    seen = events.opened(lake)
+    seen = events_table.open_snapshot(lake)
     seen.frame.coalesce(1).write.format("delta").save(stored)
     compact = replace(seen, frame=lake.spark.read.format("delta").load(stored))
     assert compact.frame.count() > 0

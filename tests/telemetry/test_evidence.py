@@ -11,37 +11,39 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import landing
-from pipelines.cli.findings import print_evidence
-from pipelines.config import PROJECT
-from pipelines.hunting import engine, evidence, hunt
-from pipelines.hunting.lineage import Event, Family, Node, walk
-from pipelines.lake.tables import Lake
-from pipelines.reporting import page, reading
-from pipelines.reporting.reading import Period
-from pipelines.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from pipelines.schemas.finding_tables import FINDINGS_ALL
+from lakehunt import landing
+from lakehunt.cli.findings import print_evidence
+from lakehunt.hunting import engine
+from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.findings import evidence
+from lakehunt.hunting.findings.process_tree import Event, ProcessFamily, ProcessNode, walk
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.reporting import page, report_data
+from lakehunt.reporting.report_data import Period
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from tests.support.hunts import ticks
+from tests.support.paths import PROJECT
 from tests.support.reports import END
 
 EVENTS = DEVICE_PROCESS_EVENTS.events
 
-SHELLS = hunt.load(PROJECT / "hunts" / "detect-suspicious-commands-initiated-by-web-server-processes.yaml")
+SHELLS = hunt_file.load(PROJECT / "hunts" / "detect-suspicious-commands-initiated-by-web-server-processes.yaml")
 
 
 AS_OF = ticks("2021-03-15T00:00:00Z")
 
 
 @pytest.fixture(scope="module")
-def proxylogon(landed: tuple[Lake, landing.Settlement]) -> tuple[Lake, str]:
+def proxylogon(landed: tuple[Lake, landing.PromotionResult]) -> tuple[Lake, str]:
     lake = landed[0]
-    engine.run(lake, [SHELLS], AS_OF, lambda step: None)
+    engine.run_hunts(lake, [SHELLS], AS_OF, lambda step: None)
     here = f"hunt_id = '{SHELLS.id}' AND as_of = TIMESTAMP '2021-03-15 00:00:00 UTC'"
     (row,) = lake.read(FINDINGS_ALL.name).filter(here).collect()
     return lake, str(row.finding_id)
 
 
-def paths(nodes: Iterable[Node], above: tuple[str, ...] = ()) -> Iterable[tuple[str, ...]]:
+def paths(nodes: Iterable[ProcessNode], above: tuple[str, ...] = ()) -> Iterable[tuple[str, ...]]:
     for node in nodes:
         path = (*above, node.process.file_name or "?")
         yield path
@@ -66,7 +68,7 @@ def test_the_proxylogon_finding(proxylogon: tuple[Lake, str], capsys: pytest.Cap
 
 def test_the_page_of_the_proxylogon_finding(proxylogon: tuple[Lake, str]) -> None:
     lake, id_ = proxylogon
-    made = reading.read(lake, [SHELLS], {SHELLS.id}, Period(AS_OF, AS_OF), PROJECT / "expectations")
+    made = report_data.read(lake, [SHELLS], {SHELLS.id}, Period(AS_OF, AS_OF), PROJECT / "expectations")
     (one,) = made.findings
     assert (one.finding_id, one.is_new, one.day) == (id_, True, "2021-03-14")
     details = made.details_of(one)
@@ -77,7 +79,7 @@ def test_the_page_of_the_proxylogon_finding(proxylogon: tuple[Lake, str]) -> Non
 
 
 def test_parents_in_a_real_export_are_found_though_their_times_differ(
-    landed: tuple[Lake, landing.Settlement], shared: Path
+    landed: tuple[Lake, landing.PromotionResult], shared: Path
 ) -> None:
     """Worked out from the export by itself: 150 of its 200 events name a parent whose own event is in it, with the same
     id, name and command line, recorded at most five minutes after the creation that the child names."""
@@ -87,5 +89,5 @@ def test_parents_in_a_real_export_are_found_though_their_times_differ(
     columns = evidence._as_kql(evidence._LINEAGE)
     events: list[Event] = [evidence.event_of(row) for row in rows.select("event_id", *columns).collect()]
     assert len(events) == 200
-    trees = Family(events).trees([one.event_id for one in events], 0)
+    trees = ProcessFamily(events).trees([one.event_id for one in events], 0)
     assert sum(bool(parent.events) for parent in walk(trees) for _ in parent.children if _.events) == 150

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from pipelines import landing
-from pipelines.config import PROJECT
-from pipelines.hunting import engine, findings, hunt
-from pipelines.hunting.query import query
-from pipelines.lake.tables import Lake
+from lakehunt import landing
+from lakehunt.hunting import engine
+from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.findings import writer
+from lakehunt.hunting.query.adhoc import query
+from lakehunt.lake.delta_lake import Lake
 from tests.support.hunts import ticks
+from tests.support.paths import PROJECT
 
 SEEDS = {
     "H1_seed000": "detect-suspicious-commands-initiated-by-web-server-processes",
@@ -31,9 +33,9 @@ def quiet(step: str) -> None:
     """No progress wanted."""
 
 
-def variants() -> dict[str, hunt.Hunt]:
+def variants() -> dict[str, hunt_file.Hunt]:
     """Both seed hunts and their variants, made from the same files."""
-    one, two = (hunt.load(PROJECT / "hunts" / f"{name}.yaml") for name in SEEDS.values())
+    one, two = (hunt_file.load(PROJECT / "hunts" / f"{name}.yaml") for name in SEEDS.values())
     first = one.query
     plus = first.replace("httpd.exe", 'httpd.exe", "sqlservr.exe')
     swapped = first.replace("w3wp.exe", "explorer.exe").replace("beasvc.exe", "WmiPrvSE.exe")
@@ -51,8 +53,8 @@ def variants() -> dict[str, hunt.Hunt]:
     }
 
 
-def variant(number: int, text: str) -> hunt.Hunt:
-    return hunt.Hunt(id=f"00000000-0000-4000-8000-00000000000{number}", name=f"variant {number}", query=text)
+def variant(number: int, text: str) -> hunt_file.Hunt:
+    return hunt_file.Hunt(id=f"00000000-0000-4000-8000-00000000000{number}", name=f"variant {number}", query=text)
 
 
 def expected(shared: Path, name: str) -> dict[str, Any]:
@@ -60,43 +62,47 @@ def expected(shared: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def test_every_record_becomes_an_event(landed: tuple[Lake, landing.Settlement]) -> None:
+def test_every_record_becomes_an_event(landed: tuple[Lake, landing.PromotionResult]) -> None:
     (batch,) = landed[1].batches
     assert (batch.delivered, batch.events, batch.quarantined, batch.duplicates) == (2_608, 2_608, 0, 0)
     assert not batch.refused
 
 
 @pytest.mark.parametrize("as_of", AS_OFS)
-def test_the_seed_hunts_as_of_an_instant(landed: tuple[Lake, landing.Settlement], shared: Path, as_of: str) -> None:
+def test_the_seed_hunts_as_of_an_instant(
+    landed: tuple[Lake, landing.PromotionResult], shared: Path, as_of: str
+) -> None:
     lake = landed[0]
     hunts = {name: one for name, one in variants().items() if name in SEEDS}
-    runs = {r.hunt.id: r for r in engine.run(lake, hunts.values(), ticks(as_of), quiet)}
+    runs = {r.hunt.id: r for r in engine.run_hunts(lake, hunts.values(), ticks(as_of), quiet)}
     for name, one in hunts.items():
         (told,) = [a for a in expected(shared, name)["as_of"] if ticks(a["as_of"]) == ticks(as_of)]
         assert (runs[one.id].error, runs[one.id].matched) == (None, told["bounded_rows"])
         compare(name, [row for row in stored(lake, one) if row["as_of"] == as_of], told["bounded_summarised"])
 
 
-def test_the_hunts_and_their_variants_over_all_the_years(landed: tuple[Lake, landing.Settlement], shared: Path) -> None:
+def test_the_hunts_and_their_variants_over_all_the_years(
+    landed: tuple[Lake, landing.PromotionResult], shared: Path
+) -> None:
     lake = landed[0]
     hunts = {name: over_all_years(one) for name, one in variants().items()}
-    runs = {r.hunt.id: r for r in engine.run(lake, hunts.values(), ticks("2026-01-01"), quiet)}
+    runs = {r.hunt.id: r for r in engine.run_hunts(lake, hunts.values(), ticks("2026-01-01"), quiet)}
     for name, one in hunts.items():
         told = expected(shared, name)
         assert (runs[one.id].error, runs[one.id].matched) == (None, told["matched_rows"])
         compare(name, stored(lake, one), told["summarised"])
 
 
-def over_all_years(one: hunt.Hunt) -> hunt.Hunt:
+def over_all_years(one: hunt_file.Hunt) -> hunt_file.Hunt:
     assert "Timestamp > ago(7d)" in one.query
     text = one.query.replace("Timestamp > ago(7d)", "Timestamp > datetime(2000-01-01)")
     number = hashlib.sha256(one.id.encode()).hexdigest()[:12]
-    return hunt.Hunt(id=f"00000000-0000-4000-8000-{number}", name=one.name, query=text)
+    return hunt_file.Hunt(id=f"00000000-0000-4000-8000-{number}", name=one.name, query=text)
 
 
-def stored(lake: Lake, one: hunt.Hunt) -> list[dict[str, Any]]:
+def stored(lake: Lake, one: hunt_file.Hunt) -> list[dict[str, Any]]:
     """The rows of findings.<hunt> with datetimes as the expected files write them (no event has a seventh digit)."""
-    rows = lake.read(findings.name_of(one)).orderBy("as_of", "ordinal").collect()
+    rows = lake.read(writer.name_of(one)).orderBy("as_of", "ordinal").collect()
     return [
         {
             name: f"{value:%Y-%m-%dT%H:%M:%S.%f}0Z" if isinstance(value, datetime) else value
@@ -124,22 +130,22 @@ def compare(name: str, rows: list[dict[str, Any]], told: list[dict[str, Any]]) -
 
 
 def test_a_boundary_leaves_one_event_then_none_and_clears_what_was_there(
-    landed: tuple[Lake, landing.Settlement],
+    landed: tuple[Lake, landing.PromotionResult],
 ) -> None:
     lake, (_, last) = landed[0], AS_OFS[1:]
     two = variants()["H2_seed001"]
     boundary = ticks(AS_OFS[1])
-    assert [r.matched for r in engine.run(lake, [two], boundary, quiet)] == [1]
+    assert [r.matched for r in engine.run_hunts(lake, [two], boundary, quiet)] == [1]
     assert [r["instances"] for r in stored(lake, two) if r["as_of"] == AS_OFS[1]] == [1]
     wider = variant(9, two.query.replace("7d", "8d"))
-    as_other = hunt.Hunt(id=two.id, name=two.name, query=wider.query)
-    assert [r.findings for r in engine.run(lake, [as_other], ticks(last), quiet)] == [1]
-    assert [r.findings for r in engine.run(lake, [two], ticks(last), quiet)] == [0]
+    as_other = hunt_file.Hunt(id=two.id, name=two.name, query=wider.query)
+    assert [r.findings for r in engine.run_hunts(lake, [as_other], ticks(last), quiet)] == [1]
+    assert [r.findings for r in engine.run_hunts(lake, [two], ticks(last), quiet)] == [0]
     assert [r for r in stored(lake, two) if r["as_of"] == last] == []
-    common = lake.read(findings.ALL).where(f"hunt_id = '{two.id}' and as_of = '2021-03-21 06:40:15.345'")
+    common = lake.read(writer.ALL).where(f"hunt_id = '{two.id}' and as_of = '2021-03-21 06:40:15.345'")
     assert common.count() == 0
 
 
-def test_a_query_sees_the_whole_lake(landed: tuple[Lake, landing.Settlement]) -> None:
+def test_a_query_sees_the_whole_lake(landed: tuple[Lake, landing.PromotionResult]) -> None:
     counted = query(landed[0], "DeviceProcessEvents | summarize count(), dcount(DeviceId)", ticks("2026-01-01"))
     assert counted.rows == [[2_608, 27]]

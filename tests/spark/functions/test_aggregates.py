@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from pipelines.errors import LakehuntError
-from pipelines.kql.types import DYNAMIC, LONG, REAL, STRING, Type
-from pipelines.spark.functions.registry import Group, form
+from lakehunt.core.errors import LakehuntError
+from lakehunt.kql.types import DYNAMIC, LONG, REAL, STRING, Type
+from lakehunt.spark.functions.registry import Group, form
 from tests.support import answers
 from tests.support.properties import in_few_queries, many
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.kql.errors import QueryErrors
-from pipelines.spark.functions.bags import path_of
+from lakehunt.kql.errors import QueryErrors
+from lakehunt.spark.functions.bags import path_of
 from tests.support.answers import rows
 
 

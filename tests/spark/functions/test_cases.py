@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.errors import LakehuntError
+from lakehunt.core.errors import LakehuntError
 from tests.support import function_cases
 from tests.support.function_cases import load, problems, same
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from pipelines.spark.values import text_of_decimal, text_of_real
+from lakehunt.spark.values import text_of_decimal, text_of_real
 from tests.support.properties import in_few_queries, many
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.kql import regexes
-from pipelines.kql.regexes import translated
+from lakehunt.kql import regexes
+from lakehunt.kql.regexes import translated
 from tests.support.answers import rows
 from tests.support.properties import in_few_queries
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.kql.errors import QueryErrors
+from lakehunt.kql.errors import QueryErrors
 from tests.support.answers import rows
 from tests.support.properties import in_few_queries, many
 

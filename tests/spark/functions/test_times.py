@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.errors import LakehuntError
-from pipelines.kql import times
+from lakehunt.core.errors import LakehuntError
+from lakehunt.kql import times
 from tests.support.answers import rows
 from tests.support.properties import in_few_queries, many
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.errors import LakehuntError
-from pipelines.kql.types import BOOL, DATETIME, INT, LONG, REAL, STRING, TIMESPAN, Type
-from pipelines.spark.functions import windows
-from pipelines.spark.functions.registry import form
+from lakehunt.core.errors import LakehuntError
+from lakehunt.kql.types import BOOL, DATETIME, INT, LONG, REAL, STRING, TIMESPAN, Type
+from lakehunt.spark.functions import windows
+from lakehunt.spark.functions.registry import form
 from tests.support.properties import in_few_queries, many
 
 

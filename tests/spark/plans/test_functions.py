@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.kql.errors import QueryErrors
+from lakehunt.kql.errors import QueryErrors
 from tests.support.answers import rows
 
 S = "let S = datatable(v: string, w: long)['a', 1, 'b', 2]; let E = datatable(v: string)[];"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.hunting.query import query as ask
-from pipelines.kql.errors import QueryErrors
-from pipelines.lake.tables import Lake
+from lakehunt.hunting.query.adhoc import query as ask
+from lakehunt.kql.errors import QueryErrors
+from lakehunt.lake.delta_lake import Lake
 from tests.support.answers import NOW, rows
 
 A = "datatable(a: long, A: long)[1, 2, 1, 3]"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.kql.errors import QueryErrors
+from lakehunt.kql.errors import QueryErrors
 from tests.support.answers import rows
 
 T = "datatable(g: string, v: long)['a', 3, 'b', 1, 'a', 2, 'b', 5]"

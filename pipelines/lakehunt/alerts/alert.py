@@ -1,0 +1,112 @@
+"""What is told: new findings of a hunt, by device; a run that failed; a warning."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lakehunt.core.printable import is_hidden
+
+FINDINGS, FAILURE, WARNING = "findings", "failure", "warning"
+
+MOST_COMMANDS, MOST_LETTERS = 5, 500
+"""Command lines of a device that an alert shows, and how much of each."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a hunt newly found on one device; without a name or an id where a finding's events come from several.
+
+    `commands` are samples, without their secrets."""
+
+    device_id: str | None
+    device_name: str | None
+    accounts: tuple[str, ...]
+    findings: int
+    events: int
+    first_seen: datetime | None
+    last_seen: datetime | None
+    commands: tuple[str, ...]
+    finding_ids: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        return self.device_name or self.device_id or "several devices"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One message. `as_of` and all times are UTC. Of a failure or a warning, `text` says what is wrong."""
+
+    kind: str
+    title: str
+    as_of: datetime
+    hunt_id: str | None = None
+    hunt_name: str | None = None
+    severity: str | None = None
+    tactics: tuple[str, ...] = ()
+    techniques: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
+    text: str = ""
+    evidence: str = ""
+    """A command, a query or a link that leads to the events."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it tells, and is told once: its findings, or itself."""
+        found = tuple(key for device in self.devices for key in device.finding_ids)
+        about = self.as_of.isoformat() if self.kind == FAILURE else self.title  # a warning is of no as-of
+        return found or (digest(self.kind, self.hunt_id or "", about),)
+
+    @property
+    def id(self) -> str:
+        """The same for the same content, so that a receiver can know an alert that comes again."""
+        return f"lakehunt-{digest(self.kind, self.hunt_id or '', *sorted(self.keys))[:32]}"
+
+
+def digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def as_json(alert: Alert) -> dict[str, Any]:
+    """The alert for programs, docs/how-to/alerts.md has its contract; its times as `moment` writes them."""
+    return {"version": 1, "id": alert.id, **asdict(alert)}
+
+
+def moment(value: object) -> str:
+    """A time in JSON: ISO 8601 in UTC."""
+    assert isinstance(value, datetime)
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def as_text(alert: Alert) -> str:
+    """The alert for people: plain text that every channel shows as it is."""
+    lines = [alert.text] if alert.text else []
+    attack = ", ".join((*alert.tactics, *alert.techniques))
+    lines += [f"ATT&CK: {attack}"] if attack else []
+    lines.append(f"As of {alert.as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    for device in alert.devices:
+        lines += ["", *_device(device)]
+    return "\n".join([*lines, *(["", f"Evidence: {alert.evidence}"] if alert.evidence else [])])
+
+
+def _device(device: Device) -> Sequence[str]:
+    count = f"{counted(device.findings, 'finding')} of {device.events} events"
+    accounts = f" ({', '.join(device.accounts)})" if device.accounts else ""
+    seen = ""
+    if device.first_seen and device.last_seen:
+        seen = f", {device.first_seen.astimezone(UTC):%Y-%m-%d %H:%M:%S} to {device.last_seen.astimezone(UTC):%H:%M:%S}"
+    return [f"{device.told}{accounts}: {count}{seen}", *(f"    {visible(command)}" for command in device.commands)]
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def visible(command: str) -> str:
+    """A command line as one line of text: what would hide, turn or break it is written out."""
+    shown = "".join(f"\\u{ord(c):04x}" if is_hidden(c) else c for c in command)
+    return shown if len(shown) <= MOST_LETTERS else f"{shown[:MOST_LETTERS]}... ({len(command)} characters)"

@@ -1,0 +1,211 @@
+"""What has to be told of an as-of, and telling it: each finding once to each channel.
+
+`hunts.alerts` has a row for everything that was told, written after it was, and for what a channel did not take. A run
+that is killed in between tells it again, with the same id, by which a receiver knows it; what was told is never told
+again, and what was not taken is told by the next run, of whatever as-of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import groupby
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from lakehunt.alerts.alert import FAILURE, FINDINGS, MOST_COMMANDS, WARNING, Alert, Device, counted, moment
+from lakehunt.alerts.channels import AlertSettings, Channel, ChannelError
+from lakehunt.alerts.redaction import redacted
+from lakehunt.core.progress import Progress
+from lakehunt.hunting.findings.run_log import FAILED, STARTED
+from lakehunt.kql import times
+from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.quality.volume import DayVolume
+from lakehunt.schemas.alert_tables import SENT
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.finding_tables import FINDINGS_ALL
+from lakehunt.schemas.hunt_tables import RUNS
+from lakehunt.schemas.landing_tables import BATCHES
+
+NEAR = timedelta(days=14)
+"""A finding that a channel was told for an as-of at most so far away is no news: a backfill found it earlier, or it was
+there, went, and came back."""
+
+
+@dataclass(frozen=True)
+class AlertDelivery:
+    """What became of an alert at a channel: `error` says why it was not taken."""
+
+    channel: str
+    alert: Alert
+    error: str | None = None
+
+
+def send(
+    lake: Lake, alerts: AlertSettings, as_of: int, now: datetime, say: Progress, day: DayVolume | None = None
+) -> list[AlertDelivery]:
+    """Tells every channel what is new as of an instant (ticks), and what it was not told yet; of its day's telemetry,
+    what is wrong with it. A channel that fails stops no other, and is told by the next call."""
+    if not alerts.channels:
+        return []
+    at = times.to_datetime(as_of)
+    warnings = [*_refused(lake, at), *_unusual(day)]
+    known = _known(lake, at)
+    news = cache(lambda run: (_found(lake, run), _failed(lake, run)))
+    done = []
+    for channel in alerts.channels:
+        mine = known.get(channel.name, _Known())
+        for run in sorted({at} | mine.missed):
+            found, failed = news(run)
+            due = [*_by_hunt([row for row in found if row.finding_id not in mine.told], run, alerts.evidence)]
+            others = [*failed, *(warnings if run == at else [])]
+            due += [alert for alert in others if not mine.told.issuperset(alert.keys)]
+            for alert in due:
+                if alert.kind in channel.kinds:
+                    say(f"{channel.name}: {alert.title}")
+                    done.append(_deliver(lake, channel, alert, now, mine))
+    return done
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Keys of what a channel was told, and as-ofs of what it did not take."""
+
+    told: set[str] = field(default_factory=set)
+    missed: set[datetime] = field(default_factory=set)
+
+
+def _known(lake: Lake, at: datetime) -> dict[str, _Known]:
+    """What each channel knows of this as-of and near ones. A warning is of no as-of, but of what it warns of."""
+    near = F.col("as_of").between(F.lit(at - NEAR), F.lit(at + NEAR)) | (F.col("kind") == WARNING)
+    keys = lake.rows(SENT).filter(near).groupBy("channel", "kind", "key")
+    told = F.bool_or(F.col("sent_at").isNotNull()).alias("told")
+    known: dict[str, _Known] = {}
+    for row in keys.agg(told, F.max("as_of").alias("as_of")).collect():
+        mine = known.setdefault(row.channel, _Known())
+        if row.told:
+            mine.told.add(row.key)
+        elif row.kind != WARNING:
+            mine.missed.add(utc(row.as_of))
+    return known
+
+
+def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime, known: _Known) -> AlertDelivery:
+    error = None
+    try:
+        channel.deliver(alert)
+    except ChannelError as refused:
+        error = str(refused)
+    if error is None or alert.as_of not in known.missed:
+        sent_at = now if error is None else None
+        rows = [(channel.name, alert.kind, key, alert.id, alert.as_of, sent_at) for key in alert.keys]
+        lake.append(SENT, lake.local(SENT, rows))
+    known.told.update(alert.keys)
+    return AlertDelivery(channel.name, alert, error)
+
+
+# New findings
+
+
+def _found(lake: Lake, at: datetime) -> list[Row]:
+    """The new findings, hunt by hunt and device by device."""
+    new = lake.rows(FINDINGS_ALL).filter((F.col("as_of") == F.lit(at)) & (F.col("status") == "new"))
+    rows = _with_commands(lake, new.drop("result"))
+    rows.sort(key=lambda row: (row.hunt_name, row.hunt_id, row.device_name or "", row.device_id or "", row.finding_id))
+    return rows
+
+
+def _by_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> list[Alert]:
+    return [_of_hunt(list(of_hunt), at, evidence) for _, of_hunt in groupby(rows, key=lambda row: row.hunt_id)]
+
+
+def _with_commands(lake: Lake, findings: DataFrame) -> list[Row]:
+    """The findings, each with the command lines of some of its events."""
+    few = findings.withColumn("evidence", F.slice("evidence", 1, MOST_COMMANDS)).persist()
+    try:
+        seen = few.agg(F.to_date(F.min("first_seen")).alias("first"), F.to_date(F.max("last_seen")).alias("last"))
+        days = seen.collect()[0]
+        events = lake.rows(DEVICE_PROCESS_EVENTS.events).select(
+            "event_id", "event_date", "Timestamp", "ProcessCommandLine"
+        )
+        wanted = few.select("finding_id", "hunt_id", F.explode("evidence").alias("event_id"))
+        within = events.filter(F.col("event_date").between(F.lit(days.first), F.lit(days.last)))
+        commands = wanted.join(within, "event_id").groupBy("hunt_id", "finding_id")
+        listed = commands.agg(F.sort_array(F.collect_list(F.struct("Timestamp", "ProcessCommandLine"))).alias("seen"))
+        return few.join(listed, ["hunt_id", "finding_id"], "left").collect()
+    finally:
+        few.unpersist()
+
+
+def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> Alert:
+    first = rows[0]
+    devices = groupby(rows, key=lambda row: (row.device_id, row.device_name))
+    made = tuple(_device(device_id, name, list(some)) for (device_id, name), some in devices)
+    return Alert(
+        FINDINGS,
+        f"{first.hunt_name}: {counted(len(rows), 'new finding')} on {counted(len(made), 'device')}",
+        at,
+        first.hunt_id,
+        first.hunt_name,
+        first.severity,
+        tuple(first.tactics),
+        tuple(first.techniques),
+        made,
+        evidence=evidence.format(hunt_id=first.hunt_id, as_of=moment(at)),
+    )
+
+
+def _device(device_id: str | None, name: str | None, rows: Sequence[Row]) -> Device:
+    commands = dict.fromkeys(seen.ProcessCommandLine or "" for row in rows for seen in row.seen or [])
+    starts = [utc(row.first_seen) for row in rows if row.first_seen]
+    ends = [utc(row.last_seen) for row in rows if row.last_seen]
+    return Device(
+        device_id,
+        name,
+        tuple(sorted({row.account_name for row in rows if row.account_name})),
+        len(rows),
+        sum(row.events for row in rows),
+        min(starts, default=None),
+        max(ends, default=None),
+        tuple(redacted(command) for command in list(commands)[:MOST_COMMANDS] if command),
+        tuple(row.finding_id for row in rows),
+    )
+
+
+# What went wrong
+
+
+def _failed(lake: Lake, at: datetime) -> list[Alert]:
+    """Hunts whose last run for this as-of failed."""
+    ended = lake.rows(RUNS).filter((F.col("as_of") == F.lit(at)) & (F.col("outcome") != STARTED))
+    newest = F.max(F.struct("started_at", "run_id", "outcome", "hunt_name", "error")).alias("last")
+    last = ended.groupBy("hunt_id").agg(newest)
+    rows = last.filter(F.col("last.outcome") == FAILED).select("hunt_id", "last.*").collect()
+    return [
+        Alert(FAILURE, f"Hunt failed: {row.hunt_name}", at, row.hunt_id, row.hunt_name, text=redacted(row.error or ""))
+        for row in sorted(rows, key=lambda row: row.hunt_id)
+    ]
+
+
+def _refused(lake: Lake, at: datetime) -> list[Alert]:
+    """Batches that an expectation keeps from hunts."""
+    rows = lake.rows(BATCHES).filter(F.col("outcome") == "refused").collect()
+    return [
+        Alert(
+            WARNING,
+            f"Batch {row.batch} was refused: hunts do not see its {row.delivered} records",
+            at,
+            text=row.detail or "",
+        )
+        for row in sorted(rows, key=lambda row: row.batch)
+    ]
+
+
+def _unusual(day: DayVolume | None) -> list[Alert]:
+    """Telemetry that did not come as it usually does."""
+    if day is None or not (said := [*day.critical, *day.warnings]):
+        return []
+    title = f"Telemetry of the day to {day.as_of:%Y-%m-%dT%H:%M:%SZ} is not as usual"
+    return [Alert(WARNING, title, day.as_of, text="\n".join([counted(day.events, "event"), *said]))]

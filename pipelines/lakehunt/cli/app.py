@@ -1,0 +1,112 @@
+"""The command line: `lakehunt COMMAND`. Exit code 0: all went well, 1: something failed, 2: bad usage.
+
+Modules of commands import nothing heavy at their top: `check` answers before Spark could start."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from lakehunt.cli import content, context, diagnostics, findings, hunts, operate, options, pipeline, query, serve, shell
+from lakehunt.cli.exits import FAILURE, INTERRUPTED, SUCCESS, USAGE
+from lakehunt.cli.section import HELP, Section, setting_options
+from lakehunt.core.errors import LakehuntError, UsageError
+
+SECTIONS: tuple[Section, ...] = (
+    pipeline.SECTION,
+    hunts.SECTION,
+    findings.SECTION,
+    query.SECTION,
+    content.SECTION,
+    operate.SECTION,
+    serve.SECTION,
+    shell.SECTION,
+)
+"""In the order of `lakehunt --help`."""
+
+
+class _Lakehunt(click.Group):
+    """The group of all commands: help by section, and what becomes of errors."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section in SECTIONS:
+            with formatter.section(section.heading):
+                formatter.write_dl([(name, one.get_short_help_str(limit=90)) for name, one in section.commands.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            similar = difflib.get_close_matches(args[0], self.commands, n=1)
+            hint = f"did you mean {similar[0]!r}?" if similar else "`lakehunt --help` lists the commands"
+            raise UsageError(f"there is no command {args[0]!r}", hint)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> int:
+        try:
+            return FAILURE if super().invoke(ctx) is False else SUCCESS
+        except LakehuntError as error:
+            diagnostics.report(error)
+            return USAGE if isinstance(error, UsageError) else FAILURE
+        except BrokenPipeError:  # the reader of our output left, as `| head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILURE
+        except KeyboardInterrupt:
+            return _interrupted()
+
+
+@click.group(
+    cls=_Lakehunt,
+    commands={name: command for section in SECTIONS for name, command in section.commands.items()},
+    invoke_without_command=True,
+    context_settings=HELP,
+    subcommand_metavar="COMMAND [ARGUMENTS]...",
+)
+@click.option("--format", "form", type=click.Choice(options.ALL_FORMATS), help="How a command prints its rows")
+@click.version_option(package_name="lakehunt", message="lakehunt %(version)s")
+@click.pass_context
+def lakehunt(ctx: click.Context, /, form: str | None, **settings: Any) -> None:
+    """Threat hunts in KQL, on your own lake.
+
+    --config, --lake and --format may be given before the command or after it."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+        return
+    command = lakehunt.commands[ctx.invoked_subcommand]
+    if form is not None and all(one.name != "form" for one in command.params):
+        raise UsageError(f"{ctx.invoked_subcommand} prints no rows, so it has no --format")
+    given = {name: value for name, value in {**settings, "form": form}.items() if value is not None}
+    ctx.default_map = {ctx.invoked_subcommand: given}
+
+
+lakehunt.params.extend(setting_options())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit code."""
+    try:
+        code = lakehunt.main(None if argv is None else list(argv), prog_name=context.PROGRAM, standalone_mode=False)
+    except click.ClickException as error:
+        diagnostics.report(_in_our_words(error))
+        return error.exit_code
+    except click.Abort:  # interrupted before a command had begun
+        return _interrupted()
+    return int(code)
+
+
+def _interrupted() -> int:
+    click.echo("lakehunt: interrupted; the same command again continues from here", err=True)
+    return INTERRUPTED
+
+
+def _in_our_words(error: click.ClickException) -> LakehuntError:
+    """What click says about arguments, as all other errors are written."""
+    message = error.format_message().rstrip(".")
+    at = getattr(error, "ctx", None)
+    hint = f"{at.command_path} --help" if at else ""
+    return LakehuntError(message[:1].lower() + message[1:], hint)

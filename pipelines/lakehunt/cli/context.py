@@ -1,0 +1,130 @@
+"""What commands share: the lake, the hunts, progress, and the next command to type."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehunt.core.errors import LakehuntError
+
+if TYPE_CHECKING:
+    from lakehunt.config import Config
+    from lakehunt.hunting.content.hunt_file import Hunt
+    from lakehunt.hunting.query.table_catalog import TableCatalog
+    from lakehunt.lake.delta_lake import Lake
+
+PROGRAM = "lakehunt"
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def lake(config: Config, learning: bool = False) -> Iterator[Lake]:
+    """The lake, in this process's one Spark session; for `learning` see `session.start`."""
+    from lakehunt.lake.delta_lake import Lake
+    from lakehunt.runtime import session
+
+    spark = session.start(config, learning)
+    try:
+        yield Lake(spark, config.lake)
+    finally:
+        spark.stop()
+
+
+@contextmanager
+def progress(total: bool = False) -> Iterator[Say]:
+    """Shows the current step on standard error, with a spinner on a terminal; `total`: and the time of all at the end.
+
+    To be entered before the lake is opened, so that the time includes the start of Spark."""
+    started = time.perf_counter()
+
+    def clock() -> str:
+        return f"{time.perf_counter() - started:6.1f} s"
+
+    if sys.stderr.isatty():
+        with _spinner(clock) as say:
+            yield say
+    else:
+        yield lambda step: click.echo(f"{clock()}  {step}", err=True)
+    if total:
+        click.echo(f"{clock()}  in total", err=True)
+
+
+@contextmanager
+def _spinner(clock: Callable[[], str]) -> Iterator[Say]:
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False)  # which honours NO_COLOR
+    with console.status("starting") as status:
+
+        def say(step: str) -> None:
+            console.print(f"{clock()}  {step}", style="dim")
+            status.update(step)
+
+        yield say
+
+
+def tables(config: Config) -> TableCatalog:
+    """What a query can name; needs no Spark session."""
+    from lakehunt.hunting.query.table_catalog import TableCatalog
+
+    return TableCatalog(config.tables, config.external)
+
+
+def hunts_folder(config: Config) -> Path:
+    """The folder of hunts. Raises LakehuntError if it does not exist."""
+    if not config.hunts.is_dir():
+        raise LakehuntError(f"no folder of hunts at {config.hunts}", "name it as `hunts` in the configuration")
+    return config.hunts
+
+
+def loaded_hunts(config: Config, names: Sequence[str]) -> list[Hunt]:
+    """The hunts with these ids or names, or all of them, of what can be read in the folder."""
+    from lakehunt.hunting import engine
+    from lakehunt.hunting.content import hunt_file
+
+    hunts, _ = hunt_file.load_folder(config.hunts)
+    return engine.select_hunts(hunts, names)
+
+
+def checked_hunts(config: Config) -> tuple[list[Hunt], bool]:
+    """All hunts that could be read, and whether all of them are fine; errors are printed before anything runs."""
+    from lakehunt.cli import diagnostics
+    from lakehunt.hunting import compile_check
+
+    checked = compile_check.check_files([hunts_folder(config)], tables(config))
+    diagnostics.problems(checked)
+    return [one.hunt for one in checked if one.hunt], all(one.ok for one in checked)
+
+
+def now() -> int:
+    """This moment in ticks."""
+    from lakehunt.kql import times
+
+    return times.from_datetime(datetime.now(UTC))
+
+
+def instant(ticks: int) -> str:
+    """An instant as it is printed, and as `--as-of` takes it: without a fraction or a time of day that is zero."""
+    from lakehunt.kql import times
+
+    text = times.format_datetime(ticks).removesuffix("Z")
+    whole = text.rstrip("0").rstrip(".")
+    return whole.removesuffix("T00:00:00") if whole.endswith("T00:00:00") else f"{whole}Z"
+
+
+def next_steps(*commands: str) -> None:
+    """Prints, on standard error, commands that go on from here, on the same lake with the same configuration."""
+    given = click.get_current_context().params
+    same = [f"--{name} {shlex.quote(given[name])}" for name in ("config", "lake") if given.get(name)]
+    for number, command in enumerate(commands):
+        line = " ".join([PROGRAM, command, *same])
+        click.echo(f"{'next:' if not number else '     '} {line}", err=True)

@@ -1,0 +1,247 @@
+"""`lakehunt hunt`, `runs`, `exclusions` and `explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lakehunt.cli import context, operate, options, render, showing
+from lakehunt.cli.render import Column
+from lakehunt.cli.section import Section
+
+if TYPE_CHECKING:
+    from lakehunt.config import Config
+    from lakehunt.hunting.explanation import Explanation
+    from lakehunt.hunting.findings.run_log import HuntRun
+    from lakehunt.hunting.findings.suppression import ExclusionEffect
+
+SECTION = Section("Hunts")
+
+
+@SECTION.command("hunt")
+@options.hunts
+@options.as_of(options.SEE_EVENTS, default="now, or --from and --to")
+@options.period("Backfill: the as-of of the first day", "Backfill: the as-of of the last day")
+@click.option("--full", is_flag=True, help="Read all events of each window; the findings are the same")
+@click.option("--alert", is_flag=True, help="Afterwards do as `lakehunt alert` does")
+@options.exclusions
+def hunt(
+    config: Config,
+    names: Sequence[str],
+    as_of: int | None,
+    since: int | None,
+    until: int | None,
+    full: bool,
+    alert: bool,
+    exclusions: str,
+) -> bool:
+    """Run hunts on the events of the lake, for one as-of or each day of a range.
+
+    HUNT is an id or a name; default: all hunts."""
+    from lakehunt.hunting import engine
+    from lakehunt.hunting.findings import suppression
+    from lakehunt.kql.types import TICKS_PER_DAY
+
+    known, fine = context.checked_hunts(config)
+    now = context.now()
+    first, last = options.as_ofs(as_of, since, until) or (now, now)
+    chosen = engine.select_hunts(known, names)
+    with context.progress(total=True) as say, context.lake(config, learning=True) as lake:
+        for at in range(first, last + 1, TICKS_PER_DAY):
+            excluding = suppression.exclusions_at(lake, chosen, at) if exclusions == options.AS_RUN else chosen
+            runs = engine.run_hunts(lake, excluding, at, say, context.tables(config), full)
+            fine = print_runs(runs) and fine
+            day = operate.judged_day(lake, config, at)
+            fine = operate.print_unusual(day) and fine
+            fine = (not alert or operate.send_alerts(lake, config, day, say)) and fine
+    return fine
+
+
+_COUNTS = [
+    Column("hunt"),
+    Column("matched"),
+    Column("suppressed"),
+    Column("findings"),
+    Column("seconds", show=showing.number),
+    Column("outcome"),
+]
+
+
+def print_runs(runs: Sequence[HuntRun]) -> bool:
+    """Prints a line for each run of a hunt, and what went wrong; whether nothing did."""
+    if not runs:
+        return True
+    rows = [
+        {
+            "hunt": run.hunt.name,
+            "matched": run.matched,
+            "suppressed": run.suppressed,
+            "findings": run.findings,
+            "seconds": run.seconds,
+            "outcome": "succeeded" if run.error is None else "failed",
+        }
+        for run in runs
+    ]
+    render.records("table", rows, _COUNTS, title=f"Hunts as of {context.instant(runs[0].as_of)}", what="hunt")
+    failed = [run for run in runs if run.error is not None]
+    for run in failed:
+        click.echo(f"{run.hunt.name} failed: {run.error}")
+    click.echo(f"{len(runs) - len(failed)} succeeded, {len(failed)} failed")
+    return not failed
+
+
+# Runs
+
+
+@SECTION.command("runs")
+@options.hunts
+@options.as_of("Only runs as of this instant", default="runs of every as-of")
+@click.option(
+    "--last", metavar="N", type=options.COUNT, default=20, show_default=True, help="How many runs, the newest first"
+)
+@options.formats()
+def runs(config: Config, names: Sequence[str], as_of: int | None, last: int, form: str) -> None:
+    """Print what the runs of hunts did: windows, events read, findings, errors.
+
+    HUNT is an id or a name; default: all hunts."""
+    from lakehunt.hunting.findings import run_log
+
+    chosen = context.loaded_hunts(config, names)
+    with context.lake(config) as lake:
+        rows = run_log.recent_runs(lake, chosen, as_of, last)
+    render.records(form, rows, _RUN_COLUMNS, title="Runs, newest first", empty="no runs", what="run")
+
+
+_RUN_COLUMNS = [
+    Column("as_of", "as of", showing.moment),
+    Column("hunt_name", "hunt"),
+    Column("hunt_version", "version"),
+    Column("window_start", "window from", showing.moment),
+    Column("mode"),
+    Column("events_scanned", "scanned"),
+    Column("bytes_read", "MB", showing.megabytes),
+    Column("matched"),
+    Column("suppressed"),
+    Column("findings"),
+    Column("seconds"),
+    Column("outcome"),
+    Column("error"),
+]
+
+
+# Exclusions
+
+
+@SECTION.command("exclusions")
+@options.as_of("The end of the last day")
+@click.option(
+    "--days", metavar="N", type=options.COUNT, default=7, show_default=True, help="Count runs of the last N days"
+)
+@options.formats()
+def exclusions(config: Config, as_of: int, days: int, form: str) -> bool:
+    """Print exclusions, and what each of them suppressed lately."""
+    from lakehunt.hunting.findings import suppression
+
+    hunts, fine = context.checked_hunts(config)
+    known = {one.name: one for hunt in hunts for one in hunt.exclusions}
+    with context.lake(config) as lake:
+        effects = suppression.exclusion_effects(lake, known.values(), as_of, days)
+    names = {hunt.id: hunt.name for hunt in hunts}
+    title = f"Exclusions, and events that they suppressed in runs of the last {days} days"
+    rows = [_effect(one, names) for one in effects]
+    render.records(form, rows, _EFFECT_COLUMNS, title=title, empty="no exclusions", what="exclusion")
+    if form in {"table", "vertical"}:
+        _print_remarks(effects)
+    return fine
+
+
+_EFFECT_COLUMNS = [
+    Column("name", "exclusion"),
+    Column("state"),
+    Column("expires"),
+    Column("events", "suppressed"),
+    Column("last"),
+    Column("owner"),
+    Column("hunts"),
+]
+"""Of a table: the reason may be long, and other forms have it."""
+
+
+def _effect(one: ExclusionEffect, names: Mapping[str, str]) -> dict[str, Any]:
+    exclusion = one.exclusion
+    return {
+        "name": exclusion.name,
+        "state": one.state,
+        "expires": exclusion.expires and exclusion.expires.isoformat(),
+        "events": one.events,
+        "last": one.last and one.last.isoformat(),
+        "owner": exclusion.owner,
+        "hunts": [names.get(hunt, hunt) for hunt in exclusion.hunts],
+        "reason": " ".join(exclusion.reason.split()),
+        "where": exclusion.where,
+        "file": str(exclusion.file),
+        "line": exclusion.position.line,
+    }
+
+
+def _print_remarks(effects: Sequence[ExclusionEffect]) -> None:
+    idle = [one.exclusion.name for one in effects if one.state == "on" and not one.events]
+    if idle:
+        click.echo(f"on, but suppressed nothing: {', '.join(idle)}")
+    for one in effects:
+        if one.state == "expired":
+            ended = f"{one.exclusion.name} expired on {one.exclusion.expires} and suppresses nothing any more"
+            click.echo(f"{ended}: ask {one.exclusion.owner}, then renew or remove it")
+
+
+# Explanations
+
+
+@SECTION.command("explain")
+@options.hunts
+@options.as_of(options.SEE_EVENTS)
+@click.option("--spark", is_flag=True, help="Also print Spark's plan for the query over the lake")
+@click.option("-v", "--verbose", is_flag=True, help="Also exclusions that are off or expired, and columns of the hits")
+def explain(config: Config, names: Sequence[str], as_of: int, spark: bool, verbose: bool) -> None:
+    """Explain how a hunt is run: what is decided event by event, and why not.
+
+    HUNT is an id or a name; default: all hunts."""
+    from lakehunt.hunting import engine, explanation
+
+    tables = context.tables(config)
+    compiled = [engine.compile_hunt(one, tables) for one in context.loaded_hunts(config, names)]
+    for one in compiled:
+        click.echo("\n".join(_explained(explanation.explain(one, as_of), verbose)))
+    if spark:
+        with context.lake(config) as lake:
+            for one in compiled:
+                click.echo(explanation.spark_plan(lake, one, as_of, tables))
+
+
+_DECIDED = {"tuple": "file names and parents", "event": "each event"}
+"""What a condition is evaluated for; the first once for every combination, however many events have it."""
+
+
+def _explained(one: Explanation, verbose: bool) -> Iterator[str]:
+    window = one.window
+    start = "the beginning" if window.since is None else context.instant(window.since)
+    yield f"{one.hunt.name} ({one.hunt.id}, version {one.hunt.digest})"
+    yield f"  window: from {start} to {context.instant(window.until)}"
+    if one.why is not None:
+        yield f"  full scan: every run reads all events of its window, because {one.why}"
+    else:
+        yield "  incremental: every event is read once, after it landed, and kept as a hit if"
+    for number, front in enumerate(one.fronts):
+        yield from (["    or"] if number else [])
+        for condition in front:
+            yield f"    {condition.text}   [{_DECIDED[condition.by]}]"
+    for exclusion, state in one.exclusions:
+        if state == "on" or verbose:
+            yield f"  unless excluded by {exclusion.name} ({state}): {' '.join(exclusion.where.split())}"
+    if one.columns and verbose:
+        yield f"  columns of the hits: {', '.join(one.columns)}"
+    yield "  steps:" if one.why is not None else "  then, on the hits of the window:"
+    yield from (f"    {step}" for step in one.plan)
+    yield ""

@@ -1,0 +1,291 @@
+"""`lakehunt status`, `telemetry`, `alert`, `maintain` and `forget`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lakehunt.cli import context, options, render, showing
+from lakehunt.cli.render import Column
+from lakehunt.cli.section import Section
+from lakehunt.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from lakehunt.alerts.sending import AlertDelivery
+    from lakehunt.config import Config
+    from lakehunt.hunting.content.hunt_file import Hunt
+    from lakehunt.lake.delta_lake import Lake
+    from lakehunt.operations.erasure import LostFindings
+    from lakehunt.operations.maintenance import TableMaintenance
+    from lakehunt.operations.status import Status
+    from lakehunt.quality.volume import DayVolume
+
+SECTION = Section("Operations")
+
+
+@SECTION.command("status")
+@options.formats()
+def status(config: Config, form: str) -> None:
+    """Print what the lake holds: tables, their size, the time that events span, the last runs."""
+    from lakehunt.operations import status as overview
+
+    hunts = context.loaded_hunts(config, ())
+    with context.lake(config) as lake:
+        found = overview.status(lake, hunts)
+    rows = [vars(one) | {"hunt": _hunt_of(one.table, hunts)} for one in found.tables]
+    if form not in {"table", "vertical"}:
+        render.records(form, rows, _STATUS_COLUMNS)
+        return
+    render.records(form, rows, _STATUS_COLUMNS, title=f"Lake {found.lake}", what="table")
+    click.echo()
+    render.records(form, found.runs, _LAST_RUN_COLUMNS, title="Last runs", empty="no hunt has run yet", what="run")
+    click.echo()
+    context.next_steps(*_what_is_next(found))
+
+
+_STATUS_COLUMNS = [
+    Column("table"),
+    Column("hunt"),
+    Column("rows"),
+    Column("files"),
+    Column("bytes", "MB", showing.megabytes),
+    Column("first", "from", showing.moment),
+    Column("last", "to", showing.moment),
+]
+_LAST_RUN_COLUMNS = [
+    Column("as_of", "as of", showing.moment),
+    Column("hunt_name", "hunt"),
+    Column("findings"),
+    Column("outcome"),
+    Column("error"),
+]
+
+
+def _hunt_of(table: str, hunts: Sequence[Hunt]) -> str | None:
+    """The name of the hunt that a table of findings belongs to."""
+    return next((hunt.name for hunt in hunts if table == f"findings.{hunt.id}"), None)
+
+
+def _what_is_next(found: Status) -> list[str]:
+    if found.last_event is None:
+        return ["land SOURCE", "hunt"]
+    return ["findings", "report", "hunt"] if found.runs else ["hunt", "findings"]
+
+
+# Telemetry
+
+
+@SECTION.command("telemetry")
+@options.as_of("The end of the newest day")
+@click.option(
+    "--days", metavar="N", type=options.COUNT, default=14, show_default=True, help="How many days, the newest first"
+)
+@options.formats()
+def telemetry(config: Config, as_of: int, days: int, form: str) -> bool:
+    """Print how many events each day had, and what is unusual about it."""
+    from lakehunt.quality import volume
+
+    with context.lake(config) as lake:
+        found = volume.judge_days(lake, config.expectations, as_of, days)
+    print_telemetry(found, form)
+    return not found[0].critical
+
+
+_DAY = ("as_of", "events", "usual_events", "percent_of_usual", "hours_without_events", "quarantined_percent")
+_DAY_COLUMNS = [
+    Column("as_of", "day to", lambda at: f"{at:%Y-%m-%d %H:%M}"),
+    Column("events"),
+    Column("usual_events", "usual", showing.number),
+    Column("percent_of_usual", "% of usual", showing.number),
+    Column("hours_without_events", "hours without", showing.number),
+    Column("quarantined_percent", "% quarantined", showing.number),
+    Column("remarks"),
+]
+
+
+def print_telemetry(days: Sequence[DayVolume], form: str) -> None:
+    """Prints days. A table has codes for what is wrong with them, and below it what each code means."""
+    rows = [{name: getattr(day, name) for name in _DAY} for day in days]
+    if form != "table":
+        found = [
+            row | {"critical": day.critical, "warnings": day.warnings} for row, day in zip(rows, days, strict=True)
+        ]
+        render.records(form, found, _DAY_COLUMNS, what="day")
+        return
+    codes: dict[str, str] = {}
+    coded = [row | {"remarks": " ".join(_codes(day, codes))} for row, day in zip(rows, days, strict=True)]
+    render.records(form, coded, _DAY_COLUMNS, title="Telemetry, newest day first", what="day")
+    for text, code in codes.items():
+        click.echo(f"{code}: {text}")
+
+
+def _codes(day: DayVolume, codes: dict[str, str]) -> list[str]:
+    """A code for each thing that is wrong with a day: C1 is critical, W1 a warning. Codes that are new are added."""
+    kinds = [("C", text) for text in day.critical] + [("W", text) for text in day.warnings]
+    for kind, text in kinds:
+        same_kind = sum(code.startswith(kind) for code in codes.values())
+        codes.setdefault(_without_number(text), f"{kind}{same_kind + 1}")
+    return [codes[_without_number(text)] for _, text in kinds]
+
+
+def _without_number(text: str) -> str:
+    """What an expectation says of a day, without the day's own number, which the table has."""
+    return re.sub(r" \(it is [^)]*\)", "", text)
+
+
+def judged_day(lake: Lake, config: Config, as_of: int) -> DayVolume:
+    """The telemetry of the day before an as-of (ticks)."""
+    from lakehunt.quality import volume
+
+    return volume.judge_days(lake, config.expectations, as_of)[0]
+
+
+def print_unusual(day: DayVolume) -> bool:
+    """Prints what is unusual about the telemetry of a day; whether none of it is critical."""
+    for kind, texts in (("critical", day.critical), ("warning", day.warnings)):
+        for text in texts:
+            click.echo(f"telemetry: {kind}: {text}", err=True)
+    return not day.critical
+
+
+# Alerts
+
+
+@SECTION.command("alert")
+@options.as_of("The as-of of the run that the alerts are about")
+def alert(config: Config, as_of: int) -> bool:
+    """Send new findings and failures to the configured channels, each once."""
+    with context.progress() as say, context.lake(config) as lake:
+        return send_alerts(lake, config, judged_day(lake, config, as_of), say)
+
+
+def send_alerts(lake: Lake, config: Config, day: DayVolume, say: context.Say) -> bool:
+    """Whether every channel accepted everything that is due for an as-of."""
+    from lakehunt.alerts import sending
+    from lakehunt.kql import times
+
+    if not config.alerts.channels:
+        say("nothing is sent: the configuration has no alerts (docs/how-to/alerts.md)")
+    as_of = times.from_datetime(day.as_of)
+    return _print_sent(sending.send(lake, config.alerts, as_of, datetime.now(UTC), say, day))
+
+
+def _print_sent(done: Sequence[AlertDelivery]) -> bool:
+    for one in done:
+        if one.error:
+            click.echo(f"{one.channel}: not sent: {one.alert.title}: {one.error}", err=True)
+        else:
+            click.echo(f"{one.channel}: {one.alert.title}")
+    if not done:
+        click.echo("nothing new to send")
+    return all(one.error is None for one in done)
+
+
+# Maintenance
+
+
+@SECTION.command("maintain")
+@click.option("--table", "only", metavar="NAME", multiple=True, help="Only this table; may be repeated")
+@click.option("--dry-run", is_flag=True, help="Print what retention would delete, and change nothing")
+@click.option("--force", is_flag=True, help="Allow vacuum_hours below 168: only when nothing else uses the lake")
+@options.formats()
+def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, form: str) -> bool:
+    """Delete rows past their retention, compact tables, VACUUM."""
+    from lakehunt.hunting.content import hunt_file
+    from lakehunt.operations import maintenance, stale_hits
+    from lakehunt.schemas.hunt_tables import HITS
+
+    now = datetime.now(UTC)
+    maintenance.check_window(config.retention.vacuum_hours, force)
+    hunts, errors = hunt_file.load_folder(context.hunts_folder(config))
+    with context.progress(total=True) as say, context.lake(config) as lake:
+        chosen = maintenance.select_tables(lake, list(only))
+        if HITS.name in chosen and not errors:  # a file that cannot be read may be one of their hunts
+            say("looking for hits that no hunt uses")
+            _print_unused(stale_hits.delete_stale(lake, {one.digest for one in hunts}, now, dry_run), dry_run)
+        done = maintenance.maintain_tables(lake, config.retention, now, say, chosen, dry_run)
+    return _print_upkeep(done, hunts, dry_run, form)
+
+
+def _print_unused(hits: int, dry_run: bool) -> None:
+    if hits:
+        verb = "would be removed" if dry_run else "removed"
+        click.echo(
+            f"{hits} hits {verb}: their hunts, or those versions of them, are not in the folder of hunts", err=True
+        )
+
+
+def _print_upkeep(done: Sequence[TableMaintenance], hunts: Sequence[Hunt], dry_run: bool, form: str) -> bool:
+    """Prints a line for each table; whether all of them went well."""
+    columns = [
+        Column("table"),
+        Column("hunt"),
+        Column("files_before", "files"),
+        Column("files_after", "now"),
+        Column("bytes_after", "MB", showing.megabytes),
+        Column("rows_deleted", "rows to delete" if dry_run else "rows deleted"),
+        Column("freed", "MB freed", showing.megabytes),
+        Column("seconds"),
+        Column("error"),
+    ]
+    rows: list[dict[str, Any]] = [{"table": one.table, "hunt": _hunt_of(one.table, hunts)} | vars(one) for one in done]
+    title = "What would be deleted" if dry_run else "Maintained"
+    render.records(form, rows, columns, title=title, what="table")
+    return all(one.error is None for one in done)
+
+
+# Forgetting
+
+
+class _Value(click.ParamType[str]):
+    """A name or an id, which must not be empty."""
+
+    name = "VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            self.fail("an empty value would match records that name nobody", param, ctx)
+        return str(value).strip()
+
+
+@SECTION.command("forget")
+@click.option("--device", type=_Value(), multiple=True, help="Its DeviceId or DeviceName; may be repeated")
+@click.option("--account", type=_Value(), multiple=True, help="Its name, SID, UPN or object id; may be repeated")
+@click.option("--dry-run", is_flag=True, help="Count what would be removed, and change nothing")
+def forget(config: Config, device: Sequence[str], account: Sequence[str], dry_run: bool) -> None:
+    """Remove everything about a device or an account from the lake."""
+    from lakehunt.operations import erasure
+
+    who = erasure.ErasureRequest(tuple(device), tuple(account))
+    if not who.values:
+        raise UsageError("name a --device or an --account")
+    kept_from = config.retention.oldest("events", datetime.now(UTC))
+    with context.progress() as say, context.lake(config) as lake:
+        say("looking for events and findings")
+        found = erasure.find_matches(lake, who)
+        lost = erasure.lost_findings(lake, found)
+        _print_lost(lost, list(erasure.commands(lost, kept_from)))
+        _print_forgotten(erasure.forget(lake, found, say, dry_run), dry_run)
+
+
+def _print_lost(lost: Sequence[LostFindings], commands: Sequence[str]) -> None:
+    """Prints which hunts lose findings, and the commands that compute them from what is left."""
+    for one in lost:
+        what = f"{one.findings} findings go" if one.findings else "findings may count events that go"
+        click.echo(f"{one.hunt_name}, as of {context.instant(one.as_of)}: {what}")
+    if commands:
+        click.echo("Afterwards, compute them from the events that are left:")
+        for command in commands:
+            click.echo(f"  {command}")
+
+
+def _print_forgotten(done: Mapping[str, int], dry_run: bool) -> None:
+    """Prints how many rows went from each table, and what is left to do."""
+    for name, rows in done.items():
+        click.echo(f"{rows:>10}  {name}")
+    if not dry_run:
+        click.echo("Files of old versions still hold them until `lakehunt maintain` has removed those (vacuum_hours).")

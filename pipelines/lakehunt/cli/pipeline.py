@@ -1,0 +1,127 @@
+"""`lakehunt run`, `land` and `validate`: from a source to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehunt.cli import context, findings, hunts, operate, options
+from lakehunt.cli.section import Section
+
+if TYPE_CHECKING:
+    from lakehunt.config import Config
+    from lakehunt.lake.delta_lake import Lake
+    from lakehunt.landing.ingest import IngestResult
+    from lakehunt.landing.promote import PromotionResult
+
+SECTION = Section("Pipeline")
+
+
+@SECTION.command("run")
+@options.source
+@options.as_of(options.SEE_EVENTS)
+@click.option("--show", is_flag=True, help="Print the findings at the end")
+def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
+    """Land a source, validate it, and run all hunts: the main job.
+
+    SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
+    from lakehunt.hunting import engine
+    from lakehunt.hunting.findings import reader
+    from lakehunt.quality import validation
+
+    place = options.source_of(config, source)
+    found, hunts_fine = context.checked_hunts(config)
+    validation.prepare()
+    with context.progress(total=True) as say, context.lake(config, learning=True) as lake:
+        delivery, settlement = _deliver(lake, place, say), _settle(lake, config, say)
+        landed_fine = _print(delivery, settlement)
+        if any(batch.refused for batch in settlement.batches):
+            click.echo("hunts were not run: a batch was refused", err=True)
+            return False
+        runs = engine.run_hunts(lake, found, as_of, say, context.tables(config))
+        all_succeeded = hunts.print_runs(runs)
+        telemetry_fine = operate.print_unusual(operate.judged_day(lake, config, as_of))
+        if show:
+            findings.print_findings(reader.latest_findings(lake, found, as_of), {}, "table")
+    context.next_steps("findings", "report", "status")
+    return hunts_fine and landed_fine and telemetry_fine and all_succeeded
+
+
+@SECTION.command("land")
+@options.source
+@click.option("--raw-only", is_flag=True, help="Leave validation to `lakehunt validate`")
+def land(config: Config, source: str | None, raw_only: bool) -> bool:
+    """Land a source: raw records, then events or quarantine.
+
+    SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
+    place = options.source_of(config, source)
+    with context.progress(total=True) as say, context.lake(config, learning=True) as lake:
+        delivery = _deliver(lake, place, say)
+        settlement = None if raw_only else _settle(lake, config, say)
+    return _print(delivery, settlement)
+
+
+@SECTION.command("validate")
+def validate(config: Config) -> bool:
+    """Validate what `land --raw-only` landed: events or quarantine."""
+    from lakehunt.quality import validation
+
+    validation.prepare()
+    with context.progress(total=True) as say, context.lake(config) as lake:
+        settlement = _settle(lake, config, say)
+    return _print(None, settlement)
+
+
+def _deliver(lake: Lake, source: str, say: context.Say) -> IngestResult:
+    from lakehunt import landing
+
+    return landing.ingest(lake, source, datetime.now(UTC), say)
+
+
+def _settle(lake: Lake, config: Config, say: context.Say) -> PromotionResult:
+    from lakehunt import landing
+
+    return landing.promote(lake, config.expectations, config.data_docs.within(config.lake), say)
+
+
+def _print(delivery: IngestResult | None, settlement: PromotionResult | None) -> bool:
+    """Prints what was landed; whether all of it went well. A record in quarantine is landed, too."""
+    for line in [*_delivery_lines(delivery), *_settlement_lines(settlement)]:
+        click.echo(line)
+    refused = settlement is not None and any(batch.refused for batch in settlement.batches)
+    unreadable = delivery is not None and bool(delivery.unreadable)
+    return not refused and not unreadable
+
+
+def _delivery_lines(delivery: IngestResult | None) -> Iterator[str]:
+    if delivery is None:
+        return
+    yield (
+        f"landed {delivery.delivered} records from {delivery.files_read} files"
+        f" ({delivery.files_unchanged} files had not changed)"
+    )
+    for file, line in delivery.pending:
+        yield f"  unfinished: line {line} of {file} is not complete yet; the next run lands it"
+    for file, why in delivery.unreadable:
+        yield f"  unreadable: {file}: {why}"
+
+
+def _settlement_lines(settlement: PromotionResult | None) -> Iterator[str]:
+    if settlement is None:
+        return
+    for batch in settlement.batches:
+        yield (
+            f"batch {batch.batch}: {batch.delivered} records = {batch.events} events"
+            f" + {batch.quarantined} quarantined + {batch.duplicates} duplicates"
+            if not batch.refused
+            else f"batch {batch.batch}: {batch.delivered} records REFUSED, none of them is in events"
+        )
+        yield from (f"  refused: {text}" for text in batch.refused)
+        yield from (f"  warning: {text}" for text in batch.warnings)
+        if batch.page:
+            yield f"  see {batch.page}"
+        if batch.unknown_properties:
+            yield f"  unknown properties, kept: {', '.join(batch.unknown_properties)}"

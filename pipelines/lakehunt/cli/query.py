@@ -1,0 +1,81 @@
+"""`lakehunt query`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehunt.cli import context, diagnostics, options, render
+from lakehunt.cli.section import Section
+from lakehunt.core.errors import LakehuntError, UsageError
+
+if TYPE_CHECKING:
+    from lakehunt.config import Config
+    from lakehunt.hunting.query.adhoc import Answer
+    from lakehunt.kql.errors import QueryErrors
+
+SECTION = Section("Queries")
+
+STDIN = "-"
+
+
+@SECTION.command("query")
+@click.argument("kql", metavar="[KQL]", required=False)
+@click.option("-f", "--file", type=options.FILE, help="Read the query from this file")
+@options.as_of(options.SEE_EVENTS)
+@click.option("--period", type=options.TIMESPAN, help="How far a query without a time filter looks back; default: all")
+@options.formats()
+@click.option("--jsonl", is_flag=True, help='Answer lines {"id","query"} on standard input: {"id","columns","rows"}')
+def query(
+    config: Config, kql: str | None, file: Path | None, as_of: int, period: int | None, form: str, jsonl: bool
+) -> bool:
+    """Run a KQL query on the lake.
+
+    KQL is the query, or - to read it from standard input. It is compiled before Spark starts."""
+    from lakehunt.hunting.query import adhoc
+    from lakehunt.kql.errors import QueryErrors
+
+    if (kql is not None) + (file is not None) + jsonl != 1:
+        raise UsageError("give one of KQL, --file and --jsonl", "lakehunt query 'DeviceProcessEvents | take 10'")
+    tables = context.tables(config)
+    if jsonl:
+        with context.lake(config) as lake:
+            render.json_lines(adhoc.answer_lines(lake, sys.stdin, as_of, period, tables))
+        return True
+    name, text = read_query(kql, file)
+    try:
+        adhoc.compile_first(text, tables)
+        with context.lake(config) as lake:
+            _print(adhoc.query(lake, text, as_of, period, tables), form)
+    except QueryErrors as errors:
+        _print_errors(name, text, errors)
+        return False
+    return True
+
+
+def read_query(kql: str | None, file: Path | None) -> tuple[str, str]:
+    """What the query is called in errors, and its text."""
+    if file is not None and str(file) != STDIN:
+        try:
+            return str(file), file.read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise LakehuntError(f"{file} cannot be read: {why}", "name a file with a KQL query") from error
+    if file is not None or kql == STDIN:
+        return "<stdin>", sys.stdin.read()
+    return "<query>", kql or ""
+
+
+def _print(answer: Answer, form: str) -> None:
+    names = [column.name for column in answer.schema]
+    rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
+    render.records(form, rows, [render.Column(name) for name in names])
+
+
+def _print_errors(name: str, text: str, errors: QueryErrors) -> None:
+    from lakehunt.hunting import compile_check
+
+    diagnostics.problems([compile_check.of_text(Path(name), text, errors)])

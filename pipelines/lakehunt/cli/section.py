@@ -1,0 +1,54 @@
+"""Commands under one heading of `lakehunt --help`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def setting_options() -> list[click.Parameter]:
+    """The options that every command takes, before its name and after it."""
+    return [
+        click.Option(
+            ["--config"],
+            metavar="FILE",
+            help="Configuration file; default: $LAKEHUNT_CONFIG, else ./lakehunt.yaml",
+        ),
+        click.Option(["--lake"], metavar="DIR", help="Folder or URI of the lake; default: the configuration's"),
+    ]
+
+
+class Section:
+    """A heading and the commands below it."""
+
+    def __init__(self, heading: str) -> None:
+        self.heading = heading
+        self.commands: dict[str, click.Command] = {}
+
+    def command(self, name: str) -> Callable[[Callable[..., bool | None]], click.Command]:
+        """Makes a command of a function, which is called with the configuration first.
+
+        It returns whether all went well; None counts as well."""
+
+        def register(function: Callable[..., bool | None]) -> click.Command:
+            made = click.command(name, context_settings=HELP)(_with_configuration(function))
+            made.params.extend(setting_options())
+            self.commands[name] = made
+            return made
+
+        return register
+
+
+def _with_configuration(function: Callable[..., bool | None]) -> Callable[..., bool | None]:
+    @wraps(function)
+    def command(*, config: str | None, lake: str | None, **arguments: Any) -> bool | None:
+        from lakehunt import config as configuration
+
+        return function(configuration.load(config).with_lake(lake), **arguments)
+
+    return command

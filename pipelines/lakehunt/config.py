@@ -1,0 +1,152 @@
+"""The configuration: one YAML file, every key optional, overridden by the command line.
+
+    lake: /data/lake            # a folder, or s3a://, abfss://, gs://
+    source: /data/blobs         # folder, glob or file of Streaming API blobs, where a command names none
+    hunts: hunts                # folder of hunting-query YAML files
+    expectations: expectations  # folder of Great Expectations suites
+    tables:                     # other Delta tables that hunts may name: see pipelines/lakehunt/schemas/registered_tables.py
+      Watchlist: {path: /data/watchlist, columns: {DeviceId: string, Owner: string}}
+    external:                   # copies of files that hunts read with externaldata
+      https://example.com/lolbins.csv: lookups/lolbins.csv
+    data_docs: {keep: 30d}      # pages about each batch: see pipelines/lakehunt/quality/data_docs.py
+    retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see pipelines/lakehunt/operations/retention.py
+    alerts: {}                  # who is told of findings: see pipelines/lakehunt/alerts/channels.py
+    spark:                      # Spark configuration, passed through as it is
+      spark.master: local[*]
+      spark.jars.ivySettings: ivysettings.xml
+    delta_jars: jars            # a folder with Delta's jars, for machines without a network
+
+Relative folders count from the file's own folder. Looked for at `--config`, `$LAKEHUNT_CONFIG`, `./lakehunt.yaml`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lakehunt.alerts import channels
+from lakehunt.alerts.channels import AlertSettings
+from lakehunt.core import strict_yaml
+from lakehunt.core.errors import LakehuntError
+from lakehunt.operations import retention
+from lakehunt.operations.retention import Retention
+from lakehunt.quality import data_docs
+from lakehunt.quality.data_docs import DataDocs
+from lakehunt.schemas import registered_tables
+from lakehunt.schemas.registered_tables import RegisteredTable
+
+PROJECT = Path(__file__).resolve().parents[1]
+DEFAULT_FILE = "lakehunt.yaml"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What every command needs to know. Folders are absolute; `lake` may be any URI that Spark can write."""
+
+    lake: str = "lake"
+    hunts: Path = PROJECT / "hunts"
+    source: str | None = None
+    expectations: Path = PROJECT / "expectations"
+    spark: Mapping[str, str] = field(default_factory=dict)
+    delta_jars: Path | None = None
+    tables: Mapping[str, RegisteredTable] = field(default_factory=dict)
+    external: Mapping[str, str] = field(default_factory=dict)
+    data_docs: DataDocs = field(default_factory=DataDocs)
+    retention: Retention = field(default_factory=Retention)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+
+    def with_lake(self, lake: str | None) -> Config:
+        return replace(self, lake=lake) if lake else self
+
+
+def load(file: str | None = None) -> Config:
+    """The configuration of `file`, of `$LAKEHUNT_CONFIG`, of `./lakehunt.yaml`, or the defaults.
+
+    `$LAKEHUNT_DELTA_JARS` (folder) and `$LAKEHUNT_IVY_SETTINGS` (file) stand in for `delta_jars` and
+    `spark.jars.ivySettings`, so that a machine can be set up without a file.
+    Raises LakehuntError, with file and line, for what cannot be read, an unknown key or a wrong type."""
+    named = file or os.environ.get("LAKEHUNT_CONFIG")
+    path = Path(named or DEFAULT_FILE)
+    if named and not path.is_file():
+        raise LakehuntError(f"no configuration file at {path}", "name another one with --config or LAKEHUNT_CONFIG")
+    config = _read(path) if path.is_file() else Config()
+    return _from_environment(config)
+
+
+def _read(path: Path) -> Config:
+    document = strict_yaml.load_file(path)
+    readers: dict[str, Callable[[object, Path], object]] = {
+        "lake": _place,
+        "source": _place,
+        "hunts": _folder,
+        "expectations": _folder,
+        "tables": _tables,
+        "external": _external,
+        "data_docs": data_docs.read,
+        "retention": _retention,
+        "alerts": channels.read,
+        "spark": _spark,
+        "delta_jars": _folder,
+    }
+    values: dict[str, Any] = {}
+    for key, value in document.items():
+        if key not in readers:
+            raise document.error(key, f"unknown key {key!r}", f"known keys: {', '.join(readers)}")
+        try:
+            values[key] = readers[key](value, path.resolve().parent)
+        except TypeError as e:
+            raise document.error(key, f"{key}: {e}", "see docs/reference/configuration.md") from e
+    return Config(**values)
+
+
+def _place(value: object, base: Path) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("expected a folder or a URI")
+    return value if "://" in value else str(base / value)
+
+
+def _folder(value: object, base: Path) -> Path:
+    if not isinstance(value, str) or not value:
+        raise TypeError("expected a folder")
+    return base / value
+
+
+def _tables(value: object, base: Path) -> dict[str, RegisteredTable]:
+    if not isinstance(value, strict_yaml.Mapping):
+        raise TypeError("expected names of tables, each with path and columns")
+    return registered_tables.read(value, base)
+
+
+def _external(value: object, base: Path) -> dict[str, str]:
+    """Where the copy of each address is: a file, relative to the configuration's folder, or a URI."""
+    if not isinstance(value, strict_yaml.Mapping):
+        raise TypeError("expected addresses, each with the place of its copy")
+    places = {}
+    for address, place in value.items():
+        if not isinstance(place, str) or not place.strip():
+            raise TypeError(f"expected a file for {address}")
+        places[address] = place if "://" in place else str(base / place)
+    return places
+
+
+def _retention(value: object, base: Path) -> Retention:
+    return retention.read(value)
+
+
+def _spark(value: object, base: Path) -> dict[str, str]:
+    if not isinstance(value, strict_yaml.Mapping):
+        raise TypeError("expected a mapping of Spark settings")
+    return {key: value.text(key) for key in value}
+
+
+def _from_environment(config: Config) -> Config:
+    jars = os.environ.get("LAKEHUNT_DELTA_JARS")
+    ivy = os.environ.get("LAKEHUNT_IVY_SETTINGS")
+    if jars:
+        config = replace(config, delta_jars=Path(jars))
+    if ivy:
+        config = replace(config, spark={**config.spark, "spark.jars.ivySettings": ivy})
+    return config

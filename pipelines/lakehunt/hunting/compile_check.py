@@ -1,0 +1,182 @@
+"""Checks hunts without running them: every file, with all that is wrong in it, at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.core.strict_yaml import START, Position, YamlError
+from lakehunt.hunting.content import exclusion_file, hunt_file
+from lakehunt.hunting.content.exclusion_file import Exclusion
+from lakehunt.hunting.content.hunt_file import Hunt, HuntError
+from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.kql.errors import KqlError, QueryErrors, Span, line_and_column
+from lakehunt.kql.types import Schema
+
+FILE = "file"
+"""The kind of a problem of the file; those of its query have one of `lakehunt.kql.errors.Kind`."""
+
+
+QUERY_SUFFIX = ".kql"
+"""A file of this name, where it is named, is a query without a hunt around it."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong at a place in a hunt's file. Lines and columns count from one; `end` is the place after it.
+
+    `excerpt` is the query's line and what marks the place under it; empty for what is not in the query. `table` is the
+    name of a table where the problem is that there is none."""
+
+    kind: str
+    message: str
+    start: Position
+    end: Position
+    hint: str = ""
+    excerpt: tuple[str, ...] = ()
+    table: str = ""
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """A file and what it is: a hunt whose query has a result, or exclusions, or problems.
+
+    `hunt` is there if the file could be read, also where its query is wrong; `id` and `name` as far as they could.
+    `exclusions` are those of a file of exclusions that can be used; None for any other."""
+
+    file: Path
+    id: str | None = None
+    name: str | None = None
+    hunt: Hunt | None = None
+    schema: Schema = ()
+    problems: tuple[Problem, ...] = ()
+    exclusions: tuple[Exclusion, ...] | None = None
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def check_files(paths: Sequence[Path], tables: TableCatalog) -> list[CheckedFile]:
+    """Every hunt in these files and folders, each file once, in order; ids are compared across all of them. Then the
+    files of exclusions in the folders, and beside the files, which the hunts then have."""
+    checked: list[CheckedFile] = []
+    earlier: dict[str, Hunt] = {}
+    for file in _files(paths, checked):
+        one = _check(file, earlier, tables)
+        checked.append(one)
+        if one.hunt:
+            earlier[one.hunt.id] = one.hunt
+    loaded = exclusion_file.load(_exclusion_files(paths), list(earlier.values()))
+    with_exclusions = {hunt.id: hunt for hunt in hunt_file.with_exclusions(earlier.values(), loaded)}
+    hunts = [replace(one, hunt=with_exclusions[one.hunt.id]) if one.hunt else one for one in checked]
+    return hunts + [
+        CheckedFile(one.file, problems=tuple(map(of_file, one.errors)), exclusions=one.exclusions) for one in loaded
+    ]
+
+
+def _exclusion_files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from hunt_file.find(path, exclusion_file.is_exclusion_file)[0]
+        else:
+            yield from filter(Path.exists, hunt_file.siblings(path, "exclusions"))
+
+
+def _files(paths: Iterable[Path], checked: list[CheckedFile]) -> Iterator[Path]:
+    """The files at the paths. A folder that cannot be read is told as one that has been checked."""
+    seen: set[Path] = set()
+    for path in paths:
+        files, errors = hunt_file.find(path) if path.is_dir() else ([path], [])
+        checked.extend(CheckedFile(path, problems=(_anywhere(error),)) for error in errors)
+        for file in files:
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
+
+
+def _check(file: Path, earlier: dict[str, Hunt], tables: TableCatalog) -> CheckedFile:
+    if file.suffix.lower() == QUERY_SUFFIX:
+        return _check_query_file(file, tables)
+    try:
+        hunt = hunt_file.load(file, earlier)
+    except HuntError as error:
+        # The file has errors outside of the query: those inside are told at the same time.
+        part = error.hunt
+        query = check_query(part, tables) if part and part.query else None
+        problems = [*map(of_file, error.problems), *(query.problems if query else ())]
+        known = (part.id or None, part.name or None) if part else (None, None)
+        return CheckedFile(file, *known, problems=tuple(sorted(problems, key=lambda problem: problem.start)))
+    except LakehuntError as error:
+        return CheckedFile(file, problems=(of_file(error),))
+    return check_query(hunt, tables)
+
+
+def _check_query_file(file: Path, tables: TableCatalog) -> CheckedFile:
+    try:
+        return check_text(file, file.read_text("utf-8-sig"), tables)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        return CheckedFile(file, problems=(_anywhere(LakehuntError(f"cannot be read: {why}")),))
+
+
+def check_text(file: Path, text: str, tables: TableCatalog) -> CheckedFile:
+    """A query without a hunt around it."""
+    return _without_hunt(check_query(_around(file, text), tables))
+
+
+def of_text(file: Path, text: str, errors: QueryErrors) -> CheckedFile:
+    """A query without a hunt around it, of which the errors are known."""
+    hunt = _around(file, text)
+    return CheckedFile(file, problems=tuple(_of_query(hunt, error) for error in errors.errors))
+
+
+def _around(file: Path, text: str) -> Hunt:
+    return Hunt("", "", text, file)
+
+
+def _without_hunt(checked: CheckedFile) -> CheckedFile:
+    return replace(checked, id=None, name=None, hunt=None)
+
+
+def check_query(hunt: Hunt, tables: TableCatalog) -> CheckedFile:
+    """A hunt that has been read, and what its query is over these tables."""
+    schema: Schema = ()
+    problems: tuple[Problem, ...] = ()
+    try:
+        schema = tables.bind(hunt.query).schema
+    except QueryErrors as errors:
+        problems = tuple(_of_query(hunt, error) for error in errors.errors)
+    except RecursionError:
+        place = hunt.place(1, 1)
+        problems = (Problem(FILE, "the query is nested too deeply", place, place, "take it apart with let"),)
+    return CheckedFile(hunt.file, hunt.id, hunt.name, hunt, schema, problems)
+
+
+def of_file(error: LakehuntError) -> Problem:
+    """What is wrong with a file, at its place if the error says one."""
+    if isinstance(error, YamlError):
+        return Problem(FILE, error.problem, error.position, error.position, error.hint)
+    return _anywhere(error)
+
+
+def _anywhere(error: LakehuntError) -> Problem:
+    return Problem(FILE, error.message, START, START, error.hint)
+
+
+def _of_query(hunt: Hunt, error: KqlError) -> Problem:
+    line, column = line_and_column(hunt.query, error.span.start)
+    start, end = hunt.place(line, column), hunt.place(*line_and_column(hunt.query, error.span.end))
+    shown = excerpt(hunt.query, error.span)
+    return Problem(error.kind.value, error.message, start, end, error.hint, shown, error.table)
+
+
+def excerpt(text: str, span: Span) -> tuple[str, str]:
+    """The line on which the span starts, and under it marks as far as the span goes on this line."""
+    line, column = line_and_column(text, span.start)
+    shown = text.split("\n")[line - 1]
+    before, length = shown[: column - 1], min(span.end - span.start, len(shown) - column + 1)
+    return shown, "".join("\t" if c == "\t" else " " for c in before) + "^" * max(1, length)

@@ -1,0 +1,166 @@
+"""MITRE ATT&CK's ids and names for what hunts write: `PrivilegeEscalation`, `privilege escalation`, `TA0004` are one.
+
+A hunt's own words stay as they are, in its file and in `findings.all`, which has ATT&CK's beside them; every entry here
+keeps them as `written`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lakehunt.core import strict_yaml
+
+_FILE = Path(__file__).with_name("attack.yaml")
+
+_ALIASES = {
+    "c2": "TA0011",
+    "candc": "TA0011",
+    "commandcontrol": "TA0011",
+    "defenceevasion": "TA0005",
+    "exfil": "TA0010",
+    "privesc": "TA0004",
+    "recon": "TA0043",
+}
+"""What tactics are also called, in letters alone."""
+
+_TACTIC_ID = re.compile(r"\bTA[0-9]{4}\b", re.IGNORECASE)
+_TECHNIQUE_ID = re.compile(r"(?<![A-Za-z0-9])T([0-9]{4})(?:[./]([0-9]{3}))?(?![0-9])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class AttackEntry:
+    """A tactic or technique under ATT&CK's id and name. The name is '' for an id that this version does not have."""
+
+    id: str
+    name: str
+    written: str
+
+    def json(self) -> dict[str, str | None]:
+        return {"id": self.id, "name": self.name or None, "written": self.written}
+
+
+@dataclass(frozen=True)
+class AttackMapping:
+    """What a hunt says of ATT&CK, each entry once; `unknown` are words that are neither, as they were written."""
+
+    tactics: tuple[AttackEntry, ...] = ()
+    techniques: tuple[AttackEntry, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    def json(self) -> dict[str, list[Any]]:
+        return {
+            "tactics": [entry.json() for entry in self.tactics],
+            "techniques": [entry.json() for entry in self.techniques],
+            "other_words": list(self.unknown),
+        }
+
+
+@dataclass(frozen=True)
+class _Names:
+    version: str
+    tactics: Mapping[str, str]
+    techniques: Mapping[str, str]
+    revoked: Mapping[str, str]
+
+
+def version() -> str:
+    """The version of ATT&CK whose names these are."""
+    return _names().version
+
+
+def tactics() -> Mapping[str, str]:
+    """Ids and names of all tactics, in the order of the matrix."""
+    return _names().tactics
+
+
+def normalised(tactics: Iterable[str], techniques: Iterable[str]) -> AttackMapping:
+    """ATT&CK's ids and names for the tactics and techniques that a hunt writes."""
+    known_tactics, other_tactics = _recognised(tactics, tactic)
+    known_techniques, other_techniques = _recognised(techniques, technique)
+    return AttackMapping(known_tactics, known_techniques, other_tactics + other_techniques)
+
+
+def tactic_names(written: Iterable[str]) -> tuple[str, ...]:
+    """ATT&CK's names of tactics, each once; a word that is no tactic stays as it was written."""
+    return tuple(dict.fromkeys(entry.name if (entry := tactic(text)) else text for text in written))
+
+
+def technique_ids(written: Iterable[str]) -> tuple[str, ...]:
+    """ATT&CK's ids of techniques, each once; a word that is no technique stays as it was written."""
+    return tuple(dict.fromkeys(entry.id if (entry := technique(text)) else text for text in written))
+
+
+def tactic(written: str) -> AttackEntry | None:
+    """The tactic that is meant: by its id, or by its name in any case, with or without blanks."""
+    names = _names().tactics
+    found = _TACTIC_ID.search(written)
+    id_ = found[0].upper() if found else _tactic_ids().get(_letters(written), "")
+    return AttackEntry(id_, names[id_], written) if id_ in names else None
+
+
+def technique(written: str) -> AttackEntry | None:
+    """The technique whose id is written; for an id that was revoked, the one that took its place.
+
+    An id of the right form that this version does not have is kept, without a name: it may be newer, or of another
+    matrix."""
+    found = _TECHNIQUE_ID.search(written)
+    if not found:
+        return None
+    id_ = f"T{found[1]}.{found[2]}" if found[2] else f"T{found[1]}"
+    id_ = _names().revoked.get(id_, id_)
+    return AttackEntry(id_, _technique_name(id_), written)
+
+
+def known_techniques(text: str) -> Iterator[str]:
+    """The ids of techniques in a text, as they are written there; only those that ATT&CK has, or had."""
+    names = _names()
+    for found in _TECHNIQUE_ID.finditer(text):
+        id_ = found[0].upper().replace("/", ".")
+        if id_ in names.techniques or id_ in names.revoked:
+            yield id_
+
+
+def _technique_name(id_: str) -> str:
+    """`Command and Scripting Interpreter: PowerShell` for a sub-technique, as ATT&CK's pages call it."""
+    names = _names().techniques
+    name, parent = names.get(id_, ""), names.get(id_.partition(".")[0], "")
+    return f"{parent}: {name}" if name and "." in id_ else name
+
+
+def _recognised(
+    texts: Iterable[str], read: Callable[[str], AttackEntry | None]
+) -> tuple[tuple[AttackEntry, ...], tuple[str, ...]]:
+    entries: dict[str, AttackEntry] = {}
+    unknown: list[str] = []
+    for text in texts:
+        entry = read(text)
+        if entry is None:
+            unknown.append(text)
+        else:
+            entries.setdefault(entry.id, entry)
+    return tuple(entries.values()), tuple(unknown)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+@cache
+def _tactic_ids() -> dict[str, str]:
+    return {_letters(name): id_ for id_, name in _names().tactics.items()} | _ALIASES
+
+
+@cache
+def _names() -> _Names:
+    document = strict_yaml.load_file(_FILE)
+    return _Names(document.text("version"), *(_texts(document, key) for key in ("tactics", "techniques", "revoked")))
+
+
+def _texts(document: strict_yaml.Mapping, key: str) -> dict[str, str]:
+    section = document[key]
+    assert isinstance(section, strict_yaml.Mapping)
+    return {name: section.text(name) for name in section}

@@ -1,0 +1,402 @@
+"""A hunt: one Microsoft Sentinel or Defender hunting-query YAML file, unmodified.
+
+Three fields are needed: `id` (a GUID), `name` and `query`. Those of Sentinel's hunting queries and analytics rules
+(https://learn.microsoft.com/azure/sentinel/sentinel-analytic-rules-creation) are known; others are kept in
+`Hunt.other`, with a warning, because they are more often a slip of the pen than a field that Lakehunt should know.
+A file's problems are found together, each with file, line and column.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+from lakehunt.core import strict_yaml
+from lakehunt.core.errors import LakehuntError
+from lakehunt.core.strict_yaml import START, Key, Located, Position, TextMap, Value, YamlError
+from lakehunt.hunting.content import exclusion_file
+from lakehunt.hunting.content.exclusion_file import Exclusion, ExclusionFile
+from lakehunt.hunting.incremental.predicates import ALWAYS_STORED
+from lakehunt.kql.errors import KqlError, QueryErrors
+from lakehunt.kql.formatting import formatted
+from lakehunt.kql.parser import parse
+
+SEVERITIES = ("Informational", "Low", "Medium", "High")
+SUFFIXES = (".yaml", ".yml")
+SIBLINGS = ("exclusions", "tests")
+"""What stands beside a hunt: `<hunt>.exclusions.yaml` and `<hunt>.tests.yaml`."""
+
+LONGEST_PERIOD = timedelta(days=3660)  # ten years: more is a slip, and would reach before the calendar's start
+
+_TOLERATED = frozenset({
+    "OriginalUri", "alertDetailsOverride", "customDetails", "description-detailed", "displayName", "enabled",
+    "eventGroupingSettings", "incidentConfiguration", "metadata", "sentinelEntitiesMappings", "status",
+    "suppressionDuration", "suppressionEnabled", "techniques", "templateVersion", "triggerOperator", "triggerThreshold",
+})  # fmt: skip
+"""Fields of Sentinel and Defender rules that change no result: kept in `Hunt.other`, without a warning."""
+
+GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+"""What an id is, in lower case."""
+
+_ID_NAMESPACE = uuid.UUID("2fd1c5b0-4e0f-5ad6-9a44-6d6a1f2e7c31")  # of the ids that hints suggest; any fixed one does
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # "\e" in quotes could command a reader's terminal
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*[\w-]*\s*")
+
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_DURATIONS = (
+    re.compile(r"P(?:(?P<weeks>[0-9]+)W)?(?:(?P<days>[0-9]+)D)?"
+               rf"(?:T(?=[0-9])(?:(?P<hours>[0-9]+)H)?(?:(?P<minutes>[0-9]+)M)?(?:(?P<seconds>{_NUMBER})S)?)?"),
+    re.compile(rf"(?P<days>{_NUMBER})d"),
+    re.compile(rf"(?P<hours>{_NUMBER})h"),
+    re.compile(rf"(?P<minutes>{_NUMBER})m"),
+    re.compile(rf"(?P<seconds>{_NUMBER})s"),
+    re.compile(r"(?:(?P<days>[0-9]+)\.)?(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{2}):(?P<seconds>[0-9]{2})"),
+)  # fmt: skip
+"""ISO 8601 without years and months, which have no fixed length, and Kusto's timespans."""
+
+
+_ANYWHERE = TextMap("<hunt>", START, exact=True)  # of a hunt that comes from no file
+
+
+class HuntError(LakehuntError):
+    """What is wrong with a hunt's file: all problems found, in the order of their places. Never empty.
+
+    `hunt` is the hunt as far as it could be read, so that its query can be checked, too."""
+
+    def __init__(self, problems: Sequence[YamlError], hunt: Hunt | None = None) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.position))
+        self.hunt = hunt
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True)
+class Connector:
+    """One of `requiredDataConnectors`: where the data comes from, and its tables."""
+
+    id: str
+    data_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """A hunt as its file says it. What does not bear on results is kept as it is written."""
+
+    id: str
+    name: str
+    query: str
+    file: Path = Path("<hunt>")
+    query_map: TextMap = field(default=_ANYWHERE, compare=False)
+    description: str = ""
+    tactics: tuple[str, ...] = ()
+    techniques: tuple[str, ...] = ()
+    connectors: tuple[Connector, ...] = ()
+    severity: str | None = None
+    query_period: timedelta | None = None
+    query_frequency: timedelta | None = None
+    tags: tuple[str, ...] = ()
+    version: str = ""
+    kind: str = ""
+    exclusions: tuple[Exclusion, ...] = field(default=(), compare=False)
+    entity_mappings: Value = field(default=None, compare=False)
+    other: Mapping[str, Value] = field(default_factory=dict, compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """The hunt's version: 16 hexadecimal digits that change when its results may, with what its query says and its
+        period. A comment, a line break or a new name makes no new version. Exclusions have versions of their own; here
+        counts only what they look at, which the hunt's hits must have.
+
+        SHA-256 of the period in microseconds (or nothing), a line break, the query in one way of writing it, and a line
+        for each column that only exclusions read."""
+        period = "" if self.query_period is None else str(self.query_period // timedelta(microseconds=1))
+        said = "\n".join([period, _one_way_of_writing(self.query), *sorted(self.excluded_by - ALWAYS_STORED)])
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    @property
+    def excluded_by(self) -> frozenset[str]:
+        """Columns of events that its exclusions look at, expired ones too, but not those that are switched off."""
+        return frozenset[str]().union(*(one.columns for one in self.exclusions if one.enabled))
+
+    def place(self, line: int, column: int) -> Position:
+        """Where in the file a place in the query stands; all numbers count from one."""
+        return self.query_map.place(line, column)
+
+    def error(self, line: int, column: int, message: str, hint: str = "") -> YamlError:
+        """An error at a place in the query, reported at its place in the file."""
+        return YamlError(str(self.file), self.place(line, column), message, hint)
+
+    def sibling(self, what: str) -> Path:
+        """The file beside the hunt's that holds its `exclusions` or its `tests`; it need not exist."""
+        return next(filter(Path.exists, siblings(self.file, what)), siblings(self.file, what)[0])
+
+
+def siblings(file: Path, what: str) -> list[Path]:
+    """What the file beside a hunt's that holds its `exclusions` or its `tests` may be called."""
+    return [file.with_name(f"{file.stem}.{what}{suffix}") for suffix in SUFFIXES]
+
+
+def _one_way_of_writing(query: str) -> str:
+    """The query without comments and layout; one that cannot be parsed, as it is."""
+    try:
+        return formatted(parse(query))
+    except (QueryErrors, KqlError):
+        return re.sub(r"\r\n?", "\n", query).strip()
+
+
+def load(path: str | Path, earlier: Mapping[str, Hunt] | None = None) -> Hunt:
+    """The hunt in a file. An id that one of `earlier` (hunts by their id) has is an error.
+
+    Raises YamlError for what is not YAML, HuntError with everything else that is wrong."""
+    return read(strict_yaml.load_file(path), Path(path), earlier or {})
+
+
+def load_folder(folder: str | Path) -> tuple[list[Hunt], list[LakehuntError]]:
+    """All hunts in a folder and below, in the order of their paths, and the errors of the files that are none.
+
+    Every `*.yaml` and `*.yml` is tried, but for hidden ones, those in hidden folders, and the siblings of hunts.
+    An id that an earlier file has is an error of the later one. The hunts have their exclusions, of which one that
+    cannot be used is an error, too. Raises LakehuntError without the folder."""
+    files, errors = find(folder)
+    hunts: dict[str, Hunt] = {}
+    for file in files:
+        try:
+            hunt = load(file, hunts)
+        except LakehuntError as e:
+            errors.append(e)
+        else:
+            hunts[hunt.id] = hunt
+    loaded = exclusion_file.load(find(folder, exclusion_file.is_exclusion_file)[0], list(hunts.values()))
+    errors += [error for one in loaded for error in one.errors]
+    return with_exclusions(hunts.values(), loaded), errors
+
+
+def with_exclusions(hunts: Iterable[Hunt], loaded: Iterable[ExclusionFile]) -> list[Hunt]:
+    """The hunts, each with the exclusions that are for it."""
+    own = exclusion_file.by_hunt(loaded)
+    return [replace(hunt, exclusions=own.get(hunt.id, ())) for hunt in hunts]
+
+
+def find(folder: str | Path, wanted: Callable[[Path], bool] | None = None) -> tuple[list[Path], list[LakehuntError]]:
+    """The files in a folder and below, by default those of hunts, in the order of their paths, and the errors of
+    folders that cannot be read."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise LakehuntError(f"no folder of hunts at {root}", "name it as `hunts` in the configuration")
+    errors: list[LakehuntError] = []
+    files = filter(wanted or is_hunt_file, _files(root, errors))
+    return sorted(files, key=lambda file: file.relative_to(root).parts), errors
+
+
+def _files(root: Path, errors: list[LakehuntError]) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:  # a folder passed over in silence would be hunts that never run
+        errors.append(LakehuntError(f"{error.filename}: cannot be read: {error.strerror}", "check its permissions"))
+
+    for folder, folders, names in os.walk(root, onerror=unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(folder, name) for name in names)
+
+
+def is_hunt_file(file: Path) -> bool:
+    """Whether a file is taken for a hunt by its name."""
+    is_sibling = file.stem.lower().endswith(tuple(f".{what}" for what in SIBLINGS))
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and not is_sibling
+
+
+def read(document: strict_yaml.Mapping, file: Path, earlier: Mapping[str, Hunt]) -> Hunt:
+    """The hunt in a document that is, or is to be, a file's. Raises HuntError as `load` does."""
+    reader = _Reader(document)
+    query, query_map = reader.query()
+    hunt = Hunt(
+        id=reader.id(f"{file.name}\n{query}", earlier),
+        name=reader.title("name"),
+        query=query,
+        file=file,
+        query_map=query_map,
+        description=reader.text("description"),
+        tactics=reader.texts("tactics"),
+        techniques=reader.texts("relevantTechniques"),
+        connectors=reader.connectors("requiredDataConnectors"),
+        severity=reader.severity("severity"),
+        query_period=reader.period("queryPeriod"),
+        query_frequency=reader.period("queryFrequency"),
+        tags=reader.texts("tags"),
+        version=reader.text("version"),
+        kind=reader.text("kind"),
+        entity_mappings=reader.value("entityMappings"),
+        other=reader.rest(),
+        warnings=reader.warnings(),
+    )
+    if reader.problems:
+        raise HuntError(reader.problems, hunt)
+    return hunt
+
+
+class _Reader:
+    """Reads a document's fields into types; problems are collected, not raised."""
+
+    def __init__(self, document: strict_yaml.Mapping) -> None:
+        self.document = document
+        self.problems: list[YamlError] = []
+        self.known: set[str] = set()
+
+    def value(self, key: str) -> Value:
+        """A field as it is; None if it is missing."""
+        self.known.add(key)
+        return self.document.get(key)
+
+    def text(self, key: str) -> str:
+        """A single value as it was written, without the blank space around it; '' if it is missing."""
+        return self._text(self.document, key, self.value(key))
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts, also one written as a single text; () if it is missing."""
+        return self._texts(self.document, key, self.value(key))
+
+    def title(self, key: str) -> str:
+        """Text that is needed, on one line: it is shown in logs and tables."""
+        title = self._needed(key, "a short name for people")
+        if len(title.splitlines()) > 1:
+            self._report(key, f"{key} has more than one line", "shorten it; `description` may have many lines")
+        return title
+
+    def id(self, seed: str, earlier: Mapping[str, Hunt]) -> str:
+        """The GUID, in lower case. It names tables and folders, so it can be nothing else, and none that is taken."""
+        suggestion = f"a GUID that no other hunt has, for example {uuid.uuid5(_ID_NAMESPACE, seed)}"
+        text = self._needed("id", suggestion).lower()
+        if text and not GUID.fullmatch(text):
+            self._report("id", f"id is not a GUID: {text[:60]!r}", f"write {suggestion}")
+        if text in earlier:
+            self._report("id", f"id {text} is also that of {earlier[text].file}", "give each hunt an id of its own")
+        return text
+
+    def query(self) -> tuple[str, TextMap]:
+        """The query, without the Markdown fence around it if it has one, and where it stands."""
+        if not self._needed("query", "the KQL, in a block after 'query: |'"):
+            return "", _ANYWHERE
+        text, text_map = self.document.text("query"), self.document.text_map("query")
+        try:
+            return _without_fence(text, text_map)
+        except ValueError as e:
+            self._report("query", f"query: {e}", "write the KQL without a Markdown fence")
+            return text, text_map
+
+    def period(self, key: str) -> timedelta | None:
+        """A length of time; None if it is missing."""
+        text = self.text(key)
+        if not text:
+            return None
+        try:
+            return parse_period(text)
+        except ValueError as e:
+            self._report(key, f"{key}: {e}", "write for example 7d, 1h, 30m, P7D or PT1H")
+            return None
+
+    def severity(self, key: str) -> str | None:
+        """One of SEVERITIES, written in any case; None if it is missing."""
+        text = self.text(key)
+        severity = next((severity for severity in SEVERITIES if severity.lower() == text.lower()), None)
+        if text and not severity:
+            self._report(key, f"{key}: unknown {text[:60]!r}", f"write one of {', '.join(SEVERITIES)}")
+        return severity
+
+    def connectors(self, key: str) -> tuple[Connector, ...]:
+        """A list of mappings as Sentinel has them, of names alone, or just one of either; () if it is missing."""
+        value = self.value(key)
+        if isinstance(value, strict_yaml.Sequence):
+            connectors = [self._connector(value, index, entry) for index, entry in enumerate(value)]
+        else:
+            connectors = [self._connector(self.document, key, value)]
+        return tuple(connector for connector in connectors if connector != Connector(""))
+
+    def rest(self) -> dict[str, Value]:
+        """The fields that nothing has read."""
+        return {key: value for key, value in self.document.items() if key not in self.known}
+
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd but harms nothing: fields that nobody knows."""
+        return tuple(str(self._unknown(key)) for key in self.rest() if key not in _TOLERATED)
+
+    def _unknown(self, key: str) -> YamlError:
+        similar = difflib.get_close_matches(key, sorted(self.known | _TOLERATED), n=1, cutoff=0.8)
+        hint = f"did you mean {similar[0]!r}?" if similar else ""
+        return self.document.error(key, f"unknown field {key[:60]!r} is kept but not used", hint)
+
+    def _needed(self, key: str, what: str) -> str:
+        text = self.text(key)
+        if not text and not isinstance(self.document.get(key), (dict, list)):
+            problem = f"{key} is empty" if key in self.document else f"{key} is missing"
+            self._report(key, problem, self._misspelt(key) or f"add '{key}:' with {what}")
+        return text
+
+    def _misspelt(self, key: str) -> str:
+        similar = next((other for other in self.document if other.lower() == key and other != key), None)
+        return f"write {key!r} for {similar!r} on line {self.document.line(similar)}" if similar else ""
+
+    def _connector(self, parent: Located[Key], key: Key, value: Value) -> Connector:
+        if not isinstance(value, strict_yaml.Mapping):
+            return Connector(self._text(parent, key, value))
+        name = self._text(value, "connectorId", value.get("connectorId"))
+        return Connector(name, self._texts(value, "dataTypes", value.get("dataTypes")))
+
+    def _texts(self, parent: Located[Key], key: Key, value: Value) -> tuple[str, ...]:
+        if isinstance(value, strict_yaml.Sequence):
+            texts = [self._text(value, index, entry) for index, entry in enumerate(value)]
+        else:
+            texts = [self._text(parent, key, value)]
+        return tuple(text for text in texts if text)
+
+    def _text(self, parent: Located[Key], key: Key, value: Value) -> str:
+        name = key if isinstance(key, str) else f"entry {key + 1}"
+        if isinstance(value, (dict, list)):
+            self.problems.append(
+                parent.value_error(key, f"{name}: expected text", "write one value, in quotes if needed")
+            )
+            return ""
+        text = "" if parent.is_empty(key) else parent.text(key).strip()
+        if _CONTROL.search(text):
+            self.problems.append(parent.value_error(key, f"{name} has a control character", "remove the escape"))
+        return text
+
+    def _report(self, key: str, problem: str, hint: str) -> None:
+        self.problems.append(self.document.value_error(key, problem, hint))
+
+
+def parse_period(text: str) -> timedelta:
+    """A length of time as ISO 8601 (P7D, PT1H, P14DT12H) or Kusto (7d, 1.5h, 30m, 1.00:00:00) writes it.
+
+    Raises ValueError for anything else, and unless it is longer than nothing and at most LONGEST_PERIOD."""
+    found = next((match for form in _DURATIONS if (match := form.fullmatch(text))), None)
+    parts = {unit: float(number) for unit, number in found.groupdict().items() if number} if found else {}
+    if not parts:
+        raise ValueError(f"{text[:60]!r} is not a length of time")
+    try:
+        period = timedelta(**parts)
+    except OverflowError:
+        period = timedelta.max
+    if not timedelta(0) < period <= LONGEST_PERIOD:
+        raise ValueError(f"{text[:60]!r} is not between nothing and ten years")
+    return period
+
+
+def _without_fence(text: str, text_map: TextMap) -> tuple[str, TextMap]:
+    """The text between ```kql and ```, or the text as it is. Raises ValueError for half a fence."""
+    lines = text.split("\n")
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    first, last = filled[0], filled[-1]
+    opening = _FENCE.fullmatch(lines[first])
+    if not opening:
+        return text, text_map
+    if first == last or lines[last].strip() != opening[1]:
+        raise ValueError(f"the {opening[1]} that opens it is not closed at its end")
+    if not any(first < number < last for number in filled):
+        raise ValueError("nothing is inside the Markdown fence")
+    return "\n".join(lines[first + 1 : last]) + "\n", text_map.skip(first + 1)

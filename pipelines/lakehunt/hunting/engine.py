@@ -1,0 +1,404 @@
+"""Runs hunts: what they need of new events is read for all of them together, then each is asked about its hits.
+
+A hunt that cannot be decided event by event (see split.py) reads all events of its window, with the same result."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, reduce
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.core.progress import Progress
+from lakehunt.hunting.content.exclusion_file import Exclusion
+from lakehunt.hunting.content.hunt_file import Hunt, HuntError
+from lakehunt.hunting.findings import run_log, suppression, writer
+from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL, HuntRun
+from lakehunt.hunting.findings.writer import ComputedFindings
+from lakehunt.hunting.incremental import hits as hits_table
+from lakehunt.hunting.incremental.hits import HitCoverage, HuntRequest, ScanStats
+from lakehunt.hunting.incremental.predicates import FullScan, RowPredicates, extract_row_predicates
+from lakehunt.hunting.query import events_table, runtime_errors
+from lakehunt.hunting.query.events_table import EventsSnapshot, Readable, utc_day
+from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
+from lakehunt.hunting.query.time_window import DEFAULT_PERIOD, TimeWindow, limit_to_window
+from lakehunt.kql import plan as p
+from lakehunt.kql.errors import KqlError, QueryErrors
+from lakehunt.kql.row_local import row_local_parts
+from lakehunt.kql.types import TICKS_PER_MICROSECOND
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime.checkpoint import ON_DISK
+from lakehunt.runtime.error_text import describe
+from lakehunt.runtime.input_metrics import InputMetrics
+from lakehunt.runtime.session import codegen
+from lakehunt.schemas.registered_tables import EVENTS
+from lakehunt.spark import trace
+from lakehunt.spark.expressions import column
+from lakehunt.spark.plans import Context, compile_plan
+from lakehunt.spark.relations import Relation
+
+_FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError)
+
+FEW_HITS = 1_000_000
+"""So many rows are asked about without compiling code for each question: that takes longer than the answer."""
+
+
+AT_ONCE = 2
+"""Hunts that are asked about their hits at the same time: planning a query, which is most of it, takes one core."""
+
+
+@dataclass(frozen=True)
+class CompiledHunt:
+    """A hunt whose query was understood."""
+
+    hunt: Hunt
+    plan: p.Plan
+
+
+def compile_hunt(hunt: Hunt, tables: TableCatalog = EVENTS_ONLY) -> CompiledHunt:
+    """The hunt with its typed plan over these tables; needs no Spark session.
+
+    Raises HuntError with every error of the query at its place in the hunt's file."""
+    try:
+        return CompiledHunt(hunt, tables.bind(hunt.query))
+    except QueryErrors as errors:
+        raise _at_its_place(hunt, errors) from errors
+
+
+def _at_its_place(hunt: Hunt, errors: QueryErrors) -> HuntError:
+    """Every error of a query at its place in the hunt's file."""
+    return HuntError([hunt.error(*errors.place(e), e.message, e.hint) for e in errors.errors])
+
+
+def run_hunts(
+    lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Progress, tables: TableCatalog = EVENTS_ONLY, full: bool = False
+) -> list[HuntRun]:
+    """Runs every hunt on these tables as of an instant (ticks, whole microseconds), stores its findings and the runs.
+
+    `full` reads all events of each hunt's window instead of its hits; the findings are the same.
+    A hunt that fails is a failed run and stops no other."""
+    with codegen(lake.spark, on=False):  # but for what is read in full: the ledger, hits and findings are small
+        return _HuntingRun(lake, list(hunts), as_of, say, tables).run(full)
+
+
+@dataclass(frozen=True)
+class _PlannedHunt:
+    """A hunt at an as-of: its plan limited to its window, and how it can be decided event by event."""
+
+    hunt: Hunt
+    plan: p.Plan
+    window: TimeWindow
+    split: RowPredicates | FullScan
+
+    @property
+    def sought(self) -> HuntRequest:
+        assert isinstance(self.split, RowPredicates)
+        since = self.window.since
+        read = replace(self.split, columns=self.split.columns | self.hunt.excluded_by)
+        return HuntRequest(self.hunt.id, self.hunt.digest, read, None if since is None else utc_day(since))
+
+
+class _HuntingRun:
+    """One run of some hunts at one as-of."""
+
+    def __init__(self, lake: Lake, hunts: Sequence[Hunt], as_of: int, say: Progress, tables: TableCatalog) -> None:
+        self.lake, self.hunts, self.as_of, self.say, self.tables = lake, hunts, as_of, say, tables
+        self.started = datetime.now(UTC)
+        self.run_id = f"{self.started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
+        self.runs: list[HuntRun] = []
+        self.found: list[ComputedFindings] = []
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(lambda: self.events)  # what goes wrong is said to the hunts, which ask again
+            self.past = run_log.previous_runs(lake, hunts, as_of)
+
+    @cached_property
+    def events(self) -> EventsSnapshot:
+        return events_table.open_snapshot(self.lake)
+
+    def run(self, full: bool) -> list[HuntRun]:
+        run_log.record_runs(self.lake, [self._run(hunt, outcome=run_log.STARTED) for hunt in self.hunts])
+        stored = False
+        try:
+            self._record_exclusions()
+            asked = [one for hunt in self.hunts if (one := self._asked(hunt))]
+            split_ = [one for one in asked if isinstance(one.split, RowPredicates) and not full]
+            unsplit = self._from_hits(split_)
+            for one in asked:
+                if one not in split_ or one in unsplit:
+                    self._in_full(one)
+            self.say("storing findings")
+            self._store_all()
+            stored = True
+        finally:
+            order = {hunt.id: place for place, hunt in enumerate(self.hunts)}
+            self.runs.sort(key=lambda run: order[run.hunt.id])
+            # What is not in findings.all has not succeeded: it stays as it was started, like what was killed.
+            run_log.record_runs(self.lake, [run for run in self.runs if stored or run.error is not None])
+        return self.runs
+
+    def _record_exclusions(self) -> None:
+        known = {one.name: one for hunt in self.hunts for one in hunt.exclusions}
+        for one in known.values():
+            if one.state(self.as_of) == "expired":
+                self.say(f"exclusion {one.name} ended on {one.expires} and suppresses nothing; ask {one.owner}")
+        used = [one for one in known.values() if one.applies(self.as_of)]
+        suppression.record_exclusions(self.lake, used, self.started)
+
+    def _active(self, hunt: Hunt) -> tuple[Exclusion, ...]:
+        return tuple(one for one in hunt.exclusions if one.applies(self.as_of))
+
+    def _asked(self, hunt: Hunt) -> _PlannedHunt | None:
+        try:
+            compiled = compile_hunt(hunt, self.tables)
+            plan, window = limit_to_window(compiled.plan, self.as_of, query_period(hunt))
+            return _PlannedHunt(hunt, plan, window, extract_row_predicates(compiled.plan))
+        except _FAILURES as error:
+            self._failed(hunt, error)
+            return None
+
+    # From hits
+
+    def _from_hits(self, hunts: Sequence[_PlannedHunt]) -> list[_PlannedHunt]:
+        """Runs hunts on their hits; those whose conditions cannot be decided beforehand are returned."""
+        if not hunts:
+            return []
+        try:
+            context = self.tables.context(self.lake, self.as_of)
+            sought = [one.sought for one in hunts]
+            hits = hits_table.complete_hits(self.lake, self.events, sought, context, self.say)
+        except _FAILURES as error:
+            for one in hunts:
+                self._failed(one.hunt, error, one)
+            return []
+        # What a condition refuses may lie outside of the window: only the whole query can tell.
+        unsplit = [one for one in hunts if one.hunt.id in hits.failed]
+        rest = [one for one in hunts if one not in unsplit]
+        if not rest:
+            return unsplit
+        with self._opened(hits, rest) as (seen, counts), ThreadPoolExecutor(AT_ONCE) as pool:
+
+            def on_hits(one: _PlannedHunt) -> None:
+                effort = hits.effort.get(one.hunt.id, ScanStats())
+                known = {"mode": INCREMENTAL, "events_scanned": effort.events, "bytes_read": effort.bytes}
+                self._on_hits(one, seen, counts.get(one.hunt.digest, 0), known)
+
+            for done in [pool.submit(on_hits, one) for one in rest]:
+                done.result()
+        return unsplit
+
+    @contextmanager
+    def _opened(
+        self, hits: HitCoverage, hunts: Sequence[_PlannedHunt]
+    ) -> Iterator[tuple[events_table.HitEvents, dict[str, int]]]:
+        """The hits of all hunts' windows, in memory, and how many each hunt has."""
+        starts = {one.sought.since for one in hunts}
+        since = None if None in starts else min(start for start in starts if start)
+        rows = hits_table.scan_hits(self.lake, hits, [one.hunt.digest for one in hunts], since, utc_day(self.as_of))
+        rows = rows.repartition("hunt_version").sortWithinPartitions("hunt_version").persist()
+        try:
+            counts = {row.hunt_version: row["count"] for row in rows.groupBy("hunt_version").count().collect()}
+            with codegen(self.lake.spark, on=sum(counts.values()) > FEW_HITS):
+                yield events_table.HitEvents(rows), counts
+        finally:
+            rows.unpersist()
+
+    def _on_hits(self, one: _PlannedHunt, hits: events_table.HitEvents, count: int, known: dict[str, Any]) -> None:
+        if not count and is_empty(one.plan):
+            nothing = writer.HuntResult(one.hunt, one.plan, None, one.window, self.as_of)
+            self._finish(one, lambda: _HuntResult(writer.compute_findings(nothing)), known)
+            return
+        self.say(f"hunting: {one.hunt.name}")
+        self._finish(one, lambda: self._computed(one, lambda: hits.of(one.hunt.digest)), known)
+
+    # In full
+
+    def _in_full(self, one: _PlannedHunt) -> None:
+        self.say(f"hunting in full: {one.hunt.name}")
+        meter = InputMetrics(self.lake.spark, f"{self.run_id} {one.hunt.id}")
+        known: dict[str, Any] = {"mode": FULL}
+
+        def computed() -> _HuntResult:
+            with codegen(self.lake.spark, on=True):
+                done = self._computed(one, lambda: self.events, meter)
+            known.update(events_scanned=meter.records, bytes_read=meter.bytes)
+            return done
+
+        self._finish(one, computed, known)
+
+    # Both
+
+    def _computed(
+        self, one: _PlannedHunt, events: Callable[[], Readable], meter: AbstractContextManager[object] | None = None
+    ) -> _HuntResult:
+        """What a hunt finds, and how many events passed its fronts."""
+        active = self._active(one.hunt)
+        context = self.tables.context(self.lake, self.as_of, events, traced=True, excluding=active)
+        with materialized_prefixes(one.plan, context, meter) as passed:
+            relation = compile_plan(one.plan, passed.context)
+            result = writer.HuntResult(one.hunt, one.plan, relation, one.window, self.as_of)
+            return _HuntResult(writer.compute_findings(result, suppression.events_of(passed.excluded)), passed.matched)
+
+    def _finish(self, one: _PlannedHunt, computed: Callable[[], _HuntResult], known: dict[str, Any]) -> None:
+        """Stores what a hunt finds in its own table, and writes down that, or why it failed."""
+        clock = time.perf_counter()
+        try:
+            done = computed()
+            found = done.found
+            self.found.append(found)
+            before = self.past.get(one.hunt.id)
+            shaped = before is not None and before.shaped == one.hunt.digest
+            if found.count or self._ran_before(one.hunt) or not shaped:
+                writer.write_own(self.lake, found)
+        except (*_FAILURES, KqlError) as error:
+            self._failed(one.hunt, error, one, clock, known)
+            return
+        used = self._active(one.hunt)
+        told = known | {"matched": done.matched, "suppressed": found.suppressed_count, "findings": found.count}
+        self.runs.append(self._run(one.hunt, seconds=_since(clock), window=one.window, exclusions=used, **told))
+
+    def _ran_before(self, hunt: Hunt) -> bool:
+        """Whether a run at this as-of may have left findings."""
+        return hunt.id in self.past and self.past[hunt.id].seen
+
+    def _store_all(self) -> None:
+        done = {run.hunt.id for run in self.runs if run.error is None}
+        found = [one for one in self.found if one.result.hunt.id in done]
+        changed = [one for one in found if one.count or one.suppressed is not None or self._ran_before(one.result.hunt)]
+        writer.write_all(self.lake, changed, self.as_of)
+        suppressed = {one.result.hunt.id: one.suppressed for one in changed}
+        versions = {one.result.hunt.id: one.result.hunt.digest for one in changed}
+        suppression.write_suppressed(self.lake, suppressed, versions, self.as_of)
+
+    def _failed(
+        self,
+        hunt: Hunt,
+        error: Exception,
+        asked: _PlannedHunt | None = None,
+        clock: float | None = None,
+        known: dict[str, Any] | None = None,
+    ) -> None:
+        told = dict(known or {}, window=asked.window if asked else None, seconds=_since(clock) if clock else None)
+        why = _error_text(hunt, asked.plan if asked else None, error)
+        self.runs.append(self._run(hunt, outcome=run_log.FAILED, error=why, **told))
+
+    def _run(self, hunt: Hunt, **told: Any) -> HuntRun:
+        return HuntRun(hunt, self.as_of, self.run_id, self.started, **told)
+
+
+def _since(clock: float) -> float:
+    return round(time.perf_counter() - clock, 3)
+
+
+def _error_text(hunt: Hunt, plan: p.Plan | None, error: Exception) -> str:
+    """What went wrong with a hunt, at its place in the hunt's file where there is one."""
+    placed = error if isinstance(error, KqlError) else plan and runtime_errors.locate(plan, error)
+    return str(_at_its_place(hunt, QueryErrors(hunt.query, [placed]))) if placed else describe(error)
+
+
+def query_period(hunt: Hunt) -> int:
+    """How far a hunt looks back whose query does not say, in ticks."""
+    if hunt.query_period is None:
+        return DEFAULT_PERIOD
+    return hunt.query_period // timedelta(microseconds=1) * TICKS_PER_MICROSECOND
+
+
+@dataclass(frozen=True)
+class _HuntResult:
+    """What a hunt found, and how many events passed its fronts."""
+
+    found: ComputedFindings
+    matched: int = 0
+
+
+@dataclass
+class MaterializedPrefixes:
+    """What passed the row-local fronts of a plan: how many events, the rows that are excluded, and a context that knows
+    the others."""
+
+    context: Context
+    matched: int = 0
+    excluded: list[DataFrame] = field(default_factory=list)
+
+
+@contextmanager
+def materialized_prefixes(
+    plan: p.Plan, context: Context, meter: AbstractContextManager[object] | None = None
+) -> Iterator[MaterializedPrefixes]:
+    """Computes each row-local front of a plan once, with the columns that the rest reads. The meter runs while the
+    tables are read."""
+    kept: list[Relation] = []
+    counts: list[int] = []
+    passed = MaterializedPrefixes(context)
+    try:
+        with meter or nullcontext():
+            for front in row_local_parts(plan):
+                relation = compile_plan(front, passed.context).null_out_unread(p.needed(plan, front))
+                relation.frame.persist(ON_DISK)
+                kept.append(relation)
+                counts.append(relation.frame.count())
+                counting, excluded = suppression.split_excluded(relation)
+                passed.context = passed.context.with_computed(front, counting)
+                if excluded is not None and not excluded.isEmpty():
+                    passed.excluded.append(excluded)
+        passed.matched = _events_of(kept, counts)
+        yield passed
+    finally:
+        for relation in kept:
+            relation.frame.unpersist()
+
+
+def _events_of(fronts: Sequence[Relation], counts: Sequence[int]) -> int:
+    """The events that are in fronts with so many rows, each once; the rows, where no front reads events."""
+    events = [one.frame for one in fronts if one.traced]
+    if len(events) < 2:
+        return sum(count for one, count in zip(fronts, counts, strict=True) if one.traced or not events)
+    ids = (frame.select(column(trace.TRACE)["evidence"][0]["event_id"]) for frame in events)
+    return reduce(DataFrame.union, ids).distinct().count()
+
+
+def is_empty(plan: p.Plan) -> bool:
+    """Whether a plan gives no rows where DeviceProcessEvents has none."""
+    if isinstance(plan, p.Scan):
+        return plan.table == EVENTS
+    if isinstance(plan, p.Summarize):
+        return bool(plan.keys) and is_empty(plan.source)  # without keys it gives one row, of no rows too
+    if isinstance(plan, p.Union):
+        return all(is_empty(table) for table in plan.tables)
+    if isinstance(plan, p.Join):
+        left, right = is_empty(plan.left), is_empty(plan.right)
+        return _EMPTY_JOINS[plan.kind](left, right)
+    return isinstance(plan, (p.Filter, p.Project, p.Sort, p.Take, p.Serialize, p.Expand)) and is_empty(plan.source)
+
+
+_EMPTY_JOINS: dict[str, Callable[[bool, bool], bool]] = {
+    **dict.fromkeys(["inner", "innerunique", "leftsemi", "rightsemi"], lambda left, right: left or right),
+    **dict.fromkeys(["left", "leftanti"], lambda left, right: left),
+    **dict.fromkeys(["right", "rightanti"], lambda left, right: right),
+    "full": lambda left, right: left and right,
+}
+
+
+def select_hunts(hunts: Sequence[Hunt], wanted: Sequence[str]) -> list[Hunt]:
+    """The hunts with these ids, or names; all where none is asked for.
+
+    Raises LakehuntError for one that does not exist."""
+    if not wanted:
+        return list(hunts)
+    chosen: list[Hunt] = []
+    for word in wanted:
+        found = [h for h in hunts if word.lower() in (h.id, h.name.lower())]
+        if not found:
+            known = ", ".join(f"{h.id} ({h.name})" for h in hunts) or "none"
+            raise LakehuntError(f"there is no hunt {word}", f"hunts: {known}")
+        chosen.extend(h for h in found if h not in chosen)
+    return chosen

@@ -1,0 +1,119 @@
+"""How a hunt is run: what of it is decided event by event, and what is asked about the hits. Needs no Spark session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lakehunt.hunting.content.exclusion_file import Exclusion
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.engine import CompiledHunt, query_period
+from lakehunt.hunting.incremental import prefilter
+from lakehunt.hunting.incremental.predicates import FullScan, RowPredicate, RowPredicates, extract_row_predicates
+from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.hunting.query.time_window import TimeWindow, limit_to_window
+from lakehunt.kql import plan as p
+from lakehunt.kql.errors import Span, line_and_column
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.spark.plans import compile_plan
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A hunt as it will be run at one as-of.
+
+    `why` says why it has to read all events of its window, at a place in the hunt's file where there is one; None for a
+    hunt that is run from its hits. Then `fronts` are the alternatives of what makes an event a hit: each a list of
+    conditions as the query writes them, with what decides them."""
+
+    hunt: Hunt
+    window: TimeWindow
+    why: str | None
+    fronts: tuple[tuple[ExplainedCondition, ...], ...]
+    columns: tuple[str, ...]
+    plan: tuple[str, ...]
+    exclusions: tuple[tuple[Exclusion, str], ...] = ()
+    """Each with its state: on, off or expired."""
+
+
+@dataclass(frozen=True)
+class ExplainedCondition:
+    """A condition on one event: its KQL, and whether it is decided for each distinct tuple of file names and lineage
+    (`tuple`) or for each event that its tuple leaves (`event`)."""
+
+    text: str
+    by: str
+
+
+def explain(compiled: CompiledHunt, as_of: int) -> Explanation:
+    """How the hunt is run as of an instant (ticks)."""
+    hunt = compiled.hunt
+    how = extract_row_predicates(compiled.plan)
+    plan, window = limit_to_window(compiled.plan, as_of, query_period(hunt))
+    fronts = tuple(_conditions(hunt, front) for front in how.fronts) if isinstance(how, RowPredicates) else ()
+    columns = tuple(sorted(how.columns | hunt.excluded_by)) if isinstance(how, RowPredicates) else ()
+    why = _why(hunt, how) if isinstance(how, FullScan) else None
+    states = tuple((one, one.state(as_of)) for one in hunt.exclusions)
+    return Explanation(hunt, window, why, fronts, columns, tuple(_steps(hunt, plan, 0)), states)
+
+
+def _why(hunt: Hunt, whole: FullScan) -> str:
+    if whole.scan is None:
+        return whole.why
+    line, column = line_and_column(hunt.query, whole.scan.span.start)
+    place = hunt.place(line, column)
+    return f"{hunt.file}:{place.line}:{place.column}: {whole.why}"
+
+
+def _conditions(hunt: Hunt, front: RowPredicate) -> tuple[ExplainedCondition, ...]:
+    by_tuple = [c for c in front.conditions if p.references(c) <= set(prefilter.PROCESS_KEY)]
+    rest = sorted((c for c in front.conditions if c not in by_tuple), key=lambda c: prefilter.cost(prefilter.folded(c)))
+    told = [ExplainedCondition(_text(hunt, c.span), "tuple") for c in by_tuple]
+    return (*told, *(ExplainedCondition(_text(hunt, c.span), "event") for c in rest))
+
+
+def _text(hunt: Hunt, span: Span) -> str:
+    """The KQL on one line; parentheses that stand around its first or last part are put back."""
+    text = " ".join(hunt.query[span.start : span.end].split())
+    missing = text.count(")") - text.count("(")
+    return "(" * missing + text + ")" * -missing
+
+
+def _steps(hunt: Hunt, plan: p.Plan, depth: int) -> Iterator[str]:
+    """The plan, a line for each step, sources indented."""
+    yield "  " * depth + _step(hunt, plan)
+    for source in p.sources(plan):
+        yield from _steps(hunt, source, depth + 1)
+
+
+def _is_window(plan: p.Filter) -> bool:
+    """Whether the query does not write the condition: its window does."""
+    scans = (step for step in p.walk(plan) if isinstance(step, p.Scan))
+    return any(plan.predicate.span == scan.span for scan in scans)
+
+
+def _step(hunt: Hunt, plan: p.Plan) -> str:
+    name = type(plan).__name__
+    if isinstance(plan, p.Scan):
+        return f"{name} {plan.table}"
+    if isinstance(plan, p.Filter):
+        return f"{name} {_text(hunt, plan.predicate.span)}" if not _is_window(plan) else f"{name} to the window"
+    if isinstance(plan, p.Summarize):
+        made = ", ".join(a.function for a in plan.aggregates)
+        return f"{name} {made} by {', '.join(key for key, _ in plan.keys) or 'nothing'}"
+    if isinstance(plan, p.Join):
+        return f"{name} {plan.kind} on {', '.join(left for left, _ in plan.keys)}"
+    return f"{name} -> {_short(plan.names)}"
+
+
+def _short(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:6])
+    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
+
+
+def spark_plan(lake: Lake, compiled: CompiledHunt, as_of: int, tables: TableCatalog) -> str:
+    """What Spark will do for the whole query over the lake's events, as Spark says it."""
+    plan, _ = limit_to_window(compiled.plan, as_of, query_period(compiled.hunt))
+    frame = compile_plan(plan, tables.context(lake, as_of)).in_order()
+    mode = lake.spark._jvm.org.apache.spark.sql.execution.ExplainMode.fromString("formatted")  # type: ignore[union-attr]
+    return str(frame._jdf.queryExecution().explainString(mode))

@@ -1,0 +1,1 @@
+"""What was found: written, identified, read back, with its evidence and the log of runs."""

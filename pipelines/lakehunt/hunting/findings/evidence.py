@@ -1,0 +1,260 @@
+"""From a finding to its events, and to the processes around them.
+
+`findings.all` names the first events of each finding. They are looked up in `events`, only on the days that the finding
+spans; then, device by device and around their time, the processes that started them and that they started. What makes
+a process the parent of another one is in lineage.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from lakehunt.core.errors import LakehuntError, UsageError
+from lakehunt.hunting.findings.finding_json import finding_json
+from lakehunt.hunting.findings.process_tree import (
+    GRANDPARENT,
+    OWN,
+    PARENT,
+    Event,
+    Process,
+    ProcessLookup,
+    ProcessNode,
+    process_lookups,
+    process_trees,
+)
+from lakehunt.hunting.query import events_table
+from lakehunt.kql import times
+from lakehunt.kql.types import DATETIME, TICKS_PER_DAY, TICKS_PER_MICROSECOND, TICKS_PER_MINUTE, Column
+from lakehunt.lake.delta_lake import Lake, few_rows, utc
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.finding_tables import FINDINGS_ALL
+
+SHORTEST = 8
+"""Characters of a finding's id that name it, if no other one begins with them."""
+
+NEAR = 5 * TICKS_PER_MINUTE
+"""How far from an event its siblings and what it started are looked for."""
+
+STEPS = 4
+"""Times that ancestors of ancestors are looked for; each time finds two generations."""
+
+MOST_AROUND = 20_000
+"""Events around the evidence that are read; the first ones, where there are more."""
+
+_CANDIDATES = 5
+
+_ID = re.compile(rf"[0-9a-f]{{{SHORTEST},64}}")
+
+_PROCESSES = {
+    "process": {
+        "id": "ProcessId",
+        "created": "ProcessCreationTime",
+        "file_name": "FileName",
+        "command_line": "ProcessCommandLine",
+        "account_name": "AccountName",
+        "unique_id": "ProcessUniqueId",
+    },
+    "parent": {
+        "id": "InitiatingProcessId",
+        "created": "InitiatingProcessCreationTime",
+        "file_name": "InitiatingProcessFileName",
+        "command_line": "InitiatingProcessCommandLine",
+        "account_name": "InitiatingProcessAccountName",
+        "unique_id": "InitiatingProcessUniqueId",
+    },
+    "grandparent": {
+        "id": "InitiatingProcessParentId",
+        "created": "InitiatingProcessParentCreationTime",
+        "file_name": "InitiatingProcessParentFileName",
+    },
+}
+"""The three processes that an event tells of: fields of `lineage.Process`, and the columns they are in."""
+
+_KEPT = ("Timestamp", "DeviceId", "DeviceName", *(name for one in _PROCESSES.values() for name in one.values()))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A finding, its events and their lineage.
+
+    `finding` is a row of `findings.all`, its times as text and its `result` as an object. `events` are those of its
+    evidence that the lake still has, with the columns that have a value, times as text; in the order of time. `gone`
+    counts the others. `cut`: there were more events around them than are read."""
+
+    finding: dict[str, Any]
+    events: list[dict[str, Any]]
+    gone: int
+    trees: list[ProcessNode]
+    cut: bool
+
+    @property
+    def unnamed(self) -> int:
+        """Events of the finding that its evidence does not name."""
+        return max(int(self.finding["events"]) - len(self.finding["evidence"]), 0)
+
+
+def of_finding(lake: Lake, name: str, as_of: int | None = None, near: int = NEAR) -> Evidence:
+    """The evidence of a finding named by its id or the beginning of it, at an as-of (ticks) or the newest that has it;
+    siblings up to `near` ticks from an event.
+
+    Raises UsageError for what is no id, LakehuntError for a finding that is not there, or one of several."""
+    row = find(lake, name, as_of)
+    whole = _events_of(lake, [row], events_table.SCHEMA)
+    found = [event_of(one) for one in whole]
+    around, cut = around_events(lake, found, near)
+    rows = sorted(whole, key=lambda one: (one["Timestamp"], one["event_id"]))
+    finding = finding_json(row)
+    evidence = list(row["evidence"])
+    return Evidence(
+        finding,
+        [_event_json(one) for one in rows],
+        len(set(evidence)) - len(rows),
+        process_trees([*found, *around], evidence, near),
+        cut,
+    )
+
+
+# Findings
+
+
+def check_name(name: str) -> str:
+    """The beginning of a finding's id, in lower case. Raises UsageError for what cannot be one."""
+    prefix = name.strip().lower()
+    if not _ID.fullmatch(prefix):
+        hint = f"give {SHORTEST} to 64 hexadecimal digits, the beginning of a finding_id (lakehunt findings)"
+        raise UsageError(f"{name[:80]!r} is no finding's id", hint)
+    return prefix
+
+
+def find(lake: Lake, name: str, as_of: int | None = None) -> Row:
+    """The row of `findings.all` of a finding, as `of_finding` says."""
+    prefix = check_name(name)
+    rows = lake.rows(FINDINGS_ALL).filter(F.col("finding_id").startswith(prefix))
+    if as_of is not None:
+        rows = rows.filter(F.unix_micros("as_of") == as_of // TICKS_PER_MICROSECOND)
+    last = F.max_by(F.struct(*FINDINGS_ALL.column_names), "as_of").alias("last")
+    found = rows.groupBy("finding_id").agg(last).select("last.*").orderBy("finding_id").limit(_CANDIDATES + 1).collect()
+    if not found:
+        at = "" if as_of is None else f" as of {times.format_datetime(as_of)}"
+        raise LakehuntError(
+            f"there is no finding {prefix}{at}",
+            "lakehunt findings shows what was found, each with the beginning of its id",
+        )
+    if len(found) > 1:
+        raise LakehuntError(f"{prefix} is the beginning of several findings", "\n".join(_candidates(found)))
+    return found[0]
+
+
+def _candidates(rows: Sequence[Row]) -> list[str]:
+    named = [
+        f"{row.finding_id} ({row.hunt_name}, {row.device_name or 'several devices'})" for row in rows[:_CANDIDATES]
+    ]
+    return ["one of", *named, *(["and others"] if len(rows) > _CANDIDATES else [])]
+
+
+# Events
+
+
+def _events_of(lake: Lake, findings: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
+    """The events that findings name, as KQL sees them: times in ticks, texts never null."""
+    ids = sorted({event for row in findings for event in row["evidence"]})
+    seen = [utc(row[name]) for row in findings for name in ("first_seen", "last_seen") if row[name] is not None]
+    if not ids or not seen:
+        return []
+    within = events_table.within_window(
+        lake.rows(DEVICE_PROCESS_EVENTS.events), *(times.from_datetime(at) for at in (min(seen), max(seen)))
+    )
+    named = F.broadcast(few_rows(lake.spark, {"event_id": "STRING"}, [(id_,) for id_ in ids]))
+    return within.join(named, "event_id", "left_semi").select("event_id", *_as_kql(columns)).collect()
+
+
+def _as_kql(columns: Iterable[Column]) -> list[SparkColumn]:
+    return [events_table.kql_value(column).alias(column.name) for column in columns]
+
+
+_LINEAGE = [column for column in events_table.SCHEMA if column.name in _KEPT]
+
+
+def events_of(lake: Lake, findings: Sequence[Row]) -> list[Event]:
+    """The events that findings name, as far as the lake still has them."""
+    return [event_of(row) for row in _events_of(lake, findings, _LINEAGE)]
+
+
+def event_of(row: Row) -> Event:
+    made = {
+        name: Process(**{field: row[column] or None for field, column in columns.items()})
+        for name, columns in _PROCESSES.items()
+    }
+    return Event(row["event_id"], row["Timestamp"], row["DeviceId"], row["DeviceName"] or None, **made)
+
+
+def _event_json(row: Row) -> dict[str, Any]:
+    """The columns that have a value: most are empty in most events."""
+    told: dict[str, Any] = {"event_id": row["event_id"]}
+    for column in events_table.SCHEMA:
+        value = row[column.name]
+        if value is not None and value != "":
+            told[column.name] = times.format_datetime(value) if column.type == DATETIME else value
+    return told
+
+
+# What is around them
+
+
+def around_events(
+    lake: Lake, evidence: Sequence[Event], near: int = NEAR, steps: int = STEPS, most: int = MOST_AROUND
+) -> tuple[list[Event], bool]:
+    """Events of the processes around some: ancestors, siblings and what they started within `near` ticks; and whether
+    there were more than `most` of a kind. One Spark job for each step up, until there is nothing more to be found."""
+    found: dict[str, Event] = {}
+    asked: set[ProcessLookup] = set()
+    seeds, ids, cut = evidence, {event.event_id for event in evidence}, False
+    for _ in range(steps):
+        due = process_lookups(seeds, ids, near) - asked
+        if not due:
+            break
+        asked |= due
+        rows = _looked_up(lake, due, most + 1)
+        cut = cut or len(rows) > most
+        new = {row.event_id: event_of(row) for row in rows[:most] if row.event_id not in found}
+        found |= new
+        ancestors = {row.event_id for row in rows if row.place == OWN}
+        seeds = [event for id_, event in new.items() if id_ in ancestors]
+    return list(found.values()), cut
+
+
+def _looked_up(lake: Lake, due: Collection[ProcessLookup], most: int) -> list[Row]:
+    """The events that are wanted, in the order of time, once for each `place` for which they are."""
+    days = sorted(
+        {events_table.utc_day(at) for one in due for at in (*range(one.since, one.until, TICKS_PER_DAY), one.until)}
+    )
+    events = lake.rows(DEVICE_PROCESS_EVENTS.events).filter(F.col("event_date").isin(days))
+    rows = [(w.device_id, w.place, w.id, *map(_micros, (w.since, w.until))) for w in sorted(due, key=str)]
+    types = {"device": "STRING", "place": "STRING", "id": "BIGINT", "since": "BIGINT", "until": "BIGINT"}
+    asked = F.broadcast(few_rows(lake.spark, types, rows)).alias("asked")
+    here = (F.col("DeviceId") == F.col("asked.device")) & (F.col("in.place") == F.col("asked.place"))
+    here &= F.col("in.id") == F.col("asked.id")
+    here &= F.unix_micros("Timestamp").between(F.col("asked.since"), F.col("asked.until"))
+    matched = _in_each_place(events).join(asked, here, "left_semi")
+    chosen = matched.select("event_id", F.col("in.place").alias("place"), *_as_kql(_LINEAGE))
+    return chosen.orderBy("Timestamp", "event_id").limit(most).collect()
+
+
+def _in_each_place(events: DataFrame) -> DataFrame:
+    """Every event once for each process that it tells of: `in` is the process's place and id."""
+    ids = ((place, _PROCESSES[name]["id"]) for place, name in _PLACES.items())
+    places = F.array(*(F.struct(F.lit(place).alias("place"), F.col(id_).alias("id")) for place, id_ in ids))
+    return events.withColumn("in", F.explode(places))
+
+
+_PLACES = {OWN: "process", PARENT: "parent", GRANDPARENT: "grandparent"}
+
+
+def _micros(ticks: int) -> int:
+    return ticks // TICKS_PER_MICROSECOND

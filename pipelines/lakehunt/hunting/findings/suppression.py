@@ -1,0 +1,175 @@
+"""What exclusions do to a run: which events they keep out, and how that is written down.
+
+`hunts.suppressed` says which events did not count at which as-of, and why; the events themselves stay in `hunts.hits`.
+`hunts.exclusions` keeps every exclusion that a run ever used, so that a backfill can use those of then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import reduce
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.hunting.content import exclusion_file
+from lakehunt.hunting.content.exclusion_file import Exclusion
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.findings import run_log
+from lakehunt.kql import times
+from lakehunt.kql.errors import QueryErrors
+from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
+from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.hunt_tables import EXCLUSIONS, RUNS, SUPPRESSED
+from lakehunt.spark import trace, values
+from lakehunt.spark.expressions import column
+from lakehunt.spark.relations import Context, Relation
+
+EXCLUDED = "$$excluded"
+"""ARRAY<STRING>: the names of the exclusions that an event falls under."""
+
+# In a run
+
+
+def tag_exclusions(relation: Relation, active: Sequence[Exclusion], context: Context) -> Relation:
+    """Events that know which of these exclusions they fall under. A condition that is null is not true."""
+    expressions = context.expressions()
+    names = (F.when(expressions.compile(one.condition), F.lit(one.name)) for one in active)
+    return replace(relation, frame=relation.frame.withColumn(EXCLUDED, F.array_compact(F.array(*names))))
+
+
+def split_excluded(relation: Relation) -> tuple[Relation, DataFrame | None]:
+    """The rows that count, and those that do not; None where nothing was marked."""
+    if EXCLUDED not in relation.frame.columns:
+        return relation, None
+    excluded = F.size(column(EXCLUDED)) > 0
+    counting = relation.frame.filter(~excluded).drop(EXCLUDED)
+    return replace(relation, frame=counting), relation.frame.filter(excluded)
+
+
+def events_of(rows: Sequence[DataFrame]) -> DataFrame | None:
+    """The events of rows that do not count, each once, as columns of `hunts.suppressed` from `event_id` on."""
+    if not rows:
+        return None
+    traced = column(trace.TRACE)
+    moment = values.timestamp(traced["first"])
+    made = {
+        "event_id": traced["evidence"][0]["event_id"],
+        "event_date": moment.cast("date"),
+        "Timestamp": moment,
+        "device_id": traced["low"][DEVICE_PROCESS_EVENTS.device_id],
+        "device_name": traced["low"][DEVICE_PROCESS_EVENTS.device_name],
+        "account_name": traced["low"][DEVICE_PROCESS_EVENTS.account_name],
+        "exclusions": column(EXCLUDED),
+    }
+    found = (frame.select(*(value.alias(name) for name, value in made.items())) for frame in rows)
+    return reduce(DataFrame.unionByName, found).dropDuplicates(["event_id"])
+
+
+# Written down
+
+
+def write_suppressed(
+    lake: Lake, suppressed: Mapping[str, DataFrame | None], versions: Mapping[str, str], as_of: int
+) -> None:
+    """Puts the suppressed events of hunts (by their ids, with the hunts' versions) in the place of those that the table
+    has for them and the as-of (ticks)."""
+    if not suppressed:
+        return
+    moment = values.moment(as_of)
+    made = [
+        events.withColumns({"hunt_id": F.lit(hunt), "hunt_version": F.lit(versions[hunt]), "as_of": moment})
+        for hunt, events in suppressed.items()
+        if events is not None
+    ]
+    there = lake.rows(SUPPRESSED).filter(F.col("hunt_id").isin(sorted(suppressed)) & (F.col("as_of") == moment))
+    if not made and (not lake.exists(SUPPRESSED.name) or there.isEmpty()):
+        return
+    named = ", ".join(f"'{hunt}'" for hunt in sorted(suppressed))
+    rows = reduce(DataFrame.unionByName, made) if made else lake.local(SUPPRESSED, [])
+    lake.replace(SUPPRESSED, rows, f"hunt_id IN ({named}) AND as_of = {values.sql_moment(as_of)}")
+
+
+def record_exclusions(lake: Lake, used: Iterable[Exclusion], now: datetime) -> None:
+    """Keeps those exclusions that no run has used before."""
+    wanted = {(one.name, one.version): one for one in used}
+    if not wanted:
+        return
+    known = {(row.name, row.version) for row in lake.rows(EXCLUSIONS).select("name", "version").collect()}
+    rows = [
+        (one.name, one.version, one.where, one.reason, one.owner, one.expires, now)
+        for key, one in sorted(wanted.items())
+        if key not in known
+    ]
+    if rows:
+        lake.insert_new(EXCLUSIONS, lake.local(EXCLUSIONS, rows), ("name", "version"))
+
+
+def exclusions_at(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> list[Hunt]:
+    """The hunts with the exclusions of the first run of this as-of (ticks); where there was none, of the first run of
+    the as-of before it; where there was none either, with those that they have now.
+
+    Raises LakehuntError for an exclusion that this version of Lakehunt does not understand any more."""
+    used = _used(lake, hunts, as_of)
+    any_used = any(keys for _, keys in used.values())
+    kept = {(row.name, row.version): row for row in lake.rows(EXCLUSIONS).collect()} if any_used else {}
+
+    def then(hunt: Hunt) -> Hunt:
+        if hunt.id not in used:
+            return hunt
+        same, keys = used[hunt.id]
+        return replace(hunt, exclusions=tuple(_restored(kept[key], hunt, ending=not same) for key in keys))
+
+    return [then(hunt) for hunt in hunts]
+
+
+def _used(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> dict[str, tuple[bool, list[tuple[str, str]]]]:
+    """Whether the run that `as_then` looks at was of this very as-of, and names and versions of what it used, by the
+    hunt's id."""
+    of_hunts = F.col("hunt_id").isin([hunt.id for hunt in hunts]) & (F.col("outcome") == run_log.SUCCEEDED)
+    micros = F.unix_micros("as_of")
+    runs = lake.rows(RUNS).filter(of_hunts & (micros <= as_of // TICKS_PER_MICROSECOND))
+    nearest_first = F.struct(-micros, F.col("run_id"))
+    run = F.struct("exclusions", (micros == as_of // TICKS_PER_MICROSECOND).alias("same"))
+    rows = runs.groupBy("hunt_id").agg(F.min_by(run, nearest_first).alias("run")).collect()
+    return {row.hunt_id: (row.run.same, [(one.name, one.version) for one in row.run.exclusions or ()]) for row in rows}
+
+
+def _restored(row: Row, hunt: Hunt, ending: bool) -> Exclusion:
+    """`ending`: it may have had its last day since."""
+    try:
+        compiled = exclusion_file.condition(row.condition)
+    except QueryErrors as errors:
+        problem = f"exclusion {row.name}, as it was used on {utc(row.recorded_at):%Y-%m-%d}: {errors.message}"
+        raise LakehuntError(problem, "use the current ones: --exclusions current") from errors
+    expires = row.expires if ending else None
+    return Exclusion(row.name, row.condition, row.reason, row.owner, expires, hunts=(hunt.id,), condition=compiled)
+
+
+# Read back
+
+
+@dataclass(frozen=True)
+class ExclusionEffect:
+    """What an exclusion did lately: `events` that it kept out, each once, and the time of the last of them.
+
+    `state` is on, off or expired at the as-of that was asked about."""
+
+    exclusion: Exclusion
+    state: str
+    events: int
+    last: datetime | None
+
+
+def exclusion_effects(lake: Lake, exclusions: Iterable[Exclusion], as_of: int, days: int) -> list[ExclusionEffect]:
+    """What each did in the runs as of the last `days` days before an instant (ticks), in their order."""
+    at = times.to_datetime(as_of)
+    since = times.to_datetime(as_of - days * TICKS_PER_DAY)
+    rows = lake.rows(SUPPRESSED).filter((F.col("as_of") > F.lit(since)) & (F.col("as_of") <= F.lit(at)))
+    each = rows.select("event_id", "Timestamp", F.explode("exclusions").alias("name")).groupBy("name")
+    counted = each.agg(F.count_distinct("event_id").alias("events"), F.max("Timestamp").alias("last"))
+    found = {row.name: (row.events, utc(row.last)) for row in counted.collect()}
+    return [ExclusionEffect(one, one.state(as_of), *found.get(one.name, (0, None))) for one in exclusions]

@@ -1,0 +1,239 @@
+"""Findings: `findings.<hunt>` with exactly the query's columns, `findings.all` with the same columns for every hunt.
+
+Both are replaced per as-of in one transaction each, so a run can be repeated, and one that finds nothing clears what an
+earlier one found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from lakehunt.hunting.content import attack
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.findings.identity import descriptions, identity
+from lakehunt.hunting.query.time_window import TimeWindow
+from lakehunt.kql import plan as p
+from lakehunt.kql.types import DATETIME, DYNAMIC
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime.checkpoint import materialize
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
+from lakehunt.schemas.table import Table, TableColumn
+from lakehunt.spark import trace, values
+from lakehunt.spark.expressions import column
+from lakehunt.spark.relations import Relation
+
+ALL = FINDINGS_ALL.name
+
+
+@dataclass(frozen=True)
+class HuntResult:
+    """What one hunt found at one as-of: its relation, traced if it reads events, and what it was compiled from. No
+    relation: there is nothing that it could have found.
+
+    `as_of` is in ticks, whole microseconds."""
+
+    hunt: Hunt
+    plan: p.Plan
+    relation: Relation | None
+    window: TimeWindow
+    as_of: int
+
+
+def name_of(hunt: Hunt) -> str:
+    """The hunt's own table."""
+    return f"{HUNT_FINDINGS.folder}.{hunt.id}"
+
+
+@dataclass(frozen=True)
+class ComputedFindings:
+    """The rows of a result, computed, with their finding id and their place in the query's order; None for none."""
+
+    result: HuntResult
+    rows: DataFrame | None
+    count: int
+    suppressed: DataFrame | None = None
+    """Events that exclusions kept out (see suppression.py)."""
+    suppressed_count: int = 0
+
+
+def compute_findings(result: HuntResult, suppressed: DataFrame | None = None) -> ComputedFindings:
+    """Runs the hunt's query.
+
+    The rows forget how they were made: Spark would plan that anew, for all hunts together, when `findings.all` is
+    written."""
+    if result.relation is None:
+        return ComputedFindings(result, None, 0)
+    rows = materialize(_numbered(result, result.relation))
+    if suppressed is None:
+        return ComputedFindings(result, rows, rows.count())
+    suppressed = materialize(suppressed)
+    return ComputedFindings(result, rows, rows.count(), suppressed, suppressed.count())
+
+
+def _numbered(result: HuntResult, relation: Relation) -> DataFrame:
+    keys = identity(result.plan)
+    frame = relation.frame.withColumn(
+        "$$ordinal", F.row_number().over(Window.orderBy(*relation.orderings)).cast("bigint")
+    )
+    if keys is not None:
+        return frame.withColumn("$$finding", _digest(F.lit(result.hunt.id), _row_json(relation, set(keys))))
+    # Nothing tells a row from its equals: a lookup list may hold one twice. The second is a finding of its own.
+    content = [F.lit(result.hunt.id), _evidence_json(relation), _row_json(relation)]
+    # By its digest, not by the content: rows are sorted for that, and would carry all of theirs twice.
+    copy = F.row_number().over(Window.partitionBy("$$finding").orderBy("$$ordinal"))
+    copied = frame.withColumn("$$finding", _digest(*content)).withColumn("$$copy", copy)
+    later = F.when(column("$$copy") > 1, _digest(*content, column("$$copy").cast("string")))
+    return copied.withColumn("$$finding", F.coalesce(later, column("$$finding"))).drop("$$copy")
+
+
+def _digest(*parts: Column) -> Column:
+    """The same text for the same parts; null ones are left out."""
+    return F.sha2(F.concat_ws("\n", *parts), 256)
+
+
+def _evidence_json(relation: Relation) -> Column:
+    """The events behind a row; null where the query reads none."""
+    if not relation.traced:
+        return F.lit(None).cast("string")
+    return F.to_json(F.transform(column(trace.TRACE)["evidence"], lambda e: e["event_id"]))
+
+
+def _row_json(relation: Relation, only: set[str] | None = None) -> Column:
+    """The row, or some of its columns, as JSON with datetimes to the tick: the same text for the same values."""
+    shown = [
+        _json_value(relation, c.name).alias(c.name) for c in relation.schema if only is None or c.name in only
+    ] or [F.lit(0).alias("all")]
+    return F.to_json(F.struct(*shown), {"ignoreNullFields": "false"})
+
+
+def _json_value(relation: Relation, name: str) -> Column:
+    kind = next(c.type for c in relation.schema if c.name == name)
+    if kind == DYNAMIC and kind.element is None:
+        return F.try_parse_json(column(name))
+    if kind == DATETIME:
+        return values.text_of_datetime(column(name))
+    if kind.element == DATETIME:
+        return F.transform(column(name), values.text_of_datetime)
+    return column(name)
+
+
+def write_own(lake: Lake, found: ComputedFindings) -> None:
+    """Puts the rows in the place of what `findings.<hunt>` has for the as-of."""
+    result = found.result
+    own = _own_table(result)
+    added = [column.name for column in own.columns[len(result.plan.schema) :]]
+    rows = lake.local(own, []) if found.rows is None else _own_rows(result, found.rows, added)
+    if lake.exists(own.name) and not lake.has_shape(own):
+        # The hunt has other columns than when it last ran: its table is the new version's. What the old one found stays
+        # in findings.all and in the table's history.
+        lake.overwrite(own, rows)
+    else:
+        lake.replace(own, rows, f"`{added[0]}` = {values.sql_moment(result.as_of)}")
+
+
+def _own_rows(result: HuntResult, rows: DataFrame, added: Sequence[str]) -> DataFrame:
+    """The query's columns, then the run's, which are called as `added` says."""
+    run = {
+        "as_of": values.moment(result.as_of),
+        "hunt_version": F.lit(result.hunt.digest),
+        "finding_id": F.col("`$$finding`"),
+        "ordinal": F.col("`$$ordinal`"),
+    }
+    columns = [values.stored(column(c.name), c.type).alias(c.name) for c in result.plan.schema]
+    return rows.select(*columns, *(value.alias(name) for value, name in zip(run.values(), added, strict=True)))
+
+
+def _own_table(result: HuntResult) -> Table:
+    events = {c.name: c.description for c in DEVICE_PROCESS_EVENTS.columns}
+    told = descriptions(result.plan, result.hunt.query, {DEVICE_PROCESS_EVENTS.name: events})
+    columns = [
+        TableColumn(c.name, values.stored_type(c.type), f"{told[c.name]} (Kusto {c.type})".strip())
+        for c in result.plan.schema
+    ]
+    return HUNT_FINDINGS.table(result.hunt.id, f"Findings of the hunt {result.hunt.name}", columns)
+
+
+def write_all(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None:
+    """Puts the rows of several hunts in the place of what `findings.all` has for them and the as-of (ticks).
+
+    Also looks again at later as-ofs of these hunts: what is new there depends on what was found here, in whatever order
+    the as-ofs are run, or at the same time."""
+    if not found and lake.exists(ALL):
+        return
+    hunts = sorted(one.result.hunt.id for one in found)
+    made = [_common(one, one.result.relation, one.rows) for one in found if one.result.relation and one.rows]
+
+    def changed() -> DataFrame:
+        others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(hunts) & (F.col("as_of") != values.moment(as_of)))
+        together = reduce(DataFrame.unionByName, made, others)
+        return _with_status(together).filter(F.col("as_of") >= values.moment(as_of))
+
+    named = ", ".join(f"'{hunt}'" for hunt in hunts) or "''"
+    lake.replace(FINDINGS_ALL, changed, f"hunt_id IN ({named}) AND as_of >= {values.sql_moment(as_of)}")
+
+
+def _common(found: ComputedFindings, relation: Relation, rows: DataFrame) -> DataFrame:
+    result = found.result
+    hunt, window = result.hunt, result.window
+    made = {
+        "finding_id": F.col("`$$finding`"),
+        "as_of": values.moment(result.as_of),
+        "ordinal": F.col("`$$ordinal`"),
+        "hunt_id": F.lit(hunt.id),
+        "hunt_name": F.lit(hunt.name),
+        "hunt_version": F.lit(hunt.digest),
+        "tactics": _texts(hunt.tactics),
+        "techniques": _texts(hunt.techniques),
+        "attack_tactics": _texts(attack.tactic_names(hunt.tactics)),
+        "attack_techniques": _texts(attack.technique_ids(hunt.techniques)),
+        "severity": F.lit(hunt.severity).cast("string"),
+        "status": F.lit("new"),
+        **_behind(relation),
+        "window_start": F.lit(None).cast("timestamp") if window.since is None else values.moment(window.since),
+        "window_end": values.moment(window.until),
+        "result": _row_json(relation),
+    }
+    return _with_suppressed(rows.select(*(value.alias(name) for name, value in made.items())), found)
+
+
+def _with_suppressed(findings: DataFrame, found: ComputedFindings) -> DataFrame:
+    if found.suppressed is None:
+        return findings.withColumn("suppressed", F.lit(0).cast("bigint"))
+    of_device = found.suppressed.groupBy("device_id").agg(F.count("*").alias("suppressed"))
+    count = F.when(F.col("device_id").isNull(), F.lit(found.suppressed_count)).otherwise(F.col("suppressed"))
+    joined = findings.join(of_device, "device_id", "left")
+    return joined.withColumn("suppressed", F.coalesce(count, F.lit(0)).cast("bigint"))
+
+
+def _behind(relation: Relation) -> dict[str, Column]:
+    """Who, when and which events: of none, where the query reads only other tables."""
+    if not relation.traced:
+        unknown = dict.fromkeys(("device_id", "device_name", "account_name"), F.lit(None).cast("string"))
+        times_ = dict.fromkeys(("first_seen", "last_seen"), F.lit(None).cast("timestamp"))
+        return {**unknown, **times_, "events": F.lit(0).cast("bigint"), "evidence": _texts(())}
+    traced = column(trace.TRACE)
+    return {
+        "device_id": trace.subject(DEVICE_PROCESS_EVENTS.device_id),
+        "device_name": trace.subject(DEVICE_PROCESS_EVENTS.device_name),
+        "account_name": trace.subject(DEVICE_PROCESS_EVENTS.account_name),
+        "first_seen": values.timestamp(traced["first"]),
+        "last_seen": values.timestamp(traced["last"]),
+        "events": F.coalesce(traced["events"], F.lit(0)).cast("bigint"),
+        "evidence": F.transform(traced["evidence"], lambda e: e["event_id"]),
+    }
+
+
+def _with_status(findings: DataFrame) -> DataFrame:
+    """`recurring` where the as-of before, that had the same finding, lies within the finding's window."""
+    earlier = F.lag("as_of").over(Window.partitionBy("hunt_id", "finding_id").orderBy("as_of"))
+    seen = earlier.isNotNull() & (F.col("window_start").isNull() | (earlier >= F.col("window_start")))
+    return findings.withColumn("status", F.when(seen, "recurring").otherwise("new"))
+
+
+def _texts(texts: tuple[str, ...]) -> Column:
+    return F.array(*(F.lit(text) for text in texts)).cast("array<string>")

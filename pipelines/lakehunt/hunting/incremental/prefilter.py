@@ -1,0 +1,365 @@
+"""Which events are hits of which hunts: the fronts of all hunts, in one pass over the events.
+
+The cheap and shared work comes first, so that a hundred hunts cost little more than ten:
+
+1. Conditions on file names and lineage alone are decided for the distinct tuples of these columns, of which millions of
+   events have thousands. An event is looked at further only by the hunts that its tuple leaves.
+2. The words that these need are looked for in its texts, all at once (see needles.py). Few events are left by then.
+3. Text is folded (see `functions/text.py`) once for each column, not once for each condition.
+4. Of what is left, a condition that is cheap to decide comes before one that is dear.
+
+Which hunts an event is a hit of is a bit mask, of a BIGINT for each `WIDTH` hunts, made by expressions of which none is
+larger than the JVM compiles well (see `lake/session.py`, hugeMethodLimit)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TypeVar
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakehunt.hunting.incremental import keywords
+from lakehunt.hunting.incremental.predicates import RowPredicate, shape
+from lakehunt.hunting.query import events_table
+from lakehunt.kql import plan as p
+from lakehunt.kql import regexes
+from lakehunt.kql.types import STRING
+from lakehunt.runtime.checkpoint import materialize
+from lakehunt.spark.expressions import column
+from lakehunt.spark.functions import text
+from lakehunt.spark.relations import Context
+
+PROCESS_KEY = ("FileName", "InitiatingProcessFileName", "InitiatingProcessParentFileName")
+"""Columns with few distinct values, whose combinations are few, too."""
+
+MAX_BROADCAST_KEYS = 200_000
+"""So many tuples are sent to every executor; more are joined like any table."""
+
+HUNTS_PER_MASK = 32
+"""Hunts that share a mask. Smaller is less code in one method, larger is fewer columns."""
+
+T = TypeVar("T")
+
+HUNTS = "$$hunts"
+_FOLDED = "$$folded "
+_MASK = "$$mask"
+_CANDIDATES = "$$suspected"
+_KEY_PREFIX = "$$tuple "
+
+
+@dataclass(frozen=True)
+class PrefilterResult:
+    """The stored events that are hits, each with `$$hunts`, an ARRAY<INT> of the hunts' places; of how many events."""
+
+    frame: DataFrame
+    events: int
+
+
+def apply_prefilters(frame: DataFrame, hunts: Sequence[Sequence[RowPredicate]], context: Context) -> PrefilterResult:
+    """The events of a frame that are hits of any hunt. The fronts of a hunt are its alternatives."""
+    groups = _grouped([[_KeyAndEventPredicates.of(front) for front in fronts] for fronts in hunts])
+    narrowed = [group for group in groups if group.is_narrowed]
+    if narrowed:
+        frame, count = _join_keys(frame, narrowed, len(narrowed) == len(groups), context)
+    else:
+        count = frame.count()
+    return PrefilterResult(_with_hunts(_with_masks(_candidates(frame, groups), groups, context), groups), count)
+
+
+@dataclass(frozen=True)
+class _KeyAndEventPredicates:
+    """A front: what the tuple decides, and what is left, cheap conditions first; both with folded text."""
+
+    of_tuple: tuple[p.Expr, ...]
+    of_event: tuple[p.Expr, ...]
+
+    @staticmethod
+    def of(front: RowPredicate) -> _KeyAndEventPredicates:
+        terms = [folded(term) for condition in front.conditions for term in p.terms(condition, "and")]
+        of_tuple = [term for term in terms if _read(term) <= set(PROCESS_KEY)]
+        rest = sorted(
+            (term for term in terms if not _read(term) <= set(PROCESS_KEY)), key=lambda t: (cost(t), -_longest(t))
+        )
+        return _KeyAndEventPredicates(tuple(of_tuple), tuple(rest))
+
+
+def _has_key_predicates(fronts: Iterable[_KeyAndEventPredicates]) -> bool:
+    """Whether the tuple alone can say that an event is no hit."""
+    return all(front.of_tuple for front in fronts)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Hunts that share a mask, by their places."""
+
+    number: int
+    hunts: Sequence[tuple[int, list[_KeyAndEventPredicates]]]
+
+    @property
+    def is_narrowed(self) -> bool:
+        return all(_has_key_predicates(fronts) for _, fronts in self.hunts)
+
+    @property
+    def mask(self) -> str:
+        return f"{_MASK}{self.number}"
+
+    @property
+    def left(self) -> str:
+        """The mask that the tuple leaves."""
+        return f"{_MASK}_of_tuple{self.number}"
+
+    @property
+    def suspected(self) -> Column:
+        """The mask that the texts leave of it."""
+        return column(_CANDIDATES)[self.number]
+
+    def asked_of_event(self, fronts: Sequence[_KeyAndEventPredicates]) -> list[tuple[p.Expr, ...]]:
+        """The conditions that are left for an event, of each of a hunt's fronts.
+
+        A hunt with one front needs not ask again what the tuple has answered; of several it must be the same one."""
+        answered = self.is_narrowed and len(fronts) == 1
+        return [front.of_event if answered else (*front.of_tuple, *front.of_event) for front in fronts]
+
+    def bits(self, condition: Callable[[int, list[_KeyAndEventPredicates]], Column]) -> Column:
+        """A BIGINT with a bit for each hunt whose condition is true, given its bit and its fronts."""
+        set_ = [
+            F.when(condition(bit, fronts), F.lit(1 << bit)).otherwise(F.lit(0)).cast("bigint")
+            for bit, (_, fronts) in enumerate(self.hunts)
+        ]
+        return _balanced(set_, lambda a, b: a.bitwiseOR(b))
+
+
+def _grouped(hunts: Sequence[list[_KeyAndEventPredicates]]) -> list[_Group]:
+    """Hunts whose tuples are alike share a mask, so that many masks are nothing for an event."""
+    narrowed = [place for place, fronts in enumerate(hunts) if _has_key_predicates(fronts)]
+    alike = sorted(narrowed, key=lambda place: repr([shape(t) for f in hunts[place] for t in f.of_tuple]))
+    others = [place for place in range(len(hunts)) if place not in set(narrowed)]
+    shared = [*_chunks(alike, HUNTS_PER_MASK), *_chunks(others, HUNTS_PER_MASK)]
+    return [_Group(number, [(place, hunts[place]) for place in places]) for number, places in enumerate(shared)]
+
+
+def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+# The tuples
+
+
+def _join_keys(frame: DataFrame, groups: Sequence[_Group], only: bool, context: Context) -> tuple[DataFrame, int]:
+    """The events with the masks that their tuples leave, and how many there were; `only` those that have one left."""
+    keys = [F.coalesce(F.col(name), F.lit("")).alias(name) for name in PROCESS_KEY]
+    tuples = frame.select(*keys).groupBy(*PROCESS_KEY).count()
+    compile_ = _compiler(context, column)
+    folds = _folds(t for g in groups for _, fronts in g.hunts for f in fronts for t in f.of_tuple)
+    staged = _with_folded(tuples, dict.fromkeys(sorted(folds), F.lit(True)))
+    masks = {g.left: g.bits(lambda _, fronts: _any(_all(map(compile_, f.of_tuple)) for f in fronts)) for g in groups}
+    known = staged.withColumns(masks).select(*(column(n).alias(_KEY_PREFIX + n) for n in PROCESS_KEY), "count", *masks)
+    # Few rows, that are read twice: not to be made again from all events
+    known = materialize(known)
+    count, size = known.agg(F.sum("count"), F.count_if(_some(masks))).collect()[0]
+    left = known.filter(_some(masks)).drop("count")
+    matches = [F.coalesce(F.col(name), F.lit("")) == column(_KEY_PREFIX + name) for name in PROCESS_KEY]
+    joined = frame.join(F.broadcast(left) if size <= MAX_BROADCAST_KEYS else left, matches, "inner" if only else "left")
+    return joined, count or 0
+
+
+def _some(masks: Iterable[str]) -> Column:
+    return _any(column(mask) != 0 for mask in masks)
+
+
+# The events
+
+
+def _candidates(frame: DataFrame, groups: Sequence[_Group]) -> DataFrame:
+    """The events that their tuples and texts leave to a hunt, with the masks of these hunts."""
+    fronts = [
+        keywords.KeywordPlan(
+            tuple(clause for term in front.of_event for clause in keywords.keyword_clauses(term, stored_name)),
+            group.number,
+            bit,
+        )
+        for group in groups
+        for bit, (_, alternatives) in enumerate(group.hunts)
+        for front in alternatives
+    ]
+    every = F.lit((1 << HUNTS_PER_MASK) - 1)
+    masks = [F.coalesce(column(one.left), F.lit(0)) if one.is_narrowed else every for one in groups]
+    made = keywords.surviving_hunts(frame.sparkSession, fronts, [mask.cast("bigint") for mask in masks])
+    left = frame.withColumn(_CANDIDATES, made).filter(column(_CANDIDATES).isNotNull())
+    # Spark compiles no code across what is observed. Without that boundary one method would hold this and the
+    # conditions; it is too large for the JVM, and Spark then copies every event, all of its columns, before it asks.
+    return left.observe(_CANDIDATES, F.count(F.lit(1)).alias("events"))
+
+
+def _with_masks(frame: DataFrame, groups: Sequence[_Group], context: Context) -> DataFrame:
+    """The events with the mask of each group, those that are hits of none left out."""
+    compile_ = _compiler(context, _stored)
+    staged = _with_folded(frame, _folded_columns(groups))
+
+    def is_hit(group: _Group, fronts: list[_KeyAndEventPredicates]) -> Column:
+        return _any(_all(map(compile_, conditions)) for conditions in group.asked_of_event(fronts))
+
+    def mask(group: _Group) -> Column:
+        left = group.suspected
+        bits = group.bits(lambda bit, fronts: (left.bitwiseAND(F.lit(1 << bit)) != 0) & is_hit(group, fronts))
+        return F.when(left != 0, bits).otherwise(F.lit(0).cast("bigint"))
+
+    masks = F.struct(*(mask(group).alias(group.mask) for group in groups))
+    # Spark would push the filter beneath the projection and decide everything twice, were the masks a plain value.
+    once = staged.withColumn(_MASK, F.when(F.monotonically_increasing_id() >= 0, masks))
+    return once.filter(_any(column(_MASK)[group.mask] != 0 for group in groups))
+
+
+def _folded_columns(groups: Sequence[_Group]) -> dict[str, Column]:
+    """The folded columns that groups ask for, and of which events: not of those that are left to no hunt of theirs."""
+    wanted: dict[str, list[_Group]] = {}
+    for group in groups:
+        conditions = (terms for _, fronts in group.hunts for terms in group.asked_of_event(fronts))
+        for name in _folds(term for terms in conditions for term in terms):
+            wanted.setdefault(name, []).append(group)
+    return {name: _any(group.suspected != 0 for group in asking) for name, asking in sorted(wanted.items())}
+
+
+def _with_hunts(frame: DataFrame, groups: Sequence[_Group]) -> DataFrame:
+    places = [
+        F.when(column(_MASK)[group.mask].bitwiseAND(F.lit(1 << bit)) != 0, F.lit(place))
+        for group in groups
+        for bit, (place, _) in enumerate(group.hunts)
+    ]
+    hidden = [name for name in frame.columns if name.startswith(p.HIDDEN)]
+    return frame.withColumn(HUNTS, F.array_compact(F.array(*places))).drop(*hidden)
+
+
+def _compiler(context: Context, resolve: Callable[[str], Column]) -> Callable[[p.Expr], Column]:
+    def resolved(name: str) -> Column:
+        return column(name) if name.startswith(p.HIDDEN) else resolve(name)
+
+    return context.expressions(resolve=resolved).compile
+
+
+def _stored(name: str) -> Column:
+    return events_table.kql_value(_COLUMNS[name])
+
+
+_COLUMNS = {c.name: c for c in events_table.SCHEMA}
+
+
+def _all(conditions: Iterable[Column]) -> Column:
+    """In their order: the first that is not true decides."""
+    return reduce(lambda a, b: a & b, conditions, F.lit(True))
+
+
+def _any(conditions: Iterable[Column]) -> Column:
+    return _balanced(list(conditions), lambda a, b: a | b)
+
+
+def _balanced(parts: Sequence[Column], join: Callable[[Column, Column], Column]) -> Column:
+    """Joined as a shallow tree: a chain of hundreds would be as deep a stack in Spark's optimizer."""
+    while len(parts) > 1:
+        parts = [reduce(join, pair) for pair in _chunks(parts, 2)]
+    return parts[0]
+
+
+# Folded text
+
+
+def folded(expr: p.Expr) -> p.Expr:
+    """The same condition, that asks for folded columns instead of folding them: `has` of a column and a constant is
+    `has_cs` of both folded."""
+    return p.transformed(expr, _folded)
+
+
+def _folded(part: p.Expr) -> p.Expr:
+    if not isinstance(part, p.Call):
+        return part
+    if part.function in _EXACT_LISTS and _are_exact(part.args):
+        return replace(part, function=_EXACT_LISTS[part.function])
+    if part.function == "matches regex":
+        return _with_required_words(part)
+    if part.function not in _EXACT:
+        return part
+    where, what = part.args
+    if isinstance(where, p.Call) and where.function == "tolower":
+        where = where.args[0]  # folded anyway
+    if not isinstance(where, p.ColumnRef) or not isinstance(what, p.Const) or where.type != STRING:
+        return part
+    needle = replace(what, value=text.fold(str(what.value or "")))
+    return replace(part, function=_EXACT[part.function], args=(replace(where, name=_FOLDED + where.name), needle))
+
+
+def _with_required_words(part: p.Call) -> p.Expr:
+    """A match that is only tried where the text holds what it needs."""
+    where, what = part.args
+    if not isinstance(where, p.ColumnRef) or not isinstance(what, p.Const) or where.type != STRING:
+        return part
+    needs = regexes.translated(str(what.value or "")).needs
+    within = replace(where, name=_FOLDED + where.name)
+    held = [replace(part, function="contains_cs", args=(within, replace(what, value=text))) for text in needs]
+    either = reduce(lambda a, b: replace(part, function="or", args=(a, b)), held) if held else None
+    return replace(part, function="and", args=(either, part)) if either else part
+
+
+_EXACT = {"=~": "==", "!~": "!="} | {f"{n}{op}": f"{n}{op}_cs" for n in ("", "!") for op in text.SEARCHES}
+"""Each search that does not regard case, and the one that does."""
+
+_EXACT_LISTS = {"in~": "in", "!in~": "!in"}
+
+
+def _are_exact(args: Iterable[p.Expr]) -> bool:
+    """Whether all comparisons of a list are of folded text by now."""
+    return all(isinstance(arg, p.Call) and arg.function == "==" for arg in args)
+
+
+def _with_folded(frame: DataFrame, terms: Mapping[str, Column]) -> DataFrame:
+    """The frame with folded columns, each for the events of a condition."""
+    return frame.withColumns({name: F.when(when, text.folded(_text(name))) for name, when in terms.items()})
+
+
+def _text(name: str) -> Column:
+    return F.coalesce(F.col(stored_name(name)), F.lit(""))
+
+
+def stored_name(name: str) -> str:
+    """The stored column that a name is of, folded or not."""
+    return name.removeprefix(_FOLDED)
+
+
+def _folds(terms: Iterable[p.Expr]) -> set[str]:
+    """Names of the folded columns that conditions ask for."""
+    return {name for term in terms for name in p.references(term) if name.startswith(_FOLDED)}
+
+
+def _read(term: p.Expr) -> set[str]:
+    """Names of the stored columns that a condition reads."""
+    return {stored_name(name) for name in p.references(term)}
+
+
+# What is dear
+
+
+def cost(term: p.Expr) -> int:
+    """Roughly, what a condition takes for one event, in nanoseconds: only the order counts."""
+    return sum(_COSTS.get(part.function, _OTHER) for part in p.parts(term) if isinstance(part, p.Call))
+
+
+def _longest(term: p.Expr) -> int:
+    """Letters of the longest text that a condition looks for: long words are rarer than short ones."""
+    texts = (part.value for part in p.parts(term) if isinstance(part, p.Const) and isinstance(part.value, str))
+    return max(map(len, texts), default=0)
+
+
+_OTHER = 1_000
+_COSTS = {
+    **dict.fromkeys(["and", "or", "not"], 1),
+    **dict.fromkeys(["==", "!=", "<", "<=", ">", ">=", "isempty", "isnotempty", "isnull", "isnotnull"], 10),
+    **dict.fromkeys(["in", "!in"], 30),
+    **{f"{n}{op}_cs": 20 for n in ("", "!") for op in ("startswith", "endswith")},
+    **{f"{n}contains_cs": 150 for n in ("", "!")},
+    **{f"{n}{op}_cs": 200 for n in ("", "!") for op in ("has", "hasprefix", "hassuffix")},
+    **dict.fromkeys(_EXACT, 300),
+    "strlen": 100,
+    "matches regex": 5_000,
+}

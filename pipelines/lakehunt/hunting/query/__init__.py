@@ -1,0 +1,1 @@
+"""What a query reads: its tables, its window, and ad-hoc queries."""

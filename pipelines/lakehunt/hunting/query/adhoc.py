@@ -1,0 +1,171 @@
+"""Ad-hoc KQL on the lake."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache, partial
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import Row
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.hunting.query import runtime_errors
+from lakehunt.hunting.query.events_table import EventsSnapshot, open_snapshot
+from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
+from lakehunt.hunting.query.time_window import limit_to_window
+from lakehunt.kql import plan as p
+from lakehunt.kql import syntax as s
+from lakehunt.kql.binding import SchemaOf
+from lakehunt.kql.errors import KqlError, QueryErrors
+from lakehunt.kql.types import DECIMAL, REAL, Column, Schema, Type
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime.error_text import describe
+from lakehunt.spark import discovery
+from lakehunt.spark.plans import Context, compile_plan
+from lakehunt.spark.values import as_json
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A query's result; `rows` are lists of JSON values: see `lakehunt.spark.values.as_json`.
+
+    A decimal is reported as a real and a number, in columns and rows, as Kusto's own engine reports it in its answers.
+    (`check` names its type: decimal.)"""
+
+    schema: Schema
+    rows: list[list[Any]]
+
+
+class _NeedsDataError(Exception):
+    """Raised where only the data can tell what columns a query has."""
+
+
+def compile_first(text: str, tables: TableCatalog = EVENTS_ONLY) -> None:
+    """Compiles a query without Spark, so that what is wrong with it is said at once. Raises QueryErrors.
+
+    A query with a plugin whose columns depend on the data (`evaluate bag_unpack(...)`) passes: it is compiled when it
+    runs."""
+
+    def needs_data(source: p.Plan, op: s.Evaluate) -> Schema | None:
+        if op.plugin.name in discovery.COLUMNS:
+            raise _NeedsDataError
+        return None
+
+    with suppress(_NeedsDataError):
+        tables.bind(text, needs_data)
+
+
+def query(
+    lake: Lake,
+    text: str,
+    as_of: int,
+    period: int | None = None,
+    tables: TableCatalog = EVENTS_ONLY,
+    events: Callable[[], EventsSnapshot] | None = None,
+) -> Answer:
+    """Runs one query on these tables as of an instant (ticks): it sees no event after that, and `now()` is that.
+
+    `period` (ticks) limits a query without a time filter of its own; None lets it see everything before. `events` opens
+    those that it sees, by default all that are settled by now.
+    Raises QueryErrors for a query that is refused."""
+    context = tables.context(lake, as_of, events)
+    try:
+        plan, _ = limit_to_window(tables.bind(text, _discovering(context, as_of, period)), as_of, period)
+        collected = compile_plan(plan, context).in_order().collect()
+    except KqlError as error:
+        raise QueryErrors(text, [error]) from error
+    except PySparkException as error:
+        refused = runtime_errors.locate(plan, error)
+        if refused is None:
+            raise
+        raise QueryErrors(text, [refused]) from error
+    return _answer(plan.schema, collected)
+
+
+def _discovering(context: Context, as_of: int, period: int | None) -> SchemaOf:
+    """What finds out, from the data, which columns a plugin makes."""
+
+    def schema_of(source: p.Plan, op: s.Evaluate) -> Schema | None:
+        find = discovery.COLUMNS.get(op.plugin.name)
+        return find(compile_plan(limit_to_window(source, as_of, period)[0], context), op) if find else None
+
+    return schema_of
+
+
+def _answer(schema: Schema, collected: Iterable[Row]) -> Answer:
+    rows = [[cell(value, column.type) for value, column in zip(row, schema, strict=True)] for row in collected]
+    return Answer(tuple(Column(c.name, REAL if c.type == DECIMAL else c.type) for c in schema), rows)
+
+
+def cell(value: Any, kind: Type) -> Any:
+    """A collected value as it is shown in an answer."""
+    shown = as_json(value, kind)
+    if kind.element == DECIMAL and isinstance(shown, list):
+        return [_number(item) for item in shown]
+    return _number(shown) if kind == DECIMAL else shown
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, (Decimal, str)) else value
+
+
+def answer_lines(
+    lake: Lake, lines: Iterable[str], as_of: int, period: int | None = None, tables: TableCatalog = EVENTS_ONLY
+) -> Iterator[JsonObject]:
+    """Lines {"id", "query"} -> {"id", "columns", "rows"} or {"id", "error"}, one for one and in their order."""
+    events = cache(partial(open_snapshot, lake))  # the same for all lines
+    for identifier, text in requests(lines):
+        yield {"id": identifier} | _answered(partial(query, lake, text, as_of, period, tables, events))
+
+
+def _answered(ask: Callable[[], Answer]) -> JsonObject:
+    try:
+        answer = ask()
+    except QueryErrors as errors:
+        return {"error": error_object(errors)}
+    except (LakehuntError, PySparkException, Py4JError, RecursionError, ArithmeticError, ValueError) as error:
+        return {"error": {"kind": "internal", "message": describe(error)}}
+    return {"columns": [{"name": c.name, "type": c.type.name} for c in answer.schema], "rows": answer.rows}
+
+
+def schema_lines(lines: Iterable[str], tables: TableCatalog = EVENTS_ONLY) -> Iterator[JsonObject]:
+    """Lines {"id", "query"} -> {"id", "schema"} or {"id", "error"}; starts no JVM."""
+    for identifier, text in requests(lines):
+        try:
+            plan = tables.bind(text)
+        except QueryErrors as errors:
+            yield {"id": identifier, "error": error_object(errors)}
+        else:
+            yield {"id": identifier, "schema": [{"name": c.name, "type": c.type.name} for c in plan.schema]}
+
+
+def requests(lines: Iterable[str]) -> Iterator[tuple[Any, str]]:
+    """The id and query of each line; blank lines are passed over.
+
+    Raises LakehuntError, with its number, at a line that is none."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            request = json.loads(line)
+            yield request["id"], str(request["query"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise LakehuntError(f"line {number} is not a request", 'write {"id": ..., "query": "..."}') from error
+
+
+def error_object(errors: QueryErrors) -> JsonObject:
+    """The first error of a query, with its place; the others as `more`."""
+    objects = []
+    for error in errors.errors:
+        line, column = errors.place(error)
+        found = {"kind": error.kind.value, "message": error.message, "line": line, "column": column}
+        objects.append(found | ({"hint": error.hint} if error.hint else {}))
+    return objects[0] | ({"more": objects[1:]} if objects[1:] else {})

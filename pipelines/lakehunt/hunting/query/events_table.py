@@ -1,0 +1,152 @@
+"""DeviceProcessEvents for KQL: the stored events as a relation, opened at the window that a query reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import reduce
+from typing import Protocol
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakehunt.kql import plan as p
+from lakehunt.kql.types import DATETIME, STRING, TICKS_PER_DAY, Schema
+from lakehunt.kql.types import Column as KqlColumn
+from lakehunt.lake import history
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.landing_tables import BATCHES
+from lakehunt.spark import trace, values
+from lakehunt.spark.expressions import INGESTED, column
+from lakehunt.spark.relations import ORDER, Relation
+
+TABLE = DEVICE_PROCESS_EVENTS.events.name
+
+SCHEMA: Schema = DEVICE_PROCESS_EVENTS.kql_schema
+
+KQL_TABLES: dict[str, Schema] = {DEVICE_PROCESS_EVENTS.name: SCHEMA}
+"""The tables that a hunt can name without a configuration; see tables.py."""
+
+BatchRange = tuple[int, int]
+"""The first and the last of consecutive batches."""
+
+_TIME = DEVICE_PROCESS_EVENTS.times[0]
+_VERSION = "$$version"
+
+
+class Readable(Protocol):
+    """What a query reads DeviceProcessEvents from."""
+
+    def scan(self, plan: p.Scan, traced: bool) -> Relation:
+        """The events that the plan's read may need; `traced` ones remember which they are."""
+
+
+@dataclass(frozen=True)
+class EventsSnapshot:
+    """The events that a run sees: those of the batches that were settled when it began.
+
+    While a batch is being settled, its events are there before it is known to be complete; nobody sees them yet."""
+
+    frame: DataFrame
+    settled: tuple[BatchRange, ...]
+    version: int
+    """Of the events table, when the run began."""
+
+    def scan(self, plan: p.Scan, traced: bool) -> Relation:
+        return relation(within_window(self.frame, plan.since, plan.until), traced)
+
+
+class HitEvents:
+    """Events of `hunts.hits`, as the hunts see them, of all hunts together: what is told of their columns is told once,
+    not once for each hunt."""
+
+    def __init__(self, frame: DataFrame) -> None:
+        """`frame` has the columns of the events table, and hunt_version."""
+        self._relation = relation(frame, traced=True, also=(F.col("hunt_version").alias(_VERSION),))
+
+    def of(self, version: str) -> HuntHits:
+        """Those of one version of a hunt."""
+        own = self._relation.frame.filter(column(_VERSION) == version).drop(_VERSION)
+        return HuntHits(replace(self._relation, frame=own))
+
+
+@dataclass(frozen=True)
+class HuntHits:
+    """The hits of a hunt."""
+
+    relation: Relation
+
+    def scan(self, plan: p.Scan, traced: bool) -> Relation:
+        """All of them: the plan says itself which times it wants, and there are no files to pass over."""
+        return self.relation
+
+
+def open_snapshot(lake: Lake) -> EventsSnapshot:
+    """Raises LakehuntError where no event has ever landed."""
+    stored, version = lake.read(TABLE), history.version(lake, TABLE)
+    rows = lake.rows(BATCHES).filter(F.col("outcome") == "settled").select("batch").distinct().collect()
+    settled = batch_ranges(row.batch for row in rows)
+    return EventsSnapshot(stored.filter(in_batches(settled)), settled, version)
+
+
+def batch_ranges(batches: Iterable[int]) -> tuple[BatchRange, ...]:
+    """Numbers as ranges of consecutive ones, in order."""
+    return joined((batch, batch) for batch in batches)
+
+
+def joined(ranges: Iterable[BatchRange]) -> tuple[BatchRange, ...]:
+    """Ranges that do not overlap, in order, with those that follow directly on each other as one."""
+    whole: list[BatchRange] = []
+    for first, last in sorted(ranges):
+        if whole and whole[-1][1] + 1 == first:
+            whole[-1] = (whole[-1][0], last)
+        else:
+            whole.append((first, last))
+    return tuple(whole)
+
+
+def in_batches(runs: Iterable[BatchRange]) -> Column:
+    """Whether an event is of one of these batches."""
+    return reduce(Column.__or__, (F.col("batch").between(first, last) for first, last in runs), F.lit(False))
+
+
+def within_window(frame: DataFrame, since: int | None, until: int | None) -> DataFrame:
+    """The events from `since` to `until` (ticks, both included), by conditions that partitions and file statistics can
+    answer. Stored timestamps are cut to microseconds, so the bounds are, too: no event inside is lost."""
+    time = F.col(_TIME)
+    if since is not None:
+        frame = frame.filter((F.col("event_date") >= F.lit(utc_day(since))) & (time >= values.moment(since)))
+    if until is not None:
+        frame = frame.filter((F.col("event_date") <= F.lit(utc_day(until))) & (time <= values.moment(until)))
+    return frame
+
+
+def relation(frame: DataFrame, traced: bool, also: Sequence[Column] = ()) -> Relation:
+    """Stored events in a plan's representation; `traced` rows remember which event they are. `also`: more columns."""
+    columns = [kql_value(of).alias(of.name) for of in SCHEMA]
+    moment = kql_value(next(column for column in SCHEMA if column.name == _TIME))
+    order = F.struct(
+        moment.alias("at"), F.col(DEVICE_PROCESS_EVENTS.sequence).alias("report"), F.col("event_id").alias("content")
+    )
+    hidden = [order.alias(ORDER), values.ticks(F.col("landed_at")).alias(INGESTED)]
+    if traced:
+        hidden.append(trace.of_event(F.col("event_id"), moment).alias(trace.TRACE))
+    return Relation(frame.select(*columns, *hidden, *also), SCHEMA)
+
+
+def kql_value(of: KqlColumn) -> Column:
+    """A stored column of events in a plan's representation."""
+    stored = F.col(of.name)
+    if of.type == DATETIME:
+        return values.ticks(stored, F.col("tick_digits")[of.name])
+    return F.coalesce(stored, F.lit("")) if of.type == STRING else stored
+
+
+def utc_day(ticks: int) -> date:
+    """The day (UTC) of an instant."""
+    return date.fromordinal(_EPOCH + ticks // TICKS_PER_DAY)
+
+
+_EPOCH = date(1970, 1, 1).toordinal()

@@ -1,0 +1,64 @@
+"""`externaldata`: files that a query names by their address. Nothing is fetched from there while hunts run: the team
+keeps copies, and the configuration says where.
+
+    external:
+      https://example.com/lolbins.csv: lookups/lolbins.csv
+
+So a run needs no way out, and the same data give the same findings until a copy changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.kql import plan as p
+from lakehunt.kql.types import DYNAMIC, STRING, Type
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.spark.functions.registry import form
+from lakehunt.spark.relations import ORDER, Relation
+
+_SEPARATORS = {"csv": ",", "tsv": "\t", "psv": "|", "scsv": ";", "txt": "\u0001"}
+"""What stands between columns; a line of `txt` is one column, in which this character does not occur."""
+
+_QUOTED = {name: {"escape": '"', "multiLine": "true"} for name in _SEPARATORS} | {"txt": {"quote": ""}}
+
+
+def relation(lake: Lake, copies: Mapping[str, str], plan: p.External) -> Relation:
+    """The rows of all files, in their order. What does not read as its column's type is null.
+
+    Raises LakehuntError for an address of which there is no copy, or one that cannot be read."""
+    files = []
+    for address in plan.addresses:
+        if address not in copies:
+            hint = "save a copy, and name it under `external` in lakehunt.yaml"
+            raise LakehuntError(f"externaldata: there is no copy of {address}", hint)
+        files.append(copies[address])
+    read = _read(lake, plan, files)
+    columns = [_converted(read[f"c{i}"], c.type).alias(c.name) for i, c in enumerate(plan.schema)]
+    order = F.struct(*(F.col(f"c{i}") for i in range(len(plan.schema))), F.lit(0).alias("all"))
+    return Relation(read.select(*columns, order.alias(ORDER)), plan.schema)
+
+
+def _read(lake: Lake, plan: p.External, files: list[str]) -> DataFrame:
+    """The columns as texts, `c0`, `c1`, ...: by place, in JSON by name."""
+    count = len(plan.schema)
+    if plan.format in _SEPARATORS:
+        options = {"sep": _SEPARATORS[plan.format], "header": str(plan.has_header), **_QUOTED[plan.format]}
+        schema = ", ".join(f"c{i} string" for i in range(count))
+        return lake.spark.read.options(**options).schema(schema).csv(files, enforceSchema=True)
+    names = [c.name.replace("`", "``") for c in plan.schema]
+    schema = ", ".join(f"`{name}` string" for name in names)
+    lines = lake.spark.read.schema(schema).json(files, multiLine=plan.format == "multijson")
+    return lines.select(*(F.col(f"`{name}`").alias(f"c{i}") for i, name in enumerate(names)))
+
+
+def _converted(text: Column, kind: Type) -> Column:
+    given = F.coalesce(text, F.lit(""))
+    if kind == STRING:
+        return given
+    function = "todynamic" if kind == DYNAMIC else f"to{kind}"
+    made: Column = form("scalar", function, [STRING]).call([STRING], [given], [None])
+    return made

@@ -1,0 +1,196 @@
+"""A registered table as a relation: its stored columns, checked against what was declared, in a plan's representation.
+
+| declared | may be stored as                                        |
+| -------- | ------------------------------------------------------- |
+| bool     | BOOLEAN                                                 |
+| int      | INT, SMALLINT, TINYINT                                  |
+| long     | BIGINT, INT, SMALLINT, TINYINT                          |
+| real     | DOUBLE, FLOAT                                           |
+| decimal  | DECIMAL, as far as a plan's has the digits for it       |
+| datetime | TIMESTAMP; TIMESTAMP_NTZ, taken as UTC; DATE, midnight  |
+| timespan | BIGINT, ticks of 100 ns                                 |
+| guid     | STRING; text that is no guid is null                    |
+| string   | STRING; null is the empty string                        |
+| dynamic  | STRING with JSON; ARRAY, STRUCT or MAP, turned into JSON |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from delta.tables import DeltaTable
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as t
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.hunting.query.time_window import time_column
+from lakehunt.kql import plan as p
+from lakehunt.kql import types as kql
+from lakehunt.kql.types import TICKS_PER_DAY
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime.error_text import in_one_line
+from lakehunt.schemas.registered_tables import RegisteredTable
+from lakehunt.spark import dynamic, values
+from lakehunt.spark.expressions import INGESTED, column
+from lakehunt.spark.relations import ORDER, Relation
+
+_GUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
+_JSON = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'0Z'",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'0Z'",
+    "dateFormat": "yyyy-MM-dd'T00:00:00.0000000Z'",
+}
+"""How datetimes are written inside a dynamic value: as Kusto does, to seven digits."""
+
+
+def relation(lake: Lake, table: RegisteredTable, plan: p.Scan) -> Relation:
+    """The table's declared columns and no others; rows whose time lies outside of what the plan reads are left out.
+
+    Raises LakehuntError where there is no Delta table, or one that does not have the columns that were declared."""
+    where = lake.path(table.table) if table.table else table.path
+    frame = _opened(lake, table, where)
+    stored = {field.name: field.dataType for field in frame.schema.fields}
+    wrong = list(_misfits(table, stored))
+    if wrong:
+        raise LakehuntError(
+            f"table {table.name} ({where}) is not as it was declared:" + "".join(f"\n  {text}" for text in wrong),
+            "correct its columns under `tables` in the configuration, or the table itself",
+        )
+    time = time_column(plan)
+    read = _within(frame, time, stored[time], plan) if time else frame
+    made = [_STORAGE[c.type].value(column(c.name), stored[c.name]).alias(c.name) for c in table.columns]
+    return Relation(
+        read.select(*made, _order(table, stored, time).alias(ORDER), F.lit(None).cast("bigint").alias(INGESTED)),
+        table.columns,
+    )
+
+
+def _opened(lake: Lake, table: RegisteredTable, where: str) -> DataFrame:
+    try:
+        if DeltaTable.isDeltaTable(lake.spark, where):
+            return lake.spark.read.format("delta").load(where)
+    except (PySparkException, Py4JError) as error:
+        hint = "Spark needs the store's connector and credentials: see docs/reference/configuration.md"
+        raise LakehuntError(f"table {table.name} ({where}) cannot be read: {in_one_line(error)}", hint) from error
+    hint = "correct its place under `tables` in the configuration, or write the table"
+    raise LakehuntError(f"table {table.name}: there is no Delta table at {where}", hint)
+
+
+def _misfits(table: RegisteredTable, stored: dict[str, t.DataType]) -> Iterator[str]:
+    """What the stored table lacks, a line for each column."""
+    for declared in table.columns:
+        found, storage = stored.get(declared.name), _STORAGE[declared.type]
+        if found is None:
+            other = next((name for name in stored if name.lower() == declared.name.lower()), None)
+            yield f"{declared.name}: there is no such column" + (f", but {other}" if other else "")
+        elif not storage.fits(found):
+            kind = found.simpleString().upper()
+            yield f"{declared.name}: {declared.type} is stored as {storage.wanted}, found {kind}"
+
+
+def _within(frame: DataFrame, time: str, kind: t.DataType, plan: p.Scan) -> DataFrame:
+    """The rows from `since` to `until`, by conditions that file statistics can answer: on the column as it is stored.
+
+    The bounds are cut to what it can hold, so no row inside is lost."""
+    bound = _as_date if isinstance(kind, t.DateType) else _as_moment
+    if plan.since is not None:
+        frame = frame.filter(column(time) >= bound(plan.since).cast(kind))
+    if plan.until is not None:
+        frame = frame.filter(column(time) <= bound(plan.until).cast(kind))
+    return frame
+
+
+def _as_date(ticks: int) -> Column:
+    return F.date_from_unix_date(F.lit(ticks // TICKS_PER_DAY).cast("int"))
+
+
+def _as_moment(ticks: int) -> Column:
+    return values.moment(ticks)
+
+
+def _order(table: RegisteredTable, stored: dict[str, t.DataType], time: str | None) -> Column:
+    """The written order: by time, then by what the rows hold, so that it does not depend on how they are stored."""
+    names = sorted((c.name for c in table.columns), key=lambda name: name != time)
+    return F.struct(*(_comparable(column(name), stored[name]).alias(f"c{i}") for i, name in enumerate(names)))
+
+
+def _comparable(value: Column, kind: t.DataType) -> Column:
+    if isinstance(kind, _NESTED):
+        return F.to_json(value, _JSON)
+    return F.coalesce(value, F.lit("")) if isinstance(kind, t.StringType) else value
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """How values of a Kusto type may be stored: which types fit, what to call them, and how they get into a plan."""
+
+    wanted: str
+    fits: Callable[[t.DataType], bool]
+    value: Callable[[Column, t.DataType], Column]
+
+
+_NESTED = (t.ArrayType, t.StructType, t.MapType)
+_SMALL = (t.ByteType, t.ShortType, t.IntegerType)
+
+
+def _one_of(*kinds: type[t.DataType]) -> Callable[[t.DataType], bool]:
+    return lambda found: isinstance(found, kinds)
+
+
+def _as(kind: kql.Type) -> Callable[[Column, t.DataType], Column]:
+    return lambda value, _: value.cast(values.spark_type(kind))
+
+
+def _fits_decimal(found: t.DataType) -> bool:
+    """Whether every value of the type is one of a plan's decimal: none loses a digit, none becomes null."""
+    own = _decimal()
+    return (
+        isinstance(found, t.DecimalType)
+        and found.scale <= own.scale
+        and found.precision - found.scale <= own.precision - own.scale
+    )
+
+
+@cache
+def _decimal() -> t.DecimalType:
+    precision, scale = values.spark_type(kql.DECIMAL).removeprefix("decimal(").removesuffix(")").split(",")
+    return t.DecimalType(int(precision), int(scale))
+
+
+def _datetime(value: Column, _: t.DataType) -> Column:
+    return values.ticks(value.cast("timestamp"))
+
+
+def _guid(value: Column, _: t.DataType) -> Column:
+    text = F.lower(F.trim(value))
+    return F.when(text.rlike(_GUID), text)
+
+
+def _string(value: Column, _: t.DataType) -> Column:
+    return F.coalesce(value, F.lit(""))
+
+
+def _dynamic(value: Column, kind: t.DataType) -> Column:
+    if isinstance(kind, _NESTED):
+        return F.to_json(value, _JSON)
+    return F.when(F.trim(value) != "", dynamic.parsed(value))
+
+
+_STORAGE = {
+    kql.BOOL: _Storage("BOOLEAN", _one_of(t.BooleanType), _as(kql.BOOL)),
+    kql.INT: _Storage("INT or smaller", _one_of(*_SMALL), _as(kql.INT)),
+    kql.LONG: _Storage("BIGINT or smaller", _one_of(*_SMALL, t.LongType), _as(kql.LONG)),
+    kql.REAL: _Storage("DOUBLE or FLOAT", _one_of(t.DoubleType, t.FloatType), _as(kql.REAL)),
+    kql.DECIMAL: _Storage(f"at most {values.spark_type(kql.DECIMAL).upper()}", _fits_decimal, _as(kql.DECIMAL)),
+    kql.DATETIME: _Storage("TIMESTAMP or DATE", _one_of(t.TimestampType, t.TimestampNTZType, t.DateType), _datetime),
+    kql.TIMESPAN: _Storage("BIGINT, ticks of 100 ns", _one_of(t.LongType), _as(kql.TIMESPAN)),
+    kql.GUID: _Storage("STRING", _one_of(t.StringType), _guid),
+    kql.STRING: _Storage("STRING", _one_of(t.StringType), _string),
+    kql.DYNAMIC: _Storage("STRING with JSON, ARRAY, STRUCT or MAP", _one_of(t.StringType, *_NESTED), _dynamic),
+}

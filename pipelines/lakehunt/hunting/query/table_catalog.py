@@ -1,0 +1,66 @@
+"""What a query can name: DeviceProcessEvents and the tables that the configuration registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+
+from lakehunt.hunting.content.exclusion_file import Exclusion
+from lakehunt.hunting.findings import suppression
+from lakehunt.hunting.query import events_table, external_data, registered_table
+from lakehunt.hunting.query.events_table import Readable
+from lakehunt.kql import plan as p
+from lakehunt.kql.binding import SchemaOf, bind
+from lakehunt.kql.types import Schema
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.registered_tables import RegisteredTable
+from lakehunt.spark.functions import CATALOG
+from lakehunt.spark.relations import Context, Relation
+
+
+class TableCatalog:
+    """The tables of one configuration: their schemas for the binder, and what opens them for a run."""
+
+    def __init__(
+        self, registered: Mapping[str, RegisteredTable] | None = None, copies: Mapping[str, str] | None = None
+    ) -> None:
+        """`copies` are the places of files that hunts read by their address: see `lakehunt.hunting.query.external_data`."""
+        self.registered = dict(registered or {})
+        self.copies = dict(copies or {})
+        self.schemas: dict[str, Schema] = events_table.KQL_TABLES | {
+            t.name: t.columns for t in self.registered.values()
+        }
+
+    def bind(self, query: str, schema_of: SchemaOf | None = None) -> p.Plan:
+        """The typed tree of a query over these tables; needs no Spark session. Raises QueryErrors.
+
+        `schema_of` finds out, from the data, what columns a plugin makes; without it a query has to say."""
+        return bind(query, self.schemas, CATALOG, schema_of)
+
+    def context(
+        self,
+        lake: Lake,
+        now: int,
+        events: Callable[[], Readable] | None = None,
+        traced: bool = False,
+        excluding: Sequence[Exclusion] = (),
+    ) -> Context:
+        """What a plan over these tables is compiled against, as of an instant (ticks).
+
+        `events` opens those that the query sees, by default all that are settled by now. Their rows remember, if
+        `traced`, which event they are, and which exclusions they fall under; no others do."""
+        opened = cache(events or partial(events_table.open_snapshot, lake))
+
+        def scan(plan: p.Scan) -> Relation:
+            table = self.registered.get(plan.table)
+            if table is not None:
+                return registered_table.relation(lake, table, plan)
+            found = opened().scan(plan, traced)
+            return suppression.tag_exclusions(found, excluding, context) if excluding else found
+
+        context = Context(lake.spark, now, scan, partial(external_data.relation, lake, self.copies))
+        return context
+
+
+EVENTS_ONLY = TableCatalog()
+"""Without a configuration: DeviceProcessEvents alone."""

@@ -1,0 +1,112 @@
+"""What span of time a query reads: nothing after the as-of instant, and its own time filter or a default period.
+
+A time filter is a comparison of the event's time with something that reads no row, in a `where` that reaches down to
+the events (see `kql/row_local.py`). Where a query has none, Sentinel asks for a range; here it is the hunt's
+`queryPeriod`, else seven days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lakehunt.kql import plan as p
+from lakehunt.kql.constants import evaluate
+from lakehunt.kql.row_local import Conditions, passed_down
+from lakehunt.kql.types import BOOL, DATETIME, TICKS_PER_DAY, TIMESPAN
+from lakehunt.schemas.registered_tables import EVENTS
+
+TIME_COLUMNS = ("Timestamp", "TimeGenerated")
+"""Both name the event's time, in Defender and in Sentinel."""
+
+DEFAULT_PERIOD = 7 * TICKS_PER_DAY
+
+
+@dataclass(frozen=True)
+class TimeWindow:
+    """Events read: `since` <= Timestamp <= `until`, in ticks; no `since` means from the beginning.
+
+    It encloses what the query asks for; the query's own conditions decide at the edges."""
+
+    since: int | None
+    until: int
+
+    @staticmethod
+    def around(windows: list[TimeWindow], now: int) -> TimeWindow:
+        """The smallest window that encloses all of these."""
+        if not windows:
+            return TimeWindow(now, now)
+        since = [w.since for w in windows]
+        known = [s for s in since if s is not None]
+        return TimeWindow(min(known) if len(known) == len(since) else None, max(w.until for w in windows))
+
+
+def limit_to_window(plan: p.Plan, now: int, period: int | None) -> tuple[p.Plan, TimeWindow]:
+    """The plan with every scan limited to what happened up to `now`, and the window that it reads.
+
+    `period` (ticks) limits a scan that has no time filter of its own; None leaves it open towards the past. A table
+    without a time is read whole, and so, where there is no other, is the window from the beginning."""
+    windows: list[TimeWindow] = []
+    limited = _limit(plan, (), now, period, windows)
+    if not windows and any(isinstance(part, p.Scan) for part in p.walk(plan)):
+        windows.append(TimeWindow(None, now))
+    return limited, TimeWindow.around(windows, now)
+
+
+def time_column(scan: p.Scan) -> str | None:
+    """The column that says when a row of the table happened; None where it has none, as a lookup list."""
+    times = {c.name for c in scan.schema if c.type == DATETIME}
+    return next((name for name in TIME_COLUMNS if name in times), None)
+
+
+def _limit(plan: p.Plan, above: Conditions, now: int, period: int | None, windows: list[TimeWindow]) -> p.Plan:
+    if isinstance(plan, p.Scan):
+        return _limit_scan(plan, above, now, period, windows)
+    below = iter(passed_down(plan, above))
+    return p.with_sources(plan, lambda source: _limit(source, next(below)[1], now, period, windows))
+
+
+def _limit_scan(plan: p.Scan, above: Conditions, now: int, period: int | None, windows: list[TimeWindow]) -> p.Plan:
+    time = time_column(plan)
+    if time is None:
+        return plan
+    moment = p.ColumnRef(DATETIME, plan.span, time)
+    limits: list[p.Expr] = [p.Call(BOOL, plan.span, "<=", (moment, p.Now(DATETIME, plan.span)))]
+    if period is not None and not any(_is_time_filter(one.expr) for one in above):
+        start = p.Const(DATETIME, plan.span, now - period)
+        limits.append(p.Call(BOOL, plan.span, ">", (moment, start)))
+    # In DeviceProcessEvents both columns are the event's time. What they are in another table, Lakehunt does not know.
+    bounding = TIME_COLUMNS if plan.table == EVENTS else (time,)
+    terms = [*(one.expr for one in above if one.separable), *limits]
+    bounds = list(_bounds(terms, now, bounding))
+    since = max((ticks for op, ticks in bounds if op in (">", ">=", "==")), default=None)
+    until = min(ticks for op, ticks in bounds if op in ("<", "<=", "=="))
+    windows.append(TimeWindow(since, until))
+    limited: p.Plan = replace(plan, since=since, until=until)
+    for limit in limits:
+        limited = p.Filter(plan.schema, limited, limit)
+    return limited
+
+
+def _is_time_filter(term: p.Expr) -> bool:
+    """A comparison of the event's time with what reads no row: `Timestamp > ago(7d)`, `now() - Timestamp < 1d`."""
+    if not isinstance(term, p.Call) or term.function not in _MIRRORED:
+        return False
+    left, right = (p.references(side) for side in term.args)
+    timed = term.args[0].type in (DATETIME, TIMESPAN)
+    return timed and bool((left | right) & set(TIME_COLUMNS)) and not (left and right)
+
+
+def _bounds(terms: list[p.Expr], now: int, times: tuple[str, ...]) -> Iterator[tuple[str, int]]:
+    """Each comparison of one of these bare columns with a known instant, as (operator, ticks), column on the left."""
+    for term in terms:
+        if not isinstance(term, p.Call) or term.function not in _MIRRORED:
+            continue
+        left, right = term.args
+        for op, side, other in ((term.function, left, right), (_MIRRORED[term.function], right, left)):
+            instant = evaluate(other, now) if isinstance(side, p.ColumnRef) and side.name in times else None
+            if isinstance(instant, int):
+                yield op, instant
+
+
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
+"""Each comparison, and the same with its sides exchanged."""

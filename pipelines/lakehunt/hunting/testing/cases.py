@@ -1,0 +1,273 @@
+"""Reads `<hunt>.tests.yaml`, the tests beside the hunt in `<hunt>.yaml`. Needs no Spark session.
+
+    tests:
+    - name: a shell below IIS is found, an editor is not
+      as_of: 2026-03-10T00:00:00Z         # optional; an event without Timestamp is an hour before it
+      exclusions: [log-rotation]          # optional: just these are on; else those that are on in a run as of then
+      match:                              # each of these must stand behind a row of the result
+      - {FileName: cmd.exe, InitiatingProcessFileName: w3wp.exe}
+      no_match:                           # behind none
+      - {FileName: notepad.exe, InitiatingProcessFileName: w3wp.exe}
+      suppressed: []                      # each of these must pass the hunt's filters, and be kept out by an exclusion
+      rows:                               # optional: the rows of the result, in any order; not all columns need be said
+      - {DeviceId: device-1, instances: 1}
+      tables:                             # optional: rows of other tables that the hunt reads
+        Watchlist: [{DeviceId: device-1}]
+
+An event has the columns that are written, and defaults for Timestamp, DeviceId, DeviceName, ActionType and ReportId;
+the others are empty. All events of a test are in the table together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lakehunt.core import strict_yaml
+from lakehunt.core.errors import LakehuntError
+from lakehunt.core.strict_yaml import Position, Value, YamlError
+from lakehunt.hunting.content.exclusion_file import Exclusion
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.kql import times
+from lakehunt.kql.binding.core import nearest
+from lakehunt.kql.errors import QueryErrors
+from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, INT, LONG, REAL, TIMESPAN, Schema, Type
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+
+AS_OF = "2026-01-31T12:00:00Z"
+MATCH, NO_MATCH, SUPPRESSED = "match", "no_match", "suppressed"
+MOST = 100
+"""Events of one test: a row names no more of those that it was made of."""
+
+_KINDS = (MATCH, NO_MATCH, SUPPRESSED)
+_KEYS = ("name", "as_of", "exclusions", *_KINDS, "rows", "tables")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+Row = Mapping[str, Any]
+"""Values by column, in a plan's representation: datetimes and timespans in ticks, dynamic values as JSON data."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """An event of a test, what is expected of it, and its number among those of its kind."""
+
+    kind: str
+    number: int
+    columns: Row
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.kind} {self.number}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test of a hunt. `as_of` is in ticks; no `rows`: any result will do."""
+
+    name: str
+    file: Path
+    position: Position
+    as_of: int
+    exclusions: tuple[Exclusion, ...]
+    examples: tuple[Example, ...] = ()
+    rows: tuple[Row, ...] | None = None
+    tables: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+
+
+def load(hunt: Hunt, tables: TableCatalog) -> tuple[Case, ...]:
+    """The tests beside a hunt; none where there is no file.
+
+    Raises YamlError, at its place, for what is wrong with the file; QueryErrors where the hunt cannot be compiled."""
+    file = hunt.sibling("tests")
+    if not file.exists():
+        return ()
+    document = strict_yaml.load_file(file)
+    unknown = next((key for key in document if key != "tests"), None)
+    if unknown is not None:
+        raise document.error(unknown, f"unknown key {unknown[:60]!r}", "write a list under `tests`")
+    entries = document.get("tests")
+    if not isinstance(entries, strict_yaml.Sequence) or not entries:
+        raise document.error("tests", "expected a list under `tests`", "see docs/how-to/hunt-tests.md")
+    reader = _Reader(file, hunt, tables)
+    return tuple(reader.case(entries, index) for index in range(len(entries)))
+
+
+class _Reader:
+    def __init__(self, file: Path, hunt: Hunt, tables: TableCatalog) -> None:
+        self.file, self.hunt, self.tables = file, hunt, tables
+        self.result = tables.bind(hunt.query).schema
+
+    def case(self, entries: strict_yaml.Sequence, index: int) -> Case:
+        entry = _mapping(entries, index, "a test with name, and events under match or no_match")
+        unknown = next((key for key in entry if key not in _KEYS), None)
+        if unknown is not None:
+            hint = nearest(unknown, _KEYS) or f"known keys: {', '.join(_KEYS)}"
+            raise entry.error(unknown, f"unknown key {unknown[:60]!r}", hint)
+        if entry.is_empty("name"):
+            raise entry.error("name", "a test without name", "add 'name:' with what it shows")
+        examples = tuple(example for kind in _KINDS for example in self._examples(entry, kind))
+        as_of = _datetime(entry, "as_of") if "as_of" in entry else _known(AS_OF)
+        if len(examples) > MOST:
+            raise entry.error("name", f"a test has at most {MOST} events, this one {len(examples)}", "make two of it")
+        return Case(
+            name=entry.text("name").strip(),
+            file=self.file,
+            position=entries.position(index),
+            as_of=as_of,
+            exclusions=self._exclusions(entry, as_of),
+            examples=examples,
+            rows=tuple(self._rows(entry, "rows", self.result, "result")) if "rows" in entry else None,
+            tables=self._tables(entry),
+        )
+
+    def _examples(self, entry: strict_yaml.Mapping, kind: str) -> Iterator[Example]:
+        for number, row in enumerate(
+            self._rows(entry, kind, DEVICE_PROCESS_EVENTS.kql_schema, DEVICE_PROCESS_EVENTS.name), 1
+        ):
+            if row.get("Timestamp", 0) is None:
+                raise entry.value_error(
+                    kind, f"{kind} {number}: an event without a time", "write or leave out Timestamp"
+                )
+            yield Example(kind, number, row)
+
+    def _rows(self, entry: strict_yaml.Mapping, key: str, schema: Schema, table: str) -> Iterator[Row]:
+        rows = entry.get(key, ())
+        if key in entry and not isinstance(rows, strict_yaml.Sequence):
+            raise entry.value_error(key, f"expected a list under {key}", "write for example - {FileName: cmd.exe}")
+        for index in range(len(rows)) if isinstance(rows, strict_yaml.Sequence) else ():
+            assert isinstance(rows, strict_yaml.Sequence)
+            yield _row(_mapping(rows, index, "columns with their values"), schema, table)
+
+    def _exclusions(self, entry: strict_yaml.Mapping, as_of: int) -> tuple[Exclusion, ...]:
+        """Those that are named, as if they were on and without an end; or those that a run as of then has."""
+        if "exclusions" not in entry:
+            return tuple(one for one in self.hunt.exclusions if one.applies(as_of))
+        names = entry["exclusions"]
+        if not isinstance(names, strict_yaml.Sequence):
+            raise entry.value_error("exclusions", "expected a list of names under exclusions", "write [] for none")
+        known = {one.name: one for one in self.hunt.exclusions}
+        chosen = []
+        for index in range(len(names)):
+            name = names.text(index).strip()
+            if name not in known:
+                hint = nearest(name, known) or f"exclusions of this hunt: {', '.join(known) or 'none'}"
+                raise names.error(index, f"there is no exclusion {name[:60]!r} of this hunt", hint)
+            chosen.append(replace(known[name], enabled=True, expires=None))
+        return tuple(chosen)
+
+    def _tables(self, entry: strict_yaml.Mapping) -> dict[str, tuple[Row, ...]]:
+        given = entry.get("tables")
+        if given is None:
+            return {}
+        if not isinstance(given, strict_yaml.Mapping):
+            raise entry.value_error("tables", "expected names of tables, each with a list of rows")
+        known = self.tables.registered
+        for name in given:
+            if name not in known:
+                hint = nearest(name, known) or f"registered tables: {', '.join(known) or 'none'}"
+                raise given.error(name, f"there is no registered table {name[:60]!r}", hint)
+        return {name: tuple(self._rows(given, name, known[name].columns, name)) for name in given}
+
+
+def _mapping(entries: strict_yaml.Sequence, index: int, what: str) -> strict_yaml.Mapping:
+    entry = entries[index]
+    if not isinstance(entry, strict_yaml.Mapping):
+        raise entries.error(index, f"expected {what}")
+    return entry
+
+
+def _row(entry: strict_yaml.Mapping, schema: Schema, table: str) -> Row:
+    types = {column.name: column.type for column in schema}
+    for name in entry:
+        if name not in types:
+            raise entry.error(name, f"{table} has no column {name[:60]!r}", nearest(name, types))
+    return {name: _value(entry, name, types[name]) for name in entry}
+
+
+# Values
+
+
+def _value(entry: strict_yaml.Mapping, key: str, kind: Type) -> Any:
+    if entry[key] is None and kind.name != "string":
+        return None
+    return _VALUES.get(kind, _text if kind.element is None else _json)(entry, key)
+
+
+def _text(entry: strict_yaml.Mapping, key: str) -> str:
+    if isinstance(entry[key], (dict, list)):
+        raise entry.value_error(key, f"{key}: expected text", "write one value, in quotes if needed")
+    return "" if entry.is_empty(key) else entry.text(key)
+
+
+def _integer(entry: strict_yaml.Mapping, key: str) -> int:
+    text = _text(entry, key)
+    if not _INTEGER.fullmatch(text):
+        raise entry.value_error(key, f"{key}: {text[:60]!r} is no whole number")
+    return int(text)
+
+
+def _real(entry: strict_yaml.Mapping, key: str) -> float:
+    text = _text(entry, key)
+    try:
+        return float(text)
+    except ValueError:
+        raise entry.value_error(key, f"{key}: {text[:60]!r} is no number") from None
+
+
+def _bool(entry: strict_yaml.Mapping, key: str) -> bool:
+    value = entry[key]
+    if not isinstance(value, bool):
+        raise entry.value_error(key, f"{key}: expected true or false")
+    return value
+
+
+def _datetime(entry: strict_yaml.Mapping, key: str) -> int:
+    text = _text(entry, key)
+    ticks = times.parse_datetime(text)
+    if ticks is None:
+        raise entry.value_error(key, f"{key}: {text[:60]!r} is no datetime", "write for example 2026-03-10T00:00:00Z")
+    return ticks
+
+
+def _timespan(entry: strict_yaml.Mapping, key: str) -> int:
+    text = _text(entry, key)
+    ticks = times.parse_timespan(text)
+    if ticks is None:
+        raise entry.value_error(key, f"{key}: {text[:60]!r} is no timespan", "write for example 1d or 00:05:00")
+    return ticks
+
+
+def _json(entry: strict_yaml.Mapping, key: str) -> Value:
+    return entry[key]
+
+
+_VALUES: dict[Type, Callable[[strict_yaml.Mapping, str], Any]] = {
+    BOOL: _bool,
+    INT: _integer,
+    LONG: _integer,
+    REAL: _real,
+    DECIMAL: _real,
+    DATETIME: _datetime,
+    TIMESPAN: _timespan,
+    DYNAMIC: _json,
+}
+"""How a value of each type is read; the others are texts."""
+
+
+def _known(text: str) -> int:
+    ticks = times.parse_datetime(text)
+    assert ticks is not None
+    return ticks
+
+
+def problem(error: Exception, hunt: Hunt) -> str:
+    """What keeps a hunt's tests from being read or run."""
+    if isinstance(error, YamlError):
+        return str(error)
+    if isinstance(error, QueryErrors):
+        return f"{hunt.file}: the hunt does not compile: {error.errors[0].message} (lakehunt check says more)"
+    assert isinstance(error, LakehuntError)
+    return str(error)

@@ -1,0 +1,273 @@
+"""Runs the tests of hunts: each on a table with nothing but its own events, with all that a real run does to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import isclose
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.hunting import engine
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.findings import suppression
+from lakehunt.hunting.query import external_data
+from lakehunt.hunting.query.adhoc import cell
+from lakehunt.hunting.query.events_table import SCHEMA, EventsSnapshot, utc_day
+from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.hunting.query.time_window import limit_to_window
+from lakehunt.hunting.testing import cases
+from lakehunt.hunting.testing.cases import MATCH, NO_MATCH, SUPPRESSED, Case, Example, Row
+from lakehunt.kql import plan as p
+from lakehunt.kql import times
+from lakehunt.kql.errors import QueryErrors
+from lakehunt.kql.types import (
+    DATETIME,
+    DYNAMIC,
+    TICKS_PER_HOUR,
+    TICKS_PER_MICROSECOND,
+    TICKS_PER_SECOND,
+    TIMESPAN,
+    Column,
+    Schema,
+    Type,
+)
+from lakehunt.lake.delta_lake import Lake, few_rows
+from lakehunt.runtime.error_text import in_one_line
+from lakehunt.runtime.session import codegen
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.registered_tables import EVENTS, RegisteredTable
+from lakehunt.spark import trace
+from lakehunt.spark.expressions import INGESTED, column
+from lakehunt.spark.plans import compile_plan
+from lakehunt.spark.relations import Context, Relation
+
+DEFAULTS: Row = {
+    "DeviceId": "device-1",
+    "DeviceName": "device-1.contoso.example",
+    "ActionType": "ProcessCreated",
+}
+"""What an event has where a test does not say; Timestamp and ReportId follow from its place."""
+
+_FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError, ArithmeticError)
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What became of one test: nothing in `differences` if it passed."""
+
+    case: Case
+    differences: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.differences
+
+
+@dataclass(frozen=True)
+class TestedHunt:
+    """A hunt and its tests; `problem` says why they could not be read. Without either it has none."""
+
+    hunt: Hunt
+    outcomes: tuple[CaseResult, ...] = ()
+    problem: str = ""
+
+
+def read(hunts: Sequence[Hunt], tables: TableCatalog) -> Iterator[tuple[Hunt, tuple[Case, ...] | str]]:
+    """Each hunt with its tests, or with what keeps them from being read. Needs no Spark session."""
+    for hunt in hunts:
+        try:
+            yield hunt, cases.load(hunt, tables)
+        except (LakehuntError, QueryErrors) as error:
+            yield hunt, cases.problem(error, hunt)
+
+
+def run_all(
+    lake: Lake, hunts: Sequence[tuple[Hunt, tuple[Case, ...] | str]], tables: TableCatalog, say: Callable[[str], None]
+) -> list[TestedHunt]:
+    """Runs the tests of all hunts."""
+    tested = []
+    with codegen(lake.spark, on=False):  # there are few rows
+        for hunt, found in hunts:
+            if isinstance(found, str):
+                tested.append(TestedHunt(hunt, problem=found))
+                continue
+            if found:
+                say(f"testing: {hunt.name}")
+            tested.append(TestedHunt(hunt, tuple(run(lake, hunt, case, tables) for case in found)))
+    return tested
+
+
+def run(lake: Lake, hunt: Hunt, case: Case, tables: TableCatalog) -> CaseResult:
+    """Runs one test."""
+    try:
+        return CaseResult(case, tuple(_differences(case, *_result(lake, hunt, case, tables))))
+    except _FAILURES as error:
+        return CaseResult(case, (f"the hunt fails: {in_one_line(error)}",))
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A row of the result as JSON values, and the events behind it."""
+
+    values: Mapping[str, Any]
+    evidence: frozenset[str]
+
+
+def _result(lake: Lake, hunt: Hunt, case: Case, tables: TableCatalog) -> tuple[Schema, list[_Given], set[str]]:
+    """The rows of the hunt's result, and the events that exclusions kept out."""
+    bound = tables.bind(hunt.query)
+    plan, _ = limit_to_window(bound, case.as_of, engine.query_period(hunt))
+    with engine.materialized_prefixes(plan, _context(lake, case, tables)) as passed:
+        relation = compile_plan(plan, passed.context)
+        shown = [column(c.name) for c in plan.schema]
+        behind = column(trace.TRACE)["evidence"]["event_id"] if relation.traced else F.array().cast("array<string>")
+        rows = relation.frame.orderBy(*relation.orderings).select(*shown, behind.alias("$$behind")).collect()
+        excluded = suppression.events_of(passed.excluded)
+        kept_out = {row.event_id for row in excluded.select("event_id").collect()} if excluded is not None else set()
+    types = [c.type for c in plan.schema]
+    given = [
+        _Given(
+            {c.name: cell(v, kind) for c, v, kind in zip(plan.schema, row[:-1], types, strict=True)},
+            frozenset(row[-1] or ()),
+        )
+        for row in rows
+    ]
+    return plan.schema, given, kept_out
+
+
+# The tables of a test
+
+
+def _context(lake: Lake, case: Case, tables: TableCatalog) -> Context:
+    events = EventsSnapshot(
+        few_rows(lake.spark, _STORED, [_stored(case, e, n) for n, e in enumerate(case.examples)]), (), 0
+    )
+
+    def scan(plan: p.Scan) -> Relation:
+        if plan.table == EVENTS:
+            found = events.scan(plan, traced=True)
+            return suppression.tag_exclusions(found, case.exclusions, context) if case.exclusions else found
+        return _rows_of(tables.registered[plan.table], case, context)
+
+    context = Context(lake.spark, case.as_of, scan, partial(external_data.relation, lake, tables.copies))
+    return context
+
+
+_STORED = {c.name: c.type for c in DEVICE_PROCESS_EVENTS.events.columns}
+
+
+def _stored(case: Case, example: Example, place: int) -> tuple[Any, ...]:
+    """The event as the events table has it. Without a Timestamp it is an hour old, and each a second after another."""
+    usual = case.as_of - TICKS_PER_HOUR + place * TICKS_PER_SECOND
+    time, *same = DEVICE_PROCESS_EVENTS.times
+    columns = {time: usual, DEVICE_PROCESS_EVENTS.sequence: place + 1, **DEFAULTS, **example.columns}
+    at = columns[time]
+    columns = dict.fromkeys(same, at) | columns
+    ticks = {c.name: columns.get(c.name) for c in SCHEMA if c.type == DATETIME}
+    made = {name: _as_stored(value, _TYPES[name]) for name, value in columns.items()}
+    made |= {
+        "tick_digits": {name: (value or 0) % TICKS_PER_MICROSECOND for name, value in ticks.items()},
+        "event_id": example.event_id,
+        "event_date": utc_day(at),
+        "landed_at": times.to_datetime(at),
+    }
+    return tuple(made.get(name) for name in _STORED)
+
+
+_TYPES = {c.name: c.type for c in SCHEMA}
+
+
+def _as_stored(value: Any, kind: Type) -> Any:
+    if value is None:
+        return None
+    if kind == DATETIME:
+        return times.to_datetime(value)
+    return json.dumps(value) if kind == DYNAMIC and not isinstance(value, str) else value
+
+
+def _rows_of(table: RegisteredTable, case: Case, context: Context) -> Relation:
+    if table.name not in case.tables:
+        hint = f"add them to the test, under tables: {{{table.name}: [...]}}"
+        raise LakehuntError(f"the hunt reads {table.name}, of which the test gives no rows", hint)
+    rows = tuple(tuple(row.get(c.name) for c in table.columns) for row in case.tables[table.name])
+    relation = compile_plan(p.Values(table.columns, rows), context)
+    ingested = relation.frame.withColumn(INGESTED, F.lit(None).cast("bigint"))
+    return Relation(ingested, relation.schema)
+
+
+# What is as expected, and what is not
+
+
+def _differences(case: Case, schema: Schema, rows: Sequence[_Given], kept_out: set[str]) -> Iterator[str]:
+    behind = {event: row for row in rows for event in row.evidence}
+    for example in case.examples:
+        row = behind.get(example.event_id)
+        if wrong := _WRONG[example.kind](row, example.event_id in kept_out):
+            shown = f": {_shown(row.values)}" if row else ""
+            yield f"{example.event_id} {_shown(example.columns, _TYPES)} {wrong}{shown}"
+    if case.rows is not None:
+        yield from _row_differences(case.rows, rows, {c.name: c for c in schema})
+
+
+_WRONG: dict[str, Callable[[_Given | None, bool], str]] = {
+    MATCH: lambda row, kept_out: "" if row else "is kept out by an exclusion" if kept_out else "is in no row",
+    NO_MATCH: lambda row, kept_out: "is in a row" if row else "",
+    SUPPRESSED: lambda row, kept_out: (
+        "is in a row" if row else "" if kept_out else "does not pass the hunt's filters, so nothing keeps it out"
+    ),
+}
+"""What is wrong about an event of each kind, from the row that it is in, and whether an exclusion keeps it out."""
+
+
+def _row_differences(wanted: Sequence[Row], rows: Sequence[_Given], columns: Mapping[str, Column]) -> Iterator[str]:
+    """Expected rows that no row of the result answers to, and rows that answer to none; a row answers once."""
+    expected = [{name: _as_json(value, columns[name].type) for name, value in row.items()} for row in wanted]
+    fits = [[n for n, row in enumerate(rows) if _fits(one, row.values)] for one in expected]
+    answered: dict[int, int] = {}
+    for number in range(len(expected)):
+        _assign(number, fits, answered, set())
+    missing = set(range(len(expected))) - set(answered.values())
+    yield from (f"- expected {_shown(expected[number])}" for number in sorted(missing))
+    yield from (f"+ found    {_shown(row.values)}" for n, row in enumerate(rows) if n not in answered)
+
+
+def _assign(number: int, fits: Sequence[Sequence[int]], answered: dict[int, int], tried: set[int]) -> bool:
+    """Finds a row for an expected one; one that has it already may have to take another (Kuhn's algorithm)."""
+    for row in fits[number]:
+        if row not in tried:
+            tried.add(row)
+            if row not in answered or _assign(answered[row], fits, answered, tried):
+                answered[row] = number
+                return True
+    return False
+
+
+def _fits(expected: Row, row: Row) -> bool:
+    return all(_same(value, row[name]) for name, value in expected.items())
+
+
+def _same(expected: Any, found: Any) -> bool:
+    if isinstance(expected, float) and isinstance(found, (int, float)) and not isinstance(found, bool):
+        return isclose(expected, found, rel_tol=1e-9)
+    return bool(expected == found)
+
+
+def _as_json(value: Any, kind: Type) -> Any:
+    """An expected value as the result shows it."""
+    if value is None:
+        return None
+    if kind == DATETIME:
+        return times.format_datetime(value)
+    return times.format_timespan(value) if kind == TIMESPAN else value
+
+
+def _shown(row: Row, types: Mapping[str, Type] | None = None) -> str:
+    values = {name: _as_json(value, types[name]) if types else value for name, value in row.items()}
+    return "{" + ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()) + "}"

@@ -1,0 +1,59 @@
+"""Where imported hunts come from, and what they are in MITRE ATT&CK: `imported.jsonl` beside them, a line for each.
+
+Hunts are copied as they are, so what is normalised stands here. BI tools can join it to `findings.all` by the hunt's
+id. Every import makes it anew from the pack; Lakehunt itself reads nothing else from it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lakehunt.core import atomic_write
+from lakehunt.importing.results import Candidate, ImportStatus, QueryResult
+
+NAME = "imported.jsonl"
+_IN_FOLDER = (ImportStatus.IMPORTED, ImportStatus.REPLACED, ImportStatus.ALREADY_THERE)
+
+
+def update(folder: Path, pack: Path, outcomes: Iterable[QueryResult]) -> None:
+    """Adds the hunts of a pack to the index, and takes out those whose files are gone. Raises OSError."""
+    file = folder / NAME
+    entries = {entry["id"]: entry for entry in _read(file) if (folder / entry["file"]).is_file()}
+    for outcome in outcomes:
+        if outcome.result in _IN_FOLDER and outcome.candidate and outcome.file:
+            entries[outcome.candidate.hunt.id] = _entry(folder, pack, outcome.candidate, outcome.file)
+    lines = sorted(entries.values(), key=lambda entry: (entry["file"], entry["id"]))
+    text = "".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in lines)
+    if entries and (not file.is_file() or file.read_text("utf-8") != text):
+        atomic_write.write(file, text.encode())
+
+
+def _read(file: Path) -> Sequence[dict[str, Any]]:
+    """The entries that are there; a line that is none, as after a merge conflict, is made anew or is lost."""
+    if not file.is_file():
+        return []
+    entries = []
+    for line in file.read_text("utf-8", errors="replace").split("\n"):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str) and isinstance(entry.get("file"), str):
+            entries.append(entry)
+    return entries
+
+
+def _entry(folder: Path, pack: Path, candidate: Candidate, file: Path) -> dict[str, Any]:
+    return {
+        "id": candidate.hunt.id,
+        "name": candidate.hunt.name,
+        "file": Path(os.path.relpath(file, folder)).as_posix(),  # one that was there may be elsewhere
+        "pack": pack.resolve().name,
+        "source": candidate.source.as_posix(),
+        "line": candidate.line,
+        "original_id": candidate.original_id or None,
+        **candidate.attack.json(),
+    }

@@ -1,0 +1,202 @@
+"""A pack into a folder of hunts: first what is to become of each query, then the files, each whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lakehunt.core import atomic_write
+from lakehunt.core.errors import LakehuntError
+from lakehunt.hunting import compile_check
+from lakehunt.hunting.compile_check import Problem
+from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.content.hunt_file import Hunt, HuntError
+from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.importing import file_names, index, pack_reader
+from lakehunt.importing.results import Candidate, ImportStatus, QueryResult, Reason, left_out, of_candidate, refused
+from lakehunt.kql.errors import Kind
+
+Say = Callable[[str], None]
+
+SAY_EVERY = 100
+"""Queries after which it is said how many have been compiled."""
+
+
+def import_pack(
+    pack: Path,
+    into: Path,
+    hunts: Path,
+    tables: TableCatalog,
+    say: Say = lambda step: None,
+    *,
+    replacing: bool = False,
+    dry_run: bool = False,
+) -> list[QueryResult]:
+    """Imports the queries of a pack that these tables can answer, and says what became of each file and query.
+
+    `hunts` is the folder whose hunts must keep their ids apart: `into`, or one around it. Nothing is written in a dry
+    run. The same call again changes nothing. Raises LakehuntError for a folder that is none or cannot be read, and
+    for a file that cannot be written; what was written before it stays, and the same call goes on from there."""
+    _check_folders(pack, into, hunts)
+    outcomes = _decide(pack, into, hunts, tables, replacing, say)
+    if not dry_run:
+        _carry_out(pack, into, outcomes)
+    return outcomes
+
+
+def _check_folders(pack: Path, into: Path, hunts: Path) -> None:
+    if not pack.is_dir():
+        raise LakehuntError(f"no folder at {pack}", "name the clone of a repository of queries")
+    _check_readable(pack)
+    if pack.resolve().is_relative_to(hunts.resolve()):
+        raise LakehuntError(
+            f"{pack} is inside of the folder of hunts {hunts}, which is read as it is",
+            "move the pack elsewhere, or name another folder with --into",
+        )
+    if into.exists() and not into.is_dir():
+        raise LakehuntError(f"{into} is no folder", "name a folder with --into")
+    if into.exists():
+        _check_readable(into)
+
+
+def _check_readable(folder: Path) -> None:
+    try:
+        next(folder.iterdir(), None)
+    except OSError as e:
+        raise LakehuntError(f"{folder}: cannot be read: {e.strerror}", "check its permissions") from e
+
+
+# What is to become of each query
+
+
+def _decide(pack: Path, into: Path, hunts: Path, tables: TableCatalog, replacing: bool, say: Say) -> list[QueryResult]:
+    compiled = list(_all_compiled(list(_found(pack, into)), tables, say))
+    ids = {found.hunt.id for found in compiled if isinstance(found, Candidate)}
+    there = _There.of(hunts, forgetting=ids if replacing else set())
+    names = file_names.Names(into)
+    seen = _Seen()
+    return [
+        found if isinstance(found, QueryResult) else _decided(found, there, seen, names, replacing)
+        for found in compiled
+    ]
+
+
+def _found(pack: Path, into: Path) -> Iterator[Candidate | QueryResult]:
+    for found in pack_reader.files(pack, into):
+        if isinstance(found, QueryResult):
+            yield found
+        else:
+            yield from pack_reader.queries(pack, found)
+
+
+def _all_compiled(
+    found: Sequence[Candidate | QueryResult], tables: TableCatalog, say: Say
+) -> Iterator[Candidate | QueryResult]:
+    for number, one in enumerate(found, 1):
+        yield _compiled(one, tables)
+        if number % SAY_EVERY == 0 or number == len(found):
+            say(f"{number}/{len(found)} queries and files read")
+
+
+def _compiled(found: Candidate | QueryResult, tables: TableCatalog) -> Candidate | QueryResult:
+    """A candidate whose query compiles over these tables, as it is; else why it does not."""
+    if isinstance(found, QueryResult):
+        return found
+    problems = compile_check.check_query(found.hunt, tables).problems
+    return _refused(found, problems) if problems else found
+
+
+def _refused(candidate: Candidate, problems: Sequence[Problem]) -> QueryResult:
+    """The reason that decides: a query whose table or function is not there has other errors that are none."""
+    tables = [problem for problem in problems if problem.table]
+    if tables:
+        names = ", ".join(dict.fromkeys(problem.table for problem in tables))
+        return refused(candidate, Reason.TABLE, f"no table {names}", tables[0], problems)
+    unsupported = [problem for problem in problems if problem.kind in {Kind.UNSUPPORTED, compile_check.FILE}]
+    decides = unsupported[0] if unsupported else problems[0]
+    reason = Reason.UNSUPPORTED if unsupported else Reason.QUERY
+    return refused(candidate, reason, decides.message, decides, problems)
+
+
+@dataclass(frozen=True)
+class _There:
+    """The hunts that are in the folder already: their files by id, and which query, by its version, is whose."""
+
+    files: dict[str, Path]
+    queries: dict[str, Hunt]
+
+    @classmethod
+    def of(cls, folder: Path, forgetting: set[str]) -> _There:
+        """The queries of hunts with the ids in `forgetting`, which are to be replaced, do not count."""
+        if not folder.is_dir():
+            return cls({}, {})
+        hunts, errors = hunt_file.load_folder(folder)
+        broken = [error.hunt for error in errors if isinstance(error, HuntError) and error.hunt]
+        files = {hunt.id: hunt.file for hunt in [*broken, *hunts] if hunt.id}
+        queries = {_version(hunt): hunt for hunt in hunts if hunt.id not in forgetting}
+        return cls(files, queries)
+
+
+@dataclass
+class _Seen:
+    """The queries of the pack that were let through, by id and by version."""
+
+    ids: dict[str, Candidate] = field(default_factory=dict)
+    versions: dict[str, Candidate] = field(default_factory=dict)
+
+
+def _decided(candidate: Candidate, there: _There, seen: _Seen, names: file_names.Names, replacing: bool) -> QueryResult:
+    repeated = _repeated(candidate, there, seen)
+    if repeated:
+        return repeated
+    file = there.files.get(candidate.hunt.id)
+    if file is None:
+        return of_candidate(candidate, ImportStatus.IMPORTED, names.free(candidate))
+    if file.read_bytes() == candidate.content:
+        return of_candidate(candidate, ImportStatus.ALREADY_THERE, file)
+    if replacing:
+        return of_candidate(candidate, ImportStatus.REPLACED, file)
+    detail = f"{file} has this id and other content; --replace takes the pack's"
+    return left_out(candidate, Reason.OTHER_CONTENT, detail, file)
+
+
+def _repeated(candidate: Candidate, there: _There, seen: _Seen) -> QueryResult | None:
+    """Why a query would be there twice. One that would not is noted as seen."""
+    hunt, version = candidate.hunt, _version(candidate.hunt)
+    if hunt.id in seen.ids:
+        return left_out(candidate, Reason.DUPLICATE_ID, f"{hunt.id} is also that of {_place(seen.ids[hunt.id])}")
+    if version in seen.versions:
+        return left_out(candidate, Reason.DUPLICATE_QUERY, f"the query of {_place(seen.versions[version])}")
+    same = there.queries.get(version)
+    if same is not None and same.id != hunt.id:
+        return left_out(candidate, Reason.DUPLICATE_QUERY, f"the query of {same.file}")
+    seen.ids[hunt.id] = seen.versions[version] = candidate
+    return None
+
+
+def _place(candidate: Candidate) -> str:
+    return f"{candidate.hunt.file}:{candidate.line}"
+
+
+def _version(hunt: Hunt) -> str:
+    try:
+        return hunt.digest
+    except RecursionError:  # a query that is nested too deeply is like no other
+        return hunt.id
+
+
+# The files
+
+
+def _carry_out(pack: Path, into: Path, outcomes: Sequence[QueryResult]) -> None:
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        for outcome in outcomes:
+            if outcome.candidate and outcome.file and outcome.result in {ImportStatus.IMPORTED, ImportStatus.REPLACED}:
+                atomic_write.write(outcome.file, outcome.candidate.content)
+        index.update(into, pack, outcomes)
+    except OSError as e:
+        raise LakehuntError(
+            f"{e.filename or into}: cannot be written: {e.strerror}", "put that right; the same command goes on"
+        ) from e

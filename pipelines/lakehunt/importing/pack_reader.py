@@ -1,0 +1,211 @@
+"""What is in a pack: its files, and the queries in each of them.
+
+YAML files are hunts as they are. Of Markdown pages, and of files with nothing but KQL, hunts are made. Nothing is
+dropped in silence: a file without a query has its outcome, too."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from lakehunt.core import strict_yaml
+from lakehunt.core.errors import LakehuntError
+from lakehunt.core.strict_yaml import Position, TextMap, YamlError
+from lakehunt.hunting import compile_check
+from lakehunt.hunting.content import attack, hunt_file
+from lakehunt.hunting.content.attack import AttackMapping
+from lakehunt.hunting.content.hunt_file import HuntError
+from lakehunt.importing import hunt_writer, markdown
+from lakehunt.importing.hunt_writer import Made
+from lakehunt.importing.markdown import Block, Page
+from lakehunt.importing.results import Candidate, QueryResult, Reason, no_query
+
+FoundQuery: TypeAlias = Candidate | QueryResult
+
+_A_RULE_HAS = frozenset({"kind", "query", "relevantTechniques", "requiredDataConnectors", "severity", "tactics"})
+"""Fields of which a hunting query or an analytics rule has one, and workbooks, parsers and connectors have none."""
+
+_QUERY_KEY = re.compile(r"^[ \t]*[\"']?query[\"']?[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+# Files
+
+
+def files(pack: Path, except_for: Path) -> Iterator[Path | QueryResult]:
+    """The files of a pack that may hold queries, in the order of their paths, and what cannot be read.
+
+    Hidden files and folders are passed over, as are the folder that is imported into and links that lead into the pack,
+    where what they name is found anyway. A link that leads out of it is not followed, and told."""
+    told: list[QueryResult] = []
+    root, elsewhere = pack.resolve(), except_for.resolve()
+
+    def unreadable(error: OSError) -> None:
+        place = Path(error.filename or pack).relative_to(pack)
+        told.append(no_query(place, Reason.UNREADABLE, f"the folder cannot be read: {error.strerror}"))
+
+    found: list[Path] = []
+    for folder, folders, names in os.walk(pack, onerror=unreadable):
+        here = Path(folder)
+        for name in [*folders, *filter(_may_hold_queries, names)]:
+            path = here / name
+            if path.is_symlink() and not name.startswith(".") and not path.resolve().is_relative_to(root):
+                told.append(no_query(path.relative_to(pack), Reason.LINK, "a link that leads out of the folder"))
+        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).resolve() != elsewhere]
+        found.extend(here / name for name in names if _may_hold_queries(name) and not (here / name).is_symlink())
+    yield from sorted(told, key=lambda outcome: outcome.source.parts)
+    yield from sorted(found, key=lambda file: file.relative_to(pack).parts)
+
+
+def _may_hold_queries(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() in _READERS
+
+
+# Queries
+
+
+def queries(pack: Path, file: Path) -> list[FoundQuery]:
+    """What is in a file of a pack: its queries, or the one outcome that says why it has none."""
+    source = file.relative_to(pack)
+    try:
+        data = strict_yaml.read(file)
+        text = strict_yaml.decode(data, str(file))
+    except YamlError as error:
+        reason = Reason.UNREADABLE if isinstance(error.__cause__, OSError) else Reason.INVALID
+        return [_broken(source, reason, error)]
+    return _READERS[file.suffix.lower()](source, file, data, text)
+
+
+def _broken(source: Path, reason: Reason, error: LakehuntError) -> QueryResult:
+    """A file that is no hunt because of what is wrong in it."""
+    errors: Sequence[LakehuntError] = error.problems if isinstance(error, HuntError) else (error,)
+    problems = tuple(map(compile_check.of_file, errors))
+    return no_query(source, reason, problems[0].message, problems)
+
+
+# YAML
+
+
+def _yaml(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
+    """A hunt, copied as it is; only an id that is missing, or is none, is put right."""
+    try:
+        document = strict_yaml.load(text, str(file))
+    except YamlError as error:
+        reason = Reason.INVALID if _QUERY_KEY.search(text) else Reason.NOT_A_HUNT
+        return [_broken(source, reason, error)]
+    why_none = _no_hunt(document)
+    if why_none is not None:
+        return [no_query(source, *why_none)]
+    with_id, original_id = hunt_writer.with_id(text, document, source.as_posix())
+    try:
+        hunt = hunt_file.read(document if with_id is None else strict_yaml.load(with_id, str(file)), file, {})
+    except LakehuntError as error:
+        return [_broken(source, Reason.INVALID, error)]
+    content = data if with_id is None else with_id.encode()
+    said = attack.normalised(hunt.tactics, hunt.techniques or _texts(document, "techniques"))
+    return [Candidate(source, hunt.place(1, 1).line, hunt, content, file.stem, file.suffix, original_id, said)]
+
+
+def _no_hunt(document: strict_yaml.Mapping) -> tuple[Reason, str] | None:
+    """Why a document is no hunt; None if it is one, perhaps a bad one."""
+    if any(key.lower() == "query" and _says_something(document, key) for key in document):
+        return None
+    if _A_RULE_HAS & document.keys() and {"id", "name"} & document.keys():
+        return Reason.NO_QUERY, "a rule without a query"
+    keys = ", ".join(list(document)[:4])
+    return Reason.NOT_A_HUNT, f"YAML of another kind: {keys}" if keys else "an empty file"
+
+
+def _says_something(document: strict_yaml.Mapping, key: str) -> bool:
+    return isinstance(document[key], (dict, list)) or bool(document.text(key).strip())
+
+
+def _texts(document: strict_yaml.Mapping, key: str) -> list[str]:
+    """The texts in a list of which Lakehunt makes no use itself."""
+    value = document.get(key)
+    if not isinstance(value, strict_yaml.Sequence):
+        return []
+    return [value.text(index) for index, entry in enumerate(value) if not isinstance(entry, (dict, list))]
+
+
+# Pages and plain KQL, of which hunts are made
+
+
+def _markdown(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
+    page = markdown.read(text)
+    if not page.blocks:
+        return [no_query(source, Reason.NO_QUERY, "no block of KQL")]
+    return [_of_block(source, file, page, number) for number in range(len(page.blocks))]
+
+
+def _of_block(source: Path, file: Path, page: Page, number: int) -> FoundQuery:
+    block = page.blocks[number]
+    said = attack.normalised(page.covers, page.techniques)
+    parts = [page.description, *([block.lead] if block.lead not in page.description else [])]
+    one_of_many = Made(
+        seed=f"{source.as_posix()}\n{block.heading}\n{block.number}",
+        source=source,
+        name=_name(page.title or file.stem, block, len(page.blocks)),
+        query=block.text,
+        description="\n\n".join(filter(None, parts)),
+        tactics=[entry.name for entry in said.tactics],
+        techniques=[entry.id for entry in said.techniques],
+        tags=said.unknown,
+    )
+    stem = file.stem if len(page.blocks) == 1 else f"{file.stem}-{number + 1}"
+    return _made(one_of_many, file, Position(block.line, block.column), stem, said)
+
+
+def _name(title: str, block: Block, blocks: int) -> str:
+    """The page's title; of one of several queries with its heading, and its number if that has several, too."""
+    if blocks == 1:
+        return title
+    name = title if block.heading in {"", title} else f"{title}: {block.heading}"
+    return name if block.number == 1 else f"{name} ({block.number})"
+
+
+def _kql(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
+    lines = re.split(r"\r\n|\r|\n", text)
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    if not filled:
+        return [no_query(source, Reason.NO_QUERY, "an empty file")]
+    query = "\n".join(lines[filled[0] : filled[-1] + 1])
+    comments = "\n".join(line.strip() for line in lines if line.lstrip().startswith("//"))
+    said = attack.normalised((), attack.known_techniques(comments))
+    techniques = [entry.id for entry in said.techniques]
+    made_of = Made(source.as_posix(), source, file.stem, query, _opening_comment(lines[filled[0] :]), (), techniques)
+    return [_made(made_of, file, Position(filled[0] + 1, 1), file.stem, said)]
+
+
+def _opening_comment(lines: Sequence[str]) -> str:
+    """What the comment at the top of a query says."""
+    end = next((n for n, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("//")), len(lines))
+    said = [hunt_writer.one_line(line.strip().removeprefix("//")) for line in lines[:end]]
+    return "\n".join(said).strip()
+
+
+def _made(made_of: Made, file: Path, start: Position, stem: str, said: AttackMapping) -> FoundQuery:
+    """The hunt of a query that is no YAML; its places are those of the page."""
+    text = hunt_writer.text_of(made_of)
+    try:
+        hunt = hunt_file.read(strict_yaml.load(text, str(file)), file, {})
+    except LakehuntError as error:
+        problem = error.problems[0].problem if isinstance(error, HuntError) else error.message
+        found = YamlError(str(file), start, problem, error.hint)
+        return _broken(made_of.source, Reason.INVALID, found)
+    placed = replace(hunt, query=made_of.query, query_map=TextMap(str(file), start, exact=True))
+    return Candidate(made_of.source, start.line, placed, text.encode(), stem, ".yaml", attack=said)
+
+
+_READERS: dict[str, Callable[[Path, Path, bytes, str], list[FoundQuery]]] = {
+    ".yaml": _yaml,
+    ".yml": _yaml,
+    ".md": _markdown,
+    ".markdown": _markdown,
+    ".kql": _kql,
+    ".csl": _kql,
+}
+"""How the files of each kind are read. The rest of a repository (.json, .csv, .txt, pictures) is passed over."""

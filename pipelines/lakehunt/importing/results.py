@@ -1,0 +1,106 @@
+"""What becomes of each query of a pack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from lakehunt.core.strict_yaml import START, Position
+from lakehunt.hunting.compile_check import Problem
+from lakehunt.hunting.content.attack import AttackMapping
+from lakehunt.hunting.content.hunt_file import Hunt
+
+
+class ImportStatus(StrEnum):
+    """What happened to a query."""
+
+    IMPORTED = "imported"
+    REPLACED = "replaced"
+    ALREADY_THERE = "already there"
+    LEFT_OUT = "left out"
+
+
+class Reason(StrEnum):
+    """Why a query, or a file without one, was left out. The value is what `--json` says."""
+
+    TABLE = "table"
+    UNSUPPORTED = "unsupported"
+    QUERY = "query"
+    DUPLICATE_ID = "duplicate id"
+    DUPLICATE_QUERY = "duplicate query"
+    OTHER_CONTENT = "other content"
+    INVALID = "invalid hunt"
+    NO_QUERY = "no query"
+    NOT_A_HUNT = "not a hunting query"
+    LINK = "link"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A query that was found: its hunt, whose places are those of the pack's file, and the file it is to become.
+
+    `source` is the pack's file, relative to the pack; `line` is where the query starts there. `stem` and `suffix` make
+    the name of the file. `original_id` is what the pack's file has as id where that is no id, `attack` what it says of
+    tactics and techniques."""
+
+    source: Path
+    line: int
+    hunt: Hunt
+    content: bytes
+    stem: str
+    suffix: str
+    original_id: str = ""
+    attack: AttackMapping = field(default_factory=AttackMapping)
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """What became of a query, or of a file in which there is none.
+
+    `place` is where what decides stands in `source`, or the query starts; `detail` says why it was left out; `problems`
+    are all errors of the query or of its file. `file` is where the hunt is now; of a trial run, where it would be."""
+
+    source: Path
+    result: ImportStatus
+    place: Position = START
+    reason: Reason | None = None
+    detail: str = ""
+    problems: tuple[Problem, ...] = ()
+    candidate: Candidate | None = None
+    file: Path | None = None
+
+    @property
+    def attack(self) -> AttackMapping:
+        return self.candidate.attack if self.candidate else AttackMapping()
+
+
+def of_candidate(candidate: Candidate, result: ImportStatus, file: Path) -> QueryResult:
+    """The outcome of a query whose hunt is in a file now."""
+    return QueryResult(candidate.source, result, Position(candidate.line, 1), candidate=candidate, file=file)
+
+
+def left_out(candidate: Candidate, reason: Reason, detail: str, file: Path | None = None) -> QueryResult:
+    """The outcome of a query that nothing is wrong with but its company."""
+    place = Position(candidate.line, 1)
+    return QueryResult(candidate.source, ImportStatus.LEFT_OUT, place, reason, detail, candidate=candidate, file=file)
+
+
+def refused(
+    candidate: Candidate, reason: Reason, detail: str, decides: Problem, all_: Sequence[Problem]
+) -> QueryResult:
+    """The outcome of a query with problems, of which one decides."""
+    return QueryResult(candidate.source, ImportStatus.LEFT_OUT, decides.start, reason, detail, tuple(all_), candidate)
+
+
+def no_query(source: Path, reason: Reason, detail: str, problems: Sequence[Problem] = ()) -> QueryResult:
+    """The outcome of a file in which no query was found."""
+    place = problems[0].start if problems else START
+    return QueryResult(source, ImportStatus.LEFT_OUT, place, reason, detail, tuple(problems))
+
+
+def all_read(outcomes: Iterable[QueryResult]) -> bool:
+    """Whether everything in a pack could be read; nobody knows what is in the rest."""
+    return not any(outcome.reason is Reason.UNREADABLE for outcome in outcomes)

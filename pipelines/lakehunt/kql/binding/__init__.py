@@ -1,0 +1,90 @@
+"""Syntax tree -> typed tree: resolves names, checks and converts types, names results. A module for each family of
+operators, a table from an operator to its function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lakehunt.kql import plan as p
+from lakehunt.kql import syntax as s
+from lakehunt.kql.binding import bodies, groups, rows, tables, texts
+from lakehunt.kql.binding.core import Binder, SchemaOf
+from lakehunt.kql.catalog import Catalog
+from lakehunt.kql.errors import Kind, QueryErrors, Span
+from lakehunt.kql.parser import parse, parse_condition
+from lakehunt.kql.types import Schema
+
+__all__ = ["OPERATORS", "SchemaOf", "bind", "bind_condition"]
+
+OPERATORS: dict[type[s.Operator], Callable[..., p.Plan]] = {
+    s.Where: rows.where,
+    s.Extend: rows.extend,
+    s.Project: rows.project,
+    s.ProjectAway: rows.project_away,
+    s.ProjectKeep: rows.project_keep,
+    s.ProjectRename: rows.project_rename,
+    s.ProjectReorder: rows.project_reorder,
+    s.Sort: rows.sort,
+    s.Take: rows.take,
+    s.Top: rows.top,
+    s.As: rows.as_,
+    s.Render: rows.render,
+    s.GetSchema: rows.getschema,
+    s.Serialize: rows.serialize,
+    s.Invoke: rows.invoke,
+    s.Distinct: groups.distinct,
+    s.Summarize: groups.summarize,
+    s.Count: groups.count,
+    s.TopNested: groups.top_nested,
+    s.MakeSeries: groups.make_series,
+    s.Evaluate: groups.evaluate,
+    s.Join: tables.join,
+    s.Union: tables.union,
+    s.Search: tables.search,
+    s.Find: tables.find,
+    s.MvExpand: bodies.mv_expand,
+    s.MvApply: bodies.mv_apply,
+    s.Partition: bodies.partition,
+    s.Scan: bodies.scan,
+    s.Parse: texts.parse_text,
+    s.ParseKv: texts.parse_kv,
+}
+
+
+def bind(query: str, tables: Mapping[str, Schema], catalog: Catalog, schema_of: SchemaOf | None = None) -> p.Plan:
+    """The typed tree of a query over `tables`, for a backend with the functions of `catalog`.
+
+    `schema_of` finds out what columns `evaluate bag_unpack` makes of the data; without it a query has to say.
+    Raises QueryErrors with all errors found, each with its place."""
+    tree = parse(query)
+    binder = Binder(tables, catalog, OPERATORS, schema_of or (lambda plan, evaluate: None))
+    result = binder.query(tree)
+    if not binder.errors:
+        _check_names(binder, result)
+    if binder.errors:
+        raise QueryErrors(query, binder.errors)
+    return result
+
+
+def bind_condition(condition: str, table: str, schema: Schema, catalog: Catalog) -> p.Expr:
+    """The typed tree of a condition on the rows of one stored table. Raises QueryErrors."""
+    tree = parse_condition(condition)
+    binder = Binder({table: schema}, catalog, OPERATORS, lambda plan, evaluate: None)
+    bound = binder.predicate(tree, p.Scan(schema, table, tree.span))
+    if binder.errors:
+        raise QueryErrors(condition, binder.errors)
+    return bound
+
+
+def _check_names(binder: Binder, plan: p.Plan) -> None:
+    """No column may be called as a backend calls its own."""
+    waiting, seen = [plan], {id(plan)}
+    while waiting:
+        step = waiting.pop()
+        for name in step.names:
+            if name.startswith(p.HIDDEN):
+                what = f"a column's name cannot start with '{p.HIDDEN}'"
+                binder.fail(Kind.UNSUPPORTED, what, getattr(step, "span", Span(0, 1)), f"give '{name}' another name")
+        new = [source for source in p.sources(step) if id(source) not in seen]
+        seen.update(id(source) for source in new)
+        waiting.extend(new)

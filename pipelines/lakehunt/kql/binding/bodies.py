@@ -1,0 +1,134 @@
+"""Operators that expand values, or apply other operators to parts of a table: mv-expand, mv-apply, partition, scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lakehunt.kql import constants
+from lakehunt.kql import plan as p
+from lakehunt.kql import syntax as s
+from lakehunt.kql.binding.core import UNKNOWN, Binder, Scope, converted, is_ordered, unknown
+from lakehunt.kql.errors import Kind
+from lakehunt.kql.result_names import Names, own_name
+from lakehunt.kql.types import BOOL, DYNAMIC, LONG, NUMERIC, Column, Type
+
+MAX_EXPANDED = 2_147_483_647
+"""Elements of one value that are expanded where no limit is given; Kusto's default."""
+
+
+def mv_expand(binder: Binder, source: p.Plan, op: s.MvExpand) -> p.Plan:
+    return _expand(binder, source, op.items, op.limit, op.options)
+
+
+def _expand(
+    binder: Binder, source: p.Plan, given: Sequence[s.Expanded], limit: s.Expr | None, options: s.Options
+) -> p.Expand:
+    items: list[p.Expanded] = []
+    names = Names(source.names)
+    for item in given:
+        value = binder.scalar(item.value, binder.row(source))
+        if value.type not in (DYNAMIC, UNKNOWN):
+            what = f"only dynamic values can be expanded, this is a {value.type}"
+            binder.fail(Kind.SEMANTIC, what, item.span, "parse_json(...) reads text")
+            value = unknown(item.span)
+        own = own_name(item.value)
+        name = item.name or own or names.column()
+        items.append(p.Expanded(name, value, item.type or DYNAMIC))
+    kind = options.get("kind") or options.get("bagexpansion")
+    index = getattr(options.get("with_itemindex"), "name", None)
+    made = {i.name: Column(i.name, i.type) for i in items}
+    schema = [made.pop(c.name, c) for c in source.schema]
+    schema = [*schema, *made.values(), *([Column(index, LONG)] if index else [])]
+    count = binder.row_count(limit) if limit else MAX_EXPANDED
+    in_arrays = getattr(kind, "name", "bag") == "array"
+    return p.Expand(tuple(schema), source, tuple(items), index, in_arrays, count)
+
+
+def mv_apply(binder: Binder, source: p.Plan, op: s.MvApply) -> p.Plan:
+    rows = _expand(binder, source, op.items, op.limit, op.options)
+    made = [i.name for i in rows.items] + ([rows.index] if rows.index else [])
+    inside = tuple(c for c in rows.schema if c.name in made)
+    kept = tuple(c for c in source.schema if c.name not in made)
+    body, given = _body(binder, op.body, inside, {c.name: c.type for c in source.schema})
+    names = Names(c.name for c in kept)
+    columns = [*kept, *(Column(names.unique(c.name), c.type) for c in body.schema if c.name not in _hidden(kept, body))]
+    return p.PerGroup(tuple(columns), source, None, rows, body, given, tuple(c.name for c in kept))
+
+
+def _hidden(kept: Sequence[Column], body: p.Plan) -> set[str]:
+    """Columns of a body that only repeat the row's own: `project x = d, a` where `a` is outside."""
+    names = {c.name for c in kept}
+    return {c.name for c in body.schema if c.name in names}
+
+
+def _body(binder: Binder, body: s.Expr, schema: Sequence[Column], outer: dict[str, Type]) -> tuple[p.Plan, str]:
+    assert isinstance(body, s.Pipeline)
+    binder.bodies += 1
+    name = f"$$outer{binder.bodies}"
+    outside = binder.outer
+    binder.outer = (*outside, (name, outer))
+    plan = binder.steps(p.Given(tuple(schema), name), body.operators)
+    binder.outer = outside
+    return plan, name
+
+
+def partition(binder: Binder, source: p.Plan, op: s.Partition) -> p.Plan:
+    key = binder.scalar(op.key, binder.row(source))
+    assert isinstance(op.body, s.Pipeline)
+    binder.bodies += 1
+    name = f"$$outer{binder.bodies}"
+    body = binder.steps(p.Given(source.schema, name), op.body.operators)
+    return p.PerGroup(body.schema, source, key, None, body, name, ())
+
+
+def scan(binder: Binder, source: p.Plan, op: s.Scan) -> p.Plan:
+    if not is_ordered(source):
+        binder.fail(Kind.SEMANTIC, "'scan' needs rows in order", op.span, "put sort or serialize before it")
+    scope = Scope(outer=binder.outer)
+    declared: list[tuple[str, p.Expr]] = []
+    for column, default in op.declared:
+        value = constants.fold(binder.scalar(default, scope)) if default else p.Const(column.type, column.span, None)
+        declared.append((column.name, converted(value, column.type)))
+    match_id = getattr(op.options.get("with_match_id"), "name", None)
+    state = {name: value.type for name, value in declared}
+    columns = {c.name: c.type for c in source.schema}
+    steps = [_step(binder, step, op, columns, state) for step in op.steps]
+    made = [Column(n, v.type) for n, v in declared] + ([Column(match_id, LONG)] if match_id else [])
+    return p.ScanRows((*source.schema, *made), source, tuple(declared), tuple(steps), match_id)
+
+
+def _step(binder: Binder, step: s.Step, op: s.Scan, columns: dict[str, Type], state: dict[str, Type]) -> p.Step:
+    """A step's expressions read the row's columns, the state under its bare name, and that of a step as `s.name`."""
+    names = {f"{other.name}.{n}": t for other in op.steps for n, t in {**columns, **state}.items()}
+    scope = Scope({**columns, **state, **names}, binder.outer)
+    known = {other.name for other in op.steps}
+    condition = binder.scalar(_flattened(step.condition, known), scope)
+    if condition.type not in (BOOL, UNKNOWN):
+        binder.fail(Kind.SEMANTIC, f"expected a condition, found a {condition.type}", step.condition.span)
+    assignments: list[tuple[str, p.Expr]] = []
+    for item in step.assignments:
+        name = item.names[0] if isinstance(item, s.Named) else ""
+        if not isinstance(item, s.Named) or name not in state:
+            binder.fail(Kind.SEMANTIC, "a step assigns to declared columns", item.span)
+            continue
+        value = binder.scalar(_flattened(item.value, known), scope)
+        kind = state[name]
+        if value.type != kind and not (value.type in NUMERIC and kind in NUMERIC) and value.type is not UNKNOWN:
+            binder.fail(Kind.SEMANTIC, f"'{name}' is a {kind}, this is a {value.type}", item.span)
+            value = unknown(item.span)
+        assignments.append((name, converted(value, kind)))
+    output = getattr(step.options.get("output"), "name", "all")
+    if output == "last":
+        binder.fail(Kind.UNSUPPORTED, "a step of scan with output=last is not supported", step.span)
+    return p.Step(step.name, condition, tuple(assignments), output)
+
+
+def _flattened(expr: s.Expr, steps: set[str]) -> s.Expr:
+    """`s1.count` as one name, where `s1` is a step."""
+
+    def change(part: s.Expr) -> s.Expr | None:
+        if isinstance(part, s.Path) and isinstance(part.value, s.Name) and part.value.name in steps:
+            return s.Name(part.span, f"{part.value.name}.{part.name}")
+        return None
+
+    return s.rewritten(expr, change)

@@ -1,0 +1,393 @@
+"""Operators that make one row of many: summarize, distinct, count, top-nested, make-series, pivot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lakehunt.kql import constants
+from lakehunt.kql import plan as p
+from lakehunt.kql import syntax as s
+from lakehunt.kql.binding.core import UNKNOWN, Binder, converted, projected, ref, split, unknown
+from lakehunt.kql.binding.rows import check_new, new_columns
+from lakehunt.kql.catalog import Aggregate
+from lakehunt.kql.errors import Kind
+from lakehunt.kql.result_names import Names, own_name
+from lakehunt.kql.types import DATETIME, DYNAMIC, LONG, NUMERIC, STRING, TIMESPAN, Column, Type, array_of
+
+Keys = Sequence[tuple[str, p.Expr]]
+
+
+def distinct(binder: Binder, source: p.Plan, op: s.Distinct) -> p.Plan:
+    return summarized(source, keys(binder, source, op.items), [])
+
+
+def count(binder: Binder, source: p.Plan, op: s.Count) -> p.Plan:
+    return summarized(source, [], [p.Aggregation(("Count",), (LONG,), "count", (), op.span)])
+
+
+def summarized(source: p.Plan, by: Keys, aggregates: Sequence[p.Aggregation]) -> p.Plan:
+    made = [Column(n, t) for a in aggregates for n, t in zip(a.names, a.types, strict=True)]
+    schema = (*(Column(name, value.type) for name, value in by), *made)
+    return p.Summarize(schema, source, tuple(by), tuple(aggregates))
+
+
+def keys(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> list[tuple[str, p.Expr]]:
+    found = new_columns(binder, source, items)
+    for name, key in found:
+        if key.type == DYNAMIC:
+            binder.fail(
+                Kind.SEMANTIC,
+                f"'{name}' is dynamic, and rows cannot be grouped by that",
+                key.span,
+                "convert it first: tostring(...)",
+            )
+    return found
+
+
+def summarize(binder: Binder, source: p.Plan, op: s.Summarize) -> p.Plan:
+    by = keys(binder, source, op.keys)
+    group = Group(binder, source, by)
+    given = [split(item) for item in op.aggregates]
+    group.names.taken.update(n for item in op.aggregates if isinstance(item, s.Named) for n in item.names)
+    columns: list[tuple[str, p.Expr]] = [(name, p.ColumnRef(key.type, key.span, name)) for name, key in by]
+    for item, (name, value) in zip(op.aggregates, given, strict=True):
+        if name and name in [n for n, _ in by]:
+            binder.fail(Kind.SEMANTIC, f"a column '{name}' is there already", value.span, "give it another name")
+        check_new(binder, name, [n for n, _ in given], value)
+        columns.extend(group.columns(item))
+    if all(isinstance(value, p.ColumnRef) for _, value in columns) and not group.inner:
+        return summarized(source, by, group.aggregations)
+    return projected(summarized(source, by, group.aggregations), columns)
+
+
+class Group:
+    """The aggregates of one `summarize`: calls by themselves, or inside of scalar expressions (`sum(a) / count()`)."""
+
+    def __init__(self, binder: Binder, source: p.Plan, by: Keys) -> None:
+        self.binder = binder
+        self.source = source
+        self.by = by
+        self.names = Names(n for n, _ in by)
+        self.aggregations: list[p.Aggregation] = []
+        self.inner = 0
+        self.prefixes = {a.name: a.prefix for a in binder.catalog.aggregates.values()}
+
+    def columns(self, item: s.Expr) -> list[tuple[str, p.Expr]]:
+        """The columns of one item of a `summarize`."""
+        given = item.names if isinstance(item, s.Named) else ()
+        value = item.value if isinstance(item, s.Named) else item
+        function = self._aggregate(value)
+        if function is not None and isinstance(value, s.Call):
+            made = self._called(function, value, given)
+            self.aggregations.extend(made)
+            return [(n, p.ColumnRef(t, value.span, n)) for a in made for n, t in zip(a.names, a.types, strict=True)]
+        if len(given) > 1:
+            self.binder.fail(Kind.UNSUPPORTED, "several columns of one expression are not supported", item.span)
+        own = own_name(value, self.prefixes)
+        if not self._has_aggregate(value):
+            self._no_aggregate(value)
+            return []
+        result = self._inside(value)
+        return [(given[0] if given else self.names.unique(own) if own else self.names.column(), result)]
+
+    def alone(self, item: s.Expr) -> p.Aggregation | None:
+        """The one aggregate that an item is, under its name; an error where it is more, or none."""
+        name, value = split(item)
+        function = self._aggregate(value)
+        if function is None or not isinstance(value, s.Call):
+            self._no_aggregate(value)
+            return None
+        made = self._called(function, value, (name,) if name else ())
+        if len(made) != 1 or len(made[0].names) != 1:
+            if made:
+                self.binder.fail(Kind.UNSUPPORTED, f"several columns of {value.name} are not supported here", item.span)
+            return None
+        return made[0]
+
+    def _aggregate(self, value: s.Expr) -> Aggregate | None:
+        return self.binder.catalog.aggregates.get(value.name) if isinstance(value, s.Call) else None
+
+    def _has_aggregate(self, value: s.Expr) -> bool:
+        found: list[s.Expr] = []
+
+        def note(part: s.Expr) -> None:
+            if self._aggregate(part) is not None:
+                found.append(part)
+
+        s.rewritten(value, note)
+        return bool(found)
+
+    def _inside(self, value: s.Expr) -> p.Expr:
+        """A scalar expression over aggregates: each becomes a hidden column that the expression reads."""
+        scope_names: dict[str, Type] = {}
+
+        def hidden(call: s.Expr) -> s.Expr | None:
+            function = self._aggregate(call)
+            if function is None or not isinstance(call, s.Call):
+                return None
+            self.inner += 1
+            made = self._called(function, call, (f"$inner{self.inner}",))
+            for aggregation in made:
+                self.aggregations.append(aggregation)
+                scope_names.update(zip(aggregation.names, aggregation.types, strict=True))
+            if not made or len(made[0].names) > 1:
+                scope_names[f"$inner{self.inner}"] = UNKNOWN
+            return s.Name(call.span, f"$inner{self.inner}")
+
+        rewritten = s.rewritten(value, hidden)
+        scope = replace(self.binder.row(self.source), columns=scope_names, ordered=False)
+        return self.binder.scalar(rewritten, scope)
+
+    def _called(self, function: Aggregate, call: s.Call, given: tuple[str, ...]) -> list[p.Aggregation]:
+        args = self._expanded(function, call)
+        bound = [self.binder.scalar(arg, self.binder.row(self.source)) for arg in args]
+        found = self.binder.signature(function, call, bound)
+        if found is None:
+            self.names.taken.update(given)
+            return []
+        made, result = found
+        names, types = _OUTPUTS.get(function.name, _one)(self, function, args, made, result)
+        if len(given) > len(names):
+            self.binder.fail(Kind.SEMANTIC, f"{call.name} gives only {len(names)} columns", call.span)
+        finals = [given[i] if i < len(given) else self._free(n) for i, n in enumerate(names)]
+        return [p.Aggregation(tuple(finals), tuple(types), function.name, tuple(made), call.span)]
+
+    def _free(self, name: str) -> str:
+        return self.names.unique(name) if name else self.names.column()
+
+    def _expanded(self, function: Aggregate, call: s.Call) -> list[s.Expr]:
+        """The arguments, `*` replaced by every column that is not a key (nor the one that `arg_max` looks at)."""
+        grouped = {key.name for _, key in self.by if isinstance(key, p.ColumnRef)}
+        first = call.args[0] if call.args and function.name in _EXTREMES else None
+        grouped |= {first.name} if isinstance(first, s.Name) else set()
+        args: list[s.Expr] = []
+        for arg in call.args:
+            if isinstance(arg, s.Star) and function.columns:
+                args.extend(s.Name(arg.span, n) for n in self.source.names if n not in grouped)
+            else:
+                args.append(split(arg)[1])
+        return args
+
+    def _no_aggregate(self, value: s.Expr) -> None:
+        if isinstance(value, s.Call) and value.name not in self.binder.catalog.scalars:
+            self.binder.no_function(value, self.binder.catalog.aggregates)
+        else:
+            hint = "write it after `by`, or any(...)" if isinstance(value, s.Name) else ""
+            self.binder.fail(Kind.SEMANTIC, "expected an aggregate such as count()", value.span, hint)
+
+
+Outputs = tuple[list[str], list[Type]]
+
+
+def _one(group: Group, function: Aggregate, args: Sequence[s.Expr], made: Sequence[p.Expr], result: Type) -> Outputs:
+    if function.columns:
+        return [_named(group, function, arg, i) for i, arg in enumerate(args)], [m.type for m in made]
+    own = own_name(args[0], group.prefixes) if args else None
+    return [f"{function.prefix}{own or ''}"], [result]
+
+
+def _named(group: Group, function: Aggregate, arg: s.Expr, i: int) -> str:
+    own = own_name(arg, group.prefixes)
+    if function.prefix:
+        return f"{function.prefix}{own or ''}"
+    return own or f"any_arg{i}"
+
+
+def _extreme(
+    group: Group, function: Aggregate, args: Sequence[s.Expr], made: Sequence[p.Expr], result: Type
+) -> Outputs:
+    """`arg_max(x, a, b)`: the columns x, a, b; what has no name of its own is `max_` and `max_x_arg1`."""
+    prefix = "max_" if "max" in function.name else "min_"
+    first = own_name(args[0], group.prefixes)
+    names = [first or prefix]
+    names += [own_name(a, group.prefixes) or f"{prefix}{first or ''}_arg{i}" for i, a in enumerate(args[1:], 1)]
+    return names, [m.type for m in made]
+
+
+def _covariance(
+    group: Group, function: Aggregate, args: Sequence[s.Expr], made: Sequence[p.Expr], result: Type
+) -> Outputs:
+    """Both values are in the name, where Microsoft's binder has the first only: the engine's answer."""
+    return [function.prefix + "_".join(own_name(arg, group.prefixes) or "" for arg in args[:2])], [result]
+
+
+def _percentiles(
+    group: Group, function: Aggregate, args: Sequence[s.Expr], made: Sequence[p.Expr], result: Type
+) -> Outputs:
+    own = own_name(args[0], group.prefixes) or ""
+    weighted = "w" in function.name
+    asked = [m.value for m in made[2 if weighted else 1 :] if isinstance(m, p.Const)]
+    names = [f"percentile_{own}_{_digits(value)}" for value in asked]
+    return names, [result] * len(names)
+
+
+def _digits(value: object) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.replace(".", "_")
+
+
+_EXTREMES = frozenset(["arg_max", "arg_min"])
+
+_OUTPUTS = {
+    **dict.fromkeys(_EXTREMES, _extreme),
+    **dict.fromkeys(("covariance", "covariancep", "covarianceif", "covariancepif"), _covariance),
+    **dict.fromkeys(("percentile", "percentiles", "percentilew", "percentilesw"), _percentiles),
+}
+"""How the columns of an aggregate are named, where it is not its prefix and its argument's name."""
+
+
+def top_nested(binder: Binder, source: p.Plan, op: s.TopNested) -> p.Plan:
+    levels: list[p.Nest] = []
+    names = Names()
+    columns: list[Column] = []
+    for level in op.levels:
+        name, value = split(level.of)
+        of = binder.scalar(value, binder.row(source))
+        final = names.unique(name or own_name(value) or "Column1")
+        group = Group(binder, source, [])
+        aggregation = group.alone(level.by)
+        if level.others:
+            hint = "compute the rest with a second query, and union them"
+            binder.fail(Kind.UNSUPPORTED, "top-nested with others is not supported", level.others.span, hint)
+        if aggregation is None:
+            continue
+        given = split(level.by)[0]
+        aggregated = names.unique(given or f"aggregated_{final}")
+        aggregation = replace(aggregation, names=(aggregated,))
+        rows = binder.row_count(level.count) if level.count else None
+        levels.append(p.Nest(rows, final, of, aggregation, level.descending))
+        columns += [Column(final, of.type), Column(aggregated, aggregation.types[0])]
+    return p.TopNested(tuple(columns), source, tuple(levels))
+
+
+def make_series(binder: Binder, source: p.Plan, op: s.MakeSeries) -> p.Plan:
+    by = keys(binder, source, op.keys)
+    group = Group(binder, source, by)
+    name, value = split(op.axis)
+    axis = binder.scalar(value, binder.row(source))
+    given, defaults = [], []
+    for item, default in op.aggregates:
+        aggregation = group.alone(item)
+        if aggregation is None:
+            continue
+        given.append(aggregation)
+        defaults.append(_default(binder, aggregation.types[0], default, item))
+    final = group.names.unique(name or own_name(value) or "Column1")
+    limits = [binder.scalar(e, binder.row(p.Values((), ()))) if e else None for e in (op.start, op.stop, op.step)]
+    start, stop, step = (_on_axis(binder, axis.type, e, i == 2) for i, e in enumerate(limits))
+    if axis.type not in (*NUMERIC, DATETIME, TIMESPAN, UNKNOWN):
+        binder.fail(Kind.SEMANTIC, f"a series runs over numbers or times, not a {axis.type}", axis.span)
+    made = [Column(a.names[0], array_of(a.types[0])) for a in given]
+    schema = (*(Column(n, k.type) for n, k in by), *made, Column(final, array_of(axis.type)))
+    assert step is not None
+    return p.Series(
+        schema, source, tuple(by), tuple(given), tuple(defaults), (final, axis), start, stop, step, "kind" in op.options
+    )
+
+
+def _default(binder: Binder, kind: Type, default: s.Expr | None, item: s.Expr) -> p.Expr:
+    if default is None:
+        return p.Const(kind, item.span, 0 if kind in NUMERIC or kind == TIMESPAN else None)
+    value = constants.fold(binder.scalar(default, binder.row(p.Values((), ()))))
+    if value.type == kind or (value.type in NUMERIC and kind in NUMERIC):
+        return converted(value, kind)
+    if value.type is not UNKNOWN:
+        binder.fail(Kind.UNSUPPORTED, f"a default of {value.type} for a series of {kind} is not supported", value.span)
+    return unknown(value.span)
+
+
+def _on_axis(binder: Binder, axis: Type, value: p.Expr | None, is_step: bool) -> p.Expr | None:
+    """A limit or the step of a series, as the axis has it."""
+    wanted = TIMESPAN if is_step and axis == DATETIME else axis
+    if value is None or UNKNOWN in (axis, value.type):
+        return value
+    if value.type == wanted or (value.type in NUMERIC and wanted in NUMERIC):
+        return converted(value, wanted)
+    binder.fail(Kind.SEMANTIC, f"expected a {wanted}, found a {value.type}", value.span)
+    return unknown(value.span)
+
+
+def evaluate(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
+    plugin = PLUGINS.get(op.plugin.name)
+    if plugin is None:
+        what = f"the plugin '{op.plugin.name}' is not supported"
+        binder.fail(Kind.UNSUPPORTED, what, op.plugin.name_span, "see docs/reference/kql-support.md for what there is")
+        return source
+    return plugin(binder, source, op)
+
+
+def _bag_unpack(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
+    args = [a for a in op.plugin.args if not isinstance(a, s.Named)]
+    if len(args) not in (1, 2) or len(args) < len(op.plugin.args):
+        binder.fail(Kind.UNSUPPORTED, "bag_unpack takes a column and a prefix here", op.plugin.span)
+        return source
+    column = args[0]
+    if not isinstance(column, s.Name) or column.name not in source.names:
+        binder.no_column(getattr(column, "name", ""), column.span, source.names)
+        return source
+    prefix = binder.constant(args[1], [STRING], "a prefix in quotes") if len(args) == 2 else ""
+    schema = _plugin_schema(binder, source, op, [c for c in source.schema if c.name != column.name])
+    known = {c.name: c for c in source.schema if c.name != column.name}
+    columns: list[tuple[str, p.Expr]] = []
+    for made in schema:
+        if made.name in known and known[made.name].type == made.type:
+            columns.append((made.name, ref(known[made.name], op.span)))
+            continue
+        if not made.name.startswith(str(prefix)):
+            columns.append((made.name, p.Const(made.type, op.span, None)))
+            continue
+        step = p.Const(STRING, op.span, made.name.removeprefix(str(prefix)))
+        value: p.Expr = p.Call(DYNAMIC, op.span, p.PATH, (p.ColumnRef(DYNAMIC, op.span, column.name), step))
+        columns.append((made.name, converted(value, made.type)))
+    return projected(source, columns)
+
+
+def _plugin_schema(binder: Binder, source: p.Plan, op: s.Evaluate, kept: Sequence[Column]) -> Sequence[Column]:
+    """The columns that a plugin makes: as the query gives them, else as the data are, where data are at hand."""
+    if op.columns is not None:
+        found: list[Column] = []
+        for column in op.columns:
+            found.extend(kept if isinstance(column, s.Star) else [Column(column.name, column.type)])
+        return found
+    known = None if binder.errors else binder.schema_of(source, op)
+    if known is None and not binder.errors:
+        example = "evaluate bag_unpack(d) : (*, Name: string)"
+        what = f"the columns of {op.plugin.name} depend on the data"
+        binder.fail(Kind.UNSUPPORTED, what, op.span, f"give them, for example: {example}")
+    return known or ()
+
+
+def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
+    args = list(op.plugin.args)
+    column: s.Expr | None = args.pop(0) if args else None
+    if not isinstance(column, s.Name) or column.name not in source.names:
+        binder.no_column(getattr(column, "name", ""), op.plugin.span, source.names)
+        return source
+    group = Group(binder, source, [])
+    call = s.Call(op.span, "count", (), op.span)
+    read: set[str] = set()
+    if args and isinstance(args[0], s.Call):
+        call = args[0]
+        args = args[1:]
+        read = {a.name for a in call.args if isinstance(a, s.Name)}
+    aggregation = group.alone(call)
+    by = [a.name for a in args if isinstance(a, s.Name)]
+    types = {c.name: c.type for c in source.schema}
+    for arg in args:
+        if not isinstance(arg, s.Name) or arg.name not in types:
+            binder.no_column(getattr(arg, "name", ""), arg.span, source.names)
+            return source
+    by = by or [c.name for c in source.schema if c.name not in read | {column.name}]
+    if aggregation is None:
+        return source
+    kept = [Column(n, types[n]) for n in by]
+    schema = _plugin_schema(binder, source, op, kept)
+    if op.columns is None:
+        schema = [*kept, *(Column(c.name, aggregation.types[0]) for c in schema)]
+    values = tuple(c.name for c in schema if c.name not in by)
+    return p.Pivot(tuple(schema), source, column.name, values, aggregation, tuple(by))
+
+
+PLUGINS = {"bag_unpack": _bag_unpack, "pivot": _pivot}
+"""The plugins of `evaluate` that there are."""

@@ -1,0 +1,233 @@
+"""Operators that handle a row at a time, and those that only order or cut: where, extend, project, sort, take, ..."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from lakehunt.kql import plan as p
+from lakehunt.kql import syntax as s
+from lakehunt.kql.binding.core import Binder, Function, Scope, projected, ref, split
+from lakehunt.kql.errors import Kind, Span
+from lakehunt.kql.result_names import Names, own_name
+from lakehunt.kql.types import INT, STRING, Column
+
+
+def where(binder: Binder, source: p.Plan, op: s.Where) -> p.Plan:
+    predicate = binder.predicate(op.predicate, source)
+    if isinstance(source, p.Join) and _is_about_left(predicate, source):
+        left = p.Filter(source.left.schema, source.left, predicate)
+        return replace(source, left=left)
+    return p.Filter(source.schema, source, predicate)
+
+
+def _is_about_left(predicate: p.Expr, join: p.Join) -> bool:
+    """Whether a condition on an innerunique join is about the left side alone. The join keeps any one row of each key
+    there; Kusto applies such a condition before it chooses."""
+    kept = {c.name for c, (left, _) in zip(join.schema, join.columns, strict=True) if left}
+    read = p.references(predicate)
+    plain = not any(isinstance(part, (p.WindowCall, p.OuterRef)) for part in p.parts(predicate))
+    return join.kind == "innerunique" and bool(read) and plain and read <= kept
+
+
+def extend(binder: Binder, source: p.Plan, op: s.Extend) -> p.Plan:
+    return _extended(binder, source, op.items)
+
+
+def serialize(binder: Binder, source: p.Plan, op: s.Serialize) -> p.Plan:
+    serialized = p.Serialize(source.schema, source)
+    return _extended(binder, serialized, op.items) if op.items else serialized
+
+
+def _extended(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> p.Plan:
+    scope = binder.row(source)
+    columns = {c.name: ref(c, Span(0, 0)) for c in source.schema}
+    names = Names([*columns, *(n for item in items for n in _names(item))])
+    given = [split(item) for item in _one_by_one(binder, items)]
+    for name, value in given:
+        check_new(binder, name, [n for n, _ in given], value)
+        columns[name or own_name(value) or names.column()] = binder.scalar(value, scope)
+    return projected(source, list(columns.items()))
+
+
+def project(binder: Binder, source: p.Plan, op: s.Project) -> p.Plan:
+    return projected(source, new_columns(binder, source, op.items))
+
+
+def new_columns(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> list[tuple[str, p.Expr]]:
+    """The columns that a list of items makes, as `project`, `distinct` and the keys of `summarize` have it."""
+    scope = binder.row(source)
+    given = [split(item) for item in _one_by_one(binder, items)]
+    names = Names(n for n, _ in given if n)
+    columns: list[tuple[str, p.Expr]] = []
+    for name, value in given:
+        if isinstance(value, s.Star):
+            columns.extend((c.name, ref(c, value.span)) for c in source.schema if c.name not in names.taken)
+            continue
+        check_new(binder, name, [n for n, _ in given], value)
+        own = own_name(value)
+        final = name or (names.unique(own) if own else names.column())
+        columns.append((final, binder.scalar(value, scope)))
+    return columns
+
+
+def _one_by_one(binder: Binder, items: Sequence[s.Expr]) -> list[s.Expr]:
+    """The items, each one column: a function that makes several is one call for each of them.
+
+    `(a, b) = series_fit_line(s)` names the first two; `a = series_fit_line(s)` is the first alone."""
+    made: list[s.Expr] = []
+    for item in items:
+        names = _names(item)
+        call = item.value if isinstance(item, s.Named) else item
+        parts = binder.catalog.several.get(call.name, ()) if isinstance(call, s.Call) else ()
+        if not parts or not isinstance(call, s.Call):
+            if len(names) > 1:
+                binder.fail(Kind.SEMANTIC, "this expression has one value, not several", item.span)
+            made.append(item)
+            continue
+        first = own_name(call.args[0]) if call.args else None
+        for i, part in enumerate(parts[:1] if len(names) == 1 else parts):
+            name = names[i] if i < len(names) else f"{call.name}_{first or ''}_{part}"
+            made.append(s.Named(item.span, (name,), replace(call, name=f"{call.name}.{part}")))
+    return made
+
+
+def _names(item: s.Expr) -> tuple[str, ...]:
+    return item.names if isinstance(item, s.Named) else ()
+
+
+def check_new(binder: Binder, name: str | None, names: Sequence[str | None], value: s.Expr) -> None:
+    if name and names.count(name) > 1:
+        binder.fail(Kind.SEMANTIC, f"a column '{name}' is there already", value.span, "give it another name")
+
+
+def project_away(binder: Binder, source: p.Plan, op: s.ProjectAway) -> p.Plan:
+    gone = {n for pattern in op.patterns for n in _matching(binder, source, pattern)}
+    return projected(source, [(c.name, ref(c, op.span)) for c in source.schema if c.name not in gone])
+
+
+def project_keep(binder: Binder, source: p.Plan, op: s.ProjectKeep) -> p.Plan:
+    kept = {n for pattern in op.patterns for n in _matching(binder, source, pattern)}
+    return projected(source, [(c.name, ref(c, op.span)) for c in source.schema if c.name in kept])
+
+
+def project_reorder(binder: Binder, source: p.Plan, op: s.ProjectReorder) -> p.Plan:
+    order: list[str] = []
+    for pattern, direction in op.patterns:
+        found = [n for n in _matching(binder, source, pattern) if n not in order]
+        order.extend(_ORDERS[direction](found))
+    order.extend(n for n in source.names if n not in order)
+    types = {c.name: c.type for c in source.schema}
+    return projected(source, [(n, p.ColumnRef(types[n], op.span, n)) for n in order])
+
+
+def _numbered(name: str) -> tuple[tuple[str, int], ...]:
+    """A key by which `a2` comes before `a10`."""
+    return tuple((text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name))
+
+
+_ORDERS: dict[str, Callable[[list[str]], list[str]]] = {
+    "": list,
+    "asc": sorted,
+    "desc": lambda names: sorted(names, reverse=True),
+    "granny-asc": lambda names: sorted(names, key=_numbered),
+    "granny-desc": lambda names: sorted(names, key=_numbered, reverse=True),
+}
+
+
+def _matching(binder: Binder, source: p.Plan, pattern: s.Name) -> list[str]:
+    escaped = pattern.name.replace("[", "[[]").replace("?", "[?]")
+    matched = [n for n in source.names if fnmatch.fnmatchcase(n, escaped)]
+    if not matched and "*" not in pattern.name and source.schema:
+        binder.no_column(pattern.name, pattern.span, source.names)
+    return matched
+
+
+def project_rename(binder: Binder, source: p.Plan, op: s.ProjectRename) -> p.Plan:
+    renamed: dict[str, str] = {}
+    for name, value in map(split, op.items):
+        if name is None or not isinstance(value, s.Name):
+            binder.fail(Kind.SEMANTIC, "project-rename takes `new = old`", value.span)
+        elif value.name not in source.names:
+            binder.no_column(value.name, value.span, source.names)
+        elif name in renamed.values():
+            binder.fail(Kind.SEMANTIC, f"a column '{name}' is there already", value.span)
+        else:
+            renamed[value.name] = name
+    kept = [c.name for c in source.schema if c.name not in renamed]
+    for old, new in renamed.items():
+        if new in kept:
+            binder.fail(Kind.SEMANTIC, f"a column '{new}' is there already", op.span, f"rename {old} to another name")
+    return projected(source, [(renamed.get(c.name, c.name), ref(c, op.span)) for c in source.schema])
+
+
+def sort(binder: Binder, source: p.Plan, op: s.Sort) -> p.Plan:
+    return p.Sort(source.schema, source, tuple(_sort_key(binder, key, source) for key in op.keys))
+
+
+def _sort_key(binder: Binder, key: s.SortKey, source: p.Plan) -> p.SortKey:
+    value = binder.scalar(split(key.value)[1], binder.row(source))
+    if value.type.name == "dynamic":
+        binder.fail(Kind.SEMANTIC, "rows cannot be sorted by a dynamic value", key.span, "convert it: tostring(...)")
+    return p.SortKey(value, key.descending, key.nulls_first)
+
+
+def top(binder: Binder, source: p.Plan, op: s.Top) -> p.Plan:
+    ordered = p.Sort(source.schema, source, (_sort_key(binder, op.key, source),))
+    return p.Take(source.schema, ordered, binder.row_count(op.count))
+
+
+def take(binder: Binder, source: p.Plan, op: s.Take) -> p.Plan:
+    return p.Take(source.schema, source, binder.row_count(op.count))
+
+
+def as_(binder: Binder, source: p.Plan, op: s.As) -> p.Plan:
+    named = replace(source)
+    binder.variables[op.name] = named
+    binder.named[id(named)] = op.name
+    return named
+
+
+def render(binder: Binder, source: p.Plan, op: s.Render) -> p.Plan:
+    return source
+
+
+def getschema(binder: Binder, source: p.Plan, op: s.GetSchema) -> p.Plan:
+    names = ("ColumnName", "ColumnOrdinal", "DataType", "ColumnType")
+    columns = tuple(Column(n, INT if n == "ColumnOrdinal" else STRING) for n in names)
+    rows = tuple((c.name, i, DOTNET_TYPES.get(c.type.name, ""), c.type.name) for i, c in enumerate(source.schema))
+    return p.Values(columns, rows)
+
+
+DOTNET_TYPES = {
+    "bool": "System.SByte",
+    "int": "System.Int32",
+    "long": "System.Int64",
+    "real": "System.Double",
+    "decimal": "System.Data.SqlTypes.SqlDecimal",
+    "datetime": "System.DateTime",
+    "timespan": "System.TimeSpan",
+    "guid": "System.Guid",
+    "string": "System.String",
+    "dynamic": "System.Object",
+}
+"""What `getschema` calls each type."""
+
+
+def invoke(binder: Binder, source: p.Plan, op: s.Invoke) -> p.Plan:
+    function = binder.variables.get(op.call.name)
+    if not isinstance(function, Function):
+        hint = INVOKED.get(op.call.name, "define it with let")
+        binder.fail(Kind.UNSUPPORTED, f"the function '{op.call.name}' is not supported", op.call.name_span, hint)
+        return source
+    found = binder.call_function(function, op.call, source, Scope())
+    return found if isinstance(found, p.Plan) else source
+
+
+INVOKED = {
+    "FileProfile": "it asks a Microsoft service; join a lookup table that your team provides, with the files' SHA1 and "
+    "GlobalPrevalence, registered under `tables` in lakehunt.yaml",
+}
+"""Functions that a portal has and a lake has not, and what to do instead."""

@@ -1,0 +1,139 @@
+"""Operators that take text apart: parse, parse-where, parse-kv.
+
+Source: learn.microsoft.com/kusto/query/parse-operator, .../parse-kv-operator; where they are silent, the engine's
+answers: a column before a text of the pattern takes as little as it can, in a regular expression as much as it can."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lakehunt.kql import plan as p
+from lakehunt.kql import syntax as s
+from lakehunt.kql.binding.core import Binder, converted, projected, ref
+from lakehunt.kql.errors import Kind, Span
+from lakehunt.kql.types import BOOL, DECIMAL, DYNAMIC, INT, LONG, REAL, STRING, array_of
+
+PARSED = "parsed by"
+"""The function of a text and a regular expression: its groups as an array of strings, null where it does not fit."""
+
+GROUP = "group of"
+"""The function of such an array and a number: that group."""
+
+PAIRS = "pairs of"
+"""The function of a text and the delimiters of its pairs: a bag."""
+
+
+def parse_text(binder: Binder, source: p.Plan, op: s.Parse) -> p.Plan:
+    value = converted(binder.scalar(op.value, binder.row(source)), STRING)
+    kind = getattr(op.options.get("kind"), "name", "simple")
+    captured = [part for part in op.pattern if isinstance(part, s.Captured)]
+    pattern = _pattern(binder, op.pattern, kind, str(getattr(op.options.get("flags"), "name", "")), op.span)
+    groups = p.Call(array_of(STRING), op.span, PARSED, (value, p.Const(STRING, op.span, pattern)))
+    values: list[p.Expr] = []
+    for i, column in enumerate(captured):
+        _check_type(binder, column)
+        text = p.Call(STRING, column.span, GROUP, (groups, p.Const(LONG, column.span, i)))
+        values.append(converted(text, column.type))
+    fits: p.Expr = p.Call(BOOL, op.span, "isnotnull", (groups,))
+    if kind != "relaxed":
+        for made in values:
+            if made.type != STRING:
+                fits = p.Call(BOOL, op.span, "and", (fits, p.Call(BOOL, op.span, "isnotnull", (made,))))
+        values = [p.Call(v.type, op.span, "iff", (fits, v, p.Const(v.type, op.span, None))) for v in values]
+    if op.where:
+        source = p.Filter(source.schema, source, fits)
+    columns = {c.name: ref(c, op.span) for c in source.schema}
+    columns |= {c.name: v for c, v in zip(captured, values, strict=True)}
+    return projected(source, list(columns.items()))
+
+
+def _check_type(binder: Binder, column: s.Captured) -> None:
+    if column.type == DYNAMIC:
+        hint = "parse it as a string, then use parse_json(...)"
+        binder.fail(Kind.UNSUPPORTED, "a parsed column of the type dynamic is not supported", column.span, hint)
+
+
+def _pattern(
+    binder: Binder, parts: Sequence[s.Literal | s.Captured | s.Star], kind: str, flags: str, span: Span
+) -> str:
+    """The pattern as one regular expression of the whole text."""
+    regex = kind == "regex"
+    made: list[str] = []
+    for i, part in enumerate(parts):
+        last = i == len(parts) - 1
+        skips = not last and isinstance(parts[i + 1], s.Star)
+        if isinstance(part, s.Literal):
+            text = str(part.value)
+            if regex:
+                binder.pattern(text, part.span)
+            made.append(_without_groups(text) if regex else _quoted(text))
+        elif isinstance(part, s.Star):
+            made.append(".*" if last else ".*?")
+        else:
+            made.append(_captures(binder, part, regex, last, skips))
+    if set(flags) - set("imsU"):
+        binder.fail(Kind.SEMANTIC, f"the flags of a regular expression are i, m, s and U, not '{flags}'", span)
+    pattern = "".join(made)
+    if "U" in flags:
+        binder.fail(Kind.UNSUPPORTED, "the flag U of a regular expression is not supported", span, "write .*? for .*")
+    return f"(?s{''.join(f for f in flags if f in 'im')}:^{pattern})"
+
+
+def _captures(binder: Binder, column: s.Captured, regex: bool, last: bool, skips: bool) -> str:
+    """What a column takes: a number its digits, where the pattern is a regular expression or `*` follows; else text."""
+    if regex or skips:
+        digits = _DIGITS.get(column.type)
+        if digits is not None:
+            return digits
+        if skips:
+            what = f"`*` after a column of {column.type} is not supported"
+            binder.fail(Kind.UNSUPPORTED, what, column.span, "put a text between them")
+    return "(.*)" if regex or last else "(.*?)"
+
+
+_DIGITS = {
+    **dict.fromkeys((INT, LONG), r"([-+]?\d+)"),
+    **dict.fromkeys((REAL, DECIMAL), r"([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"),
+}
+
+
+def _without_groups(pattern: str) -> str:
+    """The pattern with its groups made to capture nothing: only columns do."""
+    made, i = "", 0
+    in_class = False
+    while i < len(pattern):
+        c = pattern[i]
+        if c == "\\":
+            made += pattern[i : i + 2]
+            i += 2
+            continue
+        in_class = (in_class or c == "[") and c != "]"
+        made += "(?:" if c == "(" and not in_class and pattern[i + 1 : i + 2] != "?" else c
+        i += 1
+    return f"(?:{made})"
+
+
+def _quoted(text: str) -> str:
+    return "".join(c if c.isalnum() else f"\\x{{{ord(c):x}}}" for c in text)
+
+
+_KV_DEFAULTS = {"pair_delimiter": " ", "kv_delimiter": "=", "quote": "", "escape": ""}
+
+
+def parse_kv(binder: Binder, source: p.Plan, op: s.ParseKv) -> p.Plan:
+    value = converted(binder.scalar(op.value, binder.row(source)), STRING)
+    if "greedy" in op.options or "escape" in op.options:
+        binder.fail(Kind.UNSUPPORTED, "parse-kv with greedy or escape is not supported", op.span)
+    if "pair_delimiter" not in op.options:
+        hint = "say what stands between pairs: with (pair_delimiter=' ')"
+        binder.fail(Kind.UNSUPPORTED, "parse-kv without a pair_delimiter is not supported", op.span, hint)
+    written = {name: str(getattr(option, "value", "")) for name, option in op.options.items()}
+    options = [p.Const(STRING, op.span, (_KV_DEFAULTS | written)[name]) for name in _KV_DEFAULTS]
+    pairs = p.Call(DYNAMIC, op.span, PAIRS, (value, *options[:3]))
+    columns = {c.name: ref(c, op.span) for c in source.schema}
+    for column in op.columns:
+        _check_type(binder, column)
+        step = p.Const(STRING, column.span, column.name)
+        found = p.Call(DYNAMIC, column.span, p.PATH, (pairs, step))
+        columns[column.name] = converted(converted(found, STRING), column.type)
+    return projected(source, list(columns.items()))

@@ -1,0 +1,79 @@
+"""The value of an expression that reads no row: literals, `now()`, and arithmetic on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from lakehunt.kql import plan as p
+from lakehunt.kql.types import DATETIME, DECIMAL, INT, LONG, REAL, STRING, TICKS_PER_DAY, TIMESPAN, Type
+
+
+def fold(expr: p.Expr) -> p.Expr:
+    """The expression as a constant where it is one that is known before a query runs; else as it is."""
+    if not isinstance(expr, p.Call) or isinstance(expr, p.WindowCall):
+        return expr
+    rule = _FOLDS.get(expr.function)
+    args = [fold(arg) for arg in expr.args]
+    if rule is None or not all(isinstance(arg, p.Const) for arg in args):
+        return expr
+    values = [arg.value for arg in args if isinstance(arg, p.Const)]
+    if any(value is None for value in values):
+        return p.Const(expr.type, expr.span, None) if expr.function == "negate" else expr
+    if expr.function != "strcat" and not {arg.type for arg in args} <= {INT, LONG, REAL, DATETIME, TIMESPAN}:
+        return expr
+    try:
+        made = rule(*values)
+    except (ValueError, OverflowError):  # no integer is NaN, or infinite
+        return expr
+    return p.Const(expr.type, expr.span, as_number(made, expr.type) if expr.type != STRING else made)
+
+
+def as_number(value: Any, kind: Type) -> Any:
+    """A Python number as a constant of the type; a long wraps, as Kusto's does."""
+    if kind == REAL:
+        return float(str(value)) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
+    if kind == DECIMAL:
+        return Decimal(str(value))
+    if kind in (INT, LONG) and isinstance(value, float) and not math.isfinite(value):
+        return None
+    if kind in (INT, LONG):
+        bits = 32 if kind == INT else 64
+        return (int(value) + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
+    return value
+
+
+def evaluate(expr: p.Expr, now: int) -> Any | None:
+    """The constant's value (ticks for datetimes and timespans); None where it is null or not known here.
+
+    `now` is in ticks. Knows what time filters are made of; for the rest a backend has to be asked."""
+    if isinstance(expr, p.Const):
+        return expr.value
+    if isinstance(expr, p.Now):
+        return now
+    if not isinstance(expr, p.Call) or expr.type not in (DATETIME, TIMESPAN, LONG):
+        return None
+    rule = _RULES.get(expr.function)
+    args = [evaluate(arg, now) for arg in expr.args]
+    if rule is None or any(not isinstance(arg, int) for arg in args):
+        return None
+    return rule(*args)
+
+
+_RULES: dict[str, Callable[..., Any]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "negate": lambda a: -a,
+    "startofday": lambda day, offset=0: day - day % TICKS_PER_DAY + offset * TICKS_PER_DAY,
+}
+
+_FOLDS: dict[str, Callable[..., Any]] = {
+    **{name: _RULES[name] for name in ("+", "-", "*", "negate")},
+    "strcat": lambda *texts: "".join(texts),
+    "tolong": int,
+    "toreal": float,
+}
+"""What is folded where a constant is asked for."""

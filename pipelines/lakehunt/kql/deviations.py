@@ -1,0 +1,196 @@
+"""Where Lakehunt's answer may not be Kusto's, each once: `docs/reference/kql-support.md` is written from it.
+
+A rule for Kusto's free choices does not change what a query means, but is listed here, too: two runs in Kusto may
+differ, two runs here may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lakehunt.kql.scalar_parser import COMPARISONS
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How constructs of one `kind` ("aggregate", "function", "operator", "type" ...) differ, and why."""
+
+    kind: str
+    names: tuple[str, ...]
+    how: str
+    why: str
+
+
+EARLIEST = "Kusto may take any; here the same data always give the same rows"
+
+NOT_KNOWN = "Kusto's answer is not known, and a refusal is better than a wrong answer"
+
+UNKNOWN_ANSWERS = (
+    ("strrep", "a count below 1 or above 1,024"),
+    ("split", "an index below 0"),
+    ("indexof", "a start before the beginning, and for overlapping matches"),
+    ("indexof_regex", "a match that crosses the end of what is searched"),
+    ("countof", "an empty text to search for"),
+    ("regex_quote", "characters whose quoting is not known"),
+    ("format_bytes", "a fraction that ends in a zero"),
+    ("url_encode url_encode_component", "one of `!'()*~`"),
+    ("url_decode", "a `+`, and for characters that should be encoded"),
+    ("parse_url", "a relative address, and for encoded characters"),
+    ("parse_path", "a path of an unusual form"),
+    ("parse_csv", "a quote within an unquoted field"),
+    ("unicode_codepoints_to_string make_string", "a number that is not a code point"),
+    ("ipv4_is_in_range ipv6_is_in_range", "an address that is wider than the range"),
+    ("has_ipv4 has_ipv4_prefix", "an address within a longer row of numbers and points"),
+    ("parse_ipv6 parse_ipv6_mask ipv6_compare ipv6_is_match", "an IPv6 address that ends in an IPv4 one"),
+)
+"""Functions, and the values for which they refuse to answer."""
+
+IGNORING_CASE = (
+    *("=~", "!~", "in~", "!in~", "has_any", "has_all"),
+    *sorted(name for name in COMPARISONS if name[-1].isalpha() and not name.endswith(("_cs", "regex"))),
+)
+
+DEVIATIONS = (
+    Deviation(
+        "function",
+        ("toint", "tolong"),
+        "a constant real outside the range becomes the largest or smallest integer, like a real in a column",
+        "Kusto folds such a constant to -9223372036854775808",
+    ),
+    Deviation(
+        "function",
+        ("substring",),
+        "a negative length gives the empty string",
+        "not documented by Kusto; hunts cut at `indexof`, which is -1 if nothing is found",
+    ),
+    Deviation(
+        "function",
+        ("hash", "hash_xxhash64"),
+        "the remainder is computed from the unsigned hash; the query fails for null and for a modulus below 1",
+        "Kusto documents only that the remainder is between 0 and the modulus",
+    ),
+    Deviation(
+        "function",
+        ("parse_ipv4", "ipv4_compare", "ipv4_is_match", "ipv4_is_private"),
+        "text with a leading zero in an octet (`10.01.2.3`) is not a valid address",
+        "not documented by Kusto",
+    ),
+    Deviation(
+        "function",
+        ("ingestion_time",),
+        "the time at which the record was landed in the lake; null in a registered table",
+        "landing is the only ingestion of a lake",
+    ),
+    Deviation(
+        "operator",
+        ("evaluate",),
+        "columns that `bag_unpack` and `pivot` derive from data are sorted, after the existing columns",
+        "not documented by Kusto",
+    ),
+    Deviation(
+        "aggregate",
+        ("any", "take_any", "anyif", "take_anyif"),
+        "the value of the earliest row that has one, by (Timestamp, ReportId, content); with several arguments, the "
+        "earliest row with the most non-null values",
+        EARLIEST,
+    ),
+    Deviation(
+        "aggregate",
+        ("arg_max", "arg_min"),
+        "the earliest of the rows that tie",
+        EARLIEST,
+    ),
+    Deviation(
+        "aggregate",
+        ("make_set", "make_set_if", "makeset"),
+        "values are sorted; if there are more than fit (1,048,576, or 128 for `makeset`), the first ones are kept",
+        "Kusto does not define the order",
+    ),
+    Deviation(
+        "aggregate",
+        ("make_list", "make_list_if", "makelist", "make_list_with_nulls"),
+        "values are in the order of events unless the rows are sorted",
+        "Kusto does not define the order of unsorted rows",
+    ),
+    Deviation(
+        "aggregate",
+        ("dcount", "dcountif"),
+        "exact; the accuracy argument has no effect",
+        "Kusto estimates; an exact count is within its documented error",
+    ),
+    Deviation(
+        "aggregate",
+        ("percentile", "percentiles", "percentilew", "percentilesw", "percentiles_array", "percentilesw_array"),
+        "exact: the smallest value that is at least as large as the given percentage of values",
+        "Kusto estimates for many values",
+    ),
+    Deviation(
+        "operator",
+        ("take", "limit", "top", "top-nested", "sort", "order"),
+        "among rows that tie or are unordered: the earliest event, the smallest group key, or the first written row",
+        EARLIEST,
+    ),
+    Deviation(
+        "operator",
+        ("join",),
+        "`kind=innerunique`, the default, keeps the earliest row of each key on the left",
+        EARLIEST,
+    ),
+    Deviation(
+        "operator",
+        ("render",),
+        "has no effect",
+        "charts are drawn by Kusto's clients",
+    ),
+    Deviation(
+        "type",
+        ("datetime",),
+        "computed and compared to 100 ns; stored columns are truncated to 1 µs",
+        "Delta's timestamps have microseconds",
+    ),
+    Deviation(
+        "type",
+        ("decimal",),
+        "38 digits, 18 of them after the point",
+        "Spark's decimals have a fixed point, Kusto's a floating one",
+    ),
+    Deviation(
+        "type",
+        ("int", "long"),
+        "division by zero is null",
+        "not documented by Kusto",
+    ),
+    Deviation(
+        "function",
+        ("now", "ago"),
+        "relative to the as-of of the run",
+        "a repeated run must give the same rows",
+    ),
+    Deviation(
+        "function",
+        ("ceiling",),
+        "gives a real for integers, too",
+        "as Kusto's engine does; Microsoft's binder declares otherwise",
+    ),
+    *(
+        Deviation("function", tuple(names.split()), f"the query fails for {what}", NOT_KNOWN)
+        for names, what in UNKNOWN_ANSWERS
+    ),
+    Deviation(
+        "comparison",
+        IGNORING_CASE,
+        "letters are equal if their Unicode lower-case forms are",
+        "Kusto does not document how it compares non-ASCII letters",
+    ),
+    Deviation(
+        "comparison",
+        ("matches regex",),
+        "a pattern with more than 16 groups, or one that Java cannot match as Kusto's engine does, is refused",
+        "Kusto uses Rust's regular expressions and Spark uses Java's; patterns are translated",
+    ),
+)
+
+
+def of(kind: str, name: str, differences: Iterable[Deviation] = DEVIATIONS) -> Deviation | None:
+    """How this construct differs; None where it does not."""
+    return next((d for d in differences if d.kind == kind and name in d.names), None)

@@ -1,0 +1,66 @@
+"""What is wrong with a query, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lakehunt.core.errors import LakehuntError
+
+
+@dataclass(frozen=True)
+class Span:
+    """A half-open range of characters of the query text."""
+
+    start: int
+    end: int
+
+    def to(self, other: Span) -> Span:
+        return Span(self.start, max(self.end, other.end))
+
+
+class Kind(StrEnum):
+    """How a query is refused: it is not KQL, it makes no sense, or Lakehunt cannot do it (yet)."""
+
+    SYNTAX = "syntax"
+    SEMANTIC = "semantic"
+    UNSUPPORTED = "unsupported"
+
+
+class KqlError(LakehuntError):
+    """One error in a query, at `span`; `table` is the name of a table where the error is that there is none."""
+
+    def __init__(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "") -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+        self.span = span
+        self.table = table
+
+
+class QueryErrors(LakehuntError):  # noqa: N818 (it holds the errors of a query)
+    """All errors of one query, in the order of their places. Never empty."""
+
+    def __init__(self, query: str, errors: Sequence[KqlError]) -> None:
+        self.query = query
+        self.errors = tuple(sorted(errors, key=lambda e: e.span.start))
+        super().__init__("\n".join(render(query, error) for error in self.errors))
+
+    def place(self, error: KqlError) -> tuple[int, int]:
+        return line_and_column(self.query, error.span.start)
+
+
+def line_and_column(query: str, offset: int) -> tuple[int, int]:
+    """Line and column of a character, both from 1."""
+    before = query[:offset]
+    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+
+
+def render(query: str, error: KqlError) -> str:
+    """The message with the query's line under it and the place marked."""
+    line, column = line_and_column(query, error.span.start)
+    text = query.split("\n")[line - 1].rstrip("\r")
+    width = max(1, min(error.span.end - error.span.start, len(text) - column + 1))
+    pad = "".join("\t" if c == "\t" else " " for c in text[: column - 1])
+    shown = f"{line}:{column}: {error.message}\n    {text}\n    {pad}{'^' * width}"
+    return f"{shown}\n    hint: {error.hint}" if error.hint else shown

@@ -1,0 +1,190 @@
+"""Text -> tokens.
+
+Source: learn.microsoft.com/kusto/query/scalar-data-types (literals), .../schema-entities/entity-names (names)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lakehunt.kql import times
+from lakehunt.kql.errors import Kind, KqlError, Span
+from lakehunt.kql.types import BY_NAME
+
+MAX_QUERY_LENGTH = 2_000_000
+"""Characters; Kusto itself refuses a query text above 2,000,000."""
+
+MAX_DIGITS = 1_000
+"""Of a number; more could be none that a type holds, and Python reads no more than some thousands."""
+
+
+class T(StrEnum):
+    """The kind of a token."""
+
+    NAME = "name"
+    STRING = "string"
+    LONG = "long"
+    REAL = "real"
+    TIMESPAN = "timespan"
+    TYPED = "typed literal"  # datetime(...), long(...): value is (type name, text)
+    PUNCTUATION = "punctuation"
+    END = "end of the query"
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token; `value` is the string's content, the number, the ticks or, for a typed literal, (type name, text)."""
+
+    kind: T
+    text: str
+    span: Span
+    value: object = None
+
+
+_SKIP = re.compile(r"(?:\s|\ufeff|//[^\n]*)+")
+_NAME = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*")
+_NAME_WITH_DIGIT_FIRST = re.compile(r"\d+[A-Za-z_][A-Za-z0-9_]*")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|\d+\.(?![.\w])|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_UNIT = re.compile(rf"(?:{'|'.join(sorted(times.UNITS, key=len, reverse=True))})(?![A-Za-z0-9_])")
+_STRING_START = re.compile(r"[hH]?(@?['\"]|```|~~~)")
+_PUNCTUATION = re.compile(
+    r"=~|!~|==|!=|<>|<=|>=|=>|\.\.|!(?:in~|in(?![A-Za-z_])|[A-Za-z_]+)|(?:in|has_any|has_all)~|[-+*/%()\[\]{},;:.|=<>?@]"
+)
+_LITERAL_TYPES = sorted(BY_NAME.keys() - {"string", "dynamic"}, key=len, reverse=True)
+_TYPED = re.compile(rf"({'|'.join(_LITERAL_TYPES)})\s*\(([^()'\"]{{0,{MAX_DIGITS}}})\)")
+_TYPED_IN_QUOTES = re.compile(r"(datetime|date|timespan|time)\s*\(\s*(?:'([^'()]{0,40})'|\"([^\"()]{0,40})\")\s*\)")
+_ESCAPE = re.compile(r"\\(?:([abfnrtv\\'\"])|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([0-7]{1,3}))")
+_SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
+
+
+def tokens(query: str) -> list[Token]:
+    """All tokens of the query, the last one END.
+
+    Raises KqlError at the first character that belongs to no token."""
+    if len(query) > MAX_QUERY_LENGTH:
+        raise KqlError(Kind.SYNTAX, f"the query is longer than {MAX_QUERY_LENGTH} characters", Span(0, 1))
+    found: list[Token] = []
+    at = _skip(query, 0)
+    while at < len(query):
+        token = _token(query, at, found)
+        found.append(token)
+        at = _skip(query, token.span.end)
+    found.append(Token(T.END, "", Span(len(query), len(query))))
+    return found
+
+
+def _skip(query: str, at: int) -> int:
+    m = _SKIP.match(query, at)
+    return m.end() if m else at
+
+
+def _token(query: str, at: int, before: list[Token]) -> Token:
+    m = _STRING_START.match(query, at)
+    if m:
+        return _string(query, at, m)
+    after_dot = bool(before) and before[-1].text == "."
+    for read in (_member_name,) if after_dot else (_typed, _name, _number):
+        token = read(query, at)
+        if token:
+            return token
+    m = _PUNCTUATION.match(query, at)
+    if m:
+        return Token(T.PUNCTUATION, m[0], Span(at, m.end()))
+    raise KqlError(Kind.SYNTAX, f"unexpected character {query[at]!r}", Span(at, at + 1))
+
+
+def _member_name(query: str, at: int) -> Token | None:
+    """A name after a dot: no keyword or literal can stand there, but `a..b` and `a.*` can."""
+    m = _NAME.match(query, at)
+    return Token(T.NAME, m[0], Span(at, m.end()), m[0]) if m else None
+
+
+def _typed(query: str, at: int) -> Token | None:
+    """`datetime(2021-03-14)`: the text between the parentheses is no expression, so it is read here."""
+    m = _TYPED.match(query, at) or _TYPED_IN_QUOTES.match(query, at)
+    if not m or (at and (query[at - 1].isalnum() or query[at - 1] in "_$")):
+        return None
+    text = next((part for part in m.groups()[1:] if part is not None), "")
+    return Token(T.TYPED, m[0], Span(at, m.end()), (m[1], text.strip()))
+
+
+def _name(query: str, at: int) -> Token | None:
+    m = _NAME.match(query, at)
+    if not m:
+        return None
+    if m[0] in ("in", "has_any", "has_all") and query[m.end() : m.end() + 1] == "~":
+        return Token(T.PUNCTUATION, m[0] + "~", Span(at, m.end() + 1))
+    return Token(T.NAME, m[0], Span(at, m.end()), m[0])
+
+
+def _number(query: str, at: int) -> Token | None:
+    m = _NUMBER.match(query, at)
+    if not m:
+        return None
+    if len(m[0]) > MAX_DIGITS:
+        raise KqlError(Kind.SYNTAX, f"a number has no more than {MAX_DIGITS} digits", Span(at, m.end()))
+    if m[0][:2] in ("0x", "0X"):
+        return Token(T.LONG, m[0], Span(at, m.end()), int(m[0], 16))
+    unit = _UNIT.match(query, m.end())
+    if unit and "e" not in m[0].lower():
+        return Token(T.TIMESPAN, query[at : unit.end()], Span(at, unit.end()), times.scaled(m[0], times.UNITS[unit[0]]))
+    name = _NAME_WITH_DIGIT_FIRST.match(query, at)
+    if name and name.end() > m.end():
+        return Token(T.NAME, name[0], Span(at, name.end()), name[0])
+    if m[0].isdigit():
+        return Token(T.LONG, m[0], Span(at, m.end()), int(m[0]))
+    return Token(T.REAL, m[0], Span(at, m.end()), float(m[0]))
+
+
+def _string(query: str, at: int, m: re.Match[str]) -> Token:
+    opening = m[1]
+    if opening in ("```", "~~~"):
+        end = query.find(opening, m.end())
+        if end < 0:
+            raise KqlError(Kind.SYNTAX, f"this {opening} string never ends", Span(at, m.end()))
+        return Token(T.STRING, query[at : end + 3], Span(at, end + 3), query[m.end() : end])
+    if opening.startswith("@"):
+        return _verbatim(query, at, m.end(), opening[1])
+    return _escaped(query, at, m.end(), opening)
+
+
+def _verbatim(query: str, at: int, start: int, quote: str) -> Token:
+    """`@'C:\\Temp'`: backslashes are ordinary, a doubled quote is one."""
+    m = re.compile(rf"(?:[^{quote}\n]|{quote}{quote})*").match(query, start)
+    end = m.end() if m else start
+    if query[end : end + 1] != quote:
+        raise KqlError(Kind.SYNTAX, "this string never ends", Span(at, end))
+    return Token(T.STRING, query[at : end + 1], Span(at, end + 1), query[start:end].replace(quote * 2, quote))
+
+
+def _escaped(query: str, at: int, start: int, quote: str) -> Token:
+    parts: list[str] = []
+    i = start
+    while i < len(query) and query[i] not in (quote, "\n"):
+        if query[i] != "\\":
+            parts.append(query[i])
+            i += 1
+            continue
+        m = _ESCAPE.match(query, i)
+        if not m:
+            raise KqlError(
+                Kind.SYNTAX,
+                f"{query[i : i + 2]!r} is no escape sequence",
+                Span(i, i + 2),
+                "double the backslash, or put @ before the string",
+            )
+        parts.append(_unescaped(m))
+        i = m.end()
+    if query[i : i + 1] != quote:
+        raise KqlError(Kind.SYNTAX, "this string never ends", Span(at, i))
+    return Token(T.STRING, query[at : i + 1], Span(at, i + 1), "".join(parts))
+
+
+def _unescaped(m: re.Match[str]) -> str:
+    if m[1]:
+        return _SIMPLE[m[1]]
+    code = int(m[5], 8) if m[5] else int(m[2] or m[3] or m[4], 16)
+    if code > 0x10FFFF:
+        raise KqlError(Kind.SYNTAX, f"{m[0]} is no Unicode character", Span(m.start(), m.end()))
+    return chr(code)

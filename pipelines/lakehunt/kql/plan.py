@@ -1,0 +1,494 @@
+"""The typed tree: what a query means. Names are resolved, every expression has a type, sugar is gone.
+
+A backend needs one function for each class here, and one for each function name in an `Apply` or `Aggregation`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from lakehunt.kql.errors import Span
+from lakehunt.kql.types import Schema, Type
+
+# Scalar expressions
+
+
+@dataclass(frozen=True)
+class Expr:
+    type: Type
+    span: Span
+
+
+@dataclass(frozen=True)
+class Const(Expr):
+    """A constant: None (null), bool, int (also ticks), float, Decimal, str, JSON data for dynamic, or a Type."""
+
+    value: object
+
+
+@dataclass(frozen=True)
+class Now(Expr):
+    """The one instant that a whole query calls now."""
+
+
+@dataclass(frozen=True)
+class ColumnRef(Expr):
+    """A column of the source."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Call(Expr):
+    """An operator or scalar function, by its KQL name, on arguments of the types that it asked for."""
+
+    function: str
+    args: tuple[Expr, ...]
+
+
+AS_DYNAMIC = "as dynamic"
+"""The function that makes any value a dynamic one; `todynamic` would read a string as JSON."""
+
+
+PATH = "path"
+"""The function of a value and steps into it: names (strings) and indexes."""
+
+ANY, EVERY = "any", "every"
+"""`any ==` of a value and an array or a ListQuery: whether the value is equal to some element."""
+
+
+@dataclass(frozen=True)
+class WindowCall(Call):
+    """A window function: it reads the rows around, in their order."""
+
+
+@dataclass(frozen=True)
+class OuterRef(Expr):
+    """A column of the row to which the body of `mv-apply` is applied, `level` bodies further out."""
+
+    name: str
+    level: str
+
+
+@dataclass(frozen=True)
+class ScalarQuery(Expr):
+    """`toscalar(T)`: the first column of the first row, null where there is none."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class ListQuery(Expr):
+    """The first column of a table, as the list of `in` or `has_any`."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """An aggregate function on its arguments; `names` are the columns it makes (several for `any(A, B)`)."""
+
+    names: tuple[str, ...]
+    types: tuple[Type, ...]
+    function: str
+    args: tuple[Expr, ...]
+    span: Span
+
+
+HIDDEN = "$$"
+"""What names start with that a backend gives to columns of its own; no column of a plan has such a name."""
+
+
+# Tabular expressions
+
+
+@dataclass(frozen=True)
+class Plan:
+    schema: Schema
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.schema]
+
+
+@dataclass(frozen=True)
+class Scan(Plan):
+    """A stored table. Where `since` or `until` is set, rows whose time lies outside (in ticks) need not be read."""
+
+    table: str
+    span: Span
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class External(Plan):
+    """Files outside of the lake, read as text of a format (csv, tsv, txt, json, ...)."""
+
+    addresses: tuple[str, ...]
+    format: str
+    has_header: bool
+    span: Span
+
+
+@dataclass(frozen=True)
+class Ingested(Expr):
+    """When the row came into its table: `ingestion_time()`."""
+
+
+@dataclass(frozen=True)
+class Values(Plan):
+    """Rows written out in the query; a row is a tuple of constants."""
+
+    rows: tuple[tuple[object, ...], ...]
+
+
+@dataclass(frozen=True)
+class Filter(Plan):
+    """Rows for which the predicate is true (not null, not false)."""
+
+    source: Plan
+    predicate: Expr
+
+
+@dataclass(frozen=True)
+class Project(Plan):
+    """One expression for each column: `extend`, `project` and all of its family."""
+
+    source: Plan
+    expressions: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Summarize(Plan):
+    """Groups: the keys, then the aggregates' columns. Without keys there is one group, even if there are no rows."""
+
+    source: Plan
+    keys: tuple[tuple[str, Expr], ...]
+    aggregates: tuple[Aggregation, ...]
+
+
+@dataclass(frozen=True)
+class SortKey:
+    value: Expr
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True)
+class Sort(Plan):
+    source: Plan
+    keys: tuple[SortKey, ...]
+
+
+@dataclass(frozen=True)
+class Serialize(Plan):
+    """The rows as they stand, in their order, for window functions."""
+
+    source: Plan
+
+
+@dataclass(frozen=True)
+class Take(Plan):
+    """The first rows: in the order of a sort before it, else in the deterministic row order
+    (docs/reference/kql.md)."""
+
+    source: Plan
+    count: int
+
+
+@dataclass(frozen=True)
+class Range(Plan):
+    """One column of numbers or times from `start` to `stop` by `step`, all of the column's type."""
+
+    start: Expr
+    stop: Expr
+    step: Expr
+
+
+@dataclass(frozen=True)
+class Join(Plan):
+    """`kind` is one of inner, innerunique, left, right, full, leftsemi, leftanti, rightsemi, rightanti.
+
+    `keys` are the names that must be equal; two nulls are. `columns` says where each column of the schema comes from:
+    from the left source or not, and its name there."""
+
+    left: Plan
+    right: Plan
+    kind: str
+    keys: tuple[tuple[str, str], ...]
+    columns: tuple[tuple[bool, str], ...]
+
+
+@dataclass(frozen=True)
+class Union(Plan):
+    """The rows of all sources, which all have this schema."""
+
+    tables: tuple[Plan, ...]
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """A column that `mv-expand` makes of the elements of `value`, brought to `type`."""
+
+    name: str
+    value: Expr
+    type: Type
+
+
+@dataclass(frozen=True)
+class Expand(Plan):
+    """A row for each element: the source's columns, those of `items` in place of ones of their names or after them, and
+    the element's number (from 0) as `index`. `in_arrays`: a property of a bag is [name, value], not {name: value}."""
+
+    source: Plan
+    items: tuple[Expanded, ...]
+    index: str | None
+    in_arrays: bool
+    limit: int
+
+
+@dataclass(frozen=True)
+class Given(Plan):
+    """The rows that a body of `mv-apply` or `partition` is applied to."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class PerGroup(Plan):
+    """`body` applied to every group of the source's rows on its own: rows that `key` is the same for.
+
+    Without a key every source row is a group (`mv-apply`); its columns are what `Outer` of the level `given` reads, and
+    come before the body's in the result, save those in `hidden`."""
+
+    source: Plan
+    key: Expr | None
+    rows: Expand | None
+    body: Plan
+    given: str
+    kept: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Nest:
+    """A level of `top-nested`: the `count` (None: all) best values of `of` by an aggregate."""
+
+    count: int | None
+    name: str
+    of: Expr
+    aggregate: Aggregation
+    descending: bool
+
+
+@dataclass(frozen=True)
+class TopNested(Plan):
+    source: Plan
+    levels: tuple[Nest, ...]
+
+
+@dataclass(frozen=True)
+class Series(Plan):
+    """`make-series`: for each group of keys, an array of each aggregate over the bins of an axis, and the axis.
+
+    Bins start at `start`, else at the smallest value of the group's, and end before `stop`, else with the largest.
+    `nonempty`: over no rows, and without keys, there is a series of defaults."""
+
+    source: Plan
+    keys: tuple[tuple[str, Expr], ...]
+    aggregates: tuple[Aggregation, ...]
+    defaults: tuple[Expr, ...]
+    axis: tuple[str, Expr]
+    start: Expr | None
+    stop: Expr | None
+    step: Expr
+    nonempty: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of `scan`: `assignments` set columns where the condition holds."""
+
+    name: str
+    condition: Expr
+    assignments: tuple[tuple[str, Expr], ...]
+    output: str
+
+
+@dataclass(frozen=True)
+class ScanRows(Plan):
+    """The operator `scan`: a machine of steps walks over the rows in order; `declared` columns hold its state."""
+
+    source: Plan
+    declared: tuple[tuple[str, Expr], ...]
+    steps: tuple[Step, ...]
+    match_id: str | None
+
+
+@dataclass(frozen=True)
+class Pivot(Plan):
+    """A column for each of `values` of the key column, of one aggregate over the rows with that value."""
+
+    source: Plan
+    pivoted: str
+    values: tuple[str, ...]
+    aggregate: Aggregation
+    keys: tuple[str, ...]
+
+
+Part = TypeVar("Part")
+
+
+def sources(plan: Plan) -> tuple[Plan, ...]:
+    """The plans that this one reads directly, those in its expressions too, in the order of its fields."""
+    found: list[Plan] = []
+    _rebuilt(plan, lambda inner: found.append(inner) or inner, top=True)  # type: ignore[func-returns-value]
+    return tuple(found)
+
+
+def with_sources(plan: Plan, new: Callable[[Plan], Plan]) -> Plan:
+    """The same step, each plan that it reads directly replaced."""
+    return _rebuilt(plan, new, top=True)
+
+
+def _rebuilt(part: Part, new: Callable[[Plan], Plan], top: bool = False) -> Part:
+    """The same part of a tree with the plans in it replaced; unchanged where nothing changed."""
+    if isinstance(part, Plan) and not top:
+        return new(part)  # type: ignore[return-value]
+    if isinstance(part, tuple) and not hasattr(part, "_fields"):
+        items = tuple(_rebuilt(item, new) for item in part)
+        return part if all(a is b for a, b in zip(items, part, strict=True)) else items  # type: ignore[return-value]
+    if not isinstance(part, _NODES) or (isinstance(part, Expr) and not _has_query(part)):
+        return part
+    changed = {}
+    node: Any = type(part)
+    for entry in _field_names(node):
+        value = getattr(part, entry)
+        made = _rebuilt(value, new)
+        if made is not value:
+            changed[entry] = made
+    return replace(part, **changed) if changed else part
+
+
+def _has_query(expr: Expr) -> bool:
+    """Whether there is a plan in the expression; most have none, and chains of hundreds of `or` are walked, not
+    recursed into."""
+    return any(isinstance(part, (ScalarQuery, ListQuery)) for part in parts(expr))
+
+
+@cache
+def _field_names(node: Any) -> tuple[str, ...]:
+    """The fields that may hold a plan or an expression."""
+    return tuple(f.name for f in fields(node) if f.name not in ("schema", "span", "type", "types", "names", "name"))
+
+
+_NODES = (Plan, Call, ScalarQuery, ListQuery, Aggregation, SortKey, Expanded, Nest, Step)
+
+
+def walk(plan: Plan) -> Iterator[Plan]:
+    """This plan and all beneath it, top down."""
+    yield plan
+    for source in sources(plan):
+        yield from walk(source)
+
+
+def terms(expr: Expr, op: str) -> list[Expr]:
+    """The terms of a chain of `and` or `or`, in order."""
+    found: list[Expr] = []
+    waiting = [expr]
+    while waiting:
+        term = waiting.pop()
+        if isinstance(term, Call) and term.function == op:
+            waiting.extend(reversed(term.args))
+        else:
+            found.append(term)
+    return found
+
+
+def parts(expr: Expr) -> Iterator[Expr]:
+    """This expression and all beneath it; not those of a query inside of it."""
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        if isinstance(part, Call):
+            waiting.extend(part.args)
+
+
+def expressions(plan: Plan) -> Iterator[Expr]:
+    """Every part of every expression of a plan and of all beneath it."""
+    for step in walk(plan):
+        for entry in _field_names(cast(Any, type(step))):
+            yield from _expressions_in(getattr(step, entry))
+
+
+def _expressions_in(value: object) -> Iterator[Expr]:
+    if isinstance(value, Expr):
+        yield from parts(value)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _expressions_in(item)
+    elif isinstance(value, (Aggregation, SortKey, Expanded, Nest, Step)):
+        for entry in _field_names(cast(Any, type(value))):
+            yield from _expressions_in(getattr(value, entry))
+
+
+def references(expr: Expr) -> set[str]:
+    """Names of all columns that an expression reads."""
+    return {part.name for part in parts(expr) if isinstance(part, ColumnRef)}
+
+
+def transformed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """The expression with every part changed, arguments before what they are arguments of.
+
+    Left branches are walked, not recursed into: real hunts have chains of hundreds of operators."""
+    chain: list[Call] = []
+    while isinstance(expr, Call) and expr.args:
+        chain.append(expr)
+        expr = expr.args[0]
+    result = change(expr)
+    for apply in reversed(chain):
+        rest = (transformed(arg, change) for arg in apply.args[1:])
+        result = change(replace(apply, args=(result, *rest)))
+    return result
+
+
+def needed(plan: Plan, part: Plan) -> set[str]:
+    """Names of the columns of `part`, a plan (this very object) beneath `plan`, that `plan` reads."""
+    found: set[str] = set()
+
+    def visit(step: Plan, wanted: set[str]) -> None:
+        if step is part:
+            found.update(wanted)
+            return
+        read = {id(source): names for source, names in _read_by(step, wanted)}
+        for source in sources(step):
+            visit(source, read.get(id(source), set(source.names)))
+
+    visit(plan, set(plan.names))
+    return found
+
+
+def _read_by(step: Plan, wanted: set[str]) -> Iterator[tuple[Plan, set[str]]]:
+    """The columns that a step needs of the plans whose rows it handles, to give the wanted ones. A plan of which it
+    needs all columns is left out."""
+    if isinstance(step, Filter):
+        yield step.source, wanted | references(step.predicate)
+    elif isinstance(step, Sort):
+        yield step.source, wanted.union(*(references(key.value) for key in step.keys))
+    elif isinstance(step, Project):
+        made = zip(step.names, step.expressions, strict=True)
+        yield step.source, set().union(*(references(expr) for name, expr in made if name in wanted))
+    elif isinstance(step, Summarize):
+        read = [*(key for _, key in step.keys), *(arg for a in step.aggregates for arg in a.args)]
+        yield step.source, set().union(*(references(expr) for expr in read))
+    elif isinstance(step, (Take, Serialize)):
+        yield step.source, wanted
+    elif isinstance(step, Union):
+        yield from ((table, wanted) for table in step.tables)
+    elif isinstance(step, Join):
+        given = [side for column, side in zip(step.schema, step.columns, strict=True) if column.name in wanted]
+        yield step.left, {name for is_left, name in given if is_left} | {left for left, _ in step.keys}
+        yield step.right, {name for is_left, name in given if not is_left} | {right for _, right in step.keys}

@@ -1,0 +1,45 @@
+"""What has happened to a table, as its history tells: whether rows were only added."""
+
+from __future__ import annotations
+
+from delta.tables import DeltaTable
+from pyspark.sql import Row
+
+from lakehunt.lake.delta_lake import Lake
+
+RECONCILED = "lakehunt: accounted for"
+"""The `userMetadata` of a commit that took rows away where whoever relies on the table has been told, too."""
+
+_NON_DESTRUCTIVE = frozenset(
+    ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "ADD COLUMNS", "REORG")
+)  # fmt: skip
+
+
+def version(lake: Lake, table: str) -> int:
+    """The newest version of a table."""
+    return int(DeltaTable.forPath(lake.spark, lake.path(table)).history(1).select("version").collect()[0][0])
+
+
+def last_destructive_commit(lake: Lake, table: str, since: int, newest: int) -> int | None:
+    """The newest version after `since` (up to `newest`) in which rows may have been changed or removed, None if they
+    were only added. A version that the history has no longer may have done anything."""
+    if newest <= since:
+        return None
+    history = DeltaTable.forPath(lake.spark, lake.path(table)).history(newest - since)
+    entries = history.select(
+        "version", "operation", "operationParameters", "operationMetrics", "userMetadata"
+    ).collect()
+    told = {entry.version: entry for entry in entries}
+    losses = (v for v in range(newest, since, -1) if v not in told or not _only_adds(told[v]))
+    return next(losses, None)
+
+
+def _only_adds(entry: Row) -> bool:
+    if entry.operation in _NON_DESTRUCTIVE or entry.userMetadata == RECONCILED:
+        return True
+    if entry.operation == "WRITE":
+        return bool(entry.operationParameters.get("mode") == "Append")
+    if entry.operation == "MERGE":
+        metrics = entry.operationMetrics
+        return all(metrics.get(f"numTargetRows{what}", "?") == "0" for what in ("Updated", "Deleted"))
+    return bool(entry.operation.startswith("CREATE TABLE"))

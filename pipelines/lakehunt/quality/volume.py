@@ -1,0 +1,126 @@
+"""Whether telemetry comes as it usually does: the day before an as-of against the days before it.
+
+A feed that dries up looks to a hunter like a quiet network. So every run of hunts judges the events of its day by the
+suite `telemetry.json`, from the counts in `raw.batches`: nothing is scanned for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehunt.kql import times
+from lakehunt.lake.delta_lake import Lake, few_rows, utc
+from lakehunt.quality import suites
+from lakehunt.quality.row_rules import rules
+from lakehunt.quality.suites import Suite
+from lakehunt.schemas.landing_tables import BATCHES
+
+SUITE = "telemetry.json"
+USUAL_DAYS = 7
+"""The days before that a day is compared with."""
+
+COLUMNS = {
+    "events": "BIGINT",
+    "usual_events": "DOUBLE",
+    "percent_of_usual": "DOUBLE",
+    "hours_without_events": "BIGINT",
+    "quarantined_percent": "DOUBLE",
+}
+"""The one row that the suite looks at."""
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class DayVolume:
+    """Telemetry of the 24 whole hours before an as-of.
+
+    `usual_events` is the median of the seven days before it, of those since the lake's first event; None where there
+    is none. `hours_without_events` are the last hours before the as-of that have none; None where there was never any.
+    `quarantined_percent` is of the records that landed in the day, None where none did."""
+
+    as_of: datetime
+    events: int
+    usual_events: float | None
+    hours_without_events: int | None
+    quarantined_percent: float | None
+    critical: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def percent_of_usual(self) -> float | None:
+        return 100 * self.events / self.usual_events if self.usual_events else None
+
+
+def judge_days(lake: Lake, folder: Path, as_of: int, days: int = 1) -> list[DayVolume]:
+    """The last `days` days before an instant (ticks), the newest first, with what the suite in `folder` says of each.
+
+    A folder without that suite says nothing. Raises LakehuntError for a suite that cannot be used."""
+    end = times.to_datetime(as_of)
+    batches = lake.rows(BATCHES)
+    hours, landed = _hours(batches, end), _landed(batches, end - _DAY * days, end)
+    found = [_day(end - _DAY * number, hours, landed) for number in range(days)]
+    file = folder / SUITE
+    return _with_verdicts(lake, suites.load(file, set(COLUMNS)), found) if file.exists() else found
+
+
+def _with_verdicts(lake: Lake, suite: Suite, days: Sequence[DayVolume]) -> list[DayVolume]:
+    """The days with what each broken rule says of them: the number that is wrong, and why it matters."""
+    rows = [(number, *(getattr(day, name) for name in COLUMNS)) for number, day in enumerate(days)]
+    broken = [
+        F.when(
+            rule.broken,
+            F.format_string("%s (it is %s). %s", F.lit(rule.why), F.round(rule.column, 1), F.lit(expectation.notes)),
+        )
+        for expectation, rule in zip(suite.expectations, rules(suite), strict=True)
+    ]
+    frame = few_rows(lake.spark, {"number": "INT"} | COLUMNS, rows)
+    said = {row.number: row["said"] for row in frame.select("number", F.array(*broken).alias("said")).collect()}
+
+    def of(number: int, severity: str) -> tuple[str, ...]:
+        pairs = zip(suite.expectations, said[number], strict=True)
+        return tuple(text for expectation, text in pairs if text and expectation.severity == severity)
+
+    return [
+        replace(day, critical=of(number, "critical"), warnings=of(number, "warning")) for number, day in enumerate(days)
+    ]
+
+
+def _hours(batches: DataFrame, end: datetime) -> dict[datetime, int]:
+    """Events by hour, of whole hours before `end`."""
+    hours = batches.where(F.col("outcome") == "settled").select(F.explode("hours").alias("of"))
+    counted = hours.groupBy("of.hour").agg(F.sum("of.events").alias("events")).collect()
+    return {utc(row.hour): row.events for row in counted if utc(row.hour) + _HOUR <= end}
+
+
+def _landed(batches: DataFrame, since: datetime, end: datetime) -> list[tuple[datetime, int, int]]:
+    """When a batch landed after `since` and until `end`, and how many records it had, and bad ones."""
+    landed = batches.where((F.col("landed_at") > F.lit(since)) & (F.col("landed_at") <= F.lit(end)))
+    return [(utc(row.landed_at), row.delivered, row.quarantined) for row in landed.collect()]
+
+
+def _day(as_of: datetime, hours: Mapping[datetime, int], landed: Sequence[tuple[datetime, int, int]]) -> DayVolume:
+    end = as_of.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    before = {hour: count for hour, count in hours.items() if hour < end}
+    first, last = min(before, default=end), max(before, default=None)
+    totals = [_total(before, end - _DAY * n) for n in range(1, USUAL_DAYS + 1) if end - _DAY * (n + 1) >= first]
+    delivered = [(count, bad) for at, count, bad in landed if as_of - _DAY < at <= as_of]
+    records = sum(count for count, _ in delivered)
+    return DayVolume(
+        as_of,
+        _total(before, end),
+        float(median(totals)) if totals else None,
+        None if last is None else (end - last) // _HOUR - 1,
+        100 * sum(bad for _, bad in delivered) / records if records else None,
+    )
+
+
+def _total(hours: Mapping[datetime, int], end: datetime) -> int:
+    return sum(count for hour, count in hours.items() if end - _DAY <= hour < end)

@@ -1,0 +1,13 @@
+"""The event tables: one YAML file each, in this folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lakehunt.schemas.event_table import EventTable, load
+
+EVENT_TABLES: tuple[EventTable, ...] = tuple(map(load, sorted(Path(__file__).parent.glob("*.yaml"))))
+
+BY_NAME = {table.name: table for table in EVENT_TABLES}
+
+DEVICE_PROCESS_EVENTS = BY_NAME["DeviceProcessEvents"]

@@ -1,0 +1,121 @@
+"""What hunts keep account of: the events that may matter to them, what was read, each run, and what exclusions did."""
+
+from __future__ import annotations
+
+from lakehunt.schemas.event_table import EVENT_KEY
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.table import Erasure, Expires, KeptForever, Match, NotErased, Table, TableColumn
+
+HITS = Table(
+    "hunts.hits",
+    "One row is one event that passed a hunt version's filters on single events, with the columns that its query reads",
+    (
+        TableColumn("hunt_id", "STRING", "The hunt's id"),
+        TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
+        TableColumn("pass_id", "STRING", "The pass that found it; the row counts once the pass stands in hunts.passes"),
+        *DEVICE_PROCESS_EVENTS.events.columns,
+    ),
+    partitioned_by=("event_date",),
+    statistics=("hunt_version", "pass_id", "Timestamp", "batch"),
+    retention=Expires("hits", "event_date"),
+    erasure=Erasure(
+        Match.EVENT_COPY, EVENT_KEY, DEVICE_PROCESS_EVENTS.device_columns, DEVICE_PROCESS_EVENTS.account_columns
+    ),
+    served=False,
+    written="appended per pass over new events",
+)
+
+PASSES = Table(
+    "hunts.passes",
+    "One row per pass over events: which events were read, and the hunts whose hits are complete for them",
+    (
+        TableColumn("pass_id", "STRING", "The pass; begins with the time of its start"),
+        TableColumn("batches", "ARRAY<STRUCT<first: BIGINT, last: BIGINT>>", "Batches of events that it read"),
+        TableColumn("date_from", "DATE", "It read events of this day and later; null: from the beginning"),
+        TableColumn("date_before", "DATE", "It read no events of this day and later; null: to the end"),
+        TableColumn("hunts", "ARRAY<STRUCT<hunt_id: STRING, hunt_version: STRING>>", "Hunts that it was for"),
+        TableColumn("events", "BIGINT", "Events that it read"),
+        TableColumn("bytes", "BIGINT", "Bytes that it read of their files; null where Spark does not tell"),
+        TableColumn("started_at", "TIMESTAMP", "When it was started (UTC)"),
+        TableColumn("seconds", "DOUBLE", "How long it took"),
+        TableColumn("events_version", "BIGINT", "Version of the events table that was read"),
+        TableColumn("engine_version", "STRING", "Version of Lakehunt"),
+    ),
+    retention=KeptForever("it says which events have been read, so that none is read twice"),
+    erasure=NotErased("it names hunts and batches, no event"),
+    served=False,
+    written="appended per pass",
+)
+
+RUNS = Table(
+    "hunts.runs",
+    "Two rows per run of one hunt for one as-of: that it was started, and how it ended; none where it was killed",
+    (
+        TableColumn("run_id", "STRING", "The run of one or more hunts at one as-of; begins with the time of its start"),
+        TableColumn("hunt_id", "STRING", "The hunt's id"),
+        TableColumn("hunt_name", "STRING", "The hunt's name"),
+        TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
+        TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC); its now()"),
+        TableColumn("window_start", "TIMESTAMP", "Start of what the hunt read; null from the beginning, or not run"),
+        TableColumn("window_end", "TIMESTAMP", "End of what the hunt read; null where it was not run"),
+        TableColumn("mode", "STRING", "incremental: from its hits; full: from all events of its window"),
+        TableColumn("events_scanned", "BIGINT", "Events read for it; new ones are read for all hunts together"),
+        TableColumn("bytes_read", "BIGINT", "Bytes read of their files; null where Spark does not tell"),
+        TableColumn("matched", "BIGINT", "Events of its window that passed the hunt's filters on single events"),
+        TableColumn("suppressed", "BIGINT", "Those of them that an exclusion kept out of the findings"),
+        TableColumn("findings", "BIGINT", "Rows of the hunt's result"),
+        TableColumn("seconds", "DOUBLE", "How long the run took, without reading new events"),
+        TableColumn("outcome", "STRING", "started, succeeded or failed"),
+        TableColumn("error", "STRING", "What went wrong; null where nothing did"),
+        TableColumn("started_at", "TIMESTAMP", "When the run was started (UTC)"),
+        TableColumn("engine_version", "STRING", "Version of Lakehunt"),
+        TableColumn(
+            "exclusions",
+            "ARRAY<STRUCT<name: STRING, version: STRING>>",
+            "Exclusions that it used; joins hunts.exclusions",
+        ),
+    ),
+    retention=Expires("runs", "started_at"),
+    erasure=NotErased("it counts what happened"),
+    served=True,
+    written="appended per run",
+)
+
+SUPPRESSED = Table(
+    "hunts.suppressed",
+    "One row per event that exclusions kept out of a hunt at an as-of. Replaced per hunt and as-of.",
+    (
+        TableColumn("hunt_id", "STRING", "The hunt's id"),
+        TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results; joins hunts.hits"),
+        TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC)"),
+        TableColumn("event_id", "STRING", "The event, which passed the hunt's filters; joins events and hunts.hits"),
+        TableColumn("event_date", "DATE", "Day of the event (UTC)"),
+        TableColumn("Timestamp", "TIMESTAMP", "Time of the event (UTC)"),
+        TableColumn("device_id", "STRING", "DeviceId of the event"),
+        TableColumn("device_name", "STRING", "DeviceName of the event"),
+        TableColumn("account_name", "STRING", "AccountName of the event"),
+        TableColumn("exclusions", "ARRAY<STRING>", "Names of the exclusions that it fell under"),
+    ),
+    retention=Expires("findings", "as_of"),
+    erasure=Erasure(Match.EVENT_COPY, EVENT_KEY, ("device_id", "device_name"), ("account_name",)),
+    served=False,
+    written="replaced per hunt and as-of",
+)
+
+EXCLUSIONS = Table(
+    "hunts.exclusions",
+    "One row per exclusion, and version of it, that a run has used",
+    (
+        TableColumn("name", "STRING", "The exclusion's name"),
+        TableColumn("version", "STRING", "Digest of its condition"),
+        TableColumn("condition", "STRING", "Its condition, in KQL"),
+        TableColumn("reason", "STRING", "Why the events are harmless, as it was when it was first used"),
+        TableColumn("owner", "STRING", "Who knows, as it was when it was first used"),
+        TableColumn("expires", "DATE", "Its last day, as it was when it was first used; null: none"),
+        TableColumn("recorded_at", "TIMESTAMP", "When a run first used it (UTC)"),
+    ),
+    retention=KeptForever("a backfill may use exclusions as they were"),
+    erasure=NotErased("it holds conditions that the team has written"),
+    served=False,
+    written="appended by the first run that uses it",
+)

@@ -1,0 +1,48 @@
+"""What landing keeps account of, for all event tables: how far each blob is landed, and what became of each batch."""
+
+from __future__ import annotations
+
+from lakehunt.schemas.event_table import BATCH, FILE, LANDED_AT
+from lakehunt.schemas.table import KeptForever, NotErased, Table, TableColumn
+
+FILES = Table(
+    "raw.files",
+    "How far each blob has been landed, one row for each time it had grown; the row with the most bytes counts",
+    (
+        FILE,
+        TableColumn("bytes", "BIGINT", "Size of the blob when it was landed"),
+        TableColumn("modified_at", "TIMESTAMP", "When the blob was last changed (UTC), as its store says"),
+        TableColumn("lines", "BIGINT", "Lines of the blob that are landed, blank ones counted"),
+        TableColumn("pending", "BIGINT", "Its half-written last line, which waits for its end, if any"),
+        TableColumn("batch", "BIGINT", "Newest batch in raw.device_process_events when this row was written"),
+        LANDED_AT,
+    ),
+    retention=KeptForever("it says what has been landed, so that nothing is landed twice"),
+    erasure=NotErased("it names blobs, not what is in them"),
+    served=False,
+    written="per delivery that saw the blob grow",
+)
+
+BATCHES = Table(
+    "raw.batches",
+    "What became of each delivery: delivered = events + quarantined + duplicates, unless it was refused",
+    (
+        BATCH,
+        LANDED_AT,
+        TableColumn("delivered", "BIGINT", "Records in the batch"),
+        TableColumn("events", "BIGINT", "Records that are now in events.device_process_events"),
+        TableColumn("quarantined", "BIGINT", "Records that are now in quarantine.device_process_events"),
+        TableColumn("duplicates", "BIGINT", "Records whose event was already there, or came earlier in the batch"),
+        TableColumn("outcome", "STRING", "settled, or refused: a critical expectation failed and nothing was written"),
+        TableColumn("detail", "STRING", "The critical expectations that failed; null for a settled batch"),
+        TableColumn(
+            "hours",
+            "ARRAY<STRUCT<hour: TIMESTAMP, events: BIGINT>>",
+            "Its events by the hour of their Timestamp, whole hours (UTC)",
+        ),
+    ),
+    retention=KeptForever("it says what has been done, so that nothing is done twice"),
+    erasure=NotErased("it counts what happened"),
+    served=False,
+    written="once per delivery",
+)

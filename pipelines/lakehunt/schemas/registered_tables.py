@@ -1,0 +1,97 @@
+"""Tables that a team registers in the configuration, so that hunts can join them. Imports no Spark.
+
+    tables:
+      DeviceNetworkEvents:
+        path: s3a://lake/device_network_events    # or: table: events.device_network_events, inside the lake
+        columns: {Timestamp: datetime, DeviceId: string, RemoteIP: string, RemotePort: int, AdditionalFields: dynamic}
+
+The columns are declared here, because hunts are checked without opening a table; types are Kusto's."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehunt.core import strict_yaml
+from lakehunt.kql.types import BY_NAME, Column, Schema
+from lakehunt.schemas import event_tables
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+
+EVENTS = DEVICE_PROCESS_EVENTS.name
+
+_KEYS = ("path", "table", "columns")
+_IN_LAKE = re.compile(r"[\w-]+\.[\w.-]+")
+
+
+@dataclass(frozen=True)
+class RegisteredTable:
+    """A Delta table as the configuration declares it: at `path`, a folder or a URI, or else the lake's `table`."""
+
+    name: str
+    columns: Schema
+    path: str = ""
+    table: str = ""
+
+
+def read(section: strict_yaml.Mapping, base: Path) -> dict[str, RegisteredTable]:
+    """The tables of the configuration's section `tables`, by their names. Relative folders count from `base`.
+
+    Raises YamlError, at its place, for what is wrong."""
+    return {name: _table(section, name, base) for name in section}
+
+
+def _table(section: strict_yaml.Mapping, name: str, base: Path) -> RegisteredTable:
+    if name in event_tables.BY_NAME:  # no other table can stand in for one of these
+        raise section.error(name, f"{name} is Lakehunt's own table", "register the table under another name")
+    entry = section[name]
+    if not name.strip() or not isinstance(entry, strict_yaml.Mapping):
+        what = f"table {name!r}: expected a name with path and columns"
+        raise section.error(name, what, "see docs/reference/configuration.md")
+    unknown = next((key for key in entry if key not in _KEYS), None)
+    if unknown is not None:
+        raise entry.error(unknown, f"unknown key {unknown!r}", f"known keys of a table: {', '.join(_KEYS)}")
+    if ("path" in entry) == ("table" in entry):
+        raise section.error(
+            name, f"table {name!r}: expected either path or table", "path: a folder or URI; table: schema.table"
+        )
+    return RegisteredTable(name, _columns(entry, name), _path(entry, base), _in_lake(entry))
+
+
+def _path(entry: strict_yaml.Mapping, base: Path) -> str:
+    if "path" not in entry:
+        return ""
+    path = entry.text("path")
+    if not path:
+        raise entry.error("path", "path: expected a folder or a URI", "name the folder of a Delta table")
+    return path if "://" in path else str(base / path)
+
+
+def _in_lake(entry: strict_yaml.Mapping) -> str:
+    if "table" not in entry:
+        return ""
+    table = entry.text("table")
+    if not _IN_LAKE.fullmatch(table):
+        problem = f"table: expected schema.table inside the lake, found {table[:60]!r}"
+        raise entry.value_error("table", problem, "for a table elsewhere write path")
+    return table
+
+
+def _columns(entry: strict_yaml.Mapping, name: str) -> Schema:
+    columns = entry.get("columns")
+    if not isinstance(columns, strict_yaml.Mapping) or not columns:
+        hint = "write for example columns: {Timestamp: datetime, RemoteIP: string}"
+        raise entry.error("columns", f"table {name!r}: expected columns with their Kusto types", hint)
+    return tuple(_column(columns, column) for column in columns)
+
+
+def _column(columns: strict_yaml.Mapping, name: str) -> Column:
+    if not name or name.startswith("$"):
+        raise columns.error(name, f"a column cannot be called {name!r}", "names that start with $ are Lakehunt's own")
+    kind = "" if isinstance(columns[name], (dict, list)) else columns.text(name)
+    if kind not in BY_NAME:
+        near = difflib.get_close_matches(kind.lower(), BY_NAME, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"types: {', '.join(BY_NAME)}"
+        raise columns.value_error(name, f"column {name!r}: {kind[:60]!r} is no type of Kusto", hint)
+    return Column(name, BY_NAME[kind])

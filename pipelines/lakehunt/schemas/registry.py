@@ -1,0 +1,57 @@
+"""All tables of the lake. A declaration in any module of this package is found here without being listed again."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+from lakehunt import schemas
+from lakehunt.schemas.event_tables import EVENT_TABLES
+from lakehunt.schemas.table import FOLDERS, Expires, Table, TableFamily
+
+
+@cache
+def tables() -> tuple[Table, ...]:
+    """Every table with a name of its own, in the order in which data passes through their folders, then by name.
+
+    Raises ValueError for two of one name, and for one in a folder that is not Lakehunt's."""
+    found: dict[str, Table] = {}
+    named = (one for module in _modules() for one in vars(module).values() if isinstance(one, Table))
+    for table in (*named, *(table for events in EVENT_TABLES for table in events.tables)):
+        if found.setdefault(table.name, table) is not table:
+            raise ValueError(f"two tables are named {table.name}")
+    return tuple(sorted(found.values(), key=lambda table: (FOLDERS.index(table.folder), table.name)))
+
+
+@cache
+def families() -> tuple[TableFamily, ...]:
+    """The families of tables, of which the lake has a member for each hunt."""
+    found = {one.name: one for module in _modules() for one in vars(module).values() if isinstance(one, TableFamily)}
+    return tuple(found[name] for name in sorted(found))
+
+
+def declarations() -> tuple[Table | TableFamily, ...]:
+    """Everything that is declared, for the documentation."""
+    return *tables(), *families()
+
+
+def named(name: str) -> Table | TableFamily | None:
+    """The declaration of the table `folder.table` of a lake; None for one that is not Lakehunt's."""
+    own = next((table for table in tables() if table.name == name), None)
+    return own or next((family for family in families() if family.folder == name.partition(".")[0]), None)
+
+
+@cache
+def retention_kinds() -> tuple[str, ...]:
+    """The kinds of rows that the configuration can give a retention."""
+    kinds = (one.retention.kind for one in declarations() if isinstance(one.retention, Expires))
+    return tuple(dict.fromkeys(kinds))
+
+
+def _modules() -> Iterator[ModuleType]:
+    for module in pkgutil.iter_modules(schemas.__path__):
+        if module.name != __name__.rpartition(".")[2]:
+            yield import_module(f"{schemas.__name__}.{module.name}")

@@ -1,0 +1,207 @@
+"""What a table of the lake is, and what has to be decided about each one before it can exist.
+
+Stored names are data: a table or column keeps its name, or a tested migration renames it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from lakehunt.core.sql import quoted_name
+
+FOLDERS = ("raw", "events", "quarantine", "quality", "hunts", "findings")
+"""Folders of the lake whose tables Lakehunt writes, in the order in which data passes through them. Others, such as
+lookup tables of the team's own, are left alone."""
+
+CONTRACT = "lakehunt.contract"
+"""The table property that holds the version of its contract."""
+
+_READER_VERSION_1 = {
+    "delta.minReaderVersion": "1",
+    "delta.minWriterVersion": "2",
+    "delta.enableDeletionVectors": "false",
+}
+
+_SIZED_FILES = {"delta.autoOptimize.optimizeWrite": "true"}
+"""Delta gathers what a write adds to a partition into one file, or several where it is large, however many tasks made
+the rows."""
+
+_STATISTICS = "delta.dataSkippingStatsColumns"
+_COUNTED = ("TIMESTAMP", "DATE", "BIGINT", "INT", "DOUBLE")
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A stored column: its name, its Spark SQL type (`BIGINT`, `ARRAY<STRING>`) and what it means to a reader."""
+
+    name: str
+    type: str
+    comment: str
+
+
+# How long rows are kept
+
+
+@dataclass(frozen=True)
+class Expires:
+    """Rows are deleted when `column` is older than the configuration keeps rows of this `kind`.
+
+    `keep` is a Spark SQL condition on rows that stay whatever their age, and `why` says why they do."""
+
+    kind: str
+    column: str
+    keep: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class KeptForever:
+    """Rows are never deleted for their age; `why` says why not."""
+
+    why: str
+
+
+# What `lakehunt forget` does
+
+
+class Match(IntEnum):
+    """How rows about a device or an account are recognized. Tables are worked through in this order: events, by which
+    the rest is recognized, come last, so that a killed run can be repeated."""
+
+    HUNT_RESULT = 1
+    """Rows of a hunt's own table: by the ids of findings, or by a value anywhere in the row."""
+    FINDING = 2
+    """By column, by evidence, or by a value in the result."""
+    EVENT_COPY = 3
+    """By the event that the row is a copy of, or by column."""
+    RECORD = 4
+    """Delivered text: by the event that it holds or, where it cannot be read, by a value anywhere in it."""
+    EVENT = 5
+    """By column."""
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """`forget` deletes the rows that match, or sets their columns `emptied` to null. `key` identifies a row; `devices`
+    and `accounts` are the columns (or delivered properties) that name one."""
+
+    match: Match
+    key: tuple[str, ...]
+    devices: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NotErased:
+    """`forget` leaves the table alone; `why` says why that is right."""
+
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """What has to be decided about every table.
+
+    `written` says, for the documentation, when rows are written; `served` whether SQL clients (`lakehunt serve`) see
+    the table."""
+
+    retention: Expires | KeptForever
+    erasure: Erasure | NotErased
+    served: bool
+    written: str
+
+
+# Tables
+
+
+@dataclass(frozen=True)
+class Table(Decisions):
+    """A table of the lake. `name` is `folder.table`; every column carries a comment."""
+
+    name: str
+    comment: str
+    columns: Sequence[TableColumn]
+    partitioned_by: Sequence[str] = ()
+    statistics: Sequence[str] | None = None
+    """Columns of which the log keeps each file's smallest and largest value, so that readers skip files. None: all
+    times, dates and numbers. Texts have none: in files as they are landed every file spans all devices and names, so
+    they would skip nothing, and the names would outlive in the log the rows that `forget` removes."""
+
+    contract: int | None = None
+    """Version of what readers outside of Lakehunt may rely on; None: they may rely on nothing."""
+
+    @property
+    def folder(self) -> str:
+        """The folder of the lake that the table is in."""
+        return self.name.partition(".")[0]
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Delta's properties of the table."""
+        promised = {} if self.contract is None else {CONTRACT: str(self.contract)}
+        return _READER_VERSION_1 | _SIZED_FILES | {_STATISTICS: ",".join(self._with_statistics())} | promised
+
+    def _with_statistics(self) -> Sequence[str]:
+        if self.statistics is not None:
+            return self.statistics
+        counted = [c.name for c in self.columns if c.type in _COUNTED and _PLAIN_NAME.fullmatch(c.name)]
+        return [name for name in counted if name not in self.partitioned_by]
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def ddl(self) -> str:
+        """The columns as a Spark schema string, for `createDataFrame`."""
+        return ", ".join(f"{quoted_name(c.name)} {c.type}" for c in self.columns)
+
+
+@dataclass(frozen=True)
+class TableFamily(Decisions):
+    """The tables of a folder that differ in their leading columns and share the trailing ones, as `findings.<hunt id>`.
+
+    `retention.column` and `erasure.key` name trailing columns; a member may store one under another name."""
+
+    folder: str
+    member: str
+    """What stands for the table's name in the documentation."""
+    comment: str
+    trailing: Sequence[TableColumn]
+
+    @property
+    def name(self) -> str:
+        """The family's name in the documentation."""
+        return f"{self.folder}.<{self.member}>"
+
+    def table(self, member: str, comment: str, leading: Sequence[TableColumn]) -> Table:
+        """A member of the family. A trailing column whose name is taken gets a `1` appended, as in Kusto."""
+        taken = {column.name.lower() for column in leading}
+        columns = list(leading)
+        for column in self.trailing:
+            name = column.name
+            while name in taken:
+                name += "1"
+            columns.append(TableColumn(name, column.type, column.comment))
+        return Table(
+            f"{self.folder}.{member}",
+            comment,
+            columns,
+            retention=self.retention,
+            erasure=self.erasure,
+            served=self.served,
+            written=self.written,
+        )
+
+    def leading_names(self, stored: Sequence[str]) -> list[str]:
+        """The leading ones of a member's column names."""
+        return list(stored[: len(stored) - len(self.trailing)])
+
+    def stored_names(self, stored: Sequence[str]) -> dict[str, str]:
+        """What a member with these column names calls each trailing column."""
+        names = stored[-len(self.trailing) :]
+        return {column.name: name for column, name in zip(self.trailing, names, strict=True)}

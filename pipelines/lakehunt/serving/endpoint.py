@@ -1,0 +1,221 @@
+"""`lakehunt serve`: Spark's own Thrift server, which the JDBC and ODBC drivers of Hive and Spark know, over the lake.
+
+It runs in the session that Lakehunt makes, so its answers are Spark's over the same tables. It listens on the loopback
+interface unless it is told otherwise, and elsewhere only where clients must prove who they are. What they may say is in
+gate.py, which tables they see in catalog.py."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.errors import PySparkException
+
+from lakehunt.config import Config
+from lakehunt.core.errors import LakehuntError, UsageError
+from lakehunt.core.progress import Progress
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime.error_text import in_one_line
+from lakehunt.serving import sql_catalog, statement_gate
+from lakehunt.serving.sql_catalog import SqlCatalog
+
+_HADOOP = "spark.hadoop."
+_METHOD = "hive.server2.authentication"
+_TLS = "hive.server2.use.SSL"
+_KEYSTORE = ("hive.server2.keystore.path", "hive.server2.keystore.password")
+
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "LDAP": ("hive.server2.authentication.ldap.url", _TLS, *_KEYSTORE),
+    "KERBEROS": (f"{_METHOD}.kerberos.principal", f"{_METHOD}.kerberos.keytab"),
+}
+"""How clients may prove who they are, and what must be set for it. With LDAP they send passwords, so it needs TLS."""
+
+_DECIDING = ("HIVE_SERVER2_THRIFT_BIND_HOST", "HIVE_SERVER2_THRIFT_PORT")
+"""Variables that Hive's server puts before every setting."""
+
+DEFAULTS = {
+    # A large answer is fetched piece by piece, not gathered in memory before its first row goes out.
+    "spark.sql.thriftServer.incrementalCollect": "true",
+}
+"""The configuration may say otherwise."""
+
+REQUIRED = {
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.hive.thriftServer.singleSession": "false",
+    # `SELECT '${env:PASSWORD}'` would tell what the server's process knows.
+    "spark.sql.variable.substitute": "false",
+    # The gate refuses paths as tables; this does so, too.
+    "spark.sql.runSQLOnFiles": "false",
+}
+"""What the gate relies on, so the configuration does not override it."""
+
+_ANY_SETTING = "|".join(name.replace(".", r"\.") for name in statement_gate.SETTINGS)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the endpoint listens: a name or address of this machine, and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it: all addresses of the name are of the loopback interface."""
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
+
+
+def check(address: Address, config: Config) -> None:
+    """Whether the endpoint may listen there; needs no Spark.
+
+    Raises UsageError for an address that is not this machine's, and for one that other machines can reach if nothing is
+    configured by which clients prove who they are; LakehuntError where the port is taken."""
+    for name in _DECIDING:
+        if name in os.environ:
+            raise UsageError(f"the variable {name} would decide where the endpoint listens", "unset it")
+    try:
+        if not address.is_loopback:
+            _check_authentication(address, config.spark)
+        _check_free(address)
+    except socket.gaierror as error:
+        raise UsageError(
+            f"no address of this machine: {address.host} ({error.strerror})", "name one: --host"
+        ) from error
+
+
+def _check_authentication(address: Address, settings: Mapping[str, str]) -> None:
+    method = settings.get(_HADOOP + _METHOD, "NONE").upper()
+    if method not in METHODS:
+        raise UsageError(
+            f"other machines can reach {address.host}, and clients need not prove who they are",
+            f"configure {_HADOOP}{_METHOD}: {' or '.join(METHODS)} (docs/how-to/sql.md), or serve on 127.0.0.1",
+        )
+    for name in METHODS[method]:
+        value = settings.get(_HADOOP + name, "")
+        if not value or (name == _TLS and value.lower() != "true"):
+            raise UsageError(
+                f"other machines can reach {address.host}, and {method} is configured without {name}",
+                f"set {_HADOOP}{name} (docs/how-to/sql.md), or serve on 127.0.0.1",
+            )
+
+
+def _check_free(address: Address) -> None:
+    family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+    try:
+        socket.create_server((address.host, address.port), family=family).close()
+    except OSError as error:
+        raise LakehuntError(
+            f"cannot listen on {address}: {error.strerror}", "choose another --port or --host"
+        ) from error
+
+
+@contextmanager
+def prepared(config: Config) -> Iterator[Config]:
+    """The configuration of a session that serves, with a folder for what the server leaves on disk while it runs."""
+    folder = tempfile.mkdtemp(prefix="lakehunt-serve-")
+    Path(folder, "local").mkdir()
+    places = {
+        "spark.sql.warehouse.dir": f"{folder}/warehouse",
+        f"{_HADOOP}hive.exec.scratchdir": f"{folder}/scratch",
+        f"{_HADOOP}hive.exec.local.scratchdir": f"{folder}/local",
+        f"{_HADOOP}hive.downloaded.resources.dir": f"{folder}/resources",
+        f"{_HADOOP}hive.server2.logging.operation.log.location": f"{folder}/operations",
+    }
+    try:
+        yield replace(config, spark=DEFAULTS | dict(config.spark) | REQUIRED | places)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def serve(lake: Lake, address: Address, refresh: float, say: Progress, tell: Callable[[Address], None]) -> None:
+    """Answers clients until the process is told to stop (SIGINT, SIGTERM).
+
+    `tell` is called when clients can come. Every `refresh` seconds tables that are new in the lake are added.
+    Raises LakehuntError where the lake has no findings, or the server does not start or ends by itself."""
+    say("looking for tables")
+    names = SqlCatalog(lake)
+    names.make()
+    say("starting the server")
+    with _told_to_stop() as stop, statement_gate.closed(lake.spark, sql_catalog.SCHEMAS), _listening(lake, address):
+        tell(address)
+        while not stop.wait(refresh):
+            _refresh(names, say)
+        say("stopping")
+
+
+def _refresh(names: SqlCatalog, say: Progress) -> None:
+    try:
+        for name in names.refresh():
+            say(f"added {name}")
+    except (Py4JJavaError, PySparkException, LakehuntError) as error:  # the store may answer again the next time
+        say(f"could not look for new tables: {in_one_line(error)}")
+    except (Py4JError, OSError) as error:
+        raise LakehuntError(
+            f"Spark has ended: {error}", "LAKEHUNT_SPARK_LOG names the file of its last words"
+        ) from error
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """Set as soon as the process is told to stop; Spark's own handler of SIGINT would cancel what clients run."""
+    stop = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _listening(lake: Lake, address: Address) -> Iterator[None]:
+    jvm: Any = lake.spark._jvm
+    hadoop: Any = lake.spark._jsc.hadoopConfiguration()
+    # Set here, they come before whatever hive-site.xml, spark-submit or the configuration say.
+    for name, value in {
+        "hive.server2.thrift.bind.host": address.host,
+        "hive.server2.thrift.port": str(address.port),
+        "hive.server2.transport.mode": "binary",
+        "hive.server2.enable.doAs": "false",
+        "hive.variable.substitute": "false",
+    }.items():
+        hadoop.set(name, value)
+    for key, value in lake.spark.sparkContext.getConf().getAll():
+        if key.startswith(
+            _HADOOP + _METHOD
+        ):  # what asks the directory reads a configuration of its own, and properties
+            jvm.System.setProperty(key.removeprefix(_HADOOP), value)
+    # When a driver asks for a list of tables, Hive starts a metastore in memory; it logs into the working directory.
+    jvm.System.setProperty("derby.stream.error.file", f"{hadoop.get('hive.exec.local.scratchdir')}/derby.log")
+    thriftserver = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2
+    try:
+        server = thriftserver.startWithSparkSession(lake.spark._jsparkSession, False)
+    except Py4JError as error:
+        raise LakehuntError(f"the server did not start: {in_one_line(error)}", "see docs/how-to/sql.md") from error
+    try:
+        # A connection that brings another setting of Hive's is refused.
+        server.getHiveConf().setModifiableWhiteListRegex(_ANY_SETTING)
+        yield
+    finally:
+        with suppress(Py4JError, OSError):  # whatever ended Spark has ended the server
+            server.stop()

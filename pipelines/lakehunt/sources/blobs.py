@@ -1,0 +1,81 @@
+"""The files of a source, on any file system that Hadoop reads: which there are, and how large."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from lakehunt.core.errors import LakehuntError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_COMPRESSED = (".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate")
+_HINT = "name a folder, a glob or a file of Streaming API blobs"
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A file of a source. `read_from` is another path where its content had to be decompressed first."""
+
+    path: str
+    bytes: int
+    modified_at: datetime
+    read_from: str = ""
+
+    @property
+    def opened_at(self) -> str:
+        """The path under which Spark reads it."""
+        return self.read_from or self.path
+
+    @property
+    def modified_micros(self) -> int:
+        return (self.modified_at - EPOCH) // timedelta(microseconds=1)
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether its last line may be half-written: append blobs grow, compressed files are complete."""
+        return not self.read_from and not self.path.endswith(_COMPRESSED)
+
+
+def find(spark: SparkSession, source: str) -> list[Blob]:
+    """All files of a folder (with its subfolders), a glob or a single path, in order of path.
+
+    Names that begin with `_` or `.` are bookkeeping of the store, as everywhere in Spark.
+    Raises LakehuntError where there is none."""
+    try:
+        # Lists without opening the files. Not as Hive partitions: the key `m` occurs twice in a blob's path.
+        listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(source)
+        modified_at = F.unix_micros("modificationTime")
+        rows = listing.select("path", "length", modified_at.alias("modified_at")).collect()
+        names = [path_of(uri) for uri in listing.inputFiles()]
+    except AnalysisException as e:
+        raise LakehuntError(f"cannot list the source {source}: {_first_line(e)}", _HINT) from e
+    if not names:
+        raise LakehuntError(f"the source {source} holds no file", _HINT)
+    filled = {Blob(one_spelling(r.path), r.length, _utc(r.modified_at)) for r in rows}
+    empty = {Blob(name, 0, EPOCH) for name in {*names} - {blob.path for blob in filled}}  # Spark leaves these out
+    return sorted(filled | empty, key=lambda blob: blob.path)
+
+
+def path_of(uri: str) -> str:
+    """The path that Spark's encoded URI (`file:///a%20b`, as `_metadata.file_path` gives it) stands for."""
+    return one_spelling(unquote(uri))
+
+
+def one_spelling(path: str) -> str:
+    """`file:/a` and `file:///a` are the same: the first."""
+    return re.sub(r"^file:/+", "file:/", path)
+
+
+def _utc(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

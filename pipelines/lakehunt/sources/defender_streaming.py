@@ -1,0 +1,312 @@
+"""Source `defender_streaming`: records of Defender's Streaming API, one JSON object a line.
+
+    {"time": "...", "tenantId": "...", "category": "AdvancedHunting-DeviceProcessEvents", "properties": {...}}
+
+The event is in `properties`. Delivered text becomes typed columns and, where it cannot be read, faults. Nothing is
+coerced: a number where text belongs is a fault, not text. Everything runs inside Spark's JVM, in one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakehunt.kql.types import TICKS_PER_MICROSECOND
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.sources import blobs
+from lakehunt.sources.blobs import Blob
+
+NAME = "defender_streaming"
+TABLES = (DEVICE_PROCESS_EVENTS,)
+CATEGORY = DEVICE_PROCESS_EVENTS.category
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+"""Larger records are refused unread: no process event is that large, and one of them can exhaust an executor."""
+
+SHOWN_CHARACTERS = 40
+"""How much of an unreadable value a fault repeats."""
+
+FAULTS_TYPE = "ARRAY<STRUCT<column: STRING, why: STRING>>"
+"""What is wrong with a record: the column, null when the record cannot be read at all, and why."""
+
+_ENVELOPE = "time VARIANT, tenantId VARIANT, category VARIANT"
+_DATETIME = r"^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$"
+_LENGTH_WITH_TICKS = len("2024-01-31T23:59:59.1234567Z")
+
+_FOUND = {
+    "STRING": "a string",
+    "BIGINT": "an integer",
+    "DECIMAL": "a number that is not a 64-bit integer",
+    "DOUBLE": "a number that is not a 64-bit integer",
+    "FLOAT": "a number that is not a 64-bit integer",
+    "BOOLEAN": "a boolean",
+    "OBJECT": "an object",
+    "ARRAY": "an array",
+    "VOID": "null",
+}
+"""What each type that Spark finds in JSON is called in a fault."""
+
+
+def find(spark: SparkSession, source: str) -> list[Blob]:
+    """The blobs in a folder (with its subfolders), a glob or a file. Raises LakehuntError where there is none."""
+    return blobs.find(spark, source)
+
+
+def is_complete(text: Column) -> Column:
+    """Whether `text` is exactly one JSON object."""
+    return F.coalesce(_kind(_only_value(text)).startswith("OBJECT"), F.lit(False))
+
+
+def with_envelope(rows: DataFrame) -> DataFrame:
+    """`rows`, which have `text STRING`, with what surrounds the event: `exported_at`, `tenant_id`, `category`.
+
+    A field that is missing or no text (for the time: no readable time) is null; `parse` says why, if it matters."""
+    keep = [F.col(name) for name in rows.columns]
+    readable = F.when(_is_small(F.col("text")), F.col("text"))
+    record = rows.select(*keep, F.from_json(readable, _ENVELOPE).alias("_record"))
+    return record.select(
+        *keep,
+        _timestamp(_text_in("_record.time")).alias("exported_at"),
+        _text_in("_record.tenantId").alias("tenant_id"),
+        _text_in("_record.category").alias("category"),
+    )
+
+
+def fields(text: Column, names: Sequence[str]) -> Column:
+    """Some columns of the event in a record as a struct of texts, as far as they can be read."""
+    return F.from_json(_properties(text), ", ".join(f"{name} STRING" for name in names))
+
+
+def holds_event(text: Column) -> Column:
+    """Whether a record can be read, so that its fields say whom it is about."""
+    return F.coalesce(_properties(text).startswith("{"), F.lit(False)) & is_complete(text)
+
+
+def _properties(text: Column) -> Column:
+    return F.get_json_object(text, "$.properties")
+
+
+def parse(rows: DataFrame) -> DataFrame:
+    """The events in `rows`, which have `text STRING` and `bytes BINARY` (where the record is not UTF-8).
+
+    Returns `rows` with the 73 columns, `tick_digits`, `unknown_properties STRING` (a JSON object, or null),
+    `event_id` and `faults` (see FAULTS_TYPE; empty for a good record)."""
+    return rows.transform(_with_record).transform(_with_fields).transform(_with_values).transform(_finished)
+
+
+def _only_value(text: Column) -> Column:
+    """The JSON value that `text` is, as a VARIANT, or null.
+
+    Spark's parser stops after the first value, so `{...} rest` would lose the rest. Hence the text is looked at as the
+    first of two elements as well, and the second, its own hash, must be where it belongs."""
+    seal = F.xxhash64(text).cast("string")
+    pair = F.concat(F.lit("["), text, F.lit(","), seal, F.lit("]"))
+    return F.when(F.get_json_object(pair, "$[1]") == seal, F.try_parse_json(text))
+
+
+def _is_small(text: Column) -> Column:
+    return F.octet_length(text) <= MAX_RECORD_BYTES
+
+
+def _kind(value: Column) -> Column:
+    return F.schema_of_variant(value)
+
+
+def _text_in(variant: str) -> Column:
+    value = F.col(variant)
+    return F.when(_kind(value) == "STRING", F.try_variant_get(value, "$", "string"))
+
+
+def _with_record(rows: DataFrame) -> DataFrame:
+    return rows.withColumn("_record", F.when(_is_small(F.col("text")), _only_value(F.col("text"))))
+
+
+def _with_fields(rows: DataFrame) -> DataFrame:
+    """Adds `_properties`, and `_field`: a struct with each delivered column as a VARIANT, unread."""
+    wanted = ", ".join(f"`{column.name}`: VARIANT" for column in DEVICE_PROCESS_EVENTS.columns)
+    opened = rows.withColumn("_properties", F.try_variant_get(F.col("_record"), "$.properties", "variant"))
+    fields = F.try_variant_get(F.col("_properties"), "$", f"STRUCT<{wanted}>")
+    kinds = F.struct(*(_kind(_field(column.name)).alias(column.name) for column in DEVICE_PROCESS_EVENTS.columns))
+    return opened.withColumn("_field", fields).withColumn("_kind", kinds)
+
+
+def _with_values(rows: DataFrame) -> DataFrame:
+    """Adds each column as a typed value, null where it is missing, null or unreadable, and the tick digits."""
+    readers = {column.name: _READERS[column.type](column.name) for column in DEVICE_PROCESS_EVENTS.columns}
+    return rows.withColumns(readers).withColumn("tick_digits", _tick_digits())
+
+
+def _finished(rows: DataFrame) -> DataFrame:
+    added = {"faults": _faults(), "unknown_properties": _unknown_properties()}
+    whole = rows.withColumns(added).withColumn("event_id", _event_id())
+    return whole.withColumns(_filled_in()).drop("_record", "_properties", "_field", "_kind")
+
+
+def _field(name: str) -> Column:
+    return F.col(f"_field.`{name}`")
+
+
+def _kind_of(name: str) -> Column:
+    return F.col(f"_kind.`{name}`")
+
+
+def _of_kind(kind: str, stored: str) -> Callable[[str], Column]:
+    return lambda name: F.when(_kind_of(name) == kind, F.try_variant_get(_field(name), "$", stored))
+
+
+_string = _of_kind("STRING", "string")
+
+
+def _datetime(name: str) -> Column:
+    return _timestamp(_string(name))
+
+
+def _timestamp(text: Column) -> Column:
+    """The microseconds of a UTC time; a seventh digit is cut off, so the time is floored, never rounded."""
+    return F.when(text.rlike(_DATETIME), text.try_cast("timestamp"))
+
+
+def _dynamic(name: str) -> Column:
+    """JSON text: as delivered when it came as text, else the object or array with its keys in delivered order."""
+    nested = F.get_json_object(F.col("text"), f"$.properties.{name}")
+    return F.when(_kind_of(name).rlike("^(OBJECT|ARRAY)"), nested).otherwise(_string(name))
+
+
+_READERS: dict[str, Callable[[str], Column]] = {
+    "string": _string,
+    "long": _of_kind("BIGINT", "bigint"),
+    "bool": _of_kind("BOOLEAN", "boolean"),
+    "datetime": _datetime,
+    "dynamic": _dynamic,
+}
+"""How a column of each Kusto type is read from JSON."""
+
+_EXPECTED = {
+    "string": "a string",
+    "long": "a long",
+    "bool": "a boolean",
+    "datetime": "a UTC time like 2024-01-31T23:59:59.1234567Z",
+    "dynamic": "text, an object or an array",
+}
+
+
+def _tick_digits() -> Column:
+    """The seventh fraction digit of every time (100 ns), for which a TIMESTAMP has no room; null with its time."""
+    return F.struct(
+        *(
+            F.when(F.col(name).isNotNull(), _tick_digit(name)).alias(name)
+            for name in DEVICE_PROCESS_EVENTS.datetime_names
+        )
+    )
+
+
+def _tick_digit(name: str) -> Column:
+    text = F.try_variant_get(_field(name), "$", "string")
+    has_seven = F.length(text) == _LENGTH_WITH_TICKS
+    return F.when(has_seven, F.substring(text, _LENGTH_WITH_TICKS - 1, 1)).otherwise("0").cast("tinyint")
+
+
+def _unknown_properties() -> Column:
+    """What the record says beyond the known columns, as a JSON object; null if nothing."""
+    known = DEVICE_PROCESS_EVENTS.column_names
+    everything = F.try_variant_get(F.col("_properties"), "$", "MAP<STRING, VARIANT>")
+    unknown = F.map_filter(everything, lambda name, _: ~name.isin(*known))
+    return F.when(F.size(unknown) > 0, F.to_json(unknown))
+
+
+def _event_id() -> Column:
+    """A hash of everything the record says of its event, whenever and however often it was delivered.
+
+    Nulls leave no trace in the hashed JSON, so a column that a later version adds does not change old ids."""
+    said = [
+        (F.unix_micros(F.col(c.name)) * TICKS_PER_MICROSECOND + F.col(f"tick_digits.{c.name}")).alias(c.name)
+        if c.type == "datetime"
+        else F.col(c.name)
+        for c in DEVICE_PROCESS_EVENTS.columns
+    ]
+    return F.sha2(F.to_json(F.struct(*said, F.col("unknown_properties"))), 256)
+
+
+def _filled_in() -> dict[str, Column]:
+    """What this source leaves out because it follows from the rest."""
+    digits = {
+        name: F.coalesce(F.col(f"tick_digits.{name}"), F.col("tick_digits.Timestamp"))
+        if name == "TimeGenerated"
+        else F.col(f"tick_digits.{name}")
+        for name in DEVICE_PROCESS_EVENTS.datetime_names
+    }
+    return {
+        "TimeGenerated": F.coalesce(F.col("TimeGenerated"), F.col("Timestamp")),
+        "Type": F.coalesce(F.col("Type"), F.lit(DEVICE_PROCESS_EVENTS.name)),
+        "tick_digits": F.struct(*(digit.alias(name) for name, digit in digits.items())),
+    }
+
+
+def _faults() -> Column:
+    """All faults of a record. Whether there are any is asked in small expressions, which Spark compiles; what they are,
+    which few records need, is interpreted, and one lambda writes the sentences of all columns."""
+    names = DEVICE_PROCESS_EVENTS.column_names
+    odd = F.array_compact(F.array(*(F.when(_unreadable(name), F.lit(name)) for name in names)))
+    ours = F.array_compact(F.array(_record_fault(), _category_fault()))
+    faults = F.concat(ours.cast(FAULTS_TYPE), F.transform(odd, _column_fault).cast(FAULTS_TYPE))
+    is_good = F.col("_field").isNotNull() & F.col("category").eqNullSafe(CATEGORY)  # a field: so it is an object in one
+    all_read = ~F.array_contains(F.array(*map(_unreadable, names)), True)
+    return F.when(is_good & all_read, F.array().cast(FAULTS_TYPE)).otherwise(faults)
+
+
+def _unreadable(name: str) -> Column:
+    return F.col(name).isNull() & F.coalesce(_kind_of(name) != "VOID", F.lit(False))
+
+
+def _fault(column: Column | None, why: Column) -> Column:
+    return F.struct((F.lit(None) if column is None else column).cast("string").alias("column"), why.alias("why"))
+
+
+def _record_fault() -> Column:
+    """Why the record cannot be read at all, or null."""
+    size = F.octet_length(F.coalesce(F.col("bytes"), F.col("text").cast("binary")))
+    too_large = F.concat(F.lit("record of "), size.cast("string"), F.lit(f" bytes is larger than {MAX_RECORD_BYTES}"))
+    record, properties = _kind(F.col("_record")), _kind(F.col("_properties"))
+    return (
+        F.when(size > MAX_RECORD_BYTES, _fault(None, too_large))
+        .when(F.col("text").isNull(), _fault(None, F.lit("not UTF-8")))
+        .when(F.col("_record").isNull(), _fault(None, F.lit("not JSON, or a key occurs twice")))
+        .when(~record.startswith("OBJECT"), _fault(None, F.concat(F.lit("not a JSON object: "), _found(record))))
+        .when(F.col("_properties").isNull(), _fault(None, F.lit("properties: missing")))
+        .when(
+            ~properties.startswith("OBJECT"),
+            _fault(None, F.concat(F.lit("properties: expected an object, found "), _found(properties))),
+        )
+    )
+
+
+def _category_fault() -> Column:
+    named = F.concat(F.lit("category is "), F.substring(F.col("category"), 1, 200))
+    found = F.coalesce(named, F.lit("category: missing"))
+    wrong = F.col("_properties").isNotNull() & ~F.col("category").eqNullSafe(CATEGORY)
+    return F.when(wrong, _fault(F.lit("category"), F.concat(found, F.lit(f", not {CATEGORY}"))))
+
+
+def _column_fault(name: Column) -> Column:
+    value = F.element_at(F.try_variant_get(F.col("_properties"), "$", "MAP<STRING, VARIANT>"), name)
+    expected = _lookup({column.name: _EXPECTED[column.type] for column in DEVICE_PROCESS_EVENTS.columns}, name)
+    found = _found(_kind(value))
+    return _fault(name, F.concat(name, F.lit(": expected "), expected, F.lit(", found "), found, _shown(name, value)))
+
+
+def _found(kind: Column) -> Column:
+    return _lookup(_FOUND, F.regexp_extract(kind, "^[A-Z]+", 0))
+
+
+def _lookup(words: dict[str, str], key: Column) -> Column:
+    table = F.create_map(*(F.lit(item) for pair in words.items() for item in pair))
+    return F.coalesce(F.try_element_at(table, key), key)
+
+
+def _shown(name: Column, value: Column) -> Column:
+    """The unreadable value itself, cut short, unless it could hold a secret or is no single value."""
+    text = F.try_variant_get(value, "$", "string")
+    cut = F.concat(F.substring(text, 1, SHOWN_CHARACTERS), F.when(F.length(text) > SHOWN_CHARACTERS, "…").otherwise(""))
+    hidden = name.isin(*DEVICE_PROCESS_EVENTS.sensitive_columns) | _kind(value).rlike("^(OBJECT|ARRAY)") | text.isNull()
+    return F.when(hidden, "").otherwise(F.concat(F.lit(" ("), cut, F.lit(")")))

@@ -1,0 +1,58 @@
+"""What columns a plugin makes of the data at hand, where a query does not say."""
+
+from __future__ import annotations
+
+from pyspark.sql import functions as F
+
+from lakehunt.kql import syntax as s
+from lakehunt.kql.catalog import common_type
+from lakehunt.kql.errors import Kind, KqlError
+from lakehunt.kql.types import BOOL, DYNAMIC, LONG, REAL, STRING, Column, Schema, Type
+from lakehunt.spark import dynamic
+from lakehunt.spark.expressions import as_argument, column
+from lakehunt.spark.functions.registry import form
+from lakehunt.spark.relations import Relation
+
+MAX_COLUMNS = 1_000
+"""More than that is a mistake, not a table."""
+
+_TYPES: dict[str, Type] = {"bool": BOOL, "long": LONG, "double": REAL, "string": STRING}
+
+
+def bag_unpack(source: Relation, op: s.Evaluate) -> Schema:
+    """The source's other columns, then one for each property name that some bag has, in sorted order. A property of
+    several types is dynamic.
+
+    Raises KqlError where a property is named as a column that is there already."""
+    name = getattr(op.plugin.args[0], "name", "")
+    prefix = str(getattr(op.plugin.args[1], "value", "")) if len(op.plugin.args) > 1 else ""
+    kept = [c for c in source.schema if c.name != name]
+    bag = as_argument(column(name), next(c.type for c in source.schema if c.name == name))
+    pairs = source.frame.select(F.explode(F.map_entries(dynamic.entries(bag))).alias("$$pair")).select(
+        column("$$pair")["key"].alias("name"), dynamic.kind(column("$$pair")["value"]).alias("kind")
+    )
+    found = pairs.groupBy("name").agg(F.collect_set("kind").alias("kinds")).orderBy("name").limit(MAX_COLUMNS).collect()
+    made = [Column(prefix + row["name"], _type_of(set(row["kinds"]))) for row in found]
+    taken = {c.name for c in kept} & {c.name for c in made}
+    if taken:
+        hint = "give a prefix: bag_unpack(d, 'd_')"
+        raise KqlError(Kind.UNSUPPORTED, f"there is a column '{min(taken)}' already", op.span, hint)
+    return (*kept, *made)
+
+
+def _type_of(kinds: set[str]) -> Type:
+    types = [_TYPES.get(kind, DYNAMIC) for kind in kinds - {"null"}]
+    return (common_type(types) if types else None) or DYNAMIC
+
+
+def pivot(source: Relation, op: s.Evaluate) -> Schema:
+    """A column of the aggregate's type for each value of the key column, in sorted order. The binder knows the rest."""
+    name = getattr(op.plugin.args[0], "name", "")
+    kind = next(c.type for c in source.schema if c.name == name)
+    text = form("scalar", "tostring", [kind]).call([kind], [column(name)], [None])
+    found = source.frame.select(text.alias("value")).distinct().orderBy("value").limit(MAX_COLUMNS).collect()
+    return tuple(Column(row["value"], DYNAMIC) for row in found)
+
+
+COLUMNS = {"bag_unpack": bag_unpack, "pivot": pivot}
+"""What finds out the columns of each plugin whose columns depend on the data."""

@@ -1,0 +1,45 @@
+"""KQL's functions, by family. Importing this package fills the catalog."""
+
+from lakehunt.spark.functions import (
+    addresses,
+    aggregates,
+    arrays,
+    bags,
+    choices,
+    collecting,
+    conditions,
+    conversions,
+    encodings,
+    numbers,
+    parsing,
+    regular,
+    series,
+    statistics,
+    strings,
+    times,
+    units,
+    windows,
+)
+from lakehunt.spark.functions.registry import CATALOG
+
+__all__ = [
+    "CATALOG",
+    "addresses",
+    "aggregates",
+    "arrays",
+    "bags",
+    "choices",
+    "collecting",
+    "conditions",
+    "conversions",
+    "encodings",
+    "numbers",
+    "parsing",
+    "regular",
+    "series",
+    "statistics",
+    "strings",
+    "times",
+    "units",
+    "windows",
+]

@@ -1,0 +1,199 @@
+"""Functions of regular expressions; `lakehunt.kql.regexes` writes their patterns for Java.
+
+Source: learn.microsoft.com/kusto/query/scalar-functions (string functions); where it is silent, the engine's
+answers."""
+
+from __future__ import annotations
+
+import re
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.kql.catalog import INTEGER, TYPE, Constant, NamedType, Pattern, Text
+from lakehunt.kql.regexes import Regex, RegexError, translated
+from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN, Type
+from lakehunt.spark.functions.registry import form, scalar
+from lakehunt.spark.functions.strings import quoted, refuse
+
+REGEX = Constant(Pattern())
+"""A regular expression that must be a constant; the function is given its text."""
+
+_CONVERSIONS = {
+    BOOL: "tobool",
+    INT: "toint",
+    LONG: "tolong",
+    REAL: "toreal",
+    DECIMAL: "todecimal",
+    DATETIME: "todatetime",
+    TIMESPAN: "totimespan",
+    GUID: "toguid",
+    DYNAMIC: "todynamic",
+}
+
+
+def regex(pattern: str | None) -> Regex:
+    """A constant pattern for Java; a null text is the empty one."""
+    try:
+        return translated(pattern or "")
+    except RegexError as error:
+        raise LakehuntError(str(error)) from error
+
+
+def converted(text: Column, kind: Type) -> Column:
+    """Text as a value of a type, null where it is none."""
+    if kind == STRING:
+        return text
+    value: Column = form("scalar", _CONVERSIONS[kind], [STRING]).call([STRING], [text], [None])
+    return value
+
+
+def matches(text: Column, pattern: Column, constant: str | None) -> Column:
+    """`text matches regex pattern`; `constant` is the pattern, None where it is not the same in every row."""
+    if constant is None:
+        raise LakehuntError("the pattern of 'matches regex' must be a constant")
+    return F.rlike(text, F.lit(regex(constant).java))
+
+
+@scalar("extract", REGEX, Constant(INTEGER), STRING, returns=STRING)
+def extract(pattern: str, group: int, text: Column) -> Column:
+    """The text of a group in the first match; empty where there is none, or where the group has no part in it."""
+    known = regex(pattern)
+    return F.regexp_extract(text, known.java, _group(known, group))
+
+
+@scalar("extract", REGEX, Constant(INTEGER), STRING, Constant(TYPE), returns=NamedType())
+def extract_typed(pattern: str, group: int, text: Column, kind: Type) -> Column:
+    return converted(extract(pattern, group, text), kind)
+
+
+@scalar("extract_all extractall", REGEX, STRING, returns=DYNAMIC)
+def extract_all(pattern: str, text: Column) -> Column:
+    """All matches: an array of texts for one group, of arrays of them for several; null where there is no match."""
+    return _all(regex(pattern), range(1, regex(pattern).groups + 1), text)
+
+
+@scalar("extract_all extractall", REGEX, Constant(DYNAMIC), STRING, returns=DYNAMIC)
+def extract_some(pattern: str, groups: object, text: Column) -> Column:
+    """Only the groups of these numbers or names."""
+    known = regex(pattern)
+    if not isinstance(groups, list):
+        raise LakehuntError("extract_all takes its groups as an array")
+    numbers = [known.names.index(g) + 1 if g in known.names else g for g in groups]
+    if not all(isinstance(n, int) for n in numbers):
+        raise LakehuntError("extract_all is asked for a group that the regular expression has not")
+    return _all(known, [_group(known, n) for n in numbers if isinstance(n, int)], text)
+
+
+def _group(known: Regex, number: int | None) -> int:
+    if number is None or not 0 <= number <= known.groups:
+        raise LakehuntError(f"the regular expression has {known.groups} groups, not one of number {number}")
+    return number
+
+
+def _all(known: Regex, groups: range | list[int], text: Column) -> Column:
+    if not groups:
+        raise LakehuntError("extract_all needs a regular expression with a group")
+    found = [F.regexp_extract_all(text, F.lit(known.repeated), F.lit(group)) for group in groups]
+    together = found[0]
+    if len(found) > 1:
+        rows = F.arrays_zip(*found)
+        together = F.transform(rows, lambda row: F.array(*(row[str(i)] for i in range(len(found)))))
+    return F.when(F.size(together) > 0, F.to_json(together))
+
+
+@scalar("replace_regex", STRING, REGEX, Constant(STRING), returns=STRING)
+def replace_regex(text: Column, pattern: str, rewrite: str) -> Column:
+    r"""All matches; `\1` in the rewriting stands for the first group, `\0` for the match."""
+    known = regex(pattern)
+    return F.regexp_replace(text, known.repeated, _java_rewrite(known, rewrite or ""))
+
+
+@scalar("replace", REGEX, Constant(STRING), STRING, returns=STRING)
+def replace(pattern: str, rewrite: str, text: Column) -> Column:
+    return replace_regex(text, pattern, rewrite)
+
+
+def _java_rewrite(known: Regex, rewrite: str) -> str:
+    parts = []
+    for escaped, plain in re.findall(r"\\(.?)|([^\\])", rewrite, re.DOTALL):
+        if escaped.isdecimal():
+            parts.append(f"${_group(known, int(escaped))}")
+        elif plain or escaped == "\\":
+            literal = plain or escaped
+            parts.append(f"\\{literal}" if literal in "\\$0123456789" else literal)
+        else:
+            raise LakehuntError(f"the rewriting has '\\{escaped}'; write '\\\\\\\\' for a backslash")
+    return "".join(parts)
+
+
+@scalar("trim", REGEX, STRING, returns=STRING)
+def trim(pattern: str, text: Column) -> Column:
+    """Takes away one match at the start and one at the end."""
+    return trim_end(pattern, trim_start(pattern, text))
+
+
+@scalar("trim_start", REGEX, STRING, returns=STRING)
+def trim_start(pattern: str, text: Column) -> Column:
+    return F.regexp_replace(text, regex(pattern).at_start, "")
+
+
+@scalar("trim_end", REGEX, STRING, returns=STRING)
+def trim_end(pattern: str, text: Column) -> Column:
+    return F.regexp_replace(text, regex(pattern).at_end, "")
+
+
+@scalar("countof", STRING, STRING, returns=LONG)
+def countof(text: Column, search: Column) -> Column:
+    """Matches of plain text may overlap."""
+    found = F.regexp_count(text, F.concat(F.lit("(?="), quoted(search), F.lit(")"))).cast("bigint")
+    return refuse(search == "", "countof needs a text to search for", found)
+
+
+@scalar("countof", STRING, Constant(STRING), Constant(STRING), returns=LONG)
+def countof_kind(text: Column, search: str, kind: str) -> Column:
+    """Matches of a regular expression do not overlap."""
+    if kind == "normal":
+        return countof(text, F.lit(search or ""))
+    if kind != "regex":
+        raise LakehuntError("the kind of countof is normal or regex")
+    return F.regexp_count(text, F.lit(regex(search).repeated)).cast("bigint")
+
+
+@scalar("indexof_regex", Text(), REGEX, INTEGER, INTEGER, Constant(INTEGER), returns=LONG, optional=3)
+def indexof_regex(
+    text: Column, pattern: str, start: Column | None = None, length: Column | None = None, occurrence: int | None = 1
+) -> Column:
+    """The place of the n-th match from `start`, matches not overlapping; -1 where there is none.
+
+    All up to the match is one group, so that its length counts code points."""
+    known = regex(pattern)
+    if known.empty or occurrence is None or occurrence == 0:
+        raise LakehuntError("indexof_regex needs a pattern that does not match nothing, and an occurrence from 1")
+    start = F.lit(0) if start is None else start
+    length = F.lit(-1) if length is None else length
+    body = known.java.removeprefix("(?U)")
+    before = rf"(?>[\x{{0}}-\x{{10FFFF}}]*?(?>{body})){{{max(occurrence - 1, 0)}}}"
+    whole = rf"(?U)\A({before}[\x{{0}}-\x{{10FFFF}}]*?)(?>{body})"
+    searched = F.substring(text, (start + 1).cast("int"), F.length(text))
+    place = F.length(F.regexp_extract(searched, whole, 1))
+    end = F.length(F.regexp_extract(searched, whole, 0))
+    within = (length == -1) | (place < length)
+    within = refuse(
+        (length != -1) & (place < length) & (end > length), "indexof_regex: a match crosses the end", within
+    )
+    found = F.when(F.rlike(searched, F.lit(whole)) & within, start + place).otherwise(F.lit(-1)).cast("bigint")
+    return F.when((start >= 0) & (length >= -1) & F.lit(occurrence > 0), found)
+
+
+_QUOTED = r"([\\.+*?()|\[\]{}^$#&~-])"
+
+
+@scalar("regex_quote", Text(), returns=STRING)
+def regex_quote(text: Column) -> Column:
+    """A backslash before every character that means something in a regular expression."""
+    unknown = text.rlike(r"[ !\"%',/:;<=>@`\x00-\x1f\x7f]")
+    return refuse(
+        unknown, "regex_quote: whether Kusto escapes this is not known", F.regexp_replace(text, _QUOTED, r"\\$1")
+    )

@@ -1,0 +1,125 @@
+"""Values expanded to rows, and operators applied to groups of rows: mv-expand, mv-apply, partition, scan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pyspark.sql import Column, Window
+from pyspark.sql import functions as F
+
+from lakehunt.kql import plan as p
+from lakehunt.kql.types import DYNAMIC, STRING, Type
+from lakehunt.spark import dynamic, trace
+from lakehunt.spark.expressions import as_argument, column
+from lakehunt.spark.functions.registry import form
+from lakehunt.spark.relations import ORDER, WINDOW, Context, Relation, compile_plan, compiles, ready
+from lakehunt.spark.scanning import Machine, columns_of
+
+
+@compiles(p.Expand)
+def expand(plan: p.Expand, context: Context) -> Relation:
+    values = [item.value for item in plan.items]
+    source, expressions = ready(compile_plan(plan.source, context), values, context)
+    arrays = [
+        _elements(as_argument(expressions.compile(v), v.type), plan.in_arrays).alias(f"e{i}")
+        for i, v in enumerate(values)
+    ]
+    zipped = F.arrays_zip(*arrays)
+    if plan.limit < 2**31 - 1:
+        zipped = F.slice(zipped, 1, plan.limit)
+    kept = [*(column(n) for n in source.names), *source.hidden]
+    frame = source.frame.select(*kept, F.posexplode(zipped).alias("$$at", "$$element"))
+    made = {
+        item.name: _as_type(column("$$element")[f"e{i}"], item.type).alias(item.name)
+        for i, item in enumerate(plan.items)
+    }
+    if plan.index:
+        made[plan.index] = column("$$at").cast("bigint").alias(plan.index)
+    columns = [made.get(c.name, column(c.name)) for c in plan.schema]
+    order = F.struct(column(ORDER).alias("row"), column("$$at").alias("at"))
+    hidden = [
+        column(n) for n in source.frame.columns if n.startswith(p.HIDDEN) and n != ORDER and not n.startswith(WINDOW)
+    ]
+    return replace(source, frame=frame.select(*columns, order.alias(ORDER), *hidden), schema=plan.schema)
+
+
+def _elements(value: Column, in_arrays: bool) -> Column:
+    """What a value expands to: an array's elements, a bag's properties, else itself; null to one null."""
+    pairs = F.map_entries(dynamic.entries(value))
+
+    def one(entry: Column) -> Column:
+        if in_arrays:
+            return dynamic.array_of(dynamic.encoded(entry["key"], STRING), entry["value"])
+        return dynamic.bag_of([(entry["key"], entry["value"])])
+
+    return (
+        F.when(dynamic.is_array(value), dynamic.elements(value))
+        .when(dynamic.is_bag(value), F.transform(pairs, one))
+        .otherwise(F.array(value))
+    )
+
+
+def _as_type(text: Column, kind: Type) -> Column:
+    value = F.nullif(text, F.lit("null"))
+    if kind == DYNAMIC:
+        return value
+    made: Column = form("scalar", f"to{kind}", [DYNAMIC]).call([DYNAMIC], [value], [None])
+    return made
+
+
+@compiles(p.PerGroup)
+def within(plan: p.PerGroup, context: Context) -> Relation:
+    source = compile_plan(plan.source, context)
+    row, outer = plan.given.replace("$$outer", "$$row"), plan.given
+    if plan.rows is not None:
+        place = [*(column(n) for n in source.groups), column(ORDER)]
+        equals = Window.partitionBy(*place).orderBy(column(ORDER))
+        copy = F.row_number().over(equals)
+        number = F.struct(*(c.alias(f"at{i}") for i, c in enumerate([*place, copy])))
+        around = F.struct(*(column(n) for n in source.names))
+        frame = source.frame.select(
+            *(column(n) for n in source.names), *source.hidden, number.alias(row), around.alias(outer)
+        )
+        marked = replace(source, frame=frame, groups=(row,), carried=(row, outer, *source.carried))
+        rows = expand(plan.rows, context.with_computed(plan.rows.source, marked))
+        given = rows.select_columns({c.name for c in rows.schema if c.name not in plan.kept})
+    else:
+        assert plan.key is not None
+        prepared, expressions = ready(source, [plan.key], context)
+        key = F.struct(expressions.compile(plan.key).alias("key"))
+        frame = prepared.frame.select(*(column(n) for n in source.names), *prepared.hidden, key.alias(row))
+        given = replace(source, frame=frame, groups=(*source.groups, row), carried=(row, *source.carried))
+    body = compile_plan(plan.body, context.with_given(plan.given, given))
+    kept = [column(outer)[n].alias(n) for n in plan.kept]
+    names = [n for n in body.names if n not in plan.kept]
+    made = [column(n).alias(c.name) for n, c in zip(names, plan.schema[len(kept) :], strict=True)]
+    stands = column(ORDER)
+    if body.sorted_by:
+        stands = F.row_number().over(Window.partitionBy(column(row)).orderBy(*body.orderings))
+    order = F.struct(column(row).alias("group"), stands.alias("order"))
+    left = [n for n in body.frame.columns if n.startswith(p.HIDDEN) and n not in (row, outer, ORDER)]
+    hidden = [order.alias(ORDER), *(column(n) for n in left if not n.startswith("$$sort"))]
+    return Relation(body.frame.select(*kept, *made, *hidden), plan.schema, (), source.groups, source.carried)
+
+
+@compiles(p.ScanRows)
+def scan_rows(plan: p.ScanRows, context: Context) -> Relation:
+    """All rows of a group gathered in their order, and the machine of steps run over them."""
+    source = compile_plan(plan.source, context)
+    numbered = Window.partitionBy(*(column(g) for g in source.groups)).orderBy(*source.orderings)
+    kept = [n for n in source.frame.columns if n == trace.TRACE]
+    row = F.struct(F.row_number().over(numbered).alias("$$number"), *(column(n) for n in (*source.names, *kept)))
+    frame = source.frame.select(row.alias("$$item"), *(column(n) for n in source.carried))
+    gathered = frame.groupBy(*(column(g) for g in source.groups)).agg(
+        F.array_sort(F.collect_list("`$$item`")).alias("$$rows"),
+        *(F.first(column(c)).alias(c) for c in source.carried if c not in source.groups),
+    )
+    machine = Machine(plan, source.schema, lambda resolve: context.expressions(resolve=resolve))
+    carried = [column(c) for c in source.carried]
+    matched = gathered.select(
+        column("$$rows"), *carried, F.posexplode(machine.matches(column("$$rows"))).alias("$$at", "$$match")
+    )
+    columns = columns_of(column("$$rows"), column("$$match"), plan, [*source.names, *kept])
+    order = F.struct(*(column(g) for g in source.groups), column("$$at").alias("at"))
+    frame = matched.select(*columns, order.alias(ORDER), *carried)
+    return Relation(frame, plan.schema, (), source.groups, source.carried)

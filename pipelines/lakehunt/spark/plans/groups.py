@@ -1,0 +1,244 @@
+"""Rows made of many: summarize, top-nested, make-series, pivot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from lakehunt.kql import plan as p
+from lakehunt.spark import trace
+from lakehunt.spark.expressions import Expressions, argument_types, as_argument, called, column
+from lakehunt.spark.functions.registry import CATALOG, Group, form
+from lakehunt.spark.relations import ORDER, POSITION, Context, Relation, compile_plan, compiles, never_null, ready
+from lakehunt.spark.values import quotient, spark_type
+
+
+@compiles(p.Summarize)
+def summarize(plan: p.Summarize, context: Context) -> Relation:
+    read = [*(key for _, key in plan.keys), *(arg for a in plan.aggregates for arg in a.args)]
+    source, expressions = ready(compile_plan(plan.source, context), read, context)
+    keys = [expressions.compile(key).alias(name) for name, key in plan.keys]
+    groups = [column(g) for g in source.groups]
+    made = [_aggregated(a, expressions, source).alias(f"$$made{i}") for i, a in enumerate(plan.aggregates)]
+    frame = source.frame
+    if source.sorted_by and any(a.function in _IN_ORDER for a in plan.aggregates):
+        frame = frame.withColumn(POSITION, F.row_number().over(Window.partitionBy(*groups).orderBy(*source.orderings)))
+    if source.traced:
+        frame = trace.ranked(frame, [*groups, *keys], column(ORDER))
+        made.append(trace.combined().alias(trace.TRACE))
+    made.extend(F.first(column(c)).alias(c) for c in source.carried if c not in source.groups)
+    if not keys and source.groups and _may_be_empty(plan.source):
+        summarized = _of_every_group(source, frame, made, context)
+    else:
+        grouped = frame.groupBy(*groups, *keys) if keys or groups else frame
+        summarized = grouped.agg(*made) if made else frame.select(*groups, *keys).distinct()
+    order = F.struct(*(column(name).alias(f"k{i}") for i, (name, _) in enumerate(plan.keys)), F.lit(0).alias("k"))
+    if source.groups:
+        order = F.struct(*groups, order.alias("keys"))
+    columns = [column(name) for name, _ in plan.keys]
+    for i, aggregation in enumerate(plan.aggregates):
+        columns.extend(_outputs(aggregation, column(f"$$made{i}")))
+    kept = [column(n) for n in summarized.columns if n in (trace.TRACE, *source.groups, *source.carried)]
+    frame = summarized.select(*columns, order.alias(ORDER), *kept)
+    return Relation(frame, plan.schema, (), source.groups, source.carried)
+
+
+def _may_be_empty(plan: p.Plan) -> bool:
+    """Whether a body may lose all rows of a group before it summarizes them."""
+    while not isinstance(plan, p.Given):
+        if not isinstance(plan, (p.Project, p.Sort, p.Serialize)):
+            return True
+        plan = plan.source
+    return False
+
+
+def _of_every_group(source: Relation, frame: DataFrame, made: Sequence[Column], context: Context) -> DataFrame:
+    """The aggregates of each group, those of nothing for a group that has lost all of its rows."""
+    every = context.every_group(source)
+    inner = frame.groupBy(*(column(g).alias(f"{g}?") for g in source.groups)).agg(*made)
+    if trace.TRACE in every.columns:
+        every = every.withColumnRenamed(trace.TRACE, "$$row trace")
+    names = [n for n in inner.columns if n.startswith("$$made") or n == trace.TRACE]
+    values = F.struct(*(column(n) for n in names))
+    nothing = frame.limit(0).agg(*made).select(values.alias("$$nothing"))
+    found = inner.select(*(column(f"{g}?") for g in source.groups), values.alias("$$found"))
+    on = [column(g).eqNullSafe(column(f"{g}?")) for g in source.groups]
+    joined = every.join(found, on, "left").crossJoin(nothing)
+    either = F.when(column("$$found").isNotNull(), column("$$found")).otherwise(column("$$nothing"))
+    made_ = {n: either[n] for n in names}
+    if "$$row trace" in every.columns:
+        made_[trace.TRACE] = F.coalesce(column("$$found")[trace.TRACE], column("$$row trace"))
+    return joined.select(*(column(n) for n in source.fixed), *(value.alias(n) for n, value in made_.items()))
+
+
+_IN_ORDER = frozenset(
+    ["make_list", "makelist", "make_list_if", "make_list_with_nulls", "make_bag", "make_bag_if", "make_dictionary"]
+)
+"""Aggregates that follow the order of sorted rows; any other chooses by the written order."""
+
+
+def _aggregated(aggregation: p.Aggregation, expressions: Expressions, source: Relation | None = None) -> Column:
+    sorted_rows = source is not None and source.sorted_by and aggregation.function in _IN_ORDER
+    args = [expressions.compile(arg) for arg in aggregation.args]
+    if not CATALOG.aggregates[aggregation.function].columns:  # those pass values through as they are
+        args = [as_argument(a, e.type) for a, e in zip(args, aggregation.args, strict=True)]
+    order = column(POSITION if sorted_rows else ORDER)
+    return called("aggregate", aggregation, args, Group(order, argument_types(aggregation)))
+
+
+def _outputs(aggregation: p.Aggregation, made: Column) -> list[Column]:
+    """The columns of an aggregate; one that makes several (`any(A, B)`) is a struct until here."""
+    if CATALOG.aggregates[aggregation.function].columns:
+        values = [made[f"_{i}"] for i in range(len(aggregation.names))]
+    else:
+        values = [made]
+    pairs = zip(values, aggregation.names, aggregation.types, strict=True)
+    return [never_null(v, t).alias(name) for v, name, t in pairs]
+
+
+@compiles(p.TopNested)
+def top_nested(plan: p.TopNested, context: Context) -> Relation:
+    """Each level's groups within the level above, the best of them kept, joined from the top down."""
+    read = [e for level in plan.levels for e in (level.of, *level.aggregate.args)]
+    source, expressions = ready(compile_plan(plan.source, context), read, context)
+    own = [f"$$key{i}" for i in range(len(plan.levels))]
+    frame = source.frame.select(
+        *(column(n) for n in source.names),
+        *source.hidden,
+        *(expressions.compile(level.of).alias(k) for k, level in zip(own, plan.levels, strict=True)),
+    )
+    result: DataFrame | None = None
+    for i, level in enumerate(plan.levels):
+        above, here = [*source.fixed, *own[:i]], [*source.fixed, *own[: i + 1]]
+        value = f"$$value{i}"
+        made = [_aggregated(level.aggregate, expressions).alias(value)]
+        rows = frame if i == len(own) - 1 else frame.drop(trace.TRACE)  # a result's trace is that of its last level
+        grouped = trace.grouped(rows, [column(k) for k in here], made, column(ORDER))
+        best = column(value).desc_nulls_last() if level.descending else column(value).asc_nulls_last()
+        ranks = Window.partitionBy(*(column(k) for k in above)).orderBy(best, column(here[-1]))
+        kept = grouped.withColumn("$$best", F.row_number().over(ranks))
+        kept = kept.filter(column("$$best") <= level.count) if level.count is not None else kept
+        kept = kept.drop("$$best")
+        names = [n for n in kept.columns if n not in here]
+        renamed = kept.select(*(column(k).alias(f"{k}?") for k in here), *(column(n) for n in names))
+        frame = frame.join(renamed.drop(*names), [column(k).eqNullSafe(column(f"{k}?")) for k in here], "leftsemi")
+        if result is None:
+            result = kept
+        else:
+            on = [column(k).eqNullSafe(column(f"{k}?")) for k in above]
+            joined = result.join(renamed, on, "inner").drop(*(f"{k}?" for k in above))
+            result = joined.withColumnRenamed(f"{here[-1]}?", here[-1])
+    assert result is not None
+    pairs = [(f"$$key{i}", f"$$value{i}") for i in range(len(plan.levels))]
+    columns = [column(n) for pair in pairs for n in pair]
+    named = [never_null(c, k.type).alias(k.name) for c, k in zip(columns, plan.schema, strict=True)]
+    order = F.struct(*(column(k) for k in own))
+    return Relation(
+        result.select(*named, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
+    )
+
+
+def _kept(source: Relation) -> list[Column]:
+    """The hidden columns of groups, and the trace."""
+    return [column(n) for n in (*source.fixed, *([trace.TRACE] if source.traced else []))]
+
+
+@compiles(p.Series)
+def series(plan: p.Series, context: Context) -> Relation:
+    """Bins of each group, numbered from the start of its axis; then, for each group, arrays over all numbers."""
+    _, axis = plan.axis
+    read = [*(k for _, k in plan.keys), axis, *(arg for a in plan.aggregates for arg in a.args)]
+    source, expressions = ready(compile_plan(plan.source, context), read, context)
+    own = [f"$$key{i}" for i in range(len(plan.keys))]
+    keys = [*source.fixed, *own]
+    step = expressions.compile(plan.step)
+    limits = [None if e is None else expressions.compile(e) for e in (plan.start, plan.stop)]
+    frame = source.frame.withColumn("$$axis", expressions.compile(axis))
+    for key, (_, expr) in zip(own, plan.keys, strict=True):
+        frame = frame.withColumn(key, expressions.compile(expr))
+    frame = frame.filter(column("$$axis").isNotNull())
+    if limits[0] is not None:
+        frame = frame.filter(column("$$axis") >= limits[0])
+    if limits[1] is not None:
+        frame = frame.filter(column("$$axis") < limits[1])
+    group = Window.partitionBy(*(column(k) for k in keys))
+    floor = form("scalar", "bin", [axis.type, plan.step.type])
+    types = [axis.type, plan.step.type]
+    first = limits[0] if limits[0] is not None else floor.call(types, [F.min("`$$axis`").over(group), step], [None] * 2)
+    frame = frame.withColumn("$$start", first)
+    frame = frame.withColumn("$$bin", quotient(column("$$axis") - column("$$start"), step, axis.type))
+    made = [_aggregated(a, expressions).alias(f"$$made{i}") for i, a in enumerate(plan.aggregates)]
+    names = [f"$$made{i}" for i in range(len(made))]
+    by_bin, by_series = ([column(k) for k in (*keys, "$$start", *more)] for more in (["$$bin"], []))
+    bins = trace.grouped(frame, by_bin, made, column(ORDER))
+    entry = F.struct(column("$$bin"), F.struct(*(column(n) for n in names)))
+    laid_out = [F.map_from_entries(F.collect_list(entry)).alias("$$bins"), F.max("`$$bin`").alias("$$last")]
+    grouped = trace.grouped(bins, by_series, laid_out, column("$$bin"))
+    if plan.nonempty and not own and limits[0] is not None:
+        grouped = _of_every_series(grouped, source, context).withColumn("$$start", limits[0])
+    if limits[1] is not None:
+        whole = quotient(limits[1] - column("$$start"), step, axis.type)
+        last = F.when(column("$$start") + whole * step < limits[1], whole).otherwise(whole - 1)
+    else:
+        last = column("$$last")
+    numbers = F.when(last >= 0, F.sequence(F.lit(0).cast("bigint"), last))
+    arrays = []
+    for name, default, aggregation in zip(names, plan.defaults, plan.aggregates, strict=True):
+        missing = expressions.compile(default).cast(spark_type(aggregation.types[0]))
+        arrays.append(F.transform(column("$$numbers"), _at_bin(name, missing)))
+    times = F.transform(column("$$numbers"), lambda n: (column("$$start") + n * step).cast(spark_type(axis.type)))
+    laid = grouped.withColumn("$$numbers", numbers).filter(column("$$numbers").isNotNull())
+    columns = [*(column(k) for k in own), *arrays, times]
+    named = [c.alias(k.name) for c, k in zip(columns, plan.schema, strict=True)]
+    order = F.struct(*(column(k) for k in own), F.lit(0).alias("k"))
+    return Relation(
+        laid.select(*named, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
+    )
+
+
+def _of_every_series(grouped: DataFrame, source: Relation, context: Context) -> DataFrame:
+    """A row also where there is none: for each group of a body, or for the whole table."""
+    if not source.groups:
+        return context.spark.range(1).join(grouped, how="left")
+    again = grouped.select(*(column(n).alias(f"{n}?" if n in source.fixed else n) for n in grouped.columns))
+    on = [column(g).eqNullSafe(column(f"{g}?")) for g in source.groups]
+    return context.every_group(source).drop(trace.TRACE).join(again, on, "left")
+
+
+def _at_bin(name: str, missing: Column) -> Callable[[Column], Column]:
+    def value(number: Column) -> Column:
+        found = F.element_at(column("$$bins"), number)
+        return F.when(found.isNotNull(), found[name]).otherwise(missing)
+
+    return value
+
+
+@compiles(p.Pivot)
+def pivot(plan: p.Pivot, context: Context) -> Relation:
+    source, expressions = ready(compile_plan(plan.source, context), plan.aggregate.args, context)
+    types = {c.name: c.type for c in source.schema}
+    tostring = form("scalar", "tostring", [types[plan.pivoted]])
+    frame = source.frame.withColumn("$$name", tostring.call([types[plan.pivoted]], [column(plan.pivoted)], [None]))
+    by_row = [column(k) for k in (*source.fixed, *plan.keys)]
+    made = [_aggregated(plan.aggregate, expressions).alias("$$cell")]
+    cells = trace.grouped(frame, [*by_row, column("$$name")], made, column(ORDER))
+    entry = F.struct(column("$$name"), column("$$cell"))
+    laid_out = [F.map_from_entries(F.collect_list(entry)).alias("$$cells")]
+    grouped = trace.grouped(cells, by_row, laid_out, column("$$name"))
+    empty = F.lit(0) if plan.aggregate.function in _ZERO_OF_NOTHING else F.lit(None)
+    columns = []
+    for shown in plan.schema:
+        value = column(shown.name)
+        if shown.name not in plan.keys:
+            cell = F.element_at(column("$$cells"), F.lit(shown.name))
+            value = never_null(F.coalesce(cell, empty.cast(spark_type(shown.type))), shown.type).alias(shown.name)
+        columns.append(value)
+    order = F.struct(*(column(k) for k in plan.keys), F.lit(0).alias("k"))
+    return Relation(
+        grouped.select(*columns, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
+    )
+
+
+_ZERO_OF_NOTHING = frozenset(["count", "countif", "sum", "sumif", "dcount", "dcountif"])

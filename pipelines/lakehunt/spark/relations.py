@@ -1,0 +1,262 @@
+"""What a typed plan becomes in Spark, and what it is compiled against; `plans/` has the function for each kind of plan.
+
+Beside the columns that the query has, a frame carries hidden ones, whose names start with `$$`, as the binder lets no
+column of a query be called:
+
+    $$order      where the row stands in the written order, by which every free choice is made: an event's
+                 (Timestamp, ReportId, content), a group's keys, a written row's position
+    $$sort0...   the values of the last `sort`
+    $$ingested   when a row of a stored table came into it, in ticks; gone once rows are grouped or joined
+    $$trace      on request, what a row was made of (see trace.py)
+    $$excluded   on request, which exclusions an event falls under; gone before any other row is looked at
+    $$outer1...  inside of a body of `mv-apply`, the row that the body is applied to
+    $$row1...    there, and in `partition`, what tells one group of rows from another
+    $$position   where the row stands in a sort, for aggregates that follow it
+    $$window1... what a window function gave, until the step that it stands in is done
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.kql import plan as p
+from lakehunt.kql.types import STRING, Schema
+from lakehunt.kql.types import Column as KqlColumn
+from lakehunt.spark import trace
+from lakehunt.spark.expressions import Expressions, as_argument, called, column
+from lakehunt.spark.functions.windows import Serial
+from lakehunt.spark.values import literal, spark_type, stored
+
+ORDER = "$$order"
+WINDOW = "$$window"
+POSITION = "$$position"
+
+
+@dataclass(frozen=True)
+class SortedBy:
+    """A hidden column that holds the values of a sort's key."""
+
+    column: str
+    descending: bool
+    nulls_first: bool
+
+    @property
+    def ordering(self) -> Column:
+        return getattr(column(self.column), _ORDERINGS[self.descending, self.nulls_first])()  # type: ignore[no-any-return]
+
+
+_ORDERINGS = {
+    (False, True): "asc_nulls_first",
+    (False, False): "asc_nulls_last",
+    (True, True): "desc_nulls_first",
+    (True, False): "desc_nulls_last",
+}
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A frame with the columns of `schema` (in a plan's representation, see values.py) and the hidden ones.
+
+    `groups` are the hidden columns by which a body of `mv-apply` or `partition` sees only rows of its own group, and
+    `carried` those that are the same in all rows of a group."""
+
+    frame: DataFrame
+    schema: Schema
+    sorted_by: tuple[SortedBy, ...] = ()
+    groups: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        return [c.name for c in self.schema]
+
+    @property
+    def hidden(self) -> list[Column]:
+        return [column(n) for n in self.frame.columns if n.startswith(p.HIDDEN) and not n.startswith(WINDOW)]
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The hidden columns that are the same in all rows of a group: those that tell groups apart first."""
+        return (*self.groups, *(n for n in self.carried if n not in self.groups))
+
+    @property
+    def traced(self) -> bool:
+        return trace.TRACE in self.frame.columns
+
+    def select_columns(self, names: Set[str]) -> Relation:
+        """This relation with only these columns, and the hidden ones."""
+        kept = tuple(c for c in self.schema if c.name in names)
+        return replace(self, frame=self.frame.select(*(column(c.name) for c in kept), *self.hidden), schema=kept)
+
+    def null_out_unread(self, names: Set[str]) -> Relation:
+        """This relation for somebody who reads only these columns: the others are there, but hold nothing."""
+        kept = [column(c.name) if c.name in names else _nothing(c) for c in self.schema]
+        return replace(self, frame=self.frame.select(*kept, *self.hidden))
+
+    @property
+    def orderings(self) -> list[Column]:
+        """The order of the rows: of the last sort, and among equals the written one."""
+        return [*(key.ordering for key in self.sorted_by), column(ORDER).asc()]
+
+    def stored(self) -> DataFrame:
+        """The query's columns as they are stored in Delta, in their order; the hidden ones after them."""
+        columns = [stored(column(c.name), c.type).alias(c.name) for c in self.schema]
+        return self.frame.select(*columns, *self.hidden)
+
+    def in_order(self) -> DataFrame:
+        """The query's columns, in a plan's representation, rows in their order."""
+        return self.frame.orderBy(*self.orderings).select(*(column(c.name) for c in self.schema))
+
+
+@lru_cache(maxsize=4096)
+def _nothing(column: KqlColumn) -> Column:
+    """A column of this name and type that holds nothing."""
+    return F.lit("" if column.type == STRING else None).cast(spark_type(column.type)).alias(column.name)
+
+
+Scanner = Callable[[p.Scan], Relation]
+
+
+def _no_external(plan: p.External) -> Relation:
+    raise LakehuntError(f"{plan.addresses[0]} is outside of the lake", "no copy of it is registered")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a plan is compiled against.
+
+    `scan` opens a stored table, `external` files outside of the lake; `computed` holds relations of parts of the plan
+    that are there already, `given` those that bodies are applied to."""
+
+    spark: SparkSession
+    now: int
+    scan: Scanner
+    external: Callable[[p.External], Relation] = _no_external
+    computed: Mapping[int, Relation] = field(default_factory=dict)
+    given: Mapping[str, Relation] = field(default_factory=dict)
+
+    def expressions(
+        self, done: Mapping[int, Column] | None = None, resolve: Callable[[str], Column] = column
+    ) -> Expressions:
+        return Expressions(self.now, _Queries(self), done, resolve)
+
+    def with_computed(self, plan: p.Plan, relation: Relation) -> Context:
+        """This context, in which `plan` (this very object) is `relation`."""
+        return replace(self, computed={**self.computed, id(plan): relation})
+
+    def with_given(self, name: str, relation: Relation) -> Context:
+        return replace(self, given={**self.given, name: relation})
+
+    def every_group(self, source: Relation) -> DataFrame:
+        """A row for each group of rows that the body around `source` is applied to: its fixed columns, and the trace of
+        the row that was expanded to the group."""
+        outer = source.groups[-1].replace("$$row", "$$outer")
+        given = self.given[outer].frame
+        kept = [n for n in given.columns if n in source.fixed or (n == trace.TRACE and outer in given.columns)]
+        return given.select(*(column(n) for n in kept)).dropDuplicates(list(source.groups))
+
+    def in_every_group(self, relation: Relation, source: Relation) -> Relation:
+        """A table from outside of the body around `source`, once for each group."""
+        frame = relation.frame.crossJoin(self.every_group(source).drop(trace.TRACE))
+        return replace(relation, frame=frame, groups=source.groups, carried=source.carried)
+
+
+@dataclass(frozen=True)
+class _Queries:
+    """Queries inside of expressions, as Spark's scalar subqueries."""
+
+    context: Context
+
+    def scalar(self, plan: p.Plan) -> Column:
+        relation = self._table(plan)
+        first = relation.frame.orderBy(*relation.orderings).limit(1).select(column(relation.schema[0].name))
+        return first.scalar()
+
+    def _table(self, plan: p.Plan) -> Relation:
+        relation = compile_plan(plan, self.context)
+        if relation.groups:
+            raise LakehuntError("a query within an expression cannot read the rows of a body", "use join or summarize")
+        return relation
+
+    def values(self, plan: p.Plan) -> Column:
+        relation = self._table(plan)
+        return relation.frame.agg(F.collect_set(column(relation.schema[0].name))).scalar()
+
+
+Compiler = Callable[[Any, Context], Relation]
+_PLANS: dict[type[p.Plan], Compiler] = {}
+C = TypeVar("C", bound=Compiler)
+
+
+def compiles(kind: type[p.Plan]) -> Callable[[C], C]:
+    """Enters the function that compiles this kind of plan."""
+
+    def enter(function: C) -> C:
+        _PLANS[kind] = function
+        return function
+
+    return enter
+
+
+def compile_plan(plan: p.Plan, context: Context) -> Relation:
+    """The Spark plan of a typed plan. Nothing runs yet."""
+    known = context.computed.get(id(plan))
+    return known if known is not None else _PLANS[type(plan)](plan, context)
+
+
+# Window functions
+
+
+class _Staging(Serial):
+    """The rows of a relation in their order, to whose frame window functions add columns."""
+
+    def __init__(self, source: Relation) -> None:
+        object.__setattr__(self, "order", source.orderings)
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "made", 0)
+
+    source: Relation
+    made: int
+
+    def staged(self, value: Column) -> Column:
+        name = f"{WINDOW}{self.made}"
+        object.__setattr__(self, "made", self.made + 1)
+        object.__setattr__(self, "source", replace(self.source, frame=self.source.frame.withColumn(name, value)))
+        return column(name)
+
+    def rows(self, *run: Column) -> Any:
+        return Window.partitionBy(*(column(g) for g in self.source.groups), *run).orderBy(*self.order)
+
+
+def ready(source: Relation, exprs: Iterable[p.Expr], context: Context) -> tuple[Relation, Expressions]:
+    """The source with a column for each window function and each query in the expressions, and what compiles them.
+
+    Inner ones come first: Spark cannot compute one window function from another in the same step."""
+    parts = [part for expr in exprs for part in reversed(list(p.parts(expr)))]
+    staged = [part for part in parts if isinstance(part, (p.WindowCall, p.ScalarQuery, p.ListQuery))]
+    if not staged:
+        return source, context.expressions()
+    staging, done = _Staging(source), dict[int, Column]()
+    for part in staged:
+        expressions = context.expressions(done)
+        # Spark has no subquery in the lambda of a higher-order function, so it is a column, too
+        made = _over(part, expressions, staging) if isinstance(part, p.WindowCall) else expressions.query(part)
+        done[id(part)] = staging.staged(made)
+    return staging.source, context.expressions(done)
+
+
+def _over(over: p.WindowCall, expressions: Expressions, staging: _Staging) -> Column:
+    args = [as_argument(expressions.compile(arg), arg.type) for arg in over.args]
+    plain = [a if isinstance(e, p.Const) else staging.staged(a) for a, e in zip(args, over.args, strict=True)]
+    return called("window", over, plain, staging)
+
+
+def never_null(value: Column, kind: object) -> Column:
+    return F.coalesce(value, literal("", STRING)) if kind == STRING else value

@@ -1,0 +1,98 @@
+"""What a result row was made of, carried beside it through every operator: how many events, when, on which device, and
+a bounded sample of them.
+
+    $$trace STRUCT<
+      events BIGINT, first BIGINT, last BIGINT          how many events, and the ticks of the first and last; one that
+                                                        stands in several rows, after a join, counts once as long as
+                                                        all events are known by their evidence
+      low, high STRUCT<DeviceId, DeviceName, AccountName>   smallest and largest; equal where there is only one
+      evidence ARRAY<STRUCT<at BIGINT, event_id STRING>> the first MAX_EVIDENCE events
+    >
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.finding_tables import MAX_EVIDENCE
+
+TRACE = "$$trace"
+RANK = "$$rank"
+
+SUBJECTS = DEVICE_PROCESS_EVENTS.subject_columns
+"""Columns of an event that say whom a finding is about."""
+
+
+def of_event(event_id: Column, ticks: Column) -> Column:
+    """The trace of one event; the frame has the columns of `SUBJECTS`."""
+    subject = F.struct(*(F.col(name) for name in SUBJECTS))
+    evidence = F.array(F.struct(ticks.alias("at"), event_id.alias("event_id")))
+    return F.struct(
+        F.lit(1).cast("bigint").alias("events"),
+        ticks.alias("first"),
+        ticks.alias("last"),
+        subject.alias("low"),
+        subject.alias("high"),
+        evidence.alias("evidence"),
+    )
+
+
+def ranked(frame: DataFrame, keys: Sequence[Column], order: Column) -> DataFrame:
+    """The frame with each row's rank in its group, so that a group's evidence can be cut off before it is collected."""
+    window = Window.partitionBy(*keys).orderBy(order) if keys else Window.partitionBy(F.lit(0)).orderBy(order)
+    return frame.withColumn(RANK, F.row_number().over(window))
+
+
+def combined() -> Column:
+    """The trace of a group of traced and ranked rows."""
+    one = F.col(f"`{TRACE}`")
+    shown = F.flatten(F.collect_list(F.when(F.col(f"`{RANK}`") <= MAX_EVIDENCE, one["evidence"])))
+    evidence = F.array_sort(F.array_distinct(shown))
+    known = F.bool_and(_is_known(one)) & (F.max(f"`{RANK}`") <= MAX_EVIDENCE)
+    count = F.when(known, F.size(evidence).cast("bigint"))
+    return F.struct(
+        F.coalesce(count, F.sum(one["events"]), F.lit(0)).alias("events"),
+        F.min(one["first"]).alias("first"),
+        F.max(one["last"]).alias("last"),
+        F.struct(*(F.min(one["low"][name]).alias(name) for name in SUBJECTS)).alias("low"),
+        F.struct(*(F.max(one["high"][name]).alias(name) for name in SUBJECTS)).alias("high"),
+        F.slice(evidence, 1, MAX_EVIDENCE).alias("evidence"),
+    )
+
+
+def _is_known(one: Column) -> Column:
+    """Whether the evidence has all events of a trace: then, and only then, one that comes twice can be counted once."""
+    return one["events"] == F.size(one["evidence"])
+
+
+def subject(name: str) -> Column:
+    """The one value that all events of a row have in the column, null where they have several."""
+    one = F.col(f"`{TRACE}`")
+    return F.when(one["low"][name] == one["high"][name], one["low"][name])
+
+
+def both(left: Column, right: Column) -> Column:
+    """The trace of two traced rows that were joined; one of them may be missing."""
+    first, second = F.coalesce(left, right), F.coalesce(right, left)
+    evidence = F.array_distinct(F.concat(first["evidence"], second["evidence"]))
+    count = F.when(_is_known(first) & _is_known(second), F.size(evidence).cast("bigint"))
+    joined = F.struct(
+        F.coalesce(count, first["events"] + second["events"]).alias("events"),
+        F.least(first["first"], second["first"]).alias("first"),
+        F.greatest(first["last"], second["last"]).alias("last"),
+        F.struct(*(F.least(first["low"][n], second["low"][n]).alias(n) for n in SUBJECTS)).alias("low"),
+        F.struct(*(F.greatest(first["high"][n], second["high"][n]).alias(n) for n in SUBJECTS)).alias("high"),
+        F.slice(F.array_sort(evidence), 1, MAX_EVIDENCE).alias("evidence"),
+    )
+    return F.when(left.isNotNull() & right.isNotNull(), joined).otherwise(first)
+
+
+def grouped(frame: DataFrame, keys: Sequence[Column], made: Sequence[Column], order: Column) -> DataFrame:
+    """The frame grouped by the keys, with the trace of each group where the frame is traced."""
+    if TRACE not in frame.columns:
+        return frame.groupBy(*keys).agg(*made)
+    return ranked(frame, keys, order).groupBy(*keys).agg(*made, combined().alias(TRACE))

@@ -1,0 +1,103 @@
+"""Data Docs that people open: they fetch nothing, hold no value of the data, stay as long as they are to."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lakehunt import config
+from lakehunt.core.errors import LakehuntError
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.landing.ingest import ingest
+from lakehunt.landing.promote import promote
+from lakehunt.quality import data_docs_site
+from lakehunt.quality.data_docs import DataDocs
+from lakehunt.schemas.landing_tables import BATCHES
+from tests.support.blobs import NOW, blob, record, write_suites
+
+SECRET = "hunter2-planted"
+WARNS = {
+    "type": "expect_column_values_to_be_in_set",
+    "kwargs": {"column": "FileName", "value_set": ["fine.exe"]},
+    "severity": "warning",
+}
+
+
+def ignore(_: str) -> None:
+    pass
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> DataDocs:
+    return DataDocs(tmp_path / "docs", keep=timedelta(days=10_000))
+
+
+def land(lake: Lake, tmp_path: Path, docs: DataDocs, name: str, **properties: object) -> object:
+    blob(tmp_path / "source", record(**properties) + "\n", name)
+    ingest(lake, str(tmp_path / "source"), NOW, ignore)
+    [outcome] = promote(lake, write_suites(tmp_path / "suites", (WARNS,)), docs, ignore).batches
+    return outcome.page
+
+
+def test_pages_of_earlier_batches_stay_until_they_are_too_old(lake: Lake, tmp_path: Path, docs: DataDocs) -> None:
+    folder = tmp_path / "docs"
+    bad = land(lake, tmp_path, docs, "1.json", FileName=SECRET, ProcessCommandLine=SECRET)
+    good = land(lake, tmp_path, docs, "2.json", FileName="fine.exe")
+    assert bad == str(folder / "batch-1/device_process_events.html")
+    assert good is None
+    index = (folder / "index.html").read_text()
+    links = re.findall(r'href="([^"]+)"', index)
+    assert sorted(links) == [
+        f"batch-{n}/{suite}.html" for n in (1, 2) for suite in ("device_process_events", "landing")
+    ]
+    assert "warning: FileName: values to be in set, 1 of 1 rows" in index
+    for page in [folder / link for link in links] + [folder / "index.html"]:
+        text = page.read_text()
+        assert not re.findall(r"<script|<link|@import|url\(|src=|https?:", text)
+        assert SECRET not in text
+        assert "<title>" in text
+
+    data_docs_site.publish(
+        lake, DataDocs(folder, keep=timedelta(days=1)), tmp_path / "nothing", NOW + timedelta(days=2)
+    )
+    assert [page.name for page in folder.rglob("*")] == ["index.html"]
+    assert "batch-1" not in (folder / "index.html").read_text()
+
+
+def test_days_add_up(lake: Lake, tmp_path: Path, docs: DataDocs) -> None:
+    rows = [(1, NOW, 10, 8, 1, 1, "settled", None, []), (2, NOW, 10, 0, 0, 0, "refused", "why", [])]
+    rows.append((3, NOW + timedelta(days=1), 100, 80, 20, 0, "settled", None, []))
+    lake.append(BATCHES, lake.local(BATCHES, rows))
+    data_docs_site.publish(lake, docs, tmp_path / "nothing", NOW)
+    text = re.sub(r"<[^>]+>|\s+", " ", (tmp_path / "docs/index.html").read_text())
+    table = " ".join(text.split("By day of landing")[1].split("By batch")[0].split())
+    assert table.endswith("Refused 2024-05-03 1 100 80 0 20 20.00 2024-05-02 2 20 8 1 1 5.00 1")
+
+
+def test_the_section_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "lakehunt.yaml"
+    file.write_text(json.dumps({"data_docs": {"folder": "docs", "url": "https://d.example/x/", "keep": "7d"}}))
+    docs = config.load(str(file)).data_docs
+    assert docs == DataDocs(tmp_path / "docs", "https://d.example/x/", timedelta(days=7))
+    assert docs.link("batch-1/landing.html") == "https://d.example/x/batch-1/landing.html"
+    assert DataDocs().within("s3a://bucket/lake").folder is None
+    assert DataDocs().within(str(tmp_path)).folder == tmp_path / "quality/data_docs"
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("data_docs: {keep: 7}", "lakehunt.yaml:1:13: data_docs: keep is 7"),
+        ("data_docs: {keeps: 7d}", "lakehunt.yaml:1:13: data_docs: unknown key 'keeps'"),
+        ("data_docs: [1]", "lakehunt.yaml:1:1: data_docs: expected a mapping"),
+    ],
+)
+def test_a_bad_section_is_named(tmp_path: Path, section: str, message: str) -> None:
+    file = tmp_path / "lakehunt.yaml"
+    file.write_text(section)
+    with pytest.raises(LakehuntError, match=re.escape(message)):
+        config.load(str(file))
