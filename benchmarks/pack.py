@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks.topics import TOPICS, Topic
+from lakehunt import project
 from lakehunt.core import strict_yaml
-from tests.support.paths import PROJECT
 
 LARGEST = 2 + 3 * len(TOPICS)
 """The most hunts that a pack can have."""
@@ -76,7 +76,7 @@ def _seeds(days: int) -> list[Hunt]:
 
 
 def _seed(name: str, sql: str, days: int) -> Hunt:
-    file = PROJECT / "hunts" / f"{name}.yaml"
+    file = project.HUNTS / f"{name}.yaml"
     document = strict_yaml.load_file(file)
     text = file.read_text(encoding="utf-8").replace("ago(7d)", f"ago({days}d)")
     return Hunt(document.text("id"), document.text("name"), text, sql)

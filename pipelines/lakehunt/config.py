@@ -4,19 +4,21 @@
     source: /data/blobs         # folder, glob or file of Streaming API blobs, where a command names none
     hunts: hunts                # folder of hunting-query YAML files
     expectations: expectations  # folder of Great Expectations suites
-    tables:                     # other Delta tables that hunts may name: see pipelines/lakehunt/schemas/registered_tables.py
+    tables:                     # other Delta tables that hunts may name: see lakehunt.schemas.registered_tables
       Watchlist: {path: /data/watchlist, columns: {DeviceId: string, Owner: string}}
     external:                   # copies of files that hunts read with externaldata
       https://example.com/lolbins.csv: lookups/lolbins.csv
-    data_docs: {keep: 30d}      # pages about each batch: see pipelines/lakehunt/quality/data_docs.py
-    retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see pipelines/lakehunt/operations/retention.py
-    alerts: {}                  # who is told of findings: see pipelines/lakehunt/alerts/channels.py
+    data_docs: {keep: 30d}      # pages about each batch: see lakehunt.quality.data_docs
+    retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see lakehunt.operations.retention
+    alerts: {}                  # who is told of findings: see lakehunt.alerts.channels
     spark:                      # Spark configuration, passed through as it is
       spark.master: local[*]
       spark.jars.ivySettings: ivysettings.xml
     delta_jars: jars            # a folder with Delta's jars, for machines without a network
 
 Relative folders count from the file's own folder. Looked for at `--config`, `$LAKEHUNT_CONFIG`, `./lakehunt.yaml`.
+Without one, the hunts and suites are those in `./hunts` and `./expectations`, or, where there is no such folder, the
+ones that come with the package.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lakehunt import project
 from lakehunt.alerts import channels
 from lakehunt.alerts.channels import AlertSettings
 from lakehunt.core import strict_yaml
@@ -38,7 +41,6 @@ from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas import registered_tables
 from lakehunt.schemas.registered_tables import RegisteredTable
 
-PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_FILE = "lakehunt.yaml"
 
 
@@ -47,9 +49,9 @@ class Config:
     """What every command needs to know. Folders are absolute; `lake` may be any URI that Spark can write."""
 
     lake: str = "lake"
-    hunts: Path = PROJECT / "hunts"
+    hunts: Path = project.HUNTS
     source: str | None = None
-    expectations: Path = PROJECT / "expectations"
+    expectations: Path = project.EXPECTATIONS
     spark: Mapping[str, str] = field(default_factory=dict)
     delta_jars: Path | None = None
     tables: Mapping[str, RegisteredTable] = field(default_factory=dict)
@@ -72,8 +74,17 @@ def load(file: str | None = None) -> Config:
     path = Path(named or DEFAULT_FILE)
     if named and not path.is_file():
         raise LakehuntError(f"no configuration file at {path}", "name another one with --config or LAKEHUNT_CONFIG")
-    config = _read(path) if path.is_file() else Config()
+    config = _read(path) if path.is_file() else _of_working_directory()
     return _from_environment(config)
+
+
+def _of_working_directory() -> Config:
+    """The configuration where there is no file."""
+    hunts, suites = Path("hunts").resolve(), Path("expectations").resolve()
+    return Config(
+        hunts=hunts if hunts.is_dir() else project.HUNTS,
+        expectations=suites if suites.is_dir() else project.EXPECTATIONS,
+    )
 
 
 def _read(path: Path) -> Config:

@@ -136,14 +136,15 @@ def _options(running: Cluster, log: Path) -> tuple[object, ...]:
 
 def _on_one_machine(lake) -> None:  # type: ignore[no-untyped-def]
     """What the jobs do, in the session of these tests: local mode, two cores."""
-    from lakehunt import landing
     from lakehunt.hunting import engine
     from lakehunt.hunting.content import hunt_file
+    from lakehunt.landing.ingest import ingest
+    from lakehunt.landing.promote import promote
 
     def ignore(_: str) -> None: ...
 
-    landing.ingest(lake, str(SOURCE), datetime.now(UTC), ignore)
-    landing.promote(lake, Config().expectations, DataDocs(), ignore)
+    ingest(lake, str(SOURCE), datetime.now(UTC), ignore)
+    promote(lake, Config().expectations, DataDocs(), ignore)
     hunts, _ = hunt_file.load_folder(Config().hunts)
     as_of = times.parse_datetime(AS_OF)
     assert as_of is not None

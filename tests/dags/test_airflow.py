@@ -24,11 +24,12 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from lakehunt import landing
 from lakehunt.hunting import engine
 from lakehunt.hunting.content import hunt_file
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.landing.ingest import ingest
+from lakehunt.landing.promote import promote
 from lakehunt.quality.data_docs import DataDocs
 from tests.support.airflow import Airflow
 from tests.support.blobs import blob, record, write_suites
@@ -69,8 +70,8 @@ def landed(spark: SparkSession, source: Path, tmp_path_factory: pytest.TempPathF
     """A lake that has landed the source in one undisturbed run."""
     root = tmp_path_factory.mktemp("landed") / "lake"
     lake = Lake(spark, str(root))
-    landing.ingest(lake, str(source), datetime.now(UTC), ignore)
-    landing.promote(lake, PROJECT / "expectations", DataDocs(), ignore)
+    ingest(lake, str(source), datetime.now(UTC), ignore)
+    promote(lake, PROJECT / "expectations", DataDocs(), ignore)
     return root
 
 
@@ -262,8 +263,8 @@ def test_a_month_of_backfills(
         blob(tmp_path / "source", "\n".join(lines) + "\n", f"y={noon:%Y/m=%m/d=%d}/h=12/m=00/PT1H.json")
     straight = tmp_path / "lake"
     lake = Lake(spark, str(straight))
-    landing.ingest(lake, str(tmp_path / "source"), datetime.now(UTC), ignore)
-    landing.promote(lake, PROJECT / "expectations", DataDocs(), ignore)
+    ingest(lake, str(tmp_path / "source"), datetime.now(UTC), ignore)
+    promote(lake, PROJECT / "expectations", DataDocs(), ignore)
     backfilled = copied(straight, tmp_path / "backfilled")
     hunts, _ = hunt_file.load_folder(PROJECT / "hunts")
     for day in range(days):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import pipelines
+import lakehunt
 from lakehunt.schemas import registry
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
 from lakehunt.schemas.finding_tables import HUNT_FINDINGS

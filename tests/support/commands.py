@@ -23,5 +23,5 @@ def lakehunt(*args: object, text: str = "", cwd: Path = PROJECT, **env: str) -> 
         text=True,
         cwd=cwd,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(PROJECT)} | env,
+        env=os.environ | {"PYTHONPATH": str(PROJECT / "pipelines")} | env,
     )

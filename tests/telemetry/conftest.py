@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from lakehunt import landing
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.landing.ingest import ingest
+from lakehunt.landing.promote import promote
 from lakehunt.quality.data_docs import DataDocs
 from tests.support.paths import PROJECT
 
@@ -24,6 +25,6 @@ def quiet(step: str) -> None:
 def landed(spark: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, landing.PromotionResult]:
     lake = Lake(spark, str(tmp_path_factory.mktemp("telemetry")))
     source = str(shared / "telemetry" / "stream")
-    delivery = landing.ingest(lake, source, datetime(2026, 1, 1, tzinfo=UTC), quiet)
+    delivery = ingest(lake, source, datetime(2026, 1, 1, tzinfo=UTC), quiet)
     assert delivery.delivered == 2_608
-    return lake, landing.promote(lake, PROJECT / "expectations", DataDocs(), quiet)
+    return lake, promote(lake, PROJECT / "expectations", DataDocs(), quiet)

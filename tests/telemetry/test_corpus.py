@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from lakehunt import landing
 from lakehunt.core import strict_yaml
 from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.adhoc import query

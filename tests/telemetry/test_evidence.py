@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from lakehunt import landing
 from lakehunt.cli.findings import print_evidence
 from lakehunt.hunting import engine
 from lakehunt.hunting.content import hunt_file

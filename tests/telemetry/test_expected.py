@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from lakehunt import landing
 from lakehunt.hunting import engine
 from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.findings import writer

@@ -36,9 +36,9 @@ def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
     found, hunts_fine = context.checked_hunts(config)
     validation.prepare()
     with context.progress(total=True) as say, context.lake(config, learning=True) as lake:
-        delivery, settlement = _deliver(lake, place, say), _settle(lake, config, say)
-        landed_fine = _print(delivery, settlement)
-        if any(batch.refused for batch in settlement.batches):
+        ingested, promoted = _ingest(lake, place, say), _promote(lake, config, say)
+        landed_fine = _print(ingested, promoted)
+        if any(batch.refused for batch in promoted.batches):
             click.echo("hunts were not run: a batch was refused", err=True)
             return False
         runs = engine.run_hunts(lake, found, as_of, say, context.tables(config))
@@ -59,9 +59,9 @@ def land(config: Config, source: str | None, raw_only: bool) -> bool:
     SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
     place = options.source_of(config, source)
     with context.progress(total=True) as say, context.lake(config, learning=True) as lake:
-        delivery = _deliver(lake, place, say)
-        settlement = None if raw_only else _settle(lake, config, say)
-    return _print(delivery, settlement)
+        ingested = _ingest(lake, place, say)
+        promoted = None if raw_only else _promote(lake, config, say)
+    return _print(ingested, promoted)
 
 
 @SECTION.command("validate")
@@ -71,48 +71,48 @@ def validate(config: Config) -> bool:
 
     validation.prepare()
     with context.progress(total=True) as say, context.lake(config) as lake:
-        settlement = _settle(lake, config, say)
-    return _print(None, settlement)
+        promoted = _promote(lake, config, say)
+    return _print(None, promoted)
 
 
-def _deliver(lake: Lake, source: str, say: context.Say) -> IngestResult:
-    from lakehunt import landing
+def _ingest(lake: Lake, source: str, say: context.Say) -> IngestResult:
+    from lakehunt.landing.ingest import ingest
 
-    return landing.ingest(lake, source, datetime.now(UTC), say)
-
-
-def _settle(lake: Lake, config: Config, say: context.Say) -> PromotionResult:
-    from lakehunt import landing
-
-    return landing.promote(lake, config.expectations, config.data_docs.within(config.lake), say)
+    return ingest(lake, source, datetime.now(UTC), say)
 
 
-def _print(delivery: IngestResult | None, settlement: PromotionResult | None) -> bool:
+def _promote(lake: Lake, config: Config, say: context.Say) -> PromotionResult:
+    from lakehunt.landing.promote import promote
+
+    return promote(lake, config.expectations, config.data_docs.within(config.lake), say)
+
+
+def _print(ingested: IngestResult | None, promoted: PromotionResult | None) -> bool:
     """Prints what was landed; whether all of it went well. A record in quarantine is landed, too."""
-    for line in [*_delivery_lines(delivery), *_settlement_lines(settlement)]:
+    for line in [*_ingest_lines(ingested), *_promotion_lines(promoted)]:
         click.echo(line)
-    refused = settlement is not None and any(batch.refused for batch in settlement.batches)
-    unreadable = delivery is not None and bool(delivery.unreadable)
+    refused = promoted is not None and any(batch.refused for batch in promoted.batches)
+    unreadable = ingested is not None and bool(ingested.unreadable)
     return not refused and not unreadable
 
 
-def _delivery_lines(delivery: IngestResult | None) -> Iterator[str]:
-    if delivery is None:
+def _ingest_lines(ingested: IngestResult | None) -> Iterator[str]:
+    if ingested is None:
         return
     yield (
-        f"landed {delivery.delivered} records from {delivery.files_read} files"
-        f" ({delivery.files_unchanged} files had not changed)"
+        f"landed {ingested.delivered} records from {ingested.files_read} files"
+        f" ({ingested.files_unchanged} files had not changed)"
     )
-    for file, line in delivery.pending:
+    for file, line in ingested.pending:
         yield f"  unfinished: line {line} of {file} is not complete yet; the next run lands it"
-    for file, why in delivery.unreadable:
+    for file, why in ingested.unreadable:
         yield f"  unreadable: {file}: {why}"
 
 
-def _settlement_lines(settlement: PromotionResult | None) -> Iterator[str]:
-    if settlement is None:
+def _promotion_lines(promoted: PromotionResult | None) -> Iterator[str]:
+    if promoted is None:
         return
-    for batch in settlement.batches:
+    for batch in promoted.batches:
         yield (
             f"batch {batch.batch}: {batch.delivered} records = {batch.events} events"
             f" + {batch.quarantined} quarantined + {batch.duplicates} duplicates"

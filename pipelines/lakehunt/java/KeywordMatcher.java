@@ -8,14 +8,14 @@ import org.apache.spark.sql.types.DataTypes;
 import scala.collection.Seq;
 
 /**
- * Which hunts the texts of an event leave (see needles.py, which writes what is looked for, and why it is looked for here).
+ * Which hunts the texts of an event leave (see keywords.py, which writes what is looked for, and why it is looked for here).
  *
- * <p>All needles of a column are found in one walk over its bytes, by the automaton of Aho and Corasick (1975): its state
- * is the longest beginning of a needle that ends at this byte. ASCII letters are the same in both cases.
+ * <p>All keywords of a column are found in one walk over its bytes, by the automaton of Aho and Corasick (1975): its state
+ * is the longest beginning of a keyword that ends at this byte. ASCII letters are the same in both cases.
  *
  * <p>Written for Janino, which has no generics to speak of and no lambdas.
  */
-public final class Needles implements UDF2, Serializable {
+public final class KeywordMatcher implements UDF2, Serializable {
     private static final int BEFORE = 1;
     private static final int AFTER = 2;
     private static final int AT_START = 4;
@@ -36,7 +36,7 @@ public final class Needles implements UDF2, Serializable {
     private transient ThreadLocal works;
 
     /**
-     * @param columns for each text [needles, numbers of the clauses that any text meets which is not all ASCII]; a needle
+     * @param columns for each text [keywords, numbers of the clauses that any text meets which is not all ASCII]; a keyword
      *     is [text, edges, numbers of the clauses that it meets]
      * @param fronts the number of the front that each clause belongs to
      * @param places for each front, [group, bit] of the hunt that it leaves once all its clauses are met
@@ -71,18 +71,18 @@ public final class Needles implements UDF2, Serializable {
         }
     }
 
-    private void read(int column, List needles, List others) {
-        int count = needles.size();
+    private void read(int column, List keywords, List others) {
+        int count = keywords.size();
         texts[column] = new String[count];
         edges[column] = new int[count];
         clausesOf[column] = new int[count][];
         clausesOfOthers[column] = numbers(others);
         clausesOfColumn[column] = clausesOfOthers[column];
         for (int i = 0; i < count; i++) {
-            List needle = (List) needles.get(i);
-            texts[column][i] = (String) needle.get(0);
-            edges[column][i] = ((Number) needle.get(1)).intValue();
-            clausesOf[column][i] = numbers((List) needle.get(2));
+            List keyword = (List) keywords.get(i);
+            texts[column][i] = (String) keyword.get(0);
+            edges[column][i] = ((Number) keyword.get(1)).intValue();
+            clausesOf[column][i] = numbers((List) keyword.get(2));
             clausesOfColumn[column] = joined(clausesOfColumn[column], clausesOf[column][i]);
         }
     }
@@ -148,15 +148,15 @@ public final class Needles implements UDF2, Serializable {
 
     private void met(int column, int[] found, byte[] text, int end, Work work) {
         for (int i = 0; i < found.length; i++) {
-            int needle = found[i];
-            int edge = edges[column][needle];
-            if (edge == 0 || stands(edge, text, end - texts[column][needle].length(), end)) {
-                work.meet(clausesOf[column][needle], this);
+            int keyword = found[i];
+            int edge = edges[column][keyword];
+            if (edge == 0 || stands(edge, text, end - texts[column][keyword].length(), end)) {
+                work.meet(clausesOf[column][keyword], this);
             }
         }
     }
 
-    /** Whether a needle's edges are where they have to be. Next to a character that is not ASCII, they may be. */
+    /** Whether a keyword's edges are where they have to be. Next to a character that is not ASCII, they may be. */
     private static boolean stands(int edge, byte[] text, int start, int end) {
         return ((edge & AT_START) == 0 || start == 0)
             && ((edge & AT_END) == 0 || end == text.length)
@@ -243,21 +243,21 @@ public final class Needles implements UDF2, Serializable {
             Arrays.fill(masks, 0L);
         }
 
-        void meet(int[] numbers, Needles needles) {
+        void meet(int[] numbers, KeywordMatcher keywords) {
             for (int i = 0; i < numbers.length; i++) {
                 int clause = numbers[i];
                 if (clauses[clause] == event) {
                     continue;
                 }
                 clauses[clause] = event;
-                int front = needles.frontOf[clause];
+                int front = keywords.frontOf[clause];
                 if (fronts[front] != event) {
                     fronts[front] = event;
                     met[front] = 0;
                 }
                 met[front]++;
-                if (met[front] == needles.wanted[front]) {
-                    masks[needles.groupOf[front]] |= needles.bitOf[front];
+                if (met[front] == keywords.wanted[front]) {
+                    masks[keywords.groupOf[front]] |= keywords.bitOf[front];
                 }
             }
         }
@@ -267,40 +267,40 @@ public final class Needles implements UDF2, Serializable {
     private static final class Automaton {
         final int[] kinds = new int[256];
         int width = 1;
-        /** The state after a byte of a kind; ~state where needles end there. */
+        /** The state after a byte of a kind; ~state where keywords end there. */
         int[] next;
-        /** The needles that end in a state. */
+        /** The keywords that end in a state. */
         int[][] found;
 
-        Automaton(String[] needles) {
-            sort(needles);
+        Automaton(String[] keywords) {
+            sort(keywords);
             int most = 1;
-            for (int i = 0; i < needles.length; i++) {
-                most += needles[i].length();
+            for (int i = 0; i < keywords.length; i++) {
+                most += keywords[i].length();
             }
             next = new int[most * width];
             found = new int[most][];
             int states = 1;
-            for (int needle = 0; needle < needles.length; needle++) {
+            for (int keyword = 0; keyword < keywords.length; keyword++) {
                 int state = 0;
-                for (int i = 0; i < needles[needle].length(); i++) {
-                    int at = state * width + kinds[needles[needle].charAt(i)];
+                for (int i = 0; i < keywords[keyword].length(); i++) {
+                    int at = state * width + kinds[keywords[keyword].charAt(i)];
                     if (next[at] == 0) {
                         next[at] = states;
                         states++;
                     }
                     state = next[at];
                 }
-                found[state] = joined(found[state] == null ? new int[0] : found[state], new int[] {needle});
+                found[state] = joined(found[state] == null ? new int[0] : found[state], new int[] {keyword});
             }
             link(states);
         }
 
-        /** Bytes that stand in no needle are of one kind. */
-        private void sort(String[] needles) {
-            for (int needle = 0; needle < needles.length; needle++) {
-                for (int i = 0; i < needles[needle].length(); i++) {
-                    char c = needles[needle].charAt(i);
+        /** Bytes that stand in no keyword are of one kind. */
+        private void sort(String[] keywords) {
+            for (int keyword = 0; keyword < keywords.length; keyword++) {
+                for (int i = 0; i < keywords[keyword].length(); i++) {
+                    char c = keywords[keyword].charAt(i);
                     if (kinds[c] == 0) {
                         kinds[c] = width;
                         if (c >= 'a' && c <= 'z') {

@@ -23,7 +23,7 @@ import scala.runtime.AbstractFunction2;
  * Spark's own compiler for the code of queries, Janino, compiles this file when the endpoint starts. Janino knows
  * generics by their raw types only.
  */
-public final class Gate extends AbstractFunction2 {
+public final class StatementGate extends AbstractFunction2 {
     private Map rules;
     private scala.collection.immutable.Map given;
     ClassLoader jars;
@@ -43,11 +43,11 @@ public final class Gate extends AbstractFunction2 {
 
     /** Whoever asks the guarded parser for a plan gets one that was checked. */
     public static final class Guard implements InvocationHandler {
-        private final Gate gate;
+        private final StatementGate gate;
         private final SparkSession session;
         private final Object parser;
 
-        Guard(Gate gate, Object session, Object parser) {
+        Guard(StatementGate gate, Object session, Object parser) {
             this.gate = gate;
             this.session = (SparkSession) session;
             this.parser = parser;

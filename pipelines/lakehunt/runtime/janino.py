@@ -1,5 +1,5 @@
-"""Java sources of the project, compiled by Janino, Spark's own compiler for the code of queries, when they are needed:
-nobody needs a JDK, and no compiled file lies in the project."""
+"""The Java classes of `lakehunt/java`, compiled when they are needed by Janino, Spark's own compiler for generated
+code: no JDK is needed, and no compiled file is part of the project."""
 
 from __future__ import annotations
 
@@ -14,33 +14,37 @@ from typing import Any
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from lakehunt import java
 
-def compile_class(spark: SparkSession, source: Path) -> Any:
-    """The class of a file, by the file's name, as the driver knows it."""
-    return _compiler(spark.sparkContext, source).getClassLoader().loadClass(source.stem)
+_SOURCES = Path(java.__file__).parent
 
 
-def compile_and_distribute(spark: SparkSession, source: Path) -> Any:
-    """The same, known to executors, too: objects of it can be sent to them."""
-    return _compile_and_distribute(spark.sparkContext, source)  # once for all sessions of a process
+def compile_class(spark: SparkSession, name: str) -> Any:
+    """The class `name` of `lakehunt/java/<name>.java`, loaded in the driver."""
+    return _compiler(spark.sparkContext, name).getClassLoader().loadClass(name)
+
+
+def compile_and_distribute(spark: SparkSession, name: str) -> Any:
+    """The same class, loaded in the driver and added to the executors' class path: its objects can be sent to them."""
+    return _compile_and_distribute(spark.sparkContext, name)  # once for all sessions of a process
 
 
 @cache
-def _compile_and_distribute(context: SparkContext, source: Path) -> Any:
-    compiler = _compiler(context, source)
-    folder = Path(tempfile.mkdtemp(prefix=f"lakehunt-{source.stem.lower()}-"))
+def _compile_and_distribute(context: SparkContext, name: str) -> Any:
+    compiler = _compiler(context, name)
+    folder = Path(tempfile.mkdtemp(prefix=f"lakehunt-{name.lower()}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     jar = folder / f"{folder.name}.jar"  # Spark knows jars by their names: two threads may come here at once
     with zipfile.ZipFile(jar, "w") as archive:
-        for name, code in compiler.getBytecodes().items():
-            archive.writestr(f"{name.replace('.', '/')}.class", bytes(code))
+        for class_name, code in compiler.getBytecodes().items():
+            archive.writestr(f"{class_name.replace('.', '/')}.class", bytes(code))
     context._jsc.addJar(str(jar))
-    return compiler.getClassLoader().loadClass(source.stem)
+    return compiler.getClassLoader().loadClass(name)
 
 
-def _compiler(context: SparkContext, source: Path) -> Any:
+def _compiler(context: SparkContext, name: str) -> Any:
     jvm: Any = context._jvm
     compiler = jvm.org.codehaus.janino.SimpleCompiler()
     compiler.setParentClassLoader(jvm.Thread.currentThread().getContextClassLoader())
-    compiler.cook(source.read_text(encoding="utf-8"))
+    compiler.cook((_SOURCES / f"{name}.java").read_text(encoding="utf-8"))
     return compiler

@@ -22,15 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from lakehunt.runtime import janino
-
-_SOURCE = Path(__file__).with_name("StatementGate.java")
 
 _CATALYST = "org.apache.spark.sql.catalyst"
 _LOGICAL, _ANALYSIS = f"{_CATALYST}.plans.logical", f"{_CATALYST}.analysis"
@@ -136,7 +133,7 @@ def closed(spark: SparkSession, schemas: Sequence[str]) -> Iterator[None]:
     used for anything else after it was served."""
     jvm: Any = spark._jvm
     session: Any = spark._jsparkSession
-    gate = janino.compile_class(spark, _SOURCE).newInstance()
+    gate = janino.compile_class(spark, "StatementGate").newInstance()
     gate.configure(dict(rules(schemas)), session.newSession(), session.sharedState().jarClassLoader())
     session.extensions().injectParser(gate)
     before = jvm.System.getProperties()

@@ -6,14 +6,14 @@ An event that lacks a clause is left out before Spark looks at the condition its
 does: where a term ends, what stands beside it, what letters beyond ASCII are in another case. So a clause may ask for
 less than its condition, never for more, and there is one place that knows what a condition means.
 
-Spark has no search for many words at once: it would look for one after the other, in every event. `KeywordMatcher.java` walks
+Spark has no search for many words at once: it would look for one after the other, in every event. `KeywordMatcher.java`
+walks
 over each text once, however many hunts there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
@@ -24,8 +24,6 @@ from lakehunt.kql import plan as p
 from lakehunt.kql.types import STRING
 from lakehunt.runtime import janino
 from lakehunt.spark.functions import text
-
-_SOURCE = Path(__file__).with_name("KeywordMatcher.java")
 
 MAX_KEYWORDS = 20_000
 """Letters in a clause that is still looked for: a longer list of words is left to Spark."""
@@ -132,7 +130,7 @@ def surviving_hunts(spark: SparkSession, fronts: Sequence[KeywordPlan], masks: S
         ]
         for column in columns
     ]
-    made = janino.compile_and_distribute(spark, _SOURCE).newInstance()
+    made = janino.compile_and_distribute(spark, "KeywordMatcher").newInstance()
     made.configure(told, [number for number, _ in asked], [[one.group, one.bit] for one in fronts], len(masks))
     texts = F.array(*(F.col(name).cast("binary") for name in columns)).cast("array<binary>")
     # PySpark has no way to a function of this kind that is not known by a name to the whole session.

@@ -24,7 +24,7 @@ class TableCatalog:
     def __init__(
         self, registered: Mapping[str, RegisteredTable] | None = None, copies: Mapping[str, str] | None = None
     ) -> None:
-        """`copies` are the places of files that hunts read by their address: see `lakehunt.hunting.query.external_data`."""
+        """`copies` says where the copy of each file is that hunts read with `externaldata`: see `external_data`."""
         self.registered = dict(registered or {})
         self.copies = dict(copies or {})
         self.schemas: dict[str, Schema] = events_table.KQL_TABLES | {

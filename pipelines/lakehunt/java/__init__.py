@@ -1,0 +1,1 @@
+"""Java sources, compiled by Spark's own Janino when they are needed: see `lakehunt.runtime.janino`."""
