@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import events, lake, landing, pack, peer
-from lakehunt.hunting import engine
+from lakehunt.hunting import compiled_hunt, engine
 from lakehunt.hunting.content import hunt_file
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
@@ -58,7 +58,7 @@ def test_every_hunt_compiles_and_has_an_id_of_its_own(tmp_path: Path) -> None:
     pack.write(made, tmp_path)
     hunts, errors = hunt_file.load_folder(tmp_path)
     assert (errors, [one.id for one in hunts]) == ([], [one.id for one in made])
-    assert [engine.compile_hunt(one).hunt.name for one in hunts] == [one.name for one in made]
+    assert [compiled_hunt.compile_hunt(one).hunt.name for one in hunts] == [one.name for one in made]
     assert len({one.sql for one in made}) == pack.LARGEST
 
 

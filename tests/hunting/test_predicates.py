@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lakehunt.hunting.compiled_hunt import compile_hunt
 from lakehunt.hunting.content.hunt_file import Hunt
-from lakehunt.hunting.engine import compile_hunt
 from lakehunt.hunting.incremental.predicates import FullScan, RowPredicates, extract_row_predicates
 from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.kql.types import STRING, Column

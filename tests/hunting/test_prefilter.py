@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks import pack
-from lakehunt.hunting import engine
+from lakehunt.hunting import compiled_hunt
 from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.incremental import prefilter
 from lakehunt.hunting.incremental.predicates import RowPredicates, extract_row_predicates
@@ -69,7 +69,7 @@ def test_events_are_read_by_code_that_the_jvm_compiles(spark: Any, lake: Lake, t
     """Spark uses no method past a limit: it would copy every event, with all its columns, before it is asked."""
     pack.write(pack.hunts(count, days=7), tmp_path / "hunts")
     hunts, _ = hunt_file.load_folder(tmp_path / "hunts")
-    splits = [extract_row_predicates(engine.compile_hunt(one).plan) for one in hunts]
+    splits = [extract_row_predicates(compiled_hunt.compile_hunt(one).plan) for one in hunts]
     fronts = [one.fronts for one in splits if isinstance(one, RowPredicates)]
     sifted = prefilter.apply_prefilters(lake.read(events_table.TABLE), fronts, EVENTS_ONLY.context(lake, 0))
     plan = sifted.frame._jdf.queryExecution().executedPlan()

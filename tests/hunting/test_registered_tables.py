@@ -12,7 +12,7 @@ import pytest
 from lakehunt.config import load
 from lakehunt.core import strict_yaml
 from lakehunt.core.errors import LakehuntError
-from lakehunt.hunting import engine
+from lakehunt.hunting import compiled_hunt, engine
 from lakehunt.hunting.content.hunt_file import Hunt, HuntError
 from lakehunt.hunting.findings import writer
 from lakehunt.hunting.query.adhoc import answer_lines, query
@@ -91,8 +91,8 @@ class TestDeclaring:
             ("n", "long"),
         ]
         with pytest.raises(HuntError, match="there is no table 'Owners'"):
-            engine.compile_hunt(hunt("Owners"))
-        assert engine.compile_hunt(hunt("Owners"), known).plan.names == ["DeviceId", "Since"]
+            compiled_hunt.compile_hunt(hunt("Owners"))
+        assert compiled_hunt.compile_hunt(hunt("Owners"), known).plan.names == ["DeviceId", "Since"]
 
 
 class TestWindow:

@@ -12,7 +12,7 @@ import pytest
 
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.landing.ingest import ingest
-from lakehunt.landing.promote import promote
+from lakehunt.landing.promote import PromotionResult, promote
 from lakehunt.quality.data_docs import DataDocs
 from tests.support.paths import PROJECT
 
@@ -22,7 +22,7 @@ def quiet(step: str) -> None:
 
 
 @pytest.fixture(scope="package")
-def landed(spark: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, landing.PromotionResult]:
+def landed(spark: Any, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, PromotionResult]:
     lake = Lake(spark, str(tmp_path_factory.mktemp("telemetry")))
     source = str(shared / "telemetry" / "stream")
     delivery = ingest(lake, source, datetime(2026, 1, 1, tzinfo=UTC), quiet)

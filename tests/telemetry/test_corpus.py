@@ -21,6 +21,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql import times
 from lakehunt.kql.errors import QueryErrors
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.landing.promote import PromotionResult
 from lakehunt.runtime.session import codegen
 
 Case = tuple[str, str, dict[str, Any]]
@@ -72,9 +73,7 @@ def test_a_file_profile_has_a_hint(cases: list[Case]) -> None:
 
 
 @pytest.mark.campaign
-def test_they_run_on_real_telemetry(
-    cases: list[Case], landed: tuple[Lake, landing.PromotionResult], tmp_path: Path
-) -> None:
+def test_they_run_on_real_telemetry(cases: list[Case], landed: tuple[Lake, PromotionResult], tmp_path: Path) -> None:
     copy = tmp_path / "copy.csv"
     copy.write_text("Name\ncertutil.exe\nTeamViewer.exe\n")
     plans = [TableCatalog().bind(text) for _, text, _ in taken(cases)]

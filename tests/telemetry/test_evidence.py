@@ -17,6 +17,7 @@ from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.findings import evidence
 from lakehunt.hunting.findings.process_tree import Event, ProcessFamily, ProcessNode, walk
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.landing.promote import PromotionResult
 from lakehunt.reporting import page, report_data
 from lakehunt.reporting.report_data import Period
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
@@ -34,7 +35,7 @@ AS_OF = ticks("2021-03-15T00:00:00Z")
 
 
 @pytest.fixture(scope="module")
-def proxylogon(landed: tuple[Lake, landing.PromotionResult]) -> tuple[Lake, str]:
+def proxylogon(landed: tuple[Lake, PromotionResult]) -> tuple[Lake, str]:
     lake = landed[0]
     engine.run_hunts(lake, [SHELLS], AS_OF, lambda step: None)
     here = f"hunt_id = '{SHELLS.id}' AND as_of = TIMESTAMP '2021-03-15 00:00:00 UTC'"
@@ -78,7 +79,7 @@ def test_the_page_of_the_proxylogon_finding(proxylogon: tuple[Lake, str]) -> Non
 
 
 def test_parents_in_a_real_export_are_found_though_their_times_differ(
-    landed: tuple[Lake, landing.PromotionResult], shared: Path
+    landed: tuple[Lake, PromotionResult], shared: Path
 ) -> None:
     """Worked out from the export by itself: 150 of its 200 events name a parent whose own event is in it, with the same
     id, name and command line, recorded at most five minutes after the creation that the child names."""

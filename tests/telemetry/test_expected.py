@@ -17,6 +17,7 @@ from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.findings import writer
 from lakehunt.hunting.query.adhoc import query
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.landing.promote import PromotionResult
 from tests.support.hunts import ticks
 from tests.support.paths import PROJECT
 
@@ -61,16 +62,14 @@ def expected(shared: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def test_every_record_becomes_an_event(landed: tuple[Lake, landing.PromotionResult]) -> None:
+def test_every_record_becomes_an_event(landed: tuple[Lake, PromotionResult]) -> None:
     (batch,) = landed[1].batches
     assert (batch.delivered, batch.events, batch.quarantined, batch.duplicates) == (2_608, 2_608, 0, 0)
     assert not batch.refused
 
 
 @pytest.mark.parametrize("as_of", AS_OFS)
-def test_the_seed_hunts_as_of_an_instant(
-    landed: tuple[Lake, landing.PromotionResult], shared: Path, as_of: str
-) -> None:
+def test_the_seed_hunts_as_of_an_instant(landed: tuple[Lake, PromotionResult], shared: Path, as_of: str) -> None:
     lake = landed[0]
     hunts = {name: one for name, one in variants().items() if name in SEEDS}
     runs = {r.hunt.id: r for r in engine.run_hunts(lake, hunts.values(), ticks(as_of), quiet)}
@@ -80,9 +79,7 @@ def test_the_seed_hunts_as_of_an_instant(
         compare(name, [row for row in stored(lake, one) if row["as_of"] == as_of], told["bounded_summarised"])
 
 
-def test_the_hunts_and_their_variants_over_all_the_years(
-    landed: tuple[Lake, landing.PromotionResult], shared: Path
-) -> None:
+def test_the_hunts_and_their_variants_over_all_the_years(landed: tuple[Lake, PromotionResult], shared: Path) -> None:
     lake = landed[0]
     hunts = {name: over_all_years(one) for name, one in variants().items()}
     runs = {r.hunt.id: r for r in engine.run_hunts(lake, hunts.values(), ticks("2026-01-01"), quiet)}
@@ -129,7 +126,7 @@ def compare(name: str, rows: list[dict[str, Any]], told: list[dict[str, Any]]) -
 
 
 def test_a_boundary_leaves_one_event_then_none_and_clears_what_was_there(
-    landed: tuple[Lake, landing.PromotionResult],
+    landed: tuple[Lake, PromotionResult],
 ) -> None:
     lake, (_, last) = landed[0], AS_OFS[1:]
     two = variants()["H2_seed001"]
@@ -145,6 +142,6 @@ def test_a_boundary_leaves_one_event_then_none_and_clears_what_was_there(
     assert common.count() == 0
 
 
-def test_a_query_sees_the_whole_lake(landed: tuple[Lake, landing.PromotionResult]) -> None:
+def test_a_query_sees_the_whole_lake(landed: tuple[Lake, PromotionResult]) -> None:
     counted = query(landed[0], "DeviceProcessEvents | summarize count(), dcount(DeviceId)", ticks("2026-01-01"))
     assert counted.rows == [[2_608, 27]]

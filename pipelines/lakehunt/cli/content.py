@@ -155,12 +155,12 @@ def test(config: Config, names: Sequence[str], strict: bool, form: str) -> bool:
     """Run the tests of hunts.
 
     HUNT is an id or a name; default: all hunts."""
-    from lakehunt.hunting import engine
+    from lakehunt.hunting import compiled_hunt
     from lakehunt.hunting.testing import runner
 
     hunts, fine = context.checked_hunts(config)
     tables = context.tables(config)
-    read = list(runner.read(engine.select_hunts(hunts, names), tables))
+    read = list(runner.read(compiled_hunt.select_hunts(hunts, names), tables))
     if any(found and not isinstance(found, str) for _, found in read):
         with context.progress(total=True) as say, context.lake(config) as lake:
             tested = runner.run_all(lake, read, tables, say)

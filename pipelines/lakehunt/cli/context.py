@@ -88,11 +88,11 @@ def hunts_folder(config: Config) -> Path:
 
 def loaded_hunts(config: Config, names: Sequence[str]) -> list[Hunt]:
     """The hunts with these ids or names, or all of them, of what can be read in the folder."""
-    from lakehunt.hunting import engine
+    from lakehunt.hunting import compiled_hunt
     from lakehunt.hunting.content import hunt_file
 
     hunts, _ = hunt_file.load_folder(config.hunts)
-    return engine.select_hunts(hunts, names)
+    return compiled_hunt.select_hunts(hunts, names)
 
 
 def checked_hunts(config: Config) -> tuple[list[Hunt], bool]:

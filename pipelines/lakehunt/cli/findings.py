@@ -255,14 +255,14 @@ def report(
     """Write what was found as one HTML page.
 
     HUNT is an id or a name; default: all hunts."""
-    from lakehunt.hunting import engine
+    from lakehunt.hunting import compiled_hunt
     from lakehunt.hunting.content import hunt_file
     from lakehunt.reporting import report_files
 
     period = options.as_ofs(as_of, since, until)
     report_files.check_folders(output, navigator)
     hunts, _ = hunt_file.load_folder(config.hunts)
-    only = {one.id for one in engine.select_hunts(hunts, names)} if names else set()
+    only = {one.id for one in compiled_hunt.select_hunts(hunts, names)} if names else set()
     with context.progress() as say, context.lake(config) as lake:
         written = report_files.write(lake, hunts, only, period, config.expectations, output, navigator, redact, say)
     _print_written(written)

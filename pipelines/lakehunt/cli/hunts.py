@@ -40,14 +40,14 @@ def hunt(
     """Run hunts on the events of the lake, for one as-of or each day of a range.
 
     HUNT is an id or a name; default: all hunts."""
-    from lakehunt.hunting import engine
+    from lakehunt.hunting import compiled_hunt, engine
     from lakehunt.hunting.findings import suppression
     from lakehunt.kql.types import TICKS_PER_DAY
 
     known, fine = context.checked_hunts(config)
     now = context.now()
     first, last = options.as_ofs(as_of, since, until) or (now, now)
-    chosen = engine.select_hunts(known, names)
+    chosen = compiled_hunt.select_hunts(known, names)
     with context.progress(total=True) as say, context.lake(config, learning=True) as lake:
         for at in range(first, last + 1, TICKS_PER_DAY):
             excluding = suppression.exclusions_at(lake, chosen, at) if exclusions == options.AS_RUN else chosen
@@ -208,10 +208,10 @@ def explain(config: Config, names: Sequence[str], as_of: int, spark: bool, verbo
     """Explain how a hunt is run: what is decided event by event, and why not.
 
     HUNT is an id or a name; default: all hunts."""
-    from lakehunt.hunting import engine, explanation
+    from lakehunt.hunting import compiled_hunt, explanation
 
     tables = context.tables(config)
-    compiled = [engine.compile_hunt(one, tables) for one in context.loaded_hunts(config, names)]
+    compiled = [compiled_hunt.compile_hunt(one, tables) for one in context.loaded_hunts(config, names)]
     for one in compiled:
         click.echo("\n".join(_explained(explanation.explain(one, as_of), verbose)))
     if spark:

@@ -1,6 +1,7 @@
-"""Runs hunts: what they need of new events is read for all of them together, then each is asked about its hits.
+"""Runs hunts: new events are read once for all of them together, then each hunt's query runs on its hits.
 
-A hunt that cannot be decided event by event (see split.py) reads all events of its window, with the same result."""
+A hunt whose query has no row-level predicates (see incremental/predicates.py) reads all events of its window, with the
+same result."""
 
 from __future__ import annotations
 
@@ -8,44 +9,38 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from functools import cached_property, reduce
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
+from lakehunt.hunting.compiled_hunt import at_its_place, compile_hunt, query_period
 from lakehunt.hunting.content.exclusion_file import Exclusion
-from lakehunt.hunting.content.hunt_file import Hunt, HuntError
+from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log, suppression, writer
 from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL, HuntRun
 from lakehunt.hunting.findings.writer import ComputedFindings
 from lakehunt.hunting.incremental import hits as hits_table
 from lakehunt.hunting.incremental.hits import HitCoverage, HuntRequest, ScanStats
 from lakehunt.hunting.incremental.predicates import FullScan, RowPredicates, extract_row_predicates
-from lakehunt.hunting.query import events_table, runtime_errors
+from lakehunt.hunting.prefixes import is_empty, materialized_prefixes
+from lakehunt.hunting.query import events_table, exclusion_marks, runtime_errors
 from lakehunt.hunting.query.events_table import EventsSnapshot, Readable, utc_day
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
-from lakehunt.hunting.query.time_window import DEFAULT_PERIOD, TimeWindow, limit_to_window
+from lakehunt.hunting.query.time_window import TimeWindow, limit_to_window
 from lakehunt.kql import plan as p
 from lakehunt.kql.errors import KqlError, QueryErrors
-from lakehunt.kql.row_local import row_local_parts
-from lakehunt.kql.types import TICKS_PER_MICROSECOND
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.runtime.checkpoint import ON_DISK
 from lakehunt.runtime.error_text import describe
 from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.session import codegen
-from lakehunt.schemas.registered_tables import EVENTS
-from lakehunt.spark import trace
-from lakehunt.spark.expressions import column
-from lakehunt.spark.plans import Context, compile_plan
-from lakehunt.spark.relations import Relation
+from lakehunt.spark.plans import compile_plan
 
 _FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError)
 
@@ -55,29 +50,6 @@ FEW_HITS = 1_000_000
 
 AT_ONCE = 2
 """Hunts that are asked about their hits at the same time: planning a query, which is most of it, takes one core."""
-
-
-@dataclass(frozen=True)
-class CompiledHunt:
-    """A hunt whose query was understood."""
-
-    hunt: Hunt
-    plan: p.Plan
-
-
-def compile_hunt(hunt: Hunt, tables: TableCatalog = EVENTS_ONLY) -> CompiledHunt:
-    """The hunt with its typed plan over these tables; needs no Spark session.
-
-    Raises HuntError with every error of the query at its place in the hunt's file."""
-    try:
-        return CompiledHunt(hunt, tables.bind(hunt.query))
-    except QueryErrors as errors:
-        raise _at_its_place(hunt, errors) from errors
-
-
-def _at_its_place(hunt: Hunt, errors: QueryErrors) -> HuntError:
-    """Every error of a query at its place in the hunt's file."""
-    return HuntError([hunt.error(*errors.place(e), e.message, e.hint) for e in errors.errors])
 
 
 def run_hunts(
@@ -215,7 +187,7 @@ class _HuntingRun:
     def _on_hits(self, one: _PlannedHunt, hits: events_table.HitEvents, count: int, known: dict[str, Any]) -> None:
         if not count and is_empty(one.plan):
             nothing = writer.HuntResult(one.hunt, one.plan, None, one.window, self.as_of)
-            self._finish(one, lambda: _HuntResult(writer.compute_findings(nothing)), known)
+            self._finish(one, lambda: _Evaluation(writer.compute_findings(nothing)), known)
             return
         self.say(f"hunting: {one.hunt.name}")
         self._finish(one, lambda: self._computed(one, lambda: hits.of(one.hunt.digest)), known)
@@ -227,7 +199,7 @@ class _HuntingRun:
         meter = InputMetrics(self.lake.spark, f"{self.run_id} {one.hunt.id}")
         known: dict[str, Any] = {"mode": FULL}
 
-        def computed() -> _HuntResult:
+        def computed() -> _Evaluation:
             with codegen(self.lake.spark, on=True):
                 done = self._computed(one, lambda: self.events, meter)
             known.update(events_scanned=meter.records, bytes_read=meter.bytes)
@@ -239,16 +211,18 @@ class _HuntingRun:
 
     def _computed(
         self, one: _PlannedHunt, events: Callable[[], Readable], meter: AbstractContextManager[object] | None = None
-    ) -> _HuntResult:
+    ) -> _Evaluation:
         """What a hunt finds, and how many events passed its fronts."""
         active = self._active(one.hunt)
         context = self.tables.context(self.lake, self.as_of, events, traced=True, excluding=active)
         with materialized_prefixes(one.plan, context, meter) as passed:
             relation = compile_plan(one.plan, passed.context)
             result = writer.HuntResult(one.hunt, one.plan, relation, one.window, self.as_of)
-            return _HuntResult(writer.compute_findings(result, suppression.events_of(passed.excluded)), passed.matched)
+            return _Evaluation(
+                writer.compute_findings(result, exclusion_marks.events_of(passed.excluded)), passed.matched
+            )
 
-    def _finish(self, one: _PlannedHunt, computed: Callable[[], _HuntResult], known: dict[str, Any]) -> None:
+    def _finish(self, one: _PlannedHunt, computed: Callable[[], _Evaluation], known: dict[str, Any]) -> None:
         """Stores what a hunt finds in its own table, and writes down that, or why it failed."""
         clock = time.perf_counter()
         try:
@@ -302,103 +276,12 @@ def _since(clock: float) -> float:
 def _error_text(hunt: Hunt, plan: p.Plan | None, error: Exception) -> str:
     """What went wrong with a hunt, at its place in the hunt's file where there is one."""
     placed = error if isinstance(error, KqlError) else plan and runtime_errors.locate(plan, error)
-    return str(_at_its_place(hunt, QueryErrors(hunt.query, [placed]))) if placed else describe(error)
-
-
-def query_period(hunt: Hunt) -> int:
-    """How far a hunt looks back whose query does not say, in ticks."""
-    if hunt.query_period is None:
-        return DEFAULT_PERIOD
-    return hunt.query_period // timedelta(microseconds=1) * TICKS_PER_MICROSECOND
+    return str(at_its_place(hunt, QueryErrors(hunt.query, [placed]))) if placed else describe(error)
 
 
 @dataclass(frozen=True)
-class _HuntResult:
+class _Evaluation:
     """What a hunt found, and how many events passed its fronts."""
 
     found: ComputedFindings
     matched: int = 0
-
-
-@dataclass
-class MaterializedPrefixes:
-    """What passed the row-local fronts of a plan: how many events, the rows that are excluded, and a context that knows
-    the others."""
-
-    context: Context
-    matched: int = 0
-    excluded: list[DataFrame] = field(default_factory=list)
-
-
-@contextmanager
-def materialized_prefixes(
-    plan: p.Plan, context: Context, meter: AbstractContextManager[object] | None = None
-) -> Iterator[MaterializedPrefixes]:
-    """Computes each row-local front of a plan once, with the columns that the rest reads. The meter runs while the
-    tables are read."""
-    kept: list[Relation] = []
-    counts: list[int] = []
-    passed = MaterializedPrefixes(context)
-    try:
-        with meter or nullcontext():
-            for front in row_local_parts(plan):
-                relation = compile_plan(front, passed.context).null_out_unread(p.needed(plan, front))
-                relation.frame.persist(ON_DISK)
-                kept.append(relation)
-                counts.append(relation.frame.count())
-                counting, excluded = suppression.split_excluded(relation)
-                passed.context = passed.context.with_computed(front, counting)
-                if excluded is not None and not excluded.isEmpty():
-                    passed.excluded.append(excluded)
-        passed.matched = _events_of(kept, counts)
-        yield passed
-    finally:
-        for relation in kept:
-            relation.frame.unpersist()
-
-
-def _events_of(fronts: Sequence[Relation], counts: Sequence[int]) -> int:
-    """The events that are in fronts with so many rows, each once; the rows, where no front reads events."""
-    events = [one.frame for one in fronts if one.traced]
-    if len(events) < 2:
-        return sum(count for one, count in zip(fronts, counts, strict=True) if one.traced or not events)
-    ids = (frame.select(column(trace.TRACE)["evidence"][0]["event_id"]) for frame in events)
-    return reduce(DataFrame.union, ids).distinct().count()
-
-
-def is_empty(plan: p.Plan) -> bool:
-    """Whether a plan gives no rows where DeviceProcessEvents has none."""
-    if isinstance(plan, p.Scan):
-        return plan.table == EVENTS
-    if isinstance(plan, p.Summarize):
-        return bool(plan.keys) and is_empty(plan.source)  # without keys it gives one row, of no rows too
-    if isinstance(plan, p.Union):
-        return all(is_empty(table) for table in plan.tables)
-    if isinstance(plan, p.Join):
-        left, right = is_empty(plan.left), is_empty(plan.right)
-        return _EMPTY_JOINS[plan.kind](left, right)
-    return isinstance(plan, (p.Filter, p.Project, p.Sort, p.Take, p.Serialize, p.Expand)) and is_empty(plan.source)
-
-
-_EMPTY_JOINS: dict[str, Callable[[bool, bool], bool]] = {
-    **dict.fromkeys(["inner", "innerunique", "leftsemi", "rightsemi"], lambda left, right: left or right),
-    **dict.fromkeys(["left", "leftanti"], lambda left, right: left),
-    **dict.fromkeys(["right", "rightanti"], lambda left, right: right),
-    "full": lambda left, right: left and right,
-}
-
-
-def select_hunts(hunts: Sequence[Hunt], wanted: Sequence[str]) -> list[Hunt]:
-    """The hunts with these ids, or names; all where none is asked for.
-
-    Raises LakehuntError for one that does not exist."""
-    if not wanted:
-        return list(hunts)
-    chosen: list[Hunt] = []
-    for word in wanted:
-        found = [h for h in hunts if word.lower() in (h.id, h.name.lower())]
-        if not found:
-            known = ", ".join(f"{h.id} ({h.name})" for h in hunts) or "none"
-            raise LakehuntError(f"there is no hunt {word}", f"hunts: {known}")
-        chosen.extend(h for h in found if h not in chosen)
-    return chosen

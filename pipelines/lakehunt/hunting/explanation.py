@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lakehunt.hunting.compiled_hunt import CompiledHunt, query_period
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
-from lakehunt.hunting.engine import CompiledHunt, query_period
 from lakehunt.hunting.incremental import prefilter
 from lakehunt.hunting.incremental.predicates import FullScan, RowPredicate, RowPredicates, extract_row_predicates
 from lakehunt.hunting.query.table_catalog import TableCatalog

@@ -6,6 +6,12 @@ from lakehunt.schemas.event_table import EVENT_KEY
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.table import Erasure, Expires, KeptForever, Match, NotErased, Table, TableColumn
 
+ALWAYS_STORED = frozenset((
+    "Timestamp", "ReportId", "DeviceId", "DeviceName", "AccountName", "FileName", "InitiatingProcessFileName",
+    "InitiatingProcessParentFileName", "ProcessCommandLine",
+))  # fmt: skip
+"""Columns that a hit has whatever the query reads: when, on which device, by whom, what, and its lineage."""
+
 HITS = Table(
     "hunts.hits",
     "One row is one event that passed a hunt version's filters on single events, with the columns that its query reads",

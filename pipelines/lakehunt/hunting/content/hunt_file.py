@@ -24,10 +24,10 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.core.strict_yaml import START, Key, Located, Position, TextMap, Value, YamlError
 from lakehunt.hunting.content import exclusion_file
 from lakehunt.hunting.content.exclusion_file import Exclusion, ExclusionFile
-from lakehunt.hunting.incremental.predicates import ALWAYS_STORED
 from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.kql.formatting import formatted
 from lakehunt.kql.parser import parse
+from lakehunt.schemas.hunt_tables import ALWAYS_STORED
 
 SEVERITIES = ("Informational", "Low", "Medium", "High")
 SUFFIXES = (".yaml", ".yml")

@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.hunting.incremental import prefilter
-from lakehunt.hunting.incremental.predicates import ALWAYS_STORED, RowPredicates
+from lakehunt.hunting.incremental.predicates import RowPredicates
 from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.events_table import BatchRange, EventsSnapshot
 from lakehunt.kql.errors import KqlError
@@ -34,7 +34,7 @@ from lakehunt.runtime.error_text import in_one_line
 from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.session import codegen
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from lakehunt.schemas.hunt_tables import HITS, PASSES
+from lakehunt.schemas.hunt_tables import ALWAYS_STORED, HITS, PASSES
 from lakehunt.spark.relations import Context
 
 ENGINE_VERSION = version("lakehunt")

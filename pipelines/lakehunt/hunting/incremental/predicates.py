@@ -16,12 +16,6 @@ from lakehunt.kql import row_local
 from lakehunt.kql.row_local import Conditions
 from lakehunt.schemas.registered_tables import EVENTS
 
-ALWAYS_STORED = frozenset((
-    "Timestamp", "ReportId", "DeviceId", "DeviceName", "AccountName", "FileName", "InitiatingProcessFileName",
-    "InitiatingProcessParentFileName", "ProcessCommandLine",
-))  # fmt: skip
-"""Columns that a hit has whatever the query reads: when, on which device, by whom, what, and its lineage."""
-
 
 @dataclass(frozen=True)
 class RowPredicate:

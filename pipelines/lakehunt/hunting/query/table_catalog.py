@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 
 from lakehunt.hunting.content.exclusion_file import Exclusion
-from lakehunt.hunting.findings import suppression
-from lakehunt.hunting.query import events_table, external_data, registered_table
+from lakehunt.hunting.query import events_table, exclusion_marks, external_data, registered_table
 from lakehunt.hunting.query.events_table import Readable
 from lakehunt.kql import plan as p
 from lakehunt.kql.binding import SchemaOf, bind
@@ -56,7 +55,7 @@ class TableCatalog:
             if table is not None:
                 return registered_table.relation(lake, table, plan)
             found = opened().scan(plan, traced)
-            return suppression.tag_exclusions(found, excluding, context) if excluding else found
+            return exclusion_marks.tag_exclusions(found, excluding, context) if excluding else found
 
         context = Context(lake.spark, now, scan, partial(external_data.relation, lake, self.copies))
         return context

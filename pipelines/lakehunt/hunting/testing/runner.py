@@ -14,10 +14,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.hunting import engine
+from lakehunt.hunting import compiled_hunt, prefixes
 from lakehunt.hunting.content.hunt_file import Hunt
-from lakehunt.hunting.findings import suppression
-from lakehunt.hunting.query import external_data
+from lakehunt.hunting.query import exclusion_marks, external_data
 from lakehunt.hunting.query.adhoc import cell
 from lakehunt.hunting.query.events_table import SCHEMA, EventsSnapshot, utc_day
 from lakehunt.hunting.query.table_catalog import TableCatalog
@@ -123,13 +122,13 @@ class _Given:
 def _result(lake: Lake, hunt: Hunt, case: Case, tables: TableCatalog) -> tuple[Schema, list[_Given], set[str]]:
     """The rows of the hunt's result, and the events that exclusions kept out."""
     bound = tables.bind(hunt.query)
-    plan, _ = limit_to_window(bound, case.as_of, engine.query_period(hunt))
-    with engine.materialized_prefixes(plan, _context(lake, case, tables)) as passed:
+    plan, _ = limit_to_window(bound, case.as_of, compiled_hunt.query_period(hunt))
+    with prefixes.materialized_prefixes(plan, _context(lake, case, tables)) as passed:
         relation = compile_plan(plan, passed.context)
         shown = [column(c.name) for c in plan.schema]
         behind = column(trace.TRACE)["evidence"]["event_id"] if relation.traced else F.array().cast("array<string>")
         rows = relation.frame.orderBy(*relation.orderings).select(*shown, behind.alias("$$behind")).collect()
-        excluded = suppression.events_of(passed.excluded)
+        excluded = exclusion_marks.events_of(passed.excluded)
         kept_out = {row.event_id for row in excluded.select("event_id").collect()} if excluded is not None else set()
     types = [c.type for c in plan.schema]
     given = [
@@ -153,7 +152,7 @@ def _context(lake: Lake, case: Case, tables: TableCatalog) -> Context:
     def scan(plan: p.Scan) -> Relation:
         if plan.table == EVENTS:
             found = events.scan(plan, traced=True)
-            return suppression.tag_exclusions(found, case.exclusions, context) if case.exclusions else found
+            return exclusion_marks.tag_exclusions(found, case.exclusions, context) if case.exclusions else found
         return _rows_of(tables.registered[plan.table], case, context)
 
     context = Context(lake.spark, case.as_of, scan, partial(external_data.relation, lake, tables.copies))

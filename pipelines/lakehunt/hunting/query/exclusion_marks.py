@@ -1,0 +1,54 @@
+"""Marks the events that exclusions keep out of a hunt, and separates them from those that count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehunt.hunting.content.exclusion_file import Exclusion
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.spark import trace, values
+from lakehunt.spark.expressions import column
+from lakehunt.spark.relations import Context, Relation
+
+EXCLUDED = "$$excluded"
+"""ARRAY<STRING>: the names of the exclusions that an event falls under."""
+
+
+def tag_exclusions(relation: Relation, active: Sequence[Exclusion], context: Context) -> Relation:
+    """Events that know which of these exclusions they fall under. A condition that is null is not true."""
+    expressions = context.expressions()
+    names = (F.when(expressions.compile(one.condition), F.lit(one.name)) for one in active)
+    return replace(relation, frame=relation.frame.withColumn(EXCLUDED, F.array_compact(F.array(*names))))
+
+
+def split_excluded(relation: Relation) -> tuple[Relation, DataFrame | None]:
+    """The rows that count, and those that do not; None where nothing was marked."""
+    if EXCLUDED not in relation.frame.columns:
+        return relation, None
+    excluded = F.size(column(EXCLUDED)) > 0
+    counting = relation.frame.filter(~excluded).drop(EXCLUDED)
+    return replace(relation, frame=counting), relation.frame.filter(excluded)
+
+
+def events_of(rows: Sequence[DataFrame]) -> DataFrame | None:
+    """The events of rows that do not count, each once, as columns of `hunts.suppressed` from `event_id` on."""
+    if not rows:
+        return None
+    traced = column(trace.TRACE)
+    moment = values.timestamp(traced["first"])
+    made = {
+        "event_id": traced["evidence"][0]["event_id"],
+        "event_date": moment.cast("date"),
+        "Timestamp": moment,
+        "device_id": traced["low"][DEVICE_PROCESS_EVENTS.device_id],
+        "device_name": traced["low"][DEVICE_PROCESS_EVENTS.device_name],
+        "account_name": traced["low"][DEVICE_PROCESS_EVENTS.account_name],
+        "exclusions": column(EXCLUDED),
+    }
+    found = (frame.select(*(value.alias(name) for name, value in made.items())) for frame in rows)
+    return reduce(DataFrame.unionByName, found).dropDuplicates(["event_id"])
