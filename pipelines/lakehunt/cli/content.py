@@ -1,4 +1,4 @@
-"""`lakehunt new`, `check`, `test` and `import`: a folder of hunts."""
+"""`lakehunt init`, `new`, `check`, `test` and `import`: a project and its folder of hunts."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ if TYPE_CHECKING:
 SECTION = Section("Hunt content")
 
 
+@SECTION.command("init")
+@click.argument("folder", metavar="DIR", type=options.FILE)
+@click.option("--samples", is_flag=True, help="Add a week of invented telemetry in which both hunts find something")
+def init(config: Config, folder: Path, samples: bool) -> None:
+    """Write a project to begin with: configuration, hunts, suites, DAGs and jobs.
+
+    DIR is made if it does not exist. Nothing that is there already is overwritten."""
+    from lakehunt import project
+
+    for written in project.create(folder, samples):
+        click.echo(f"{written}/" if written.is_dir() else str(written))
+    source = "samples/streaming --as-of 2026-03-10 --show" if samples else "SOURCE"
+    click.echo(f"next: cd {shlex.quote(str(folder))}\n      {context.PROGRAM} run {source}", err=True)
+
+
 @SECTION.command("new")
 @click.argument("name")
 @click.option("--into", type=options.FILE, metavar="DIR", help="Folder; default: the configuration's folder of hunts")
@@ -35,7 +50,7 @@ def new(config: Config, name: str, into: Path | None) -> None:
     NAME is the hunt's name, in words."""
     from lakehunt.hunting.content import scaffold
 
-    hunt, tests = scaffold.create(name, into or context.hunts_folder(config))
+    hunt, tests = scaffold.create(name, into or context.own_hunts_folder(config))
     click.echo(f"{hunt}\n{tests}")
     click.echo("The query in it, and the rows in its test, are an example: replace them with your own.", err=True)
     context.next_steps(f"check {shlex.quote(str(hunt))}", *([] if into else [f"test {shlex.quote(name)}"]))
@@ -253,7 +268,7 @@ def import_(config: Config, folder: Path, into: Path | None, replace: bool, dry_
     from lakehunt.importing import pack
     from lakehunt.importing.results import all_read
 
-    target = into or context.hunts_folder(config)
+    target = into or context.own_hunts_folder(config)
     hunts = config.hunts if target.resolve().is_relative_to(config.hunts.resolve()) else target
     with context.progress(total=True) as say:
         outcomes = pack.import_pack(

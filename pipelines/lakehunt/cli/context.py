@@ -86,6 +86,18 @@ def hunts_folder(config: Config) -> Path:
     return config.hunts
 
 
+def own_hunts_folder(config: Config) -> Path:
+    """The folder of hunts, to write into. Raises LakehuntError where hunts are the ones that come with the package."""
+    from lakehunt import project
+
+    if config.hunts == project.HUNTS:
+        raise LakehuntError(
+            "there is no folder of hunts of your own here",
+            "make a project with `lakehunt init DIR`, or name --into DIR",
+        )
+    return hunts_folder(config)
+
+
 def loaded_hunts(config: Config, names: Sequence[str]) -> list[Hunt]:
     """The hunts with these ids or names, or all of them, of what can be read in the folder."""
     from lakehunt.hunting import compiled_hunt
