@@ -89,6 +89,10 @@ docs: $(VENV)/.runtime ## Regenerate the pages of docs/ that are written from th
 site: $(VENV)/.dev ## Build the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+.PHONY: semantics
+semantics: $(VENV)/.dev ## Raise the versions of KQL functions whose results may have changed (docs/decisions/0020)
+	$(BIN)/python -m scripts.semantics $(ARGS)
+
 .PHONY: lock
 lock: ## Regenerate requirements/*.lock with uv (ARGS=--upgrade takes newer versions)
 	@command -v $(UV) >/dev/null || { echo 'make lock needs uv; name it with UV=/path/to/uv' >&2; exit 1; }

@@ -10,7 +10,7 @@
       https://example.com/lolbins.csv: lookups/lolbins.csv
     data_docs: {keep: 30d}      # pages about each batch: see lakehunt.quality.data_docs
     retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see lakehunt.operations.retention
-    alerts: {}                  # who is told of findings: see lakehunt.alerts.channels
+    alerts: {}                  # where new findings are sent: see lakehunt.alerts.channels
     spark:                      # Spark configuration, passed through as it is
       spark.master: local[*]
       spark.jars.ivySettings: ivysettings.xml
@@ -67,7 +67,7 @@ class Config:
 def load(file: str | None = None) -> Config:
     """The configuration of `file`, of `$LAKEHUNT_CONFIG`, of `./lakehunt.yaml`, or the defaults.
 
-    `$LAKEHUNT_DELTA_JARS` (folder) and `$LAKEHUNT_IVY_SETTINGS` (file) stand in for `delta_jars` and
+    `$LAKEHUNT_DELTA_JARS` (folder) and `$LAKEHUNT_IVY_SETTINGS` (file) override `delta_jars` and
     `spark.jars.ivySettings`, so that a machine can be set up without a file.
     Raises LakehuntError, with file and line, for what cannot be read, an unknown key or a wrong type."""
     named = file or os.environ.get("LAKEHUNT_CONFIG")

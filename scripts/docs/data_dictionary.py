@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from lakehunt.schemas import registry
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
-from lakehunt.schemas.finding_tables import CONTRACT, FINDINGS_ALL
+from lakehunt.schemas.event_tables import EVENT_TABLES
+from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.hunt_tables import HITS, PASSES, RUNS
 from lakehunt.schemas.landing_tables import BATCHES
-from lakehunt.schemas.table import Decisions, Erasure, Expires, Table, TableColumn, TableFamily
+from lakehunt.schemas.table import Erasure, Expires, Table, TableColumn, TableFamily
 from lakehunt.serving import views
 from lakehunt.serving.views import VIEWS, View
 
@@ -46,16 +46,18 @@ which hunt versions, so the next run reads only what is missing.
 A batch is `settled` once its events are accepted: from then on hunts see them. A batch that a critical expectation
 failed is `refused`, and the next run validates it again.
 """,
-    **dict.fromkeys(
-        (events.quarantine.name for events in EVENT_TABLES),
-        "Quarantine is a dead-letter table: records that are not valid events, kept as they were delivered.\n",
-    ),
+    **{
+        events.quarantine.name: """\
+Quarantine is a dead-letter table: records that are not valid events, kept as they were delivered.
+"""
+        for events in EVENT_TABLES
+    },
 }
 """What the comments of the columns cannot say."""
 
 FAMILY_NOTE = """\
-The query's columns, named and ordered as Kusto names and orders them, then the columns below. If a new version of the
-hunt returns other columns, the table takes the new ones; earlier results stay in `findings.all` and in the table's
+These columns follow the query's own, which are named and ordered as Kusto names and orders them. If a new version of
+the hunt returns other columns, the table takes the new ones; earlier results stay in `findings.all` and in the table's
 history.
 """
 
@@ -113,64 +115,60 @@ SQL_HEAD = """\
 def tables() -> str:
     """The page reference/tables.md."""
     declared = registry.declarations()
-    overview = [(f"[{_cell(one.name)}](#{_anchor(one.name)})", _sentence(one.comment)) for one in declared]
-    sections = (line for one in declared for line in _section(one))
+    overview = [(f"[{t.name}](#{_anchor(t.name)})", _sentence(t.comment)) for t in declared]
+    sections = (line for table in declared for line in _table_section(table))
     return "\n".join([TABLES_HEAD, *_rows(("table", "content"), overview), "", *sections])
 
 
-def _section(declared: Table | TableFamily) -> Iterator[str]:
-    yield f"## {_cell(declared.name)} {{ #{_anchor(declared.name)} }}\n"
-    yield f"{_sentence(declared.comment)}\n"
-    yield from _decisions(declared)
-    if isinstance(declared, TableFamily):
-        yield FAMILY_NOTE
-        yield from _columns(declared.trailing)
-    else:
-        yield from _table_body(declared)
+def _table_section(table: Table | TableFamily) -> Iterator[str]:
+    yield f"## {table.name.replace('<', '&lt;')}\n"
+    yield f"{_sentence(table.comment)}\n"
+    yield from (f"- {fact}" for fact in _facts(table))
     yield ""
-
-
-def _decisions(declared: Decisions) -> Iterator[str]:
-    """What is decided about every table: when it is written, how long it is kept, what `forget` does, who sees it."""
-    kept = declared.retention
-    yield f"- Written: {_sentence(declared.written)}"
-    if isinstance(kept, Expires):
-        exception = f" {_sentence(kept.why)}" if kept.why else ""
-        yield f"- Retention: `{kept.kind}`, by `{kept.column}`.{exception}"
-    else:
-        yield f"- Retention: kept, because {_sentence(kept.why)}"
-    erased = declared.erasure
-    if not isinstance(erased, Erasure):
-        yield f"- `lakehunt forget` leaves it alone: {_sentence(erased.why)}"
-    elif erased.emptied:
-        yield f"- `lakehunt forget` empties `{'`, `'.join(erased.emptied)}`."
-    else:
-        yield "- `lakehunt forget` deletes rows."
-    yield f"- SQL clients of `lakehunt serve` {'see' if declared.served else 'do not see'} it.\n"
-
-
-def _table_body(table: Table) -> Iterator[str]:
-    if table.partitioned_by:
-        yield f"Partitioned by `{'`, `'.join(table.partitioned_by)}`.\n"
     if table.name in NOTES:
         yield NOTES[table.name]
+    if isinstance(table, TableFamily):
+        yield FAMILY_NOTE
     if table is not FINDINGS_ALL:
         yield from _columns(_own_columns(table))
+        yield ""
 
 
-def _own_columns(table: Table) -> Sequence[TableColumn]:
+def _facts(table: Table | TableFamily) -> Iterator[str]:
+    """What a reader has to know beside the columns."""
+    yield f"**Written** {_sentence(table.written)}"
+    if isinstance(table, Table) and table.partitioned_by:
+        yield f"**Partitioned** by `{'`, `'.join(table.partitioned_by)}`."
+    if isinstance(table.retention, Expires):
+        yield f"**Retention**: `{table.retention.kind}`, by `{table.retention.column}`.{_because(table.retention.why)}"
+    else:
+        yield f"**Retention**: kept for ever.{_because(table.retention.why)}"
+    if isinstance(table.erasure, Erasure):
+        yield f"**Erasure** (`lakehunt forget`): {'blanks rows' if table.erasure.emptied else 'deletes rows'}."
+    else:
+        yield f"**Erasure** (`lakehunt forget`): none.{_because(table.erasure.why)}"
+    yield f"**SQL endpoint**: {'served' if table.served else 'not served'}."
+
+
+def _because(why: str) -> str:
+    return f" {_sentence(why[0].upper() + why[1:])}" if why else ""
+
+
+def _own_columns(table: Table | TableFamily) -> Sequence[TableColumn]:
     """The columns of a table, without the ones that hits copy from events."""
+    if isinstance(table, TableFamily):
+        return table.trailing
     if table is not HITS:
         return table.columns
-    events = DEVICE_PROCESS_EVENTS.events
-    own = [column for column in table.columns if column not in events.columns]
-    return [*own, TableColumn("...", "", f"The columns of {events.name}")]
+    copied = {column for events in EVENT_TABLES for column in events.events.columns}
+    own = [column for column in table.columns if column not in copied]
+    return [*own, TableColumn("...", "", "The columns of the events")]
 
 
 def findings() -> str:
     """The page reference/findings.md."""
     parts = [
-        FINDINGS_HEAD.format(contract=CONTRACT),
+        FINDINGS_HEAD.format(contract=FINDINGS_ALL.contract),
         f"## {FINDINGS_ALL.name}\n",
         *_columns(FINDINGS_ALL.columns),
         "",
@@ -223,4 +221,4 @@ def _sentence(text: str) -> str:
 
 
 def _anchor(name: str) -> str:
-    return re.sub(r"[^a-z_]", "-", name).strip("-")
+    return re.sub(r"[^\w-]", "", name.replace(" ", "-"))

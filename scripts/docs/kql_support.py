@@ -6,8 +6,17 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from lakehunt.kql import catalog, deviations, kusto_functions, parser, scalar_parser, times
-from lakehunt.kql.binding import core, groups
+from lakehunt.kql import (
+    catalog,
+    deviations,
+    kusto_functions,
+    operator_parser,
+    parser,
+    scalar_parser,
+    source_parser,
+    times,
+)
+from lakehunt.kql.binding import calls, groups, sources
 from lakehunt.kql.catalog import Parameter, Signature
 from lakehunt.kql.kusto_functions import Family
 from lakehunt.kql.types import BOOL, BY_NAME, DATETIME, DYNAMIC, GUID, LONG, NUMERIC, STRING, TIMESPAN, Type
@@ -64,7 +73,7 @@ FORMS = {
 }
 """What the binder itself reads: its value does not come from its arguments' alone."""
 
-_NOTES = {"externaldata": f"formats: {' '.join(core.EXTERNAL_FORMATS)}"}
+_NOTES = {"externaldata": f"formats: {' '.join(sources.EXTERNAL_FORMATS)}"}
 
 _TABLES = ("materialize", "table", "view")
 """Functions that give a table."""
@@ -121,7 +130,7 @@ def _statements() -> Iterator[str]:
 
 
 def _sources() -> Iterator[str]:
-    names = [*parser.SOURCES, *sorted(parser.STARTS_WITHOUT_A_SOURCE)]
+    names = [*source_parser.SOURCES, *sorted(parser.STARTS_WITHOUT_A_SOURCE)]
     rows = [("a table", "supported", "`DeviceProcessEvents`, and registered tables")]
     rows += [(f"`{name}`", _state("source", name), _NOTES.get(name, "")) for name in names]
     rows += [(f"`{name}()`", _state("source", name), "") for name in _TABLES]
@@ -130,11 +139,12 @@ def _sources() -> Iterator[str]:
 
 
 def _operators() -> Iterator[str]:
-    rows = [(f"`{name}`", _state("operator", name), "") for name in sorted(parser.OPERATORS)]
-    rows += [(f"`{name}`", "refused", why) for name, why in sorted(parser.UNSUPPORTED_OPERATORS.items())]
+    rows = [(f"`{name}`", _state("operator", name), "") for name in sorted(operator_parser.OPERATORS)]
+    rows += [(f"`{name}`", "refused", why) for name, why in sorted(operator_parser.UNSUPPORTED_OPERATORS.items())]
     yield from _rows(("operator", "status", "note"), rows)
     yield ""
-    yield f"Kinds of `join`: {_code(parser.JOIN_KINDS)}. Hints (`hint.strategy`, ...) are accepted and have no effect."
+    kinds = _code(operator_parser.JOIN_KINDS)
+    yield f"Kinds of `join`: {kinds}. Hints (`hint.strategy`, ...) are accepted and have no effect."
 
 
 def _comparisons() -> Iterator[str]:
@@ -160,7 +170,7 @@ def _functions(functions: dict[str, Any], families: Sequence[Family], kind: str)
     }  # `series_stats.min` is a column, no function
     rows = {name: _function(kind, name, f.signatures) for name, f in public.items()}
     if functions is CATALOG.scalars:
-        rows |= {name: _form(name) for name in [*core.FORMS, *FORMS] if name in FORMS}
+        rows |= {name: _form(name) for name in [*calls.FORMS, *FORMS] if name in FORMS}
         rows |= {name: _several(name, columns) for name, columns in CATALOG.several.items()}
     for i, (title, names) in enumerate(_grouped(sorted(rows), families)):
         if title:

@@ -157,10 +157,10 @@ def test_an_id_is_of_what_is_told() -> None:
     {
         "soc: {}": r":3:.*soc needs one of webhook, notify, ocsf",
         "soc: {webhook: a, notify: b}": r":3:.*needs one of",
-        "soc: {webhook: ''}": r":3:.*webhook is no text",
+        "soc: {webhook: ''}": r":3:.*webhook must be text",
         "soc: {webhok: a}": r":3:.*unknown key 'webhok'",
-        "soc: {ocsf: a, kinds: [failure]}": r":3:.*cannot tell",
-        "soc: x": r":3:.*is no channel",
+        "soc: {ocsf: a, kinds: [failure]}": r":3:.*cannot send",
+        "soc: x": r":3:.*is not a valid channel",
     }.items(),
 )
 def test_errors_name_their_line(tmp_path: Path, written: str, told: str) -> None:

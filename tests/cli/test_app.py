@@ -98,6 +98,9 @@ def test_a_line_that_is_not_a_request(capsys: pytest.CaptureFixture[str], monkey
         (["--config", "nowhere.yaml", "check"], 1, "no configuration file at nowhere.yaml"),
         (["--config", "first.yaml", "check", "--config", "second.yaml"], 1, "no configuration file at second.yaml"),
         (["hunt", "--hunt", "nope"], 1, "there is no hunt nope"),
+        (["hunt", "--exclusions", "as-run", "nope"], 1, "there is no hunt nope"),
+        (["hunt", "--exclusions", "then", "nope"], 1, "there is no hunt nope"),  # a former spelling
+        (["evidence", "--full", "nonsense"], 2, "'nonsense'"),  # another one
         (["hunt", "nope"], 1, "there is no hunt nope"),
         (["--help"], 0, "COMMAND"),
         (["run", "--help"], 0, "--as-of"),

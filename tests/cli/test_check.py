@@ -134,6 +134,7 @@ def test_warnings_are_printed_and_fail_where_that_is_wanted(tmp_path: Path, caps
     assert "querry" in warned[0]
     assert warned[-1] == "1 warning"
     assert cli.main(["check", "--strict", str(file)]) == 1
+    capsys.readouterr()
     cli.main(["check", "--json", str(file)])
     assert [one["line"] for one in json.loads(capsys.readouterr().out)["warnings"]] == [5]
 

@@ -119,6 +119,7 @@ def test_status(on_demo: Callable[..., str], capsys: pytest.CaptureFixture[str])
     printed = [" ".join(line.replace("│", " ").split()) for line in on_demo("status").splitlines()]
     assert "2026-03-10 Webserver Executing Suspicious Applications 16 succeeded" in printed
     assert any(line.startswith("events.device_process_events 442 ") for line in printed)
+    assert any(line.startswith("findings: Webserver Executing Suspicious Applications 16 ") for line in printed)
 
 
 @pytest.mark.slow

@@ -169,7 +169,7 @@ def test_a_name_that_is_not_of_one_finding(lake: Lake) -> None:
 
 @pytest.mark.parametrize("name", ["abcdef0", "xyzxyzxyz", "", "a" * 65, "' OR 1=1 --"])
 def test_what_is_no_id(name: str) -> None:
-    with pytest.raises(UsageError, match="is no finding's id"):
+    with pytest.raises(UsageError, match="is not a finding's id"):
         evidence.check_name(name)
 
 

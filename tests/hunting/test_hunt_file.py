@@ -134,7 +134,7 @@ kind: Scheduled
         file = write(f"{MINIMAL}tactic: Execution\nmine: {{a: 1}}\nmetadata: {{source: x}}\n")
         hunt = load(file)
         assert hunt.other == {"tactic": "Execution", "mine": {"a": 1}, "metadata": {"source": "x"}}
-        assert hunt.warnings == (
+        assert tuple(map(str, hunt.warnings)) == (
             f"{file}:5:1: unknown field 'tactic' is kept but not used\n  hint: did you mean 'tactics'?",
             f"{file}:6:1: unknown field 'mine' is kept but not used",
         )

@@ -48,8 +48,11 @@ REFUSED = {
         "tests:\n- name: n\n  match:\n  - {FileNam: a}\n",
         "4:6: DeviceProcessEvents has no column",
     ),
-    "no number": ("tests:\n- name: n\n  match:\n  - {ProcessId: x}\n", "4:17: ProcessId: 'x' is no whole number"),
-    "no datetime": ("tests:\n- name: n\n  match:\n  - {Timestamp: now}\n", "4:17: Timestamp: 'now' is no datetime"),
+    "no number": ("tests:\n- name: n\n  match:\n  - {ProcessId: x}\n", "4:17: ProcessId: 'x' is not a whole number"),
+    "no datetime": (
+        "tests:\n- name: n\n  match:\n  - {Timestamp: now}\n",
+        "4:17: Timestamp: 'now' is not a valid datetime",
+    ),
     "no time": ("tests:\n- name: n\n  match:\n  - {Timestamp: null}\n", "match 1: an event without a time"),
     "no bool": ("tests:\n- name: n\n  match:\n  - {IsProcessRemoteSession: 1}\n", "expected true or false"),
     "no result column": ("tests:\n- name: n\n  rows:\n  - {m: 1}\n", "4:6: result has no column 'm'"),
@@ -163,7 +166,7 @@ def test_rows_of_other_tables_are_given(lake: Lake, tmp_path: Path) -> None:
     one = hunt(tmp_path, text, query)
     first, second = (runner.run(lake, one, case, WATCHLIST) for case in cases.load(one, WATCHLIST))
     assert first.passed
-    assert second.differences == ("the hunt fails: the hunt reads Watchlist, of which the test gives no rows",)
+    assert second.differences == ("the hunt fails: the hunt reads Watchlist, but the test gives no rows for it",)
 
 
 def test_the_seed_hunts_pass_theirs(lake: Lake) -> None:

@@ -389,7 +389,7 @@ def test_a_write_that_fails_leaves_nothing_half(tmp_path: Path, monkeypatch: pyt
 def test_a_folder_that_cannot_be_written(pack: Path, tmp_path: Path) -> None:
     write(pack / "a.yaml", rule(1))
     (tmp_path / "file").write_text("")
-    with pytest.raises(LakehuntError, match="is no folder"):
+    with pytest.raises(LakehuntError, match="is not a folder"):
         imported(pack, tmp_path / "file")
     with pytest.raises(LakehuntError, match="cannot be written"):
         imported(pack, tmp_path / "file" / "deeper")

@@ -99,7 +99,7 @@ def test_schemas(query: str, expected: str) -> None:
         ("T | summarize sum(Name)", Kind.UNSUPPORTED, "sum(string) is not supported", "", 15),
         ("T | summarize n", Kind.SEMANTIC, "expected an aggregate such as count()", "after `by`", 15),
         ("T | summarize max(n) - n", Kind.SEMANTIC, "there is no column 'n'", "", 24),
-        ("T | where count() > 1", Kind.SEMANTIC, "the function 'count' cannot stand here", "", 11),
+        ("T | where count() > 1", Kind.SEMANTIC, "the function 'count' cannot be used here", "", 11),
         ("T | summarize makeset(Name, n)", Kind.SEMANTIC, "must be a constant", "", 29),
         ("T | summarize count() by d", Kind.SEMANTIC, "'d' is dynamic", "tostring", 26),
         ("T | extend a = 1, a = 2", Kind.SEMANTIC, "a column 'a' is there already", "", 16),

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from lakehunt.kql import deviations, kusto_functions, parser, scalar_parser
-from lakehunt.kql.binding import core, groups
+from lakehunt.kql import deviations, kusto_functions, operator_parser, scalar_parser, source_parser
+from lakehunt.kql.binding import calls, groups
 from lakehunt.kql.types import BY_NAME
 from lakehunt.spark.functions import CATALOG
 from scripts.docs import kql_support
@@ -19,11 +19,11 @@ FUNCTIONS = {name for name in CATALOG.names() if "." not in name} | CATALOG.seve
 CONSTRUCTS = {
     "aggregate": CATALOG.aggregates.keys(),
     "function": FUNCTIONS | kql_support.FORMS.keys(),
-    "operator": parser.OPERATORS.keys(),
+    "operator": operator_parser.OPERATORS.keys(),
     "comparison": scalar_parser.PRECEDENCE.keys(),
     "type": BY_NAME.keys(),
     "plugin": groups.PLUGINS.keys(),
-    "source": parser.SOURCES.keys(),
+    "source": source_parser.SOURCES.keys(),
 }
 
 
@@ -33,19 +33,21 @@ def rows(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", sorted({*FUNCTIONS, *core.FORMS, *parser.OPERATORS, *groups.PLUGINS, *scalar_parser.PRECEDENCE})
+    "name", sorted({*FUNCTIONS, *calls.FORMS, *operator_parser.OPERATORS, *groups.PLUGINS, *scalar_parser.PRECEDENCE})
 )
 def test_what_is_supported_is_documented(name: str) -> None:
     assert any("supported" in row or "differs" in row for row in rows(name))
 
 
-@pytest.mark.parametrize("name", sorted([*parser.UNSUPPORTED_OPERATORS, *scalar_parser.UNSUPPORTED_COMPARISONS]))
+@pytest.mark.parametrize(
+    "name", sorted([*operator_parser.UNSUPPORTED_OPERATORS, *scalar_parser.UNSUPPORTED_COMPARISONS])
+)
 def test_what_is_not_supported_is_refused_there(name: str) -> None:
     assert [row for row in rows(name) if "refused" in row] == rows(name) != []
 
 
 def test_every_form_of_the_binder_is_described() -> None:
-    assert core.FORMS.keys() <= kql_support.FORMS.keys()
+    assert calls.FORMS.keys() <= kql_support.FORMS.keys()
 
 
 @pytest.mark.parametrize("difference", deviations.DEVIATIONS, ids=lambda d: d.names[0])

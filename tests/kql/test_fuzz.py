@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakehunt.hunting.query.events_table import KQL_TABLES
-from lakehunt.kql import parser, scalar_parser
+from lakehunt.kql import operator_parser, parser, scalar_parser, source_parser
 from lakehunt.kql.binding import bind, groups
 from lakehunt.kql.errors import QueryErrors
 from lakehunt.kql.types import BY_NAME, Column
@@ -54,11 +54,11 @@ def refusal(query: str) -> QueryErrors | None:
 # Random texts
 
 VOCABULARY = [
-    *parser.OPERATORS,
-    *parser.UNSUPPORTED_OPERATORS,
-    *parser.SOURCES,
+    *operator_parser.OPERATORS,
+    *operator_parser.UNSUPPORTED_OPERATORS,
+    *source_parser.SOURCES,
     *parser.STATEMENTS,
-    *parser.JOIN_KINDS,
+    *operator_parser.JOIN_KINDS,
     *scalar_parser.PRECEDENCE,
     *scalar_parser.UNSUPPORTED_COMPARISONS,
     *groups.PLUGINS,

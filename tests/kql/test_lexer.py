@@ -88,8 +88,8 @@ def test_in_touches_its_list_as_in_the_first_seed() -> None:
     [
         ("where a == 'x", "never ends", 11),
         ("where a == 'x\n'", "never ends", 11),
-        (r'"\q"', "no escape sequence", 1),
-        (r'"C:\Windows"', "no escape sequence", 3),
+        (r'"\q"', "not a valid escape sequence", 1),
+        (r'"C:\Windows"', "not a valid escape sequence", 3),
         ("a ^ b", "unexpected character '^'", 2),
         ("a && b", "unexpected character '&'", 2),
         ("```x", "never ends", 0),

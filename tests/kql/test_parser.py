@@ -133,7 +133,7 @@ def test_datatable() -> None:
         ("set notruncation; T", Kind.UNSUPPORTED, "the statement 'set' is not supported", 1, 1),
         ("T | where a !has_cx 'x'", Kind.SYNTAX, "there is no operator '!has_cx'", 1, 13),
         ("T; U", Kind.SYNTAX, "a query has one result", 1, 4),
-        ("T | where t > datetime(2021-02-30)", Kind.SYNTAX, "is no datetime", 1, 15),
+        ("T | where t > datetime(2021-02-30)", Kind.SYNTAX, "is not a valid datetime", 1, 15),
         ("T | where a == 99999999999999999999", Kind.SYNTAX, "larger than a long", 1, 16),
         ("datatable(a: long, b: long)[1]", Kind.SEMANTIC, "do not fill rows of 2 columns", 1, 1),
         ("datatable(a: longer)[1]", Kind.SYNTAX, "there is no type 'longer'", 1, 14),

@@ -155,7 +155,7 @@ def test_a_folder_that_is_not_there_is_told_before_spark_starts(
 
 def test_no_id_is_told_before_spark_starts(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["evidence", "nonsense"]) == 2
-    assert "'nonsense' is no finding's id" in capsys.readouterr().err
+    assert "'nonsense' is not a finding's id" in capsys.readouterr().err
 
 
 @pytest.mark.slow

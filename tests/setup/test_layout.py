@@ -26,7 +26,7 @@ def test_the_longest_first_and_a_folder_as_a_whole() -> None:
     tests = ["tests/d.py::one", "tests/new.py::one", "tests/a.py::one", "tests/a.py::two", *(
         f"tests/serving/{name}.py::one" for name in "bc"
     )]  # fmt: skip
-    assert longest_first(tests, seconds) == ["tests/serving", "tests/a.py", "tests/d.py", "tests/new.py"]
+    assert longest_first(tests, seconds) == ["tests/serving", "tests/new.py", "tests/a.py", "tests/d.py"]
 
 
 def test_the_measured_files_are_there() -> None:

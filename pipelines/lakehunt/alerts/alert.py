@@ -1,4 +1,4 @@
-"""What is told: new findings of a hunt, by device; a run that failed; a warning."""
+"""The messages: new findings of a hunt, by device; a failed run; a warning."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Device:
     finding_ids: tuple[str, ...]
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         return self.device_name or self.device_id or "several devices"
 
 
@@ -56,9 +56,9 @@ class Alert:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """What it tells, and is told once: its findings, or itself."""
+        """The items in it, each of which is sent once: its findings, or the message itself."""
         found = tuple(key for device in self.devices for key in device.finding_ids)
-        about = self.as_of.isoformat() if self.kind == FAILURE else self.title  # a warning is of no as-of
+        about = self.as_of.isoformat() if self.kind == FAILURE else self.title  # a warning belongs to no as-of
         return found or (digest(self.kind, self.hunt_id or "", about),)
 
     @property
@@ -99,7 +99,7 @@ def _device(device: Device) -> Sequence[str]:
     seen = ""
     if device.first_seen and device.last_seen:
         seen = f", {device.first_seen.astimezone(UTC):%Y-%m-%d %H:%M:%S} to {device.last_seen.astimezone(UTC):%H:%M:%S}"
-    return [f"{device.told}{accounts}: {count}{seen}", *(f"    {visible(command)}" for command in device.commands)]
+    return [f"{device.label}{accounts}: {count}{seen}", *(f"    {visible(command)}" for command in device.commands)]
 
 
 def counted(number: int, what: str) -> str:

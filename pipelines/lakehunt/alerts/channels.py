@@ -1,7 +1,7 @@
 """Where alerts go: the `alerts` section of the configuration. Imports no Spark.
 
 alerts:
-  evidence: "lakehunt findings --hunt {hunt_id} --as-of {as_of}"   # how to come to the events; stands in every alert
+  evidence: "lakehunt findings --hunt {hunt_id} --as-of {as_of}"   # where to see the events; part of every alert
   channels:
     soc:   {webhook: "https://soc.example/hooks/lakehunt", secret: env:SOC_WEBHOOK_SECRET}
     slack: {notify: env:SLACK_URL}                   # any address that Apprise knows: Slack, Teams, e-mail, ...
@@ -65,7 +65,7 @@ def webhook(url: str, secret: str | None, body: Any, message_id: str) -> None:
 
     With a secret it is signed as standardwebhooks.com says: over the message's id, the time in seconds, and the body.
     Raises ChannelError where the receiver does not take it."""
-    import requests  # noqa: PLC0415  (only who tells somebody waits for it)
+    import requests  # noqa: PLC0415  (slow to import, and needed only to send)
 
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=moment).encode()
     at = str(int(time.time()))
@@ -122,7 +122,7 @@ _FORMS: Mapping[str, tuple[Callable[[str, str | None], Callable[[Alert], None]],
     "notify": (_notify, KINDS),
     "ocsf": (_ocsf, (FINDINGS,)),
 }
-"""How a channel delivers, and what it can tell."""
+"""How a channel delivers, and which kinds it supports."""
 
 
 def valued(text: str) -> str:
@@ -151,10 +151,10 @@ def _key(secret: str) -> bytes:
 
 
 def read(value: object, base: Path) -> AlertSettings:
-    """The section as it stands in the configuration; files count from `base`. Secrets are looked up when they are
+    """Reads the section of the configuration; relative files count from `base`. Secrets are looked up when they are
     needed.
 
-    Raises TypeError where it is no mapping, YamlError with the line of an entry that cannot be used."""
+    Raises TypeError if it is not a mapping, YamlError with the line of an entry that cannot be used."""
     if not isinstance(value, strict_yaml.Mapping):
         raise TypeError("expected `channels`, each with a webhook, a notify or an ocsf")
     _only(value, ("evidence", "channels"))
@@ -181,7 +181,9 @@ def _evidence(section: strict_yaml.Mapping) -> str:
 def _channel(name: str, named: strict_yaml.Mapping, base: Path) -> Channel:
     written = named[name]
     if not isinstance(written, strict_yaml.Mapping):
-        raise named.error(name, f"alerts: {name} is no channel", "write {webhook: ...}, {notify: ...} or {ocsf: ...}")
+        raise named.error(
+            name, f"alerts: {name} is not a valid channel", "write {webhook: ...}, {notify: ...} or {ocsf: ...}"
+        )
     _only(written, (*_FORMS, "secret", "kinds"))
     forms = [form for form in _FORMS if form in written]
     if len(forms) != 1:
@@ -203,7 +205,7 @@ def _only(section: strict_yaml.Mapping, known: Sequence[str]) -> None:
 def _text(section: strict_yaml.Mapping, key: str) -> str:
     value = section[key]
     if not isinstance(value, str) or not value.strip():
-        raise section.error(key, f"alerts: {key} is no text", "see docs/how-to/alerts.md")
+        raise section.error(key, f"alerts: {key} must be text", "see docs/how-to/alerts.md")
     return value
 
 
@@ -211,7 +213,5 @@ def _kinds(written: strict_yaml.Mapping, able: Sequence[str]) -> tuple[str, ...]
     kinds = written.get("kinds", list(able))
     known = [kind for kind in kinds if kind in able] if isinstance(kinds, list) else []
     if not isinstance(kinds, list) or not kinds or len(known) < len(kinds):
-        raise written.error(
-            "kinds", "alerts: kinds has something that this channel cannot tell", f"of {', '.join(able)}"
-        )
+        raise written.error("kinds", "alerts: kinds has one that this channel cannot send", f"of {', '.join(able)}")
     return tuple(map(str, known))

@@ -39,7 +39,7 @@ def _record(alert: Alert, device: Device) -> dict[str, Any]:
         "severity": severity,
         "status_id": 1,
         "status": "New",
-        "message": f"{alert.hunt_name or alert.title}, new on {device.told}: {device.findings}",
+        "message": f"{alert.hunt_name or alert.title}, new on {device.label}: {device.findings}",
         "count": device.findings,
         "metadata": {
             "version": VERSION,

@@ -1,8 +1,8 @@
-"""What has to be told of an as-of, and telling it: each finding once to each channel.
+"""Finds what is new as of an instant and sends it: each finding once to each channel.
 
-`hunts.alerts` has a row for everything that was told, written after it was, and for what a channel did not take. A run
-that is killed in between tells it again, with the same id, by which a receiver knows it; what was told is never told
-again, and what was not taken is told by the next run, of whatever as-of."""
+`hunts.alerts` has a row for every item that was sent, written afterwards, and for every item that a channel rejected. A
+run that is killed in between sends the item again with the same id, by which a receiver recognises it. An item that was
+sent is never sent again; one that was rejected is retried by the next run, whatever its as-of."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class AlertDelivery:
 def send(
     lake: Lake, alerts: AlertSettings, as_of: int, now: datetime, say: Progress, day: DayVolume | None = None
 ) -> list[AlertDelivery]:
-    """Tells every channel what is new as of an instant (ticks), and what it was not told yet; of its day's telemetry,
-    what is wrong with it. A channel that fails stops no other, and is told by the next call."""
+    """Sends every channel what is new as of an instant (ticks), what it rejected before, and warnings about the day's
+    telemetry. A channel that fails does not stop the others; the next call retries it."""
     if not alerts.channels:
         return []
     at = times.to_datetime(as_of)
@@ -59,9 +59,9 @@ def send(
         mine = known.get(channel.name, _Known())
         for run in sorted({at} | mine.missed):
             found, failed = news(run)
-            due = [*_by_hunt([row for row in found if row.finding_id not in mine.told], run, alerts.evidence)]
+            due = [*_by_hunt([row for row in found if row.finding_id not in mine.sent], run, alerts.evidence)]
             others = [*failed, *(warnings if run == at else [])]
-            due += [alert for alert in others if not mine.told.issuperset(alert.keys)]
+            due += [alert for alert in others if not mine.sent.issuperset(alert.keys)]
             for alert in due:
                 if alert.kind in channel.kinds:
                     say(f"{channel.name}: {alert.title}")
@@ -71,22 +71,22 @@ def send(
 
 @dataclass(frozen=True)
 class _Known:
-    """Keys of what a channel was told, and as-ofs of what it did not take."""
+    """Keys of the items that a channel was sent, and as-ofs of the ones that it rejected."""
 
-    told: set[str] = field(default_factory=set)
+    sent: set[str] = field(default_factory=set)
     missed: set[datetime] = field(default_factory=set)
 
 
 def _known(lake: Lake, at: datetime) -> dict[str, _Known]:
-    """What each channel knows of this as-of and near ones. A warning is of no as-of, but of what it warns of."""
+    """What each channel was sent for this as-of and close ones. A warning belongs to its subject, not to an as-of."""
     near = F.col("as_of").between(F.lit(at - NEAR), F.lit(at + NEAR)) | (F.col("kind") == WARNING)
     keys = lake.rows(SENT).filter(near).groupBy("channel", "kind", "key")
-    told = F.bool_or(F.col("sent_at").isNotNull()).alias("told")
+    sent = F.bool_or(F.col("sent_at").isNotNull()).alias("sent")
     known: dict[str, _Known] = {}
-    for row in keys.agg(told, F.max("as_of").alias("as_of")).collect():
+    for row in keys.agg(sent, F.max("as_of").alias("as_of")).collect():
         mine = known.setdefault(row.channel, _Known())
-        if row.told:
-            mine.told.add(row.key)
+        if row.sent:
+            mine.sent.add(row.key)
         elif row.kind != WARNING:
             mine.missed.add(utc(row.as_of))
     return known
@@ -102,7 +102,7 @@ def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime, known: _
         sent_at = now if error is None else None
         rows = [(channel.name, alert.kind, key, alert.id, alert.as_of, sent_at) for key in alert.keys]
         lake.append(SENT, lake.local(SENT, rows))
-    known.told.update(alert.keys)
+    known.sent.update(alert.keys)
     return AlertDelivery(channel.name, alert, error)
 
 

@@ -61,13 +61,17 @@ def progress(total: bool = False) -> Iterator[Say]:
 @contextmanager
 def _spinner(clock: Callable[[], str]) -> Iterator[Say]:
     from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
 
     console = Console(stderr=True, highlight=False, markup=False)  # which honours NO_COLOR
-    with console.status("starting") as status:
+    spinner = Spinner("dots", "starting")
+    # What is printed on the terminal meanwhile has to go around the spinner; what goes to a file or a pipe, there.
+    with Live(spinner, console=console, transient=True, redirect_stdout=sys.stdout.isatty()):
 
         def say(step: str) -> None:
             console.print(f"{clock()}  {step}", style="dim")
-            status.update(step)
+            spinner.update(text=step)
 
         yield say
 

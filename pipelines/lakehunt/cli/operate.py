@@ -36,11 +36,13 @@ def status(config: Config, form: str) -> None:
     hunts = context.loaded_hunts(config, ())
     with context.lake(config) as lake:
         found = overview.status(lake, hunts)
-    rows = [vars(one) | {"hunt": _hunt_of(one.table, hunts)} for one in found.tables]
+    names = _names_of_tables(hunts)
+    rows = [vars(one) | {"hunt": names.get(one.table)} for one in found.tables]
+    columns = [_table_column(names), *_STATUS_COLUMNS]
     if form not in {"table", "vertical"}:
-        render.records(form, rows, _STATUS_COLUMNS)
+        render.records(form, rows, columns)
         return
-    render.records(form, rows, _STATUS_COLUMNS, title=f"Lake {found.lake}", what="table")
+    render.records(form, rows, columns, title=f"Lake {found.lake}", what="table")
     click.echo()
     render.records(form, found.runs, _LAST_RUN_COLUMNS, title="Last runs", empty="no hunt has run yet", what="run")
     click.echo()
@@ -48,8 +50,6 @@ def status(config: Config, form: str) -> None:
 
 
 _STATUS_COLUMNS = [
-    Column("table"),
-    Column("hunt"),
     Column("rows"),
     Column("files"),
     Column("bytes", "MB", showing.megabytes),
@@ -65,9 +65,18 @@ _LAST_RUN_COLUMNS = [
 ]
 
 
-def _hunt_of(table: str, hunts: Sequence[Hunt]) -> str | None:
-    """The name of the hunt that a table of findings belongs to."""
-    return next((hunt.name for hunt in hunts if table == f"findings.{hunt.id}"), None)
+def _names_of_tables(hunts: Sequence[Hunt]) -> dict[str, str]:
+    """The names of hunts, by the tables of their findings, which are named by id."""
+    return {f"findings.{hunt.id}": hunt.name for hunt in hunts}
+
+
+def _table_column(names: Mapping[str, str]) -> Column:
+    """Tables, those of a hunt's findings by the hunt's name."""
+    return Column("table", show=lambda table: render.shown(_in_words(table, names)))
+
+
+def _in_words(table: str, names: Mapping[str, str]) -> str:
+    return f"findings: {names[table]}" if table in names else table
 
 
 def _what_is_next(found: Status) -> list[str]:
@@ -202,13 +211,24 @@ def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, fo
     now = datetime.now(UTC)
     maintenance.check_window(config.retention.vacuum_hours, force)
     hunts, errors = hunt_file.load_folder(context.hunts_folder(config))
+    names = _names_of_tables(hunts)
     with context.progress(total=True) as say, context.lake(config) as lake:
         chosen = maintenance.select_tables(lake, list(only))
         if HITS.name in chosen and not errors:  # a file that cannot be read may be one of their hunts
             say("looking for hits that no hunt uses")
             _print_unused(stale_hits.delete_stale(lake, {one.digest for one in hunts}, now, dry_run), dry_run)
-        done = maintenance.maintain_tables(lake, config.retention, now, say, chosen, dry_run)
-    return _print_upkeep(done, hunts, dry_run, form)
+        done = maintenance.maintain_tables(lake, config.retention, now, _naming_hunts(say, names), chosen, dry_run)
+    return _print_upkeep(done, names, dry_run, form)
+
+
+def _naming_hunts(say: context.Say, names: Mapping[str, str]) -> context.Say:
+    """Says steps that end with the name of a table."""
+
+    def named(step: str) -> None:
+        *words, table = step.split(" ")
+        say(" ".join([*words, _in_words(table, names)]))
+
+    return named
 
 
 def _print_unused(hits: int, dry_run: bool) -> None:
@@ -219,11 +239,10 @@ def _print_unused(hits: int, dry_run: bool) -> None:
         )
 
 
-def _print_upkeep(done: Sequence[TableMaintenance], hunts: Sequence[Hunt], dry_run: bool, form: str) -> bool:
+def _print_upkeep(done: Sequence[TableMaintenance], names: Mapping[str, str], dry_run: bool, form: str) -> bool:
     """Prints a line for each table; whether all of them went well."""
     columns = [
-        Column("table"),
-        Column("hunt"),
+        _table_column(names),
         Column("files_before", "files"),
         Column("files_after", "now"),
         Column("bytes_after", "MB", showing.megabytes),
@@ -232,7 +251,7 @@ def _print_upkeep(done: Sequence[TableMaintenance], hunts: Sequence[Hunt], dry_r
         Column("seconds"),
         Column("error"),
     ]
-    rows: list[dict[str, Any]] = [{"table": one.table, "hunt": _hunt_of(one.table, hunts)} | vars(one) for one in done]
+    rows: list[dict[str, Any]] = [{"table": one.table, "hunt": names.get(one.table)} | vars(one) for one in done]
     title = "What would be deleted" if dry_run else "Maintained"
     render.records(form, rows, columns, title=title, what="table")
     return all(one.error is None for one in done)

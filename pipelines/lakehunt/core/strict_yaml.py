@@ -368,7 +368,7 @@ class _Builder:
         try:
             return event.value.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError as e:
-            raise self._error(event, "an escape stands for half a character", "write the character itself") from e
+            raise self._error(event, "the escape is half of a surrogate pair", "write the character itself") from e
 
     def _scalar(self, event: yaml.ScalarEvent) -> Value:
         if not _is_plain(event):
@@ -415,7 +415,7 @@ def _events(source: _Source) -> Iterator[yaml.Event]:
     except (yaml.YAMLError, ValueError, OverflowError) as e:  # ValueError and OverflowError: chr() of an escape
         found = _ESCAPE_TOO_LARGE.search(source.text)
         position = _position(source.text[: found.start()]) if found else START
-        problem = "an escape stands for no character" if found else str(e)
+        problem = "the escape is not a valid character" if found else str(e)
         raise source.error(position, f"not YAML: {problem}", _ANY_HINT) from e
 
 

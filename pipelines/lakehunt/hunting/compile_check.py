@@ -44,6 +44,7 @@ class CheckedFile:
     """A file and what it is: a hunt whose query has a result, or exclusions, or problems.
 
     `hunt` is there if the file could be read, also where its query is wrong; `id` and `name` as far as they could.
+    `warnings` are about what changes no result but was hardly meant; with them alone, the file is `ok`.
     `exclusions` are those of a file of exclusions that can be used; None for any other."""
 
     file: Path
@@ -52,8 +53,8 @@ class CheckedFile:
     hunt: Hunt | None = None
     schema: Schema = ()
     problems: tuple[Problem, ...] = ()
-    exclusions: tuple[Exclusion, ...] | None = None
     warnings: tuple[Problem, ...] = ()
+    exclusions: tuple[Exclusion, ...] | None = None
 
     @property
     def ok(self) -> bool:
@@ -109,7 +110,8 @@ def _check(file: Path, earlier: dict[str, Hunt], tables: TableCatalog) -> Checke
         query = check_query(part, tables) if part and part.query else None
         problems = [*map(of_file, error.problems), *(query.problems if query else ())]
         known = (part.id or None, part.name or None) if part else (None, None)
-        return CheckedFile(file, *known, problems=tuple(sorted(problems, key=lambda problem: problem.start)))
+        ordered = tuple(sorted(problems, key=lambda problem: problem.start))
+        return CheckedFile(file, *known, problems=ordered, warnings=_warnings(part))
     except LakehuntError as error:
         return CheckedFile(file, problems=(of_file(error),))
     return check_query(hunt, tables)
@@ -153,7 +155,11 @@ def check_query(hunt: Hunt, tables: TableCatalog) -> CheckedFile:
     except RecursionError:
         place = hunt.place(1, 1)
         problems = (Problem(FILE, "the query is nested too deeply", place, place, "take it apart with let"),)
-    return CheckedFile(hunt.file, hunt.id, hunt.name, hunt, schema, problems)
+    return CheckedFile(hunt.file, hunt.id, hunt.name, hunt, schema, problems, _warnings(hunt))
+
+
+def _warnings(hunt: Hunt | None) -> tuple[Problem, ...]:
+    return tuple(map(of_file, hunt.warnings)) if hunt else ()
 
 
 def of_file(error: LakehuntError) -> Problem:

@@ -90,7 +90,7 @@ class _HuntingRun:
         self.runs: list[HuntRun] = []
         self.found: list[ComputedFindings] = []
         with ThreadPoolExecutor(1) as beside:
-            beside.submit(lambda: self.events)  # what goes wrong is said to the hunts, which ask again
+            beside.submit(lambda: self.events)  # a failure surfaces again, for each hunt, when the property is read
             self.past = run_log.previous_runs(lake, hunts, as_of)
 
     @cached_property

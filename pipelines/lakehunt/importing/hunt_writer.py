@@ -1,4 +1,4 @@
-"""The text of a hunt that is made from a query which is no YAML file, and ids for hunts whose pack gives them none."""
+"""Generates hunt files for queries from Markdown and .kql files, and ids for hunts that have none."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def _is_yaml(text: str) -> bool:
 def with_id(text: str, document: strict_yaml.Mapping, seed: str) -> tuple[str | None, str]:
     """A hunt's text with an id that is one, and what the pack's file has as id instead, '' if nothing.
 
-    All else stays as it is and where it is: an id that is missing is added at the end, one that is no GUID gives way on
-    its own line. None for a text that needs no other id, or whose form leaves no place for one."""
+    Nothing else changes or moves: a missing id is added at the end, and one that is not a GUID is replaced in its line.
+    None if the text needs no new id, or if its layout has no place for one."""
     if isinstance(document.get("id"), (dict, list)):
         return None, ""
     written = document.text("id").strip() if "id" in document else ""

@@ -1,7 +1,7 @@
 """Where imported hunts come from, and what they are in MITRE ATT&CK: `imported.jsonl` beside them, a line for each.
 
 Hunts are copied as they are, so what is normalised stands here. BI tools can join it to `findings.all` by the hunt's
-id. Every import makes it anew from the pack; Lakehunt itself reads nothing else from it."""
+id. Every import regenerates it from the pack; Lakehunt itself reads nothing else from it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def update(folder: Path, pack: Path, outcomes: Iterable[QueryResult]) -> None:
 
 
 def _read(file: Path) -> Sequence[dict[str, Any]]:
-    """The entries that are there; a line that is none, as after a merge conflict, is made anew or is lost."""
+    """The existing entries. An invalid line, as after a merge conflict, is dropped; importing its hunt restores it."""
     if not file.is_file():
         return []
     entries = []

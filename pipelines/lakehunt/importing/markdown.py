@@ -1,6 +1,6 @@
 """Queries in Markdown: the blocks of a page that are KQL, and what the page says about them.
 
-The forms are those of public packs: Microsoft's template for Microsoft 365 Defender (a block under `## Query`, tactics
+The formats are from public packs: Microsoft's template for Microsoft 365 Defender (a block under `## Query`, tactics
 in a table with a column `Covered?`), FalconForce's (tables of tactics, blocks that call themselves `C#`), and pages
 with a block of `kql` for each product."""
 
@@ -246,8 +246,8 @@ def _covers(prose: Sequence[str]) -> Iterator[str]:
         row = _cells(line)
         if not row:
             header = []
-            told = _TACTICS_LINE.fullmatch(line)
-            yield from _named_tactics(told[1]) if told else ()
+            found = _TACTICS_LINE.fullmatch(line)
+            yield from _named_tactics(found[1]) if found else ()
         elif not header:
             header = [cell.lower() for cell in row]
         elif not _DIVIDER.fullmatch(line):
@@ -255,7 +255,7 @@ def _covers(prose: Sequence[str]) -> Iterator[str]:
 
 
 def _cells(line: str) -> list[str]:
-    """The cells of a table's row; none for a line that is no row."""
+    """The cells of a table's row; none for any other line."""
     text = line.strip()
     if not text.startswith("|"):
         return []

@@ -55,7 +55,7 @@ def _check_folders(pack: Path, into: Path, hunts: Path) -> None:
             "move the pack elsewhere, or name another folder with --into",
         )
     if into.exists() and not into.is_dir():
-        raise LakehuntError(f"{into} is no folder", "name a folder with --into")
+        raise LakehuntError(f"{into} is not a folder", "name a folder with --into")
     if into.exists():
         _check_readable(into)
 
@@ -182,7 +182,7 @@ def _place(candidate: Candidate) -> str:
 def _version(hunt: Hunt) -> str:
     try:
         return hunt.digest
-    except RecursionError:  # a query that is nested too deeply is like no other
+    except RecursionError:  # a query that is nested too deeply equals no other
         return hunt.id
 
 

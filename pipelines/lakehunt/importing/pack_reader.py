@@ -27,7 +27,7 @@ from lakehunt.importing.results import Candidate, QueryResult, Reason, no_query
 FoundQuery: TypeAlias = Candidate | QueryResult
 
 _A_RULE_HAS = frozenset({"kind", "query", "relevantTechniques", "requiredDataConnectors", "severity", "tactics"})
-"""Fields of which a hunting query or an analytics rule has one, and workbooks, parsers and connectors have none."""
+"""A hunting query or an analytics rule has one of these fields; workbooks, parsers and connectors have none."""
 
 _QUERY_KEY = re.compile(r"^[ \t]*[\"']?query[\"']?[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
@@ -38,14 +38,14 @@ _QUERY_KEY = re.compile(r"^[ \t]*[\"']?query[\"']?[ \t]*:", re.IGNORECASE | re.M
 def files(pack: Path, except_for: Path) -> Iterator[Path | QueryResult]:
     """The files of a pack that may hold queries, in the order of their paths, and what cannot be read.
 
-    Hidden files and folders are passed over, as are the folder that is imported into and links that lead into the pack,
-    where what they name is found anyway. A link that leads out of it is not followed, and told."""
-    told: list[QueryResult] = []
+    Hidden files and folders are ignored, as are the target folder and links within the pack, whose targets are found
+    anyway. A link that leads out of the pack is reported and not followed."""
+    problems: list[QueryResult] = []
     root, elsewhere = pack.resolve(), except_for.resolve()
 
     def unreadable(error: OSError) -> None:
         place = Path(error.filename or pack).relative_to(pack)
-        told.append(no_query(place, Reason.UNREADABLE, f"the folder cannot be read: {error.strerror}"))
+        problems.append(no_query(place, Reason.UNREADABLE, f"the folder cannot be read: {error.strerror}"))
 
     found: list[Path] = []
     for folder, folders, names in os.walk(pack, onerror=unreadable):
@@ -53,10 +53,10 @@ def files(pack: Path, except_for: Path) -> Iterator[Path | QueryResult]:
         for name in [*folders, *filter(_may_hold_queries, names)]:
             path = here / name
             if path.is_symlink() and not name.startswith(".") and not path.resolve().is_relative_to(root):
-                told.append(no_query(path.relative_to(pack), Reason.LINK, "a link that leads out of the folder"))
+                problems.append(no_query(path.relative_to(pack), Reason.LINK, "a link that leads out of the folder"))
         folders[:] = [name for name in folders if not name.startswith(".") and (here / name).resolve() != elsewhere]
         found.extend(here / name for name in names if _may_hold_queries(name) and not (here / name).is_symlink())
-    yield from sorted(told, key=lambda outcome: outcome.source.parts)
+    yield from sorted(problems, key=lambda outcome: outcome.source.parts)
     yield from sorted(found, key=lambda file: file.relative_to(pack).parts)
 
 
@@ -80,7 +80,7 @@ def queries(pack: Path, file: Path) -> list[FoundQuery]:
 
 
 def _broken(source: Path, reason: Reason, error: LakehuntError) -> QueryResult:
-    """A file that is no hunt because of what is wrong in it."""
+    """A file that is not a valid hunt because of an error."""
     errors: Sequence[LakehuntError] = error.problems if isinstance(error, HuntError) else (error,)
     problems = tuple(map(compile_check.of_file, errors))
     return no_query(source, reason, problems[0].message, problems)
@@ -110,7 +110,7 @@ def _yaml(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
 
 
 def _no_hunt(document: strict_yaml.Mapping) -> tuple[Reason, str] | None:
-    """Why a document is no hunt; None if it is one, perhaps a bad one."""
+    """Why a document is not a hunt; None if it is one, even if it has errors."""
     if any(key.lower() == "query" and _says_something(document, key) for key in document):
         return None
     if _A_RULE_HAS & document.keys() and {"id", "name"} & document.keys():
@@ -124,14 +124,14 @@ def _says_something(document: strict_yaml.Mapping, key: str) -> bool:
 
 
 def _texts(document: strict_yaml.Mapping, key: str) -> list[str]:
-    """The texts in a list of which Lakehunt makes no use itself."""
+    """The texts in a list that Lakehunt itself does not use."""
     value = document.get(key)
     if not isinstance(value, strict_yaml.Sequence):
         return []
     return [value.text(index) for index, entry in enumerate(value) if not isinstance(entry, (dict, list))]
 
 
-# Pages and plain KQL, of which hunts are made
+# Markdown pages and plain KQL, which become hunts
 
 
 def _markdown(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
@@ -188,7 +188,7 @@ def _opening_comment(lines: Sequence[str]) -> str:
 
 
 def _made(made_of: Made, file: Path, start: Position, stem: str, said: AttackMapping) -> FoundQuery:
-    """The hunt of a query that is no YAML; its places are those of the page."""
+    """The hunt of a query that is not YAML; its positions are in the page."""
     text = hunt_writer.text_of(made_of)
     try:
         hunt = hunt_file.read(strict_yaml.load(text, str(file)), file, {})

@@ -40,10 +40,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A query that was found: its hunt, whose places are those of the pack's file, and the file it is to become.
+    """A query that was found: its hunt, with positions in the pack's file, and the file it is to become.
 
     `source` is the pack's file, relative to the pack; `line` is where the query starts there. `stem` and `suffix` make
-    the name of the file. `original_id` is what the pack's file has as id where that is no id, `attack` what it says of
+    the name of the file. `original_id` is the id in the pack's file if it is not a valid one; `attack` has the file's
     tactics and techniques."""
 
     source: Path
@@ -58,10 +58,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class QueryResult:
-    """What became of a query, or of a file in which there is none.
+    """The result for a query, or for a file without one.
 
-    `place` is where what decides stands in `source`, or the query starts; `detail` says why it was left out; `problems`
-    are all errors of the query or of its file. `file` is where the hunt is now; of a trial run, where it would be."""
+    `place` is the position in `source` of the deciding problem, or of the query; `detail` says why it was left out;
+    `problems` are all errors of the query or of its file. `file` is where the hunt is, or would be in a dry run."""
 
     source: Path
     result: ImportStatus
@@ -83,7 +83,7 @@ def of_candidate(candidate: Candidate, result: ImportStatus, file: Path) -> Quer
 
 
 def left_out(candidate: Candidate, reason: Reason, detail: str, file: Path | None = None) -> QueryResult:
-    """The outcome of a query that nothing is wrong with but its company."""
+    """The outcome of a valid query that is left out because of other hunts."""
     place = Position(candidate.line, 1)
     return QueryResult(candidate.source, ImportStatus.LEFT_OUT, place, reason, detail, candidate=candidate, file=file)
 
@@ -91,7 +91,7 @@ def left_out(candidate: Candidate, reason: Reason, detail: str, file: Path | Non
 def refused(
     candidate: Candidate, reason: Reason, detail: str, decides: Problem, all_: Sequence[Problem]
 ) -> QueryResult:
-    """The outcome of a query with problems, of which one decides."""
+    """The outcome of a query with problems; the one that decides gives the position."""
     return QueryResult(candidate.source, ImportStatus.LEFT_OUT, decides.start, reason, detail, tuple(all_), candidate)
 
 

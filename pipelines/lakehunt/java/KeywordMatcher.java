@@ -8,12 +8,12 @@ import org.apache.spark.sql.types.DataTypes;
 import scala.collection.Seq;
 
 /**
- * Which hunts the texts of an event leave (see keywords.py, which writes what is looked for, and why it is looked for here).
+ * Computes which hunts remain candidates for an event, given its texts (keywords.py describes the keywords and why).
  *
- * <p>All keywords of a column are found in one walk over its bytes, by the automaton of Aho and Corasick (1975): its state
- * is the longest beginning of a keyword that ends at this byte. ASCII letters are the same in both cases.
+ * <p>All keywords of a column are found in one pass over its bytes by an Aho-Corasick automaton (1975): its state is the
+ * longest prefix of a keyword that ends at this byte. ASCII letters match in both cases.
  *
- * <p>Written for Janino, which has no generics to speak of and no lambdas.
+ * <p>Written for Janino, which hardly supports generics, and no lambdas.
  */
 public final class KeywordMatcher implements UDF2, Serializable {
     private static final int BEFORE = 1;
@@ -36,11 +36,11 @@ public final class KeywordMatcher implements UDF2, Serializable {
     private transient ThreadLocal works;
 
     /**
-     * @param columns for each text [keywords, numbers of the clauses that any text meets which is not all ASCII]; a keyword
-     *     is [text, edges, numbers of the clauses that it meets]
-     * @param fronts the number of the front that each clause belongs to
-     * @param places for each front, [group, bit] of the hunt that it leaves once all its clauses are met
-     * @param groups how many masks there are
+     * @param columns for each text [keywords, numbers of the clauses that any non-ASCII text satisfies]; a keyword is
+     *     [text, edges, numbers of the clauses that it satisfies]
+     * @param fronts the number of the predicate that each clause belongs to
+     * @param places for each predicate, [group, bit] of the hunt that remains once all its clauses are satisfied
+     * @param groups the number of masks
      */
     public void configure(List columns, List fronts, List places, int groups) {
         int count = columns.size();
@@ -156,7 +156,7 @@ public final class KeywordMatcher implements UDF2, Serializable {
         }
     }
 
-    /** Whether a keyword's edges are where they have to be. Next to a character that is not ASCII, they may be. */
+    /** Whether a keyword's edges are at the required boundaries. Next to a non-ASCII character they count as such. */
     private static boolean stands(int edge, byte[] text, int start, int end) {
         return ((edge & AT_START) == 0 || start == 0)
             && ((edge & AT_END) == 0 || end == text.length)
@@ -218,7 +218,7 @@ public final class KeywordMatcher implements UDF2, Serializable {
         return all;
     }
 
-    /** What was met in one event. Nothing is cleared between events: a number says of which event it is. */
+    /** What one event satisfies. Nothing is cleared between events: a number says which event an entry belongs to. */
     private static final class Work {
         final int[] clauses;
         final int[] fronts;
@@ -267,7 +267,7 @@ public final class KeywordMatcher implements UDF2, Serializable {
     private static final class Automaton {
         final int[] kinds = new int[256];
         int width = 1;
-        /** The state after a byte of a kind; ~state where keywords end there. */
+        /** The state after a byte of a kind; ~state if keywords end there. */
         int[] next;
         /** The keywords that end in a state. */
         int[][] found;
@@ -296,7 +296,7 @@ public final class KeywordMatcher implements UDF2, Serializable {
             link(states);
         }
 
-        /** Bytes that stand in no keyword are of one kind. */
+        /** Bytes that occur in no keyword are of one kind. */
         private void sort(String[] keywords) {
             for (int keyword = 0; keyword < keywords.length; keyword++) {
                 for (int i = 0; i < keywords[keyword].length(); i++) {

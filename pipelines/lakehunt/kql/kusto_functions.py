@@ -1,5 +1,5 @@
-"""The functions, aggregates and plugins that Kusto has, by family, so that a name that Kusto knows and Lakehunt does
-not is told from a misspelling.
+"""The functions, aggregates and plugins that Kusto has, by family, so that an unsupported name is distinguished
+from a misspelling.
 
 Source: the tables of Microsoft's binder. Names that it hides are here where hunts use them."""
 
@@ -12,7 +12,7 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Family:
-    """Functions of one kind. `refused` says why those of them that are missing are."""
+    """Functions of one kind. `refused` says why missing ones are not supported."""
 
     title: str
     refused: str

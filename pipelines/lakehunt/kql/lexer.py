@@ -101,7 +101,7 @@ def _member_name(query: str, at: int) -> Token | None:
 
 
 def _typed(query: str, at: int) -> Token | None:
-    """`datetime(2021-03-14)`: the text between the parentheses is no expression, so it is read here."""
+    """`datetime(2021-03-14)`: the text between the parentheses is not an expression, so it is read here."""
     m = _TYPED.match(query, at) or _TYPED_IN_QUOTES.match(query, at)
     if not m or (at and (query[at - 1].isalnum() or query[at - 1] in "_$")):
         return None
@@ -170,7 +170,7 @@ def _escaped(query: str, at: int, start: int, quote: str) -> Token:
         if not m:
             raise KqlError(
                 Kind.SYNTAX,
-                f"{query[i : i + 2]!r} is no escape sequence",
+                f"{query[i : i + 2]!r} is not a valid escape sequence",
                 Span(i, i + 2),
                 "double the backslash, or put @ before the string",
             )
@@ -186,5 +186,5 @@ def _unescaped(m: re.Match[str]) -> str:
         return _SIMPLE[m[1]]
     code = int(m[5], 8) if m[5] else int(m[2] or m[3] or m[4], 16)
     if code > 0x10FFFF:
-        raise KqlError(Kind.SYNTAX, f"{m[0]} is no Unicode character", Span(m.start(), m.end()))
+        raise KqlError(Kind.SYNTAX, f"{m[0]} is not a Unicode character", Span(m.start(), m.end()))
     return chr(code)

@@ -471,24 +471,56 @@ def needed(plan: Plan, part: Plan) -> set[str]:
     return found
 
 
-def _read_by(step: Plan, wanted: set[str]) -> Iterator[tuple[Plan, set[str]]]:
-    """The columns that a step needs of the plans whose rows it handles, to give the wanted ones. A plan of which it
-    needs all columns is left out."""
-    if isinstance(step, Filter):
-        yield step.source, wanted | references(step.predicate)
-    elif isinstance(step, Sort):
-        yield step.source, wanted.union(*(references(key.value) for key in step.keys))
-    elif isinstance(step, Project):
-        made = zip(step.names, step.expressions, strict=True)
-        yield step.source, set().union(*(references(expr) for name, expr in made if name in wanted))
-    elif isinstance(step, Summarize):
-        read = [*(key for _, key in step.keys), *(arg for a in step.aggregates for arg in a.args)]
-        yield step.source, set().union(*(references(expr) for expr in read))
-    elif isinstance(step, (Take, Serialize)):
-        yield step.source, wanted
-    elif isinstance(step, Union):
-        yield from ((table, wanted) for table in step.tables)
-    elif isinstance(step, Join):
-        given = [side for column, side in zip(step.schema, step.columns, strict=True) if column.name in wanted]
-        yield step.left, {name for is_left, name in given if is_left} | {left for left, _ in step.keys}
-        yield step.right, {name for is_left, name in given if not is_left} | {right for _, right in step.keys}
+Reads = Iterator[tuple[Plan, set[str]]]
+"""Plans whose rows a step handles, and the columns that it needs of each, to give the wanted ones."""
+
+
+def _read_by(step: Plan, wanted: set[str]) -> Reads:
+    """What a step reads; a plan of which it needs all columns is left out."""
+    reads = _READS.get(type(step))
+    if reads:
+        yield from reads(step, wanted)
+
+
+def _read_by_filter(step: Filter, wanted: set[str]) -> Reads:
+    yield step.source, wanted | references(step.predicate)
+
+
+def _read_by_sort(step: Sort, wanted: set[str]) -> Reads:
+    yield step.source, wanted.union(*(references(key.value) for key in step.keys))
+
+
+def _read_by_project(step: Project, wanted: set[str]) -> Reads:
+    made = zip(step.names, step.expressions, strict=True)
+    yield step.source, set().union(*(references(expr) for name, expr in made if name in wanted))
+
+
+def _read_by_summarize(step: Summarize, wanted: set[str]) -> Reads:
+    read = [*(key for _, key in step.keys), *(arg for a in step.aggregates for arg in a.args)]
+    yield step.source, set().union(*(references(expr) for expr in read))
+
+
+def _read_by_take(step: Take | Serialize, wanted: set[str]) -> Reads:
+    yield step.source, wanted
+
+
+def _read_by_union(step: Union, wanted: set[str]) -> Reads:
+    yield from ((table, wanted) for table in step.tables)
+
+
+def _read_by_join(step: Join, wanted: set[str]) -> Reads:
+    given = [side for column, side in zip(step.schema, step.columns, strict=True) if column.name in wanted]
+    yield step.left, {name for is_left, name in given if is_left} | {left for left, _ in step.keys}
+    yield step.right, {name for is_left, name in given if not is_left} | {right for _, right in step.keys}
+
+
+_READS: dict[type[Plan], Callable[[Any, set[str]], Reads]] = {
+    Filter: _read_by_filter,
+    Sort: _read_by_sort,
+    Project: _read_by_project,
+    Summarize: _read_by_summarize,
+    Take: _read_by_take,
+    Serialize: _read_by_take,
+    Union: _read_by_union,
+    Join: _read_by_join,
+}

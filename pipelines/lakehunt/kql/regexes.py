@@ -209,7 +209,7 @@ class _Reader:
         inner, opening = flags, "("
         if named := self._match(r"\(\?P?<([^>]*)>"):
             if not re.fullmatch(r"[^\W\d][\w.\[\]]*", named.group(1)):
-                raise RegexError(f"'{named.group(1)}' is no name of a group")
+                raise RegexError(f"'{named.group(1)}' is not a valid group name")
             self.names.append(named.group(1))
         elif scoped := self._match(r"\(\?([a-zA-Z]*(?:-[a-zA-Z]+)?):"):
             inner = _with(flags, scoped.group(1))
@@ -261,7 +261,7 @@ class _Reader:
         ):
             code = int(next(g for g in found.groups() if g), 16)
             if code > 0x10FFFF or 0xD800 <= code < 0xE000:
-                raise RegexError(f"{found.group()} is no character")
+                raise RegexError(f"{found.group()} is not a valid character")
             return chr(code)
         if found := self._match(r"\\(0[0-7]{0,2}|[1-7][0-7]{1,2})"):
             return chr(int(found.group(1), 8))

@@ -119,7 +119,7 @@ class ScalarParser(Reader):
             if compared and binds == _COMPARISON:
                 self.fail("comparisons do not chain", hint="put one of them in parentheses")
             compared = binds == _COMPARISON
-            outside, self.searching = self.searching, self.searching and not compared  # `a == "x"` is no bare term
+            outside, self.searching = self.searching, self.searching and not compared  # `a == "x"` is not a bare term
             if name in MEMBERSHIPS:
                 left = self._membership(left)
             elif name in RANGES:
@@ -291,7 +291,7 @@ class ScalarParser(Reader):
             return s.Literal(token.span, kind, None)
         value = _TYPED[kind](text)
         if value is None:
-            self.fail_at(token.span, f"{text!r} is no {kind}", _FORMS.get(kind, ""))
+            self.fail_at(token.span, f"{text!r} is not a valid {kind}", _FORMS.get(kind, ""))
         return s.Literal(token.span, kind, value)
 
     def _dynamic(self, name: Token) -> s.Expr:
@@ -336,7 +336,7 @@ class ScalarParser(Reader):
 
 
 def _as_json(literal: s.Literal) -> object:
-    """A literal as JSON data: what is no JSON value itself as its text."""
+    """A literal as JSON data: what is not a JSON value itself as its text."""
     write = _JSON.get(literal.type)
     return literal.value if write is None or literal.value is None else write(literal.value)
 
@@ -390,7 +390,7 @@ _JSON: dict[Type, Callable[..., object]] = {
     TIMESPAN: times.format_timespan,
     DECIMAL: str,
 }
-"""How a literal stands in JSON, where it is no JSON value itself."""
+"""How a literal stands in JSON, where it is not a JSON value itself."""
 
 _FORMS: dict[Type, str] = {
     DATETIME: "write datetime(2021-03-14) or datetime(2021-03-14T06:40:15.338Z)",

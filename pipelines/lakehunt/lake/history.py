@@ -1,4 +1,4 @@
-"""What has happened to a table, as its history tells: whether rows were only added."""
+"""Whether rows of a table were only added, according to its history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyspark.sql import Row
 from lakehunt.lake.delta_lake import Lake
 
 RECONCILED = "lakehunt: accounted for"
-"""The `userMetadata` of a commit that took rows away where whoever relies on the table has been told, too."""
+"""`userMetadata` that marks a delete whose dependent tables were updated in the same job."""
 
 _NON_DESTRUCTIVE = frozenset(
     ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "ADD COLUMNS", "REORG")
@@ -22,15 +22,15 @@ def version(lake: Lake, table: str) -> int:
 
 def last_destructive_commit(lake: Lake, table: str, since: int, newest: int) -> int | None:
     """The newest version after `since` (up to `newest`) in which rows may have been changed or removed, None if they
-    were only added. A version that the history has no longer may have done anything."""
+    were only added. A version that is no longer in the history counts as a change."""
     if newest <= since:
         return None
     history = DeltaTable.forPath(lake.spark, lake.path(table)).history(newest - since)
     entries = history.select(
         "version", "operation", "operationParameters", "operationMetrics", "userMetadata"
     ).collect()
-    told = {entry.version: entry for entry in entries}
-    losses = (v for v in range(newest, since, -1) if v not in told or not _only_adds(told[v]))
+    known = {entry.version: entry for entry in entries}
+    losses = (v for v in range(newest, since, -1) if v not in known or not _only_adds(known[v]))
     return next(losses, None)
 
 

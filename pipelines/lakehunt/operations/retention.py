@@ -59,7 +59,7 @@ def read(value: object) -> Retention:
         raise value.error(
             "runs",
             "retention: runs are kept for less time than findings",
-            "a run is told by them which findings to clear: keep them as long",
+            "runs record which findings to clear: keep them at least as long",
         )
     return Retention(days, hours)
 

@@ -1,4 +1,4 @@
-"""Hits of hunts that are no more: of hunts that were removed, and of versions that a hunt has left behind.
+"""Deletes stored hits that no current hunt uses: of deleted hunts, and of old versions of hunts that changed.
 
 Their findings stay. The hits were only a copy of events, so that a hunt need not read them twice; a hunt that comes
 back reads them again."""
@@ -22,7 +22,8 @@ def delete_stale(lake: Lake, kept: Collection[str], now: datetime, dry_run: bool
     """Removes the hits of every version of a hunt that is not in `kept`, but of those that a run under way may be
     reading. Returns how many there were.
 
-    First the passes stop standing for them: killed in between, nothing counts that is not there."""
+    Coverage is withdrawn before the rows are deleted, so a crash in between never makes a hunt trust hits that are
+    gone."""
     gone = _stale_versions(lake, kept, now)
     if not gone:
         return 0

@@ -22,6 +22,9 @@ AT_ONCE = 4
 
 LAST_RUNS = 5
 
+EVENTS = "events."
+"""What the names of tables with events begin with; all of them have a Timestamp."""
+
 
 @dataclass(frozen=True)
 class TableStatus:

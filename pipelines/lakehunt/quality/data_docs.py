@@ -49,9 +49,9 @@ def folder_of(batch: int) -> str:
 
 
 def read(value: object, base: Path) -> DataDocs:
-    """The section as it stands in the configuration; a relative folder counts from `base`.
+    """Reads the section of the configuration; a relative folder counts from `base`.
 
-    Raises TypeError where it is no mapping, YamlError with the line of an entry that cannot be used."""
+    Raises TypeError if it is not a mapping, YamlError with the line of an entry that cannot be used."""
     if not isinstance(value, strict_yaml.Mapping):
         raise TypeError("expected a mapping of folder, url and keep")
     for key, entry in value.items():

@@ -1,4 +1,4 @@
-"""Charts of a report, as SVG that stands in the page: pygal draws them, the page's style sheet colours them.
+"""Charts of a report, as inline SVG: pygal draws them, the page's style sheet colours them.
 
 pygal's own styles, its configuration, which it writes as a script, and its tooltips, which need one, are left out: no
 chart may weaken what the page lets run. Browsers show the value of a bar from its title."""
@@ -109,11 +109,11 @@ def _for_the_page(svg: ElementTree.Element, kind: str) -> Markup:
 
 def _titled(bars: ElementTree.Element, bar: ElementTree.Element, name: str) -> None:
     """A bar that says its day and value when it is pointed at; one of nothing is left out."""
-    told = {one.get("class", ""): one.text or "" for one in bar.iterfind("desc")}
+    label = {one.get("class", ""): one.text or "" for one in bar.iterfind("desc")}
     for one in list(bar.iterfind("desc")):
         bar.remove(one)
-    ElementTree.SubElement(bar, "title").text = f"{told.get('x_label', '')}: {told.get('value', '')} {name}"
-    if told.get("value") == "0":
+    ElementTree.SubElement(bar, "title").text = f"{label.get('x_label', '')}: {label.get('value', '')} {name}"
+    if label.get("value") == "0":
         bars.remove(bar)
 
 

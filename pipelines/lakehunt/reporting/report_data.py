@@ -36,7 +36,7 @@ MOST_EVENTS = 12
 """Events of a finding whose command lines and lineage are shown."""
 
 MOST_AROUND = 50_000
-"""Events that are read around those of all findings together."""
+"""Most events that are read around the events of all findings together."""
 
 LEAST_DAYS, MOST_DAYS = 7, 31
 """Days of telemetry that are shown."""
@@ -162,10 +162,10 @@ class Report:
 
 
 def read(lake: Lake, hunts: Sequence[Hunt], only: Collection[str], period: Period | None, suites: Path) -> Report:
-    """A report of a period; None: of the newest as-of of which a hunt has run. `only` are the ids of the hunts that it
+    """A report of a period; None: the newest as-of for which a hunt has run. `only` are the ids of the hunts that it
     is about; none: all that are in the folder or have run.
 
-    Raises LakehuntError for a period of which no hunt has run."""
+    Raises LakehuntError for a period in which no hunt has run."""
     runs = lake.rows(RUNS).filter(F.col("outcome") != STARTED)
     chosen = runs.filter(F.col("hunt_id").isin(sorted(only))) if only else runs
     period = period or _newest(chosen)
@@ -207,8 +207,8 @@ def _last_of_each(runs: DataFrame) -> list[Row]:
 def _hunts(
     hunts: Sequence[Hunt], only: Collection[str], ended: Sequence[Row], findings: Sequence[Finding]
 ) -> list[HuntRuns]:
-    """The hunts of the folder, and those that have run and are no longer in it: what they say of ATT&CK, their findings
-    tell."""
+    """The hunts of the folder, and hunts that ran and are no longer in it; these take their ATT&CK names from their
+    findings."""
     gone = {one.hunt_id: one for one in findings}
     of_each: dict[str, list[Row]] = {}
     for row in ended:
@@ -218,9 +218,9 @@ def _hunts(
     for id_ in dict.fromkeys((*there, *of_each)):
         runs, hunt = of_each.get(id_, []), there.get(id_) or gone.get(id_)
         name = there[id_].name if id_ in there else runs[-1].hunt_name
-        told = (hunt.severity, tuple(hunt.tactics), tuple(hunt.techniques)) if hunt else (None, (), ())
+        rated = (hunt.severity, tuple(hunt.tactics), tuple(hunt.techniques)) if hunt else (None, (), ())
         failed = sum(row.outcome == FAILED for row in runs)
-        found.append(HuntRuns(id_, name, *told, runs[-1] if runs else None, len(runs), failed))
+        found.append(HuntRuns(id_, name, *rated, runs[-1] if runs else None, len(runs), failed))
     return sorted(found, key=lambda one: (one.name.lower(), one.id))
 
 
@@ -297,5 +297,5 @@ def _quality(lake: Lake, suites: Path, period: Period) -> Quality:
 
 def _said(rows: Iterable[Row]) -> list[tuple[str, str, int]]:
     """Critical expectations first, then those that failed most often."""
-    told = [(row.severity, title(row.expectation, row.column), row.batches) for row in rows]
-    return sorted(told, key=lambda one: (one[0] != "critical", -one[2], one[1]))
+    failures = [(row.severity, title(row.expectation, row.column), row.batches) for row in rows]
+    return sorted(failures, key=lambda one: (one[0] != "critical", -one[2], one[1]))

@@ -19,7 +19,7 @@ from lakehunt.reporting.report_data import Period
 
 @dataclass(frozen=True)
 class Written:
-    """The files that were written, and how many findings they tell of; `shown` one by one."""
+    """The files that were written, and how many findings they cover; `shown` are listed."""
 
     files: Sequence[Path]
     findings: int

@@ -6,10 +6,10 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
 ON_DISK = StorageLevel.DISK_ONLY
-"""While Spark takes rows into memory, it takes all that is free, and gives nothing back before it has the last one: a
-query beside it that needs some fails. On disk, any number can be kept. Not for rows that a dozen queries read."""
+"""Caching in memory can starve concurrent queries: Spark fills the memory pool before it spills. Disk-only storage
+avoids that. Do not use it for rows that a dozen queries read."""
 
 
 def materialize(rows: DataFrame) -> DataFrame:
-    """The rows, computed now. They forget how they were made, so that no query that reads them plans it anew."""
+    """The rows, computed now, without their lineage, so queries that read them do not plan it again."""
     return rows.localCheckpoint(storageLevel=ON_DISK)

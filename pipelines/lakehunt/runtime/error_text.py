@@ -15,8 +15,8 @@ _MEMORY = "OutOfMemoryError"
 
 
 def describe(error: Exception) -> str:
-    """What went wrong: of what Java threw the first words and those of the innermost cause, in a line; else what the
-    error says. A hint follows on a line of its own where there is one."""
+    """What went wrong: for a Java exception the first line and the one of its root cause, in one line; else the error's
+    message. A hint, if there is one, follows on its own line."""
     if isinstance(error, Py4JJavaError):
         return _with_hint(_thrown(error.java_exception))
     if isinstance(error, (PySparkException, Py4JError)):
@@ -30,14 +30,14 @@ def in_one_line(error: Exception) -> str:
 
 
 def _thrown(thrown: Any) -> str:
-    told = _first_words(thrown)
+    first = _summary(thrown)
     while thrown.getCause() is not None:
         thrown = thrown.getCause()
-    innermost = _first_words(thrown)
-    return told if innermost in told else f"{told} ({innermost})"
+    innermost = _summary(thrown)
+    return first if innermost in first else f"{first} ({innermost})"
 
 
-def _first_words(thrown: Any) -> str:
+def _summary(thrown: Any) -> str:
     line = _first_line(str(thrown.toString()))
     of_task = _OF_TASK.search(line)
     return _PACKAGE.sub("", of_task[1] if of_task else line)

@@ -1,4 +1,4 @@
-"""What Spark has read for a piece of work."""
+"""Input metrics of Spark jobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 class InputMetrics:
     """Counts the input of all jobs that are run inside of a `with`: `bytes`, and `records`, which are rows of tables.
 
-    Both are None where Spark does not tell: its status store is no public interface."""
+    Both are None if Spark does not report them: its status store is not a public interface."""
 
     def __init__(self, spark: SparkSession, name: str) -> None:
         self._context: Any = spark.sparkContext

@@ -1,10 +1,10 @@
-"""A JVM that starts in half the time, by what was found out when one was started before.
+"""Caches for a quicker start of the JVM, written by earlier starts.
 
 Two things are kept in the user's cache folder (`$XDG_CACHE_HOME/lakehunt`, by default `~/.cache/lakehunt`): which jars
 the resolver had fetched for Delta, so that it need not be asked again, and an archive of the classes that were loaded,
 which the next JVM maps into memory instead of reading and verifying them one by one ("application class-data sharing",
-JEP 350). Whatever does not fit any more, a jar that is gone, another Java, is made anew. Without a folder that can be
-written each start takes longer, and nothing else changes."""
+JEP 350). Entries that no longer fit (a missing jar, another Java) are replaced. Without a writable folder each start
+takes longer, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def _listed(package: str) -> Path:
 
 
 CLASS_PATH = "SPARK_DIST_CLASSPATH"
-"""The variable of what a JVM of Spark searches after Spark's own jars: as if Spark had been told to add it, but classes
-from here are loaded, and archived, like its own."""
+"""Environment variable: class path that Spark's JVM searches after Spark's own jars. Unlike jars that Spark adds later,
+its classes are loaded, and archived, like Spark's own."""
 
 
 def class_path(jars: Iterable[Path]) -> str:
@@ -132,8 +132,8 @@ def _is_first(mark: Path) -> bool:
 def _fitting(java: str, jars: Sequence[Path]) -> str:
     """A digest of what the JVM asks of an archive: the same Java, the same jars, in the same places and unchanged."""
     places = [f"{place} {place.stat().st_mtime_ns}" for place in (_spark_jars(), *jars)]
-    told = [java, class_path(jars), *places]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    parts = [java, class_path(jars), *places]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _remove_unused(folder: Path) -> None:

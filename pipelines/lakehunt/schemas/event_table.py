@@ -1,4 +1,4 @@
-"""An event table: one YAML file beside this module says what a table of Defender is, and all else follows from it."""
+"""An event table: one YAML file next to this module declares a table of Defender; the rest is derived."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ LINE = TableColumn("line", "BIGINT", "Line of the record in that blob (after dec
 LANDED_AT = TableColumn("landed_at", "TIMESTAMP", "When the record was landed (UTC)")
 _TEXT = TableColumn("text", "STRING", "The record as delivered, without the line end; null where it is not UTF-8")
 _BYTES = TableColumn("bytes", "BINARY", "The record as delivered where it is not UTF-8, else null")
-_EXPORTED_AT = TableColumn("exported_at", "TIMESTAMP", "When the service received the event (UTC), as the record says")
+_EXPORTED_AT = TableColumn(
+    "exported_at", "TIMESTAMP", "When the service received the event (UTC), according to the record"
+)
 
 EVENT_KEY = ("event_date", "event_id")
 """What identifies a stored event."""
@@ -116,8 +118,8 @@ class EventTable:
                 LINE,
                 LANDED_AT,
                 _EXPORTED_AT,
-                TableColumn("tenant_id", "STRING", "Entra tenant that the record says it belongs to"),
-                TableColumn("category", "STRING", "Kind of record, as it says itself"),
+                TableColumn("tenant_id", "STRING", "Entra tenant of the record"),
+                TableColumn("category", "STRING", "Kind of record, according to the record"),
                 _TEXT,
                 _BYTES,
             ),
@@ -135,10 +137,12 @@ class EventTable:
             f"One row is one {self.event}, however often it was delivered: the columns of {self.name}, then provenance",
             (
                 *(TableColumn(c.name, STORED_AS[c.type], c.description) for c in self.columns),
-                TableColumn("tick_digits", f"STRUCT<{digits}>", "Seventh fraction digit (100 ns) of each time"),
-                TableColumn("event_id", "STRING", "SHA-256 of all that the record says; the same when re-delivered"),
+                TableColumn("tick_digits", f"STRUCT<{digits}>", "Seventh fractional digit (100 ns) of each time"),
+                TableColumn(
+                    "event_id", "STRING", "SHA-256 of the record's content; the same when it is delivered again"
+                ),
                 TableColumn("event_date", "DATE", f"Day of {self.times[0]} (UTC)"),
-                TableColumn("unknown_properties", "STRING", "Delivered properties that are no column, as JSON"),
+                TableColumn("unknown_properties", "STRING", "Delivered properties without a column, as JSON"),
                 _EXPORTED_AT,
                 LANDED_AT,
                 BATCH,
@@ -159,7 +163,7 @@ class EventTable:
     def quarantine(self) -> Table:
         return Table(
             f"quarantine.{self.stored_as}",
-            "One row is one delivered record that is no event, with every reason",
+            "One row is one delivered record that is not a valid event, with every reason",
             (
                 BATCH,
                 FILE,

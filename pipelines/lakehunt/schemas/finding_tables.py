@@ -8,8 +8,8 @@ MAX_EVIDENCE = 100
 """Events named by a finding. A finding of millions of events would else hold all of their ids in memory."""
 
 CONTRACT = 1
-"""The version of what readers may rely on in `findings.all`: columns, their types and meanings. docs/findings.md says
-when it is raised."""
+"""The version of what readers may rely on in `findings.all`: columns, their types and meanings.
+docs/reference/findings.md says when it is raised."""
 
 FINDINGS_ALL = Table(
     "findings.all",
@@ -24,10 +24,10 @@ FINDINGS_ALL = Table(
         TableColumn("tactics", "ARRAY<STRING>", "MITRE ATT&CK tactics, as the hunt's author wrote them"),
         TableColumn("techniques", "ARRAY<STRING>", "MITRE ATT&CK techniques, as the hunt's author wrote them"),
         TableColumn(
-            "attack_tactics", "ARRAY<STRING>", "Those tactics by ATT&CK's names, each once; other words as written"
+            "attack_tactics", "ARRAY<STRING>", "The same tactics by ATT&CK's names, each once; other words as written"
         ),
         TableColumn(
-            "attack_techniques", "ARRAY<STRING>", "Those techniques by ATT&CK's ids, each once; others as written"
+            "attack_techniques", "ARRAY<STRING>", "The same techniques by ATT&CK's ids, each once; others as written"
         ),
         TableColumn("severity", "STRING", "Informational, Low, Medium or High; null where the hunt has none"),
         TableColumn("status", "STRING", "new, or recurring if an as-of within the window before it had this finding"),

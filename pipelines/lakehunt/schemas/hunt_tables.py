@@ -14,11 +14,11 @@ ALWAYS_STORED = frozenset((
 
 HITS = Table(
     "hunts.hits",
-    "One row is one event that passed a hunt version's filters on single events, with the columns that its query reads",
+    "One row is one candidate event: it passed a hunt version's row-level predicates",
     (
         TableColumn("hunt_id", "STRING", "The hunt's id"),
         TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
-        TableColumn("pass_id", "STRING", "The pass that found it; the row counts once the pass stands in hunts.passes"),
+        TableColumn("pass_id", "STRING", "The scan that found it; the row counts once the scan is in hunts.passes"),
         *DEVICE_PROCESS_EVENTS.events.columns,
     ),
     partitioned_by=("event_date",),
@@ -33,15 +33,15 @@ HITS = Table(
 
 PASSES = Table(
     "hunts.passes",
-    "One row per pass over events: which events were read, and the hunts whose hits are complete for them",
+    "One row per scan of events (a pass): which events were read, and the hunts whose hits are complete for them",
     (
-        TableColumn("pass_id", "STRING", "The pass; begins with the time of its start"),
+        TableColumn("pass_id", "STRING", "The scan; begins with the time of its start"),
         TableColumn("batches", "ARRAY<STRUCT<first: BIGINT, last: BIGINT>>", "Batches of events that it read"),
         TableColumn("date_from", "DATE", "It read events of this day and later; null: from the beginning"),
         TableColumn("date_before", "DATE", "It read no events of this day and later; null: to the end"),
         TableColumn("hunts", "ARRAY<STRUCT<hunt_id: STRING, hunt_version: STRING>>", "Hunts that it was for"),
         TableColumn("events", "BIGINT", "Events that it read"),
-        TableColumn("bytes", "BIGINT", "Bytes that it read of their files; null where Spark does not tell"),
+        TableColumn("bytes", "BIGINT", "Bytes that it read from their files; null if Spark does not report them"),
         TableColumn("started_at", "TIMESTAMP", "When it was started (UTC)"),
         TableColumn("seconds", "DOUBLE", "How long it took"),
         TableColumn("events_version", "BIGINT", "Version of the events table that was read"),
@@ -55,7 +55,7 @@ PASSES = Table(
 
 RUNS = Table(
     "hunts.runs",
-    "Two rows per run of one hunt for one as-of: that it was started, and how it ended; none where it was killed",
+    "Two rows per run of a hunt for an as-of: its start and its end. A killed run has only the first",
     (
         TableColumn("run_id", "STRING", "The run of one or more hunts at one as-of; begins with the time of its start"),
         TableColumn("hunt_id", "STRING", "The hunt's id"),
@@ -66,13 +66,15 @@ RUNS = Table(
         TableColumn("window_end", "TIMESTAMP", "End of what the hunt read; null where it was not run"),
         TableColumn("mode", "STRING", "incremental: from its hits; full: from all events of its window"),
         TableColumn("events_scanned", "BIGINT", "Events read for it; new ones are read for all hunts together"),
-        TableColumn("bytes_read", "BIGINT", "Bytes read of their files; null where Spark does not tell"),
-        TableColumn("matched", "BIGINT", "Events of its window that passed the hunt's filters on single events"),
-        TableColumn("suppressed", "BIGINT", "Those of them that an exclusion kept out of the findings"),
+        TableColumn("bytes_read", "BIGINT", "Bytes read from their files; null if Spark does not report them"),
+        TableColumn(
+            "matched", "BIGINT", "Candidate events of its window: the ones that passed the hunt's row-level predicates"
+        ),
+        TableColumn("suppressed", "BIGINT", "Candidate events that an exclusion kept out of the findings"),
         TableColumn("findings", "BIGINT", "Rows of the hunt's result"),
         TableColumn("seconds", "DOUBLE", "How long the run took, without reading new events"),
         TableColumn("outcome", "STRING", "started, succeeded or failed"),
-        TableColumn("error", "STRING", "What went wrong; null where nothing did"),
+        TableColumn("error", "STRING", "What went wrong; null for a run without error"),
         TableColumn("started_at", "TIMESTAMP", "When the run was started (UTC)"),
         TableColumn("engine_version", "STRING", "Version of Lakehunt"),
         TableColumn(
@@ -100,7 +102,7 @@ SUPPRESSED = Table(
         TableColumn("device_id", "STRING", "DeviceId of the event"),
         TableColumn("device_name", "STRING", "DeviceName of the event"),
         TableColumn("account_name", "STRING", "AccountName of the event"),
-        TableColumn("exclusions", "ARRAY<STRING>", "Names of the exclusions that it fell under"),
+        TableColumn("exclusions", "ARRAY<STRING>", "Names of the exclusions that applied to it"),
     ),
     retention=Expires("findings", "as_of"),
     erasure=Erasure(Match.EVENT_COPY, EVENT_KEY, ("device_id", "device_name"), ("account_name",)),
@@ -110,14 +112,14 @@ SUPPRESSED = Table(
 
 EXCLUSIONS = Table(
     "hunts.exclusions",
-    "One row per exclusion, and version of it, that a run has used",
+    "One row per version of an exclusion that a run has used",
     (
         TableColumn("name", "STRING", "The exclusion's name"),
         TableColumn("version", "STRING", "Digest of its condition"),
         TableColumn("condition", "STRING", "Its condition, in KQL"),
-        TableColumn("reason", "STRING", "Why the events are harmless, as it was when it was first used"),
-        TableColumn("owner", "STRING", "Who knows, as it was when it was first used"),
-        TableColumn("expires", "DATE", "Its last day, as it was when it was first used; null: none"),
+        TableColumn("reason", "STRING", "Reason when it was first used"),
+        TableColumn("owner", "STRING", "Owner when it was first used"),
+        TableColumn("expires", "DATE", "Last day on which it applies, when it was first used; null: no end"),
         TableColumn("recorded_at", "TIMESTAMP", "When a run first used it (UTC)"),
     ),
     retention=KeptForever("a backfill may use exclusions as they were"),

@@ -7,11 +7,11 @@ from lakehunt.schemas.table import KeptForever, NotErased, Table, TableColumn
 
 FILES = Table(
     "raw.files",
-    "How far each blob has been landed, one row for each time it had grown; the row with the most bytes counts",
+    "How far each blob has been landed: one row each time it grew. The row with the most bytes counts",
     (
         FILE,
         TableColumn("bytes", "BIGINT", "Size of the blob when it was landed"),
-        TableColumn("modified_at", "TIMESTAMP", "When the blob was last changed (UTC), as its store says"),
+        TableColumn("modified_at", "TIMESTAMP", "When the blob was last changed (UTC), according to its store"),
         TableColumn("lines", "BIGINT", "Lines of the blob that are landed, blank ones counted"),
         TableColumn("pending", "BIGINT", "Its half-written last line, which waits for its end, if any"),
         TableColumn("batch", "BIGINT", "Newest batch in raw.device_process_events when this row was written"),
@@ -25,7 +25,7 @@ FILES = Table(
 
 BATCHES = Table(
     "raw.batches",
-    "What became of each delivery: delivered = events + quarantined + duplicates, unless it was refused",
+    "The result of each landed batch: delivered = events + quarantined + duplicates, unless it was refused",
     (
         BATCH,
         LANDED_AT,

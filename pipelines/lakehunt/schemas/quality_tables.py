@@ -6,7 +6,7 @@ from lakehunt.schemas.table import Expires, NotErased, Table, TableColumn
 
 VALIDATIONS = Table(
     "quality.validations",
-    "What came of each expectation for each batch",
+    "The result of each expectation for each batch",
     (
         TableColumn("batch", "BIGINT", "Batch of raw.device_process_events"),
         TableColumn("suite", "STRING", "Suite in expectations/ that holds the expectation"),
@@ -19,7 +19,7 @@ VALIDATIONS = Table(
         TableColumn("element_count", "BIGINT", "Rows looked at"),
         TableColumn("unexpected_count", "BIGINT", "Rows that do not meet it"),
         TableColumn("unexpected_percent", "DOUBLE", "The same, as percent of the rows that have a value"),
-        TableColumn("notes", "STRING", "Why the expectation is there, as the suite says"),
+        TableColumn("notes", "STRING", "What the expectation is for, from the suite"),
         TableColumn("validated_at", "TIMESTAMP", "Landing time of the batch, the only clock of a run (UTC)"),
         TableColumn("gx_version", "STRING", "Version of Great Expectations"),
     ),

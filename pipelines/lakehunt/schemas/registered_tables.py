@@ -93,5 +93,5 @@ def _column(columns: strict_yaml.Mapping, name: str) -> Column:
     if kind not in BY_NAME:
         near = difflib.get_close_matches(kind.lower(), BY_NAME, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"types: {', '.join(BY_NAME)}"
-        raise columns.value_error(name, f"column {name!r}: {kind[:60]!r} is no type of Kusto", hint)
+        raise columns.value_error(name, f"column {name!r}: {kind[:60]!r} is not a Kusto type", hint)
     return Column(name, BY_NAME[kind])

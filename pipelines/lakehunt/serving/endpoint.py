@@ -1,7 +1,7 @@
 """`lakehunt serve`: Spark's own Thrift server, which the JDBC and ODBC drivers of Hive and Spark know, over the lake.
 
 It runs in the session that Lakehunt makes, so its answers are Spark's over the same tables. It listens on the loopback
-interface unless it is told otherwise, and elsewhere only where clients must prove who they are. What they may say is in
+interface by default, and elsewhere only where clients must prove who they are. What they may say is in
 gate.py, which tables they see in catalog.py."""
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ DEFAULTS = {
 REQUIRED = {
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.hive.thriftServer.singleSession": "false",
-    # `SELECT '${env:PASSWORD}'` would tell what the server's process knows.
+    # `SELECT '${env:PASSWORD}'` would reveal the environment of the server's process.
     "spark.sql.variable.substitute": "false",
     # The gate refuses paths as tables; this does so, too.
     "spark.sql.runSQLOnFiles": "false",
@@ -144,7 +144,7 @@ def prepared(config: Config) -> Iterator[Config]:
 
 
 def serve(lake: Lake, address: Address, refresh: float, say: Progress, tell: Callable[[Address], None]) -> None:
-    """Answers clients until the process is told to stop (SIGINT, SIGTERM).
+    """Answers clients until the process is asked to stop (SIGINT, SIGTERM).
 
     `tell` is called when clients can come. Every `refresh` seconds tables that are new in the lake are added.
     Raises LakehuntError where the lake has no findings, or the server does not start or ends by itself."""
@@ -152,7 +152,7 @@ def serve(lake: Lake, address: Address, refresh: float, say: Progress, tell: Cal
     names = SqlCatalog(lake)
     names.make()
     say("starting the server")
-    with _told_to_stop() as stop, statement_gate.closed(lake.spark, sql_catalog.SCHEMAS), _listening(lake, address):
+    with _asked_to_stop() as stop, statement_gate.closed(lake.spark, sql_catalog.SCHEMAS), _listening(lake, address):
         tell(address)
         while not stop.wait(refresh):
             _refresh(names, say)
@@ -172,8 +172,8 @@ def _refresh(names: SqlCatalog, say: Progress) -> None:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
-    """Set as soon as the process is told to stop; Spark's own handler of SIGINT would cancel what clients run."""
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """Set as soon as the process is asked to stop; Spark's own handler of SIGINT would cancel what clients run."""
     stop = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:

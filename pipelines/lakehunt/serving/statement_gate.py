@@ -9,9 +9,9 @@ client.
 
 The gate itself is `StatementGate.java`, since a plan is looked at quickly only where it is. What it must see:
 
-- every kind of plan: those of queries, and the commands that only tell. What a new Spark adds is refused until it is
+- every kind of plan: queries, and commands that only show something. What a new Spark adds is refused until it is
   named here.
-- names of tables, which may be paths (`delta.`/some/path``) or those of another catalog.
+- names of tables, which may be paths (`delta.`/some/path``) or tables of another catalog.
 - functions that reach out of the query.
 - settings that the connection brought, in its address or otherwise. They could name another catalog, another address of
   the object store, or classes to load.
@@ -70,14 +70,14 @@ LOOKING_AROUND = (
         " ShowNamespacesCommand",
     ),
 )
-"""Commands that tell what there is, and USE, which chooses the schema of the client's own session."""
+"""Commands that show what there is, and USE, which chooses the schema of the client's own session."""
 
 EXPRESSIONS = _named(
     _ANALYSIS,
     "MultiAlias UnresolvedAlias UnresolvedAttribute UnresolvedExtractValue UnresolvedFunction UnresolvedGenerator"
     " UnresolvedOrdinal UnresolvedRegex UnresolvedStar UnresolvedStarExceptOrReplace UnresolvedWithinGroup",
 )
-"""Expressions beside those of `catalyst.expressions`; none of them is a name that is put together as the query runs."""
+"""Expressions beside those of `catalyst.expressions`; none of them builds a name while the query runs."""
 
 REFUSED_FUNCTIONS = (
     *("reflect", "java_method", "try_reflect"),
@@ -85,7 +85,7 @@ REFUSED_FUNCTIONS = (
     *("from_xml", "to_xml", "schema_of_xml", "xpath", "xpath_boolean", "xpath_double", "xpath_float", "xpath_int"),
     *("xpath_long", "xpath_number", "xpath_short", "xpath_string"),
 )
-"""They call any method of any Java class, or read a file whose place they are told: XML has schemas and entities."""
+"""They call any method of any Java class, or read a file named in an argument: XML has schemas and entities."""
 
 TABLE_FUNCTIONS = (
     *("explode", "explode_outer", "inline", "inline_outer", "json_tuple", "posexplode", "posexplode_outer"),

@@ -305,7 +305,7 @@ def _lookup(words: dict[str, str], key: Column) -> Column:
 
 
 def _shown(name: Column, value: Column) -> Column:
-    """The unreadable value itself, cut short, unless it could hold a secret or is no single value."""
+    """The unreadable value itself, cut short, unless it could hold a secret or is not a single value."""
     text = F.try_variant_get(value, "$", "string")
     cut = F.concat(F.substring(text, 1, SHOWN_CHARACTERS), F.when(F.length(text) > SHOWN_CHARACTERS, "…").otherwise(""))
     hidden = name.isin(*DEVICE_PROCESS_EVENTS.sensitive_columns) | _kind(value).rlike("^(OBJECT|ARRAY)") | text.isNull()

@@ -180,7 +180,7 @@ def _item(value: Column, index: Column) -> Column:
 
 def elements(value: Column) -> Column:
     """The elements of an array as ARRAY<STRING> of JSON texts (a null element is the text null); null where the value
-    is no array."""
+    is not an array."""
 
     def read(json: Column) -> Column:
         return F.when(is_array(json), F.transform(F.from_json(_marked(json), "array<string>"), _json_of_marked))
@@ -189,7 +189,7 @@ def elements(value: Column) -> Column:
 
 
 def properties(value: Column) -> Column:
-    """The properties of a bag in their order as ARRAY<STRUCT<n, t>> of name and JSON text; null where it is no bag. Of
+    """The properties of a bag in their order as ARRAY<STRUCT<n, t>> of name and JSON text; null for any other value. Of
     several equal names the first counts."""
 
     def read(json: Column) -> Column:
@@ -205,7 +205,7 @@ def properties(value: Column) -> Column:
 
 
 def entries(value: Column) -> Column:
-    """The properties of a bag as MAP<STRING, STRING> of name and JSON text, in their order; null where it is no bag."""
+    """The properties of a bag as MAP<STRING, STRING> of name and JSON text, in order; null for any other value."""
     return F.map_from_entries(properties(value))
 
 

@@ -5,6 +5,7 @@ keeps them as `written`."""
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,15 @@ _ALIASES = {
     "recon": "TA0043",
 }
 """What tactics are also called, in letters alone."""
+
+_OTHER_TACTICS = frozenset([
+    *("preattack", "impairprocesscontrol", "inhibitresponsefunction"),
+    *("exploit", "malware", "malwarecomponent", "misconfiguration", "ransomware", "vulnerability"),
+])  # fmt: skip
+"""What Microsoft's own hunts have as tactics and ATT&CK for Enterprise has not, in letters alone: Sentinel's, of other
+matrices, and Defender's categories of alerts."""
+
+_OTHER_MATRIX = re.compile(r"T0[0-9]{3}")  # ATT&CK for ICS
 
 _TACTIC_ID = re.compile(r"\bTA[0-9]{4}\b", re.IGNORECASE)
 _TECHNIQUE_ID = re.compile(r"(?<![A-Za-z0-9])T([0-9]{4})(?:[./]([0-9]{3}))?(?![0-9])", re.IGNORECASE)
@@ -85,12 +95,12 @@ def normalised(tactics: Iterable[str], techniques: Iterable[str]) -> AttackMappi
 
 
 def tactic_names(written: Iterable[str]) -> tuple[str, ...]:
-    """ATT&CK's names of tactics, each once; a word that is no tactic stays as it was written."""
+    """ATT&CK's names of tactics, each once; a word that is not a tactic stays as it was written."""
     return tuple(dict.fromkeys(entry.name if (entry := tactic(text)) else text for text in written))
 
 
 def technique_ids(written: Iterable[str]) -> tuple[str, ...]:
-    """ATT&CK's ids of techniques, each once; a word that is no technique stays as it was written."""
+    """ATT&CK's ids of techniques, each once; a word that is not a technique stays as it was written."""
     return tuple(dict.fromkeys(entry.id if (entry := technique(text)) else text for text in written))
 
 
@@ -113,6 +123,32 @@ def technique(written: str) -> AttackEntry | None:
     id_ = f"T{found[1]}.{found[2]}" if found[2] else f"T{found[1]}"
     id_ = _names().revoked.get(id_, id_)
     return AttackEntry(id_, _technique_name(id_), written)
+
+
+def problem_of_tactic(written: str) -> tuple[str, str] | None:
+    """What is wrong with what a hunt writes as a tactic, and a hint; None where it is one."""
+    if tactic(written) or _letters(written) in _OTHER_TACTICS:
+        return None
+    names = {_letters(name): name.title().replace(" ", "") for name in _names().tactics.values()}
+    near = difflib.get_close_matches(_letters(written), list(names), n=1, cutoff=0.7)
+    hint = f"did you mean {names[near[0]]!r}?" if near else f"tactics: {', '.join(names.values())}"
+    return f"{written[:60]!r} is not a tactic of MITRE ATT&CK", hint
+
+
+def problem_of_technique(written: str) -> tuple[str, str] | None:
+    """What is wrong with what a hunt writes as a technique, and a hint; None where it is one."""
+    found = technique(written)
+    if found and (found.name or _OTHER_MATRIX.match(found.id)):
+        return None
+    if found:
+        parent = technique(found.id.partition(".")[0])
+        known = f"; {parent.id} is {parent.name}" if parent and parent.name else ""
+        hint = f"see https://attack.mitre.org/techniques{known}"
+        return f"MITRE ATT&CK {version()} has no technique {found.id}", hint
+    by_name = {_letters(name): id_ for id_, name in _names().techniques.items()}
+    near = difflib.get_close_matches(_letters(written), list(by_name), n=1, cutoff=0.85)
+    hint = f"did you mean {by_name[near[0]]}?" if near else "write its id, for example T1059.001"
+    return f"{written[:60]!r} is not the id of a technique", hint
 
 
 def known_techniques(text: str) -> Iterator[str]:

@@ -34,7 +34,7 @@ from lakehunt.core.strict_yaml import Position, Value, YamlError
 from lakehunt.kql import plan as p
 from lakehunt.kql import times
 from lakehunt.kql.binding import bind_condition
-from lakehunt.kql.binding.core import nearest
+from lakehunt.kql.binding.scope import nearest
 from lakehunt.kql.errors import Kind, KqlError, QueryErrors
 from lakehunt.kql.row_local import beyond_one_row
 from lakehunt.kql.types import TICKS_PER_DAY
@@ -221,20 +221,20 @@ class _Reader:
         )
 
     def _name(self, entry: strict_yaml.Mapping) -> str:
-        name = _text(entry, "name", "a short name that no other exclusion has")
+        name = _text(entry, "name", "a short, unique name")
         if not _NAME.fullmatch(name):
             raise entry.value_error("name", f"name: {name[:60]!r}", "write small letters, digits and hyphens")
         if name in self.known:
             taken = self.known[name]
             problem = f"the name {name} is taken: {taken.file}:{taken.position.line}"
-            raise entry.value_error("name", problem, "names stand for exclusions in tables: give this one its own")
+            raise entry.value_error("name", problem, "names identify exclusions in tables: choose another one")
         return name
 
     def _hunts(self, entry: strict_yaml.Mapping) -> tuple[str, ...]:
         if self.beside is not None:
             if "hunts" in entry:
                 hint = f"move it to a file of its own, such as shared{SUFFIX}.yaml"
-                raise entry.error("hunts", "this file stands beside a hunt, and is for that one", hint)
+                raise entry.error("hunts", "this file belongs to one hunt", hint)
             return self.beside
         wanted = entry.get("hunts")
         if wanted == ALL:
@@ -283,7 +283,7 @@ def _expires(entry: strict_yaml.Mapping) -> date | None:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise entry.value_error("expires", f"expires: {text[:60]!r} is no day", "write for example 2027-01-31")
+    raise entry.value_error("expires", f"expires: {text[:60]!r} is not a valid date", "write for example 2027-01-31")
 
 
 def _enabled(entry: strict_yaml.Mapping) -> bool:

@@ -18,12 +18,14 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lakehunt.core import strict_yaml
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.strict_yaml import START, Key, Located, Position, TextMap, Value, YamlError
-from lakehunt.hunting.content import exclusion_file
+from lakehunt.hunting.content import attack, exclusion_file
 from lakehunt.hunting.content.exclusion_file import Exclusion, ExclusionFile
+from lakehunt.kql import semantics
 from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.kql.formatting import formatted
 from lakehunt.kql.parser import parse
@@ -37,9 +39,10 @@ SIBLINGS = ("exclusions", "tests")
 LONGEST_PERIOD = timedelta(days=3660)  # ten years: more is a slip, and would reach before the calendar's start
 
 _TOLERATED = frozenset({
-    "OriginalUri", "alertDetailsOverride", "customDetails", "description-detailed", "displayName", "enabled",
-    "eventGroupingSettings", "incidentConfiguration", "metadata", "sentinelEntitiesMappings", "status",
-    "suppressionDuration", "suppressionEnabled", "techniques", "templateVersion", "triggerOperator", "triggerThreshold",
+    "OriginalUri", "alertDetailsOverride", "alertRuleTemplateName", "customDetails", "description-detailed",
+    "displayName", "enabled", "eventGroupingSettings", "incidentConfiguration", "metadata", "sentinelEntitiesMappings",
+    "status", "subTechniques", "suppressionDuration", "suppressionEnabled", "techniques", "templateVersion",
+    "triggerOperator", "triggerThreshold",
 })  # fmt: skip
 """Fields of Sentinel and Defender rules that change no result: kept in `Hunt.other`, without a warning."""
 
@@ -107,7 +110,7 @@ class Hunt:
     exclusions: tuple[Exclusion, ...] = field(default=(), compare=False)
     entity_mappings: Value = field(default=None, compare=False)
     other: Mapping[str, Value] = field(default_factory=dict, compare=False)
-    warnings: tuple[str, ...] = field(default=(), compare=False)
+    warnings: tuple[YamlError, ...] = field(default=(), compare=False)
 
     @cached_property
     def digest(self) -> str:
@@ -115,11 +118,13 @@ class Hunt:
         period. A comment, a line break or a new name makes no new version. Exclusions have versions of their own; here
         counts only what they look at, which the hunt's hits must have.
 
-        SHA-256 of the period in microseconds (or nothing), a line break, the query in one way of writing it, and a line
-        for each column that only exclusions read."""
+        SHA-256 of the period in microseconds (or nothing), a line break, the query as `formatted` writes it, a line for
+        each column that only exclusions read, and one for each function and operator of the query whose results have
+        changed since its version 1 (see `lakehunt.kql.semantics`)."""
         period = "" if self.query_period is None else str(self.query_period // timedelta(microseconds=1))
-        said = "\n".join([period, _one_way_of_writing(self.query), *sorted(self.excluded_by - ALWAYS_STORED)])
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        query = _one_way_of_writing(self.query)
+        deciding = [period, query, *sorted(self.excluded_by - ALWAYS_STORED), *semantics.versions_used(query)]
+        return hashlib.sha256("\n".join(deciding).encode()).hexdigest()[:16]
 
     @property
     def excluded_by(self) -> frozenset[str]:
@@ -321,14 +326,30 @@ class _Reader:
         """The fields that nothing has read."""
         return {key: value for key, value in self.document.items() if key not in self.known}
 
-    def warnings(self) -> tuple[str, ...]:
-        """What is odd but harms nothing: fields that nobody knows."""
-        return tuple(str(self._unknown(key)) for key in self.rest() if key not in _TOLERATED)
+    def warnings(self) -> tuple[YamlError, ...]:
+        """What is odd but changes no result, in the order of its places: fields that Lakehunt does not know, tactics
+        and techniques that ATT&CK does not have."""
+        fields = [self._unknown(key) for key in self.rest() if key not in _TOLERATED]
+        tactics = self._not_in_attack("tactics", attack.problem_of_tactic)
+        techniques = self._not_in_attack("relevantTechniques", attack.problem_of_technique)
+        return tuple(sorted([*fields, *tactics, *techniques], key=lambda warning: warning.position))
 
     def _unknown(self, key: str) -> YamlError:
         similar = difflib.get_close_matches(key, sorted(self.known | _TOLERATED), n=1, cutoff=0.8)
         hint = f"did you mean {similar[0]!r}?" if similar else ""
         return self.document.error(key, f"unknown field {key[:60]!r} is kept but not used", hint)
+
+    def _not_in_attack(self, key: str, problem_of: Callable[[str], tuple[str, str] | None]) -> Iterator[YamlError]:
+        """A warning for each entry of a list with which something is wrong: the problem and a hint."""
+        value = self.document.get(key)
+        entries: list[tuple[Located[Any], Any]] = [(self.document, key)] if key in self.document else []
+        if isinstance(value, strict_yaml.Sequence):
+            entries = [(value, index) for index in range(len(value))]
+        for parent, entry in entries:
+            is_text = parent.places.entries[entry].scalar is not None
+            text = parent.text(entry).strip() if is_text and not parent.is_empty(entry) else ""
+            if text and (problem := problem_of(text)):
+                yield parent.value_error(entry, *problem)
 
     def _needed(self, key: str, what: str) -> str:
         text = self.text(key)

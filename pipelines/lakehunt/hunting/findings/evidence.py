@@ -103,7 +103,7 @@ def of_finding(lake: Lake, name: str, as_of: int | None = None, near: int = NEAR
     """The evidence of a finding named by its id or the beginning of it, at an as-of (ticks) or the newest that has it;
     siblings up to `near` ticks from an event.
 
-    Raises UsageError for what is no id, LakehuntError for a finding that is not there, or one of several."""
+    Raises UsageError for what is not an id, LakehuntError for a finding that is not there, or one of several."""
     row = find(lake, name, as_of)
     whole = _events_of(lake, [row], events_table.SCHEMA)
     found = [event_of(one) for one in whole]
@@ -128,7 +128,7 @@ def check_name(name: str) -> str:
     prefix = name.strip().lower()
     if not _ID.fullmatch(prefix):
         hint = f"give {SHORTEST} to 64 hexadecimal digits, the beginning of a finding_id (lakehunt findings)"
-        raise UsageError(f"{name[:80]!r} is no finding's id", hint)
+        raise UsageError(f"{name[:80]!r} is not a finding's id", hint)
     return prefix
 
 

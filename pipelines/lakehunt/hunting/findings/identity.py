@@ -11,7 +11,7 @@ def identity(plan: p.Plan) -> tuple[str, ...] | None:
     """Names of the columns that say which finding a row is: the keys of the last `summarize`, as far as they are still
     there. None where the rows have no such keys; a row is then what its events are.
 
-    Counts and sets are no part of it: they change from day to day while the finding stays the same."""
+    Counts and sets do not take part in it: they change from day to day while the finding stays the same."""
     if isinstance(plan, p.Summarize):
         return tuple(name for name, _ in plan.keys)
     if isinstance(plan, (p.Filter, p.Sort, p.Take)):

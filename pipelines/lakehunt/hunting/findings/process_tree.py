@@ -1,13 +1,13 @@
 """Processes around the events of a finding, as a tree: who started them, what they started, what else was started.
 
-Every event tells of three processes: the one that was created, its parent and its grandparent. So a tree can be drawn
-where the event of a parent is not in the lake. Process ids are used again by the system, so a process is its device,
-its id and when it was created; where one of them is not known, two mentions are never taken for the same process.
+Every event describes three processes: the created one, its parent and its grandparent. So a tree can be drawn even if
+a parent's own event is not in the lake. The system reuses process ids, so a process is identified by its device, its
+id and its creation time. If one of them is unknown, two mentions are never taken for the same process.
 
-A parent's own event may say a later time of creation than its children do: in Defender's exports that time can be when
-the sensor recorded the event, up to a minute later. Such an event is still the parent's if it has the id, file name and
-command line that a child tells, and lies between the creation that the child tells and the child's own event: a living
-process keeps its id, so no other process can have had it in between.
+A parent's own event may have a later creation time than its children's events say: in Defender's exports that time can
+be when the sensor recorded the event, up to a minute later. Such an event is still the parent's if it has the id, file
+name and command line that the child names, and lies between the parent's creation according to the child and the
+child's own event: a living process keeps its id, so no other process can have had it in between.
 See docs/explanation/decisions/0015-evidence-and-report.md.
 
 Nothing here needs Spark."""
@@ -26,7 +26,7 @@ Known = tuple[str, int, int]
 """A process that is known: its device, its id, and the ticks of its creation."""
 
 Key = Known | tuple[str, Hashable]
-"""What a process is told from others by: what is known of it, or the one mention that there is of it."""
+"""The identity of a process: what is known of it, or the only event that mentions it."""
 
 LATE = 5 * TICKS_PER_MINUTE
 """How long after its creation a process's own event may have been recorded."""
@@ -45,12 +45,12 @@ OWN, PARENT, GRANDPARENT = "own", "parent", "grandparent"
 EVIDENCE, ANCESTOR, DESCENDANT, SIBLING = "evidence", "ancestor", "descendant", "sibling"
 
 _FIRST_TIME = -134_773 * TICKS_PER_DAY
-"""1601-01-02. Windows counts from the day before, which stands for a time that is not known."""
+"""1601-01-02. Windows counts from the day before, which means that the time is unknown."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process as an event tells of it. `created` is in ticks; what the event does not say is None."""
+    """A process as an event describes it. `created` is in ticks; unknown values are None."""
 
     id: int | None = None
     created: int | None = None
@@ -96,7 +96,7 @@ class ProcessNode:
     children: list[ProcessNode] = field(default_factory=list)
     more: int = 0
     continues: bool = False
-    """Its parent stands in another tree, which has as many levels as a tree may have."""
+    """Its parent is in another tree, which has the maximum number of levels."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ class ProcessLookup:
 
 
 def process_lookups(events: Iterable[Event], evidence: Iterable[str], near: int) -> set[ProcessLookup]:
-    """What to look for, to know more of the lineage than these events tell: the own events of all ancestors that they
-    name and, for those of the evidence, what they or their parents have started within `near` ticks of them."""
+    """What to look up to complete the tree: the own events of all ancestors that these events name and, for evidence,
+    what they or their parents started within `near` ticks of them."""
     chosen = set(evidence)
     found: set[ProcessLookup] = set()
     for event in events:
@@ -145,7 +145,7 @@ def process_trees(events: Iterable[Event], evidence: Iterable[str], near: int) -
 
 
 class ProcessFamily:
-    """Who is whose parent, as all events together tell."""
+    """Who is whose parent, according to all events together."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         by_id = {event.event_id: event for event in events}
@@ -174,7 +174,7 @@ class ProcessFamily:
             self.children[parent].append(key)
 
     def _link(self, key: Key, parent: Process, event: Event) -> None:
-        """The first that tells of a parent is believed."""
+        """The first mention of a parent counts."""
         if parent.is_told and key not in self.parent:
             self.parent[key] = _told_key(event.device_id, parent, key)
             self.told.setdefault(self.parent[key], (parent, event))
@@ -224,7 +224,7 @@ def _known(device: str, process: Process) -> Known | None:
 
 
 def _told_key(device: str, process: Process, child: Key) -> Key:
-    """A process that is told as a parent; one whose creation is not known is nothing but the parent of that child."""
+    """A process that an event names as a parent; if its creation is unknown, it is only the parent of that child."""
     return _known(device, process) or ("parent of", child)
 
 
@@ -252,7 +252,7 @@ def _same(events: Sequence[Event]) -> dict[Known, Known]:
 
 
 def _is_parent(event: Event, child: Event) -> bool:
-    """Whether an event is that of the parent that a child tells, though it says another time of creation."""
+    """Whether an event belongs to the parent that a child names, although its creation time differs."""
     own, told = event.process, child.parent
     if own.unique_id and told.unique_id and {own.unique_id, told.unique_id}.isdisjoint({"0"}):
         return own.unique_id == told.unique_id

@@ -76,8 +76,8 @@ def _row(run: HuntRun) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class PreviousRuns:
-    """What earlier runs of a hunt have left behind: whether one was started for the as-of of this run, and the version
-    that was the last to store findings, if it is known: the hunt's table has its columns."""
+    """Earlier runs of a hunt: whether any of them has this as-of, and which version of the hunt last wrote its findings
+    table, whose columns follow from it; None if that is not known."""
 
     seen: bool
     shaped: str | None

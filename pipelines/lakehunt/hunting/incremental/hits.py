@@ -2,8 +2,9 @@
 
 Hits are only appended. A pass over events writes its hits, then its row in `hunts.passes`; hits count from then on. So
 a killed pass leaves rows that nobody reads (`lakehunt maintain` removes them), and two runs at once cannot disturb each
-other. Hits of another version of a hunt, or of Lakehunt, are not read: its conditions may have had other answers. Nor
-are those of a pass after which somebody changed or deleted events by other means than Lakehunt's."""
+other. Hits of another version of a hunt are not read: its query says something else, or a function that it uses has
+other results by now. Nor are those of a pass after which somebody changed or deleted events by other means than
+Lakehunt's."""
 
 from __future__ import annotations
 
@@ -190,10 +191,11 @@ def _of_days(region: ScanRange) -> Column:
 
 
 def _recorded(lake: Lake, versions: set[str], events: EventsSnapshot) -> list[PrefilterRun]:
-    """The passes of this version of Lakehunt for any of these versions of hunts, oldest first, whose events are still
-    as they were read."""
+    """The passes for any of these versions of hunts, oldest first, whose events are still as they were read.
+
+    Whichever release of Lakehunt wrote them: a hunt's version says what its query means (kql/semantics.py)."""
     hunts = F.filter("hunts", lambda hunt: hunt["hunt_version"].isin(sorted(versions)))
-    known = lake.rows(PASSES).filter(F.col("engine_version") == ENGINE_VERSION).withColumn("hunts", hunts)
+    known = lake.rows(PASSES).withColumn("hunts", hunts)
     rows = known.filter(F.size("hunts") > 0).orderBy("pass_id").collect()
     if not rows:
         return []

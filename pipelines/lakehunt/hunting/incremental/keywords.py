@@ -1,14 +1,13 @@
-"""What hunts look for in texts, looked for at once: most events are no hit of any hunt for want of a word.
+"""Searches texts for the keywords of all hunts at once, because most events contain none of them.
 
-A condition like `ProcessCommandLine has "lsass"` cannot hold where the letters do not stand in the text. From each
-front those conditions are taken that name such needles; a clause is a choice of needles of which one has to be there.
-An event that lacks a clause is left out before Spark looks at the condition itself, which says more than the clause
-does: where a term ends, what stands beside it, what letters beyond ASCII are in another case. So a clause may ask for
-less than its condition, never for more, and there is one place that knows what a condition means.
+A condition like `ProcessCommandLine has "lsass"` can only be true if the text contains "lsass". Such keywords are
+taken from each hunt's row-level predicates. A clause is a set of keywords, at least one of which must occur. An event
+that violates a clause is dropped before Spark evaluates the condition itself, which also checks term boundaries,
+neighbouring text and the case of non-ASCII letters. A clause is a necessary condition, never a sufficient one: the
+exact predicate is still evaluated by Spark, so the meaning of conditions is implemented in one place.
 
-Spark has no search for many words at once: it would look for one after the other, in every event. `KeywordMatcher.java`
-walks
-over each text once, however many hunts there are."""
+Spark cannot search for many keywords at once; it would search for each one in every event. `KeywordMatcher.java` reads
+each text once, however many hunts there are (Aho-Corasick)."""
 
 from __future__ import annotations
 
@@ -25,19 +24,19 @@ from lakehunt.kql.types import STRING
 from lakehunt.runtime import janino
 from lakehunt.spark.functions import text
 
-MAX_KEYWORDS = 20_000
-"""Letters in a clause that is still looked for: a longer list of words is left to Spark."""
+MAX_CLAUSE_LENGTH = 20_000
+"""Most letters of a clause; a longer list of keywords is left to Spark."""
 
-MAX_HUNTS = 200_000
-"""Letters in all clauses, the shortest ones first. Each is a row of a table of some 200 bytes, in every task."""
+MAX_TOTAL_LENGTH = 200_000
+"""Most letters of all clauses together, shortest clauses first. Each is a table row of some 200 bytes in every task."""
 
 BEFORE, AFTER, AT_START, AT_END = 1, 2, 4, 8
-"""Where a needle's edges have to be: at a term's boundary, or at that of the text."""
+"""Where a keyword must begin or end: at a term boundary, or at the boundary of the text."""
 
 
 @dataclass(frozen=True, order=True)
 class Keyword:
-    """Small letters to be found in a column, whatever their case is there. An empty text is any that is not ASCII."""
+    """A lower-case keyword that a column must contain in any case. An empty text matches any non-ASCII text."""
 
     column: str
     text: str
@@ -45,11 +44,11 @@ class Keyword:
 
 
 KeywordClause = frozenset[Keyword]
-"""One of them has to be there."""
+"""At least one of them must occur."""
 
 
 def keyword_clauses(condition: p.Expr, column: Callable[[str], str]) -> tuple[KeywordClause, ...]:
-    """What has to stand in an event's texts where the condition holds; `column` says which column a name is of."""
+    """The clauses that an event's texts satisfy if the condition is true; `column` maps names to columns."""
     if not isinstance(condition, p.Call):
         return ()
     if condition.function in _SEARCHES:
@@ -92,20 +91,20 @@ def _searched_keywords(condition: p.Call, column: Callable[[str], str]) -> tuple
 
 
 def _any_of(choices: Sequence[tuple[KeywordClause, ...]]) -> tuple[KeywordClause, ...]:
-    """Of each branch the clause that asks for most; nothing, where a branch asks for nothing."""
+    """The most selective clause of each branch, combined; none if a branch has no clause."""
     if not choices or not all(choices):
         return ()
     return (frozenset().union(*(max(branch, key=_rarity) for branch in choices)),)
 
 
 def _rarity(clause: KeywordClause) -> tuple[int, int]:
-    """Long words are rarer than short ones, and few rarer than many."""
+    """Long keywords are rarer than short ones, and few are rarer than many."""
     return min(len(needle.text) for needle in clause), -len(clause)
 
 
 @dataclass(frozen=True)
 class KeywordPlan:
-    """What one front of a hunt asks for: all of its clauses. The hunt has a bit in the mask of a group."""
+    """The clauses of one row-level predicate, all of which must hold. The hunt has a bit in the mask of its group."""
 
     clauses: tuple[KeywordClause, ...]
     group: int
@@ -113,8 +112,8 @@ class KeywordPlan:
 
 
 def surviving_hunts(spark: SparkSession, fronts: Sequence[KeywordPlan], masks: Sequence[Column]) -> Column:
-    """ARRAY<BIGINT> of the hunts that an event's texts leave, of those in `masks` (BIGINT, one for each group); null
-    where none is left."""
+    """ARRAY<BIGINT>: the hunts in `masks` (BIGINT, one for each group) whose clauses an event's texts satisfy; null if
+    there is none."""
     looked_for = within_budget({clause for front in fronts for clause in front.clauses})
     kept = [[clause for clause in dict.fromkeys(front.clauses) if clause in looked_for] for front in fronts]
     asked = [(number, clause) for number, of_front in enumerate(kept) for clause in of_front]
@@ -139,14 +138,14 @@ def surviving_hunts(spark: SparkSession, fronts: Sequence[KeywordPlan], masks: S
 
 
 def within_budget(wanted: Iterable[KeywordClause]) -> set[KeywordClause]:
-    """The clauses that are looked for: not too long a list, not too many letters together."""
+    """The clauses within the limits on the letters of one clause and of all clauses."""
     found: set[KeywordClause] = set()
     letters = 0
     for size, clause in sorted(
         ((_total_length(one), one) for one in wanted), key=lambda pair: (pair[0], sorted(pair[1]))
     ):
         letters += size
-        if size <= MAX_KEYWORDS and letters <= MAX_HUNTS:
+        if size <= MAX_CLAUSE_LENGTH and letters <= MAX_TOTAL_LENGTH:
             found.add(clause)
     return found
 

@@ -1,12 +1,12 @@
-"""Which events are hits of which hunts: the fronts of all hunts, in one pass over the events.
+"""Finds which events are hits of which hunts: evaluates the fronts of all hunts in one pass over the events.
 
 The cheap and shared work comes first, so that a hundred hunts cost little more than ten:
 
-1. Conditions on file names and lineage alone are decided for the distinct tuples of these columns, of which millions of
-   events have thousands. An event is looked at further only by the hunts that its tuple leaves.
-2. The words that these need are looked for in its texts, all at once (see needles.py). Few events are left by then.
+1. Conditions on file names and lineage alone are evaluated once for each distinct tuple of these columns: millions of
+   events have thousands of them. Only hunts that accept its tuple look at an event further.
+2. The keywords of these hunts are searched in its texts, all at once (see needles.py). Few events are left after that.
 3. Text is folded (see `functions/text.py`) once for each column, not once for each condition.
-4. Of what is left, a condition that is cheap to decide comes before one that is dear.
+4. Of the remaining conditions, cheap ones are evaluated before expensive ones.
 
 Which hunts an event is a hit of is a bit mask, of a BIGINT for each `WIDTH` hunts, made by expressions of which none is
 larger than the JVM compiles well (see `lake/session.py`, hugeMethodLimit)."""
@@ -87,7 +87,7 @@ class _KeyAndEventPredicates:
 
 
 def _has_key_predicates(fronts: Iterable[_KeyAndEventPredicates]) -> bool:
-    """Whether the tuple alone can say that an event is no hit."""
+    """Whether the tuple alone can say that an event is not a hit."""
     return all(front.of_tuple for front in fronts)
 
 

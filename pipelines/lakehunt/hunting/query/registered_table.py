@@ -9,7 +9,7 @@
 | decimal  | DECIMAL, as far as a plan's has the digits for it       |
 | datetime | TIMESTAMP; TIMESTAMP_NTZ, taken as UTC; DATE, midnight  |
 | timespan | BIGINT, ticks of 100 ns                                 |
-| guid     | STRING; text that is no guid is null                    |
+| guid     | STRING; text that is not a guid is null                 |
 | string   | STRING; null is the empty string                        |
 | dynamic  | STRING with JSON; ARRAY, STRUCT or MAP, turned into JSON |
 """

@@ -32,7 +32,7 @@ from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.kql import times
-from lakehunt.kql.binding.core import nearest
+from lakehunt.kql.binding.scope import nearest
 from lakehunt.kql.errors import QueryErrors
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, INT, LONG, REAL, TIMESPAN, Schema, Type
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
@@ -205,7 +205,7 @@ def _text(entry: strict_yaml.Mapping, key: str) -> str:
 def _integer(entry: strict_yaml.Mapping, key: str) -> int:
     text = _text(entry, key)
     if not _INTEGER.fullmatch(text):
-        raise entry.value_error(key, f"{key}: {text[:60]!r} is no whole number")
+        raise entry.value_error(key, f"{key}: {text[:60]!r} is not a whole number")
     return int(text)
 
 
@@ -214,7 +214,7 @@ def _real(entry: strict_yaml.Mapping, key: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise entry.value_error(key, f"{key}: {text[:60]!r} is no number") from None
+        raise entry.value_error(key, f"{key}: {text[:60]!r} is not a number") from None
 
 
 def _bool(entry: strict_yaml.Mapping, key: str) -> bool:
@@ -228,7 +228,9 @@ def _datetime(entry: strict_yaml.Mapping, key: str) -> int:
     text = _text(entry, key)
     ticks = times.parse_datetime(text)
     if ticks is None:
-        raise entry.value_error(key, f"{key}: {text[:60]!r} is no datetime", "write for example 2026-03-10T00:00:00Z")
+        raise entry.value_error(
+            key, f"{key}: {text[:60]!r} is not a valid datetime", "write for example 2026-03-10T00:00:00Z"
+        )
     return ticks
 
 
@@ -236,7 +238,9 @@ def _timespan(entry: strict_yaml.Mapping, key: str) -> int:
     text = _text(entry, key)
     ticks = times.parse_timespan(text)
     if ticks is None:
-        raise entry.value_error(key, f"{key}: {text[:60]!r} is no timespan", "write for example 1d or 00:05:00")
+        raise entry.value_error(
+            key, f"{key}: {text[:60]!r} is not a valid timespan", "write for example 1d or 00:05:00"
+        )
     return ticks
 
 
@@ -268,6 +272,6 @@ def problem(error: Exception, hunt: Hunt) -> str:
     if isinstance(error, YamlError):
         return str(error)
     if isinstance(error, QueryErrors):
-        return f"{hunt.file}: the hunt does not compile: {error.errors[0].message} (lakehunt check says more)"
+        return f"{hunt.file}: the hunt does not compile: {error.errors[0].message} (run lakehunt check for details)"
     assert isinstance(error, LakehuntError)
     return str(error)

@@ -194,7 +194,7 @@ def _as_stored(value: Any, kind: Type) -> Any:
 def _rows_of(table: RegisteredTable, case: Case, context: Context) -> Relation:
     if table.name not in case.tables:
         hint = f"add them to the test, under tables: {{{table.name}: [...]}}"
-        raise LakehuntError(f"the hunt reads {table.name}, of which the test gives no rows", hint)
+        raise LakehuntError(f"the hunt reads {table.name}, but the test gives no rows for it", hint)
     rows = tuple(tuple(row.get(c.name) for c in table.columns) for row in case.tables[table.name])
     relation = compile_plan(p.Values(table.columns, rows), context)
     ingested = relation.frame.withColumn(INGESTED, F.lit(None).cast("bigint"))

@@ -1,5 +1,6 @@
 """Syntax tree -> typed tree: resolves names, checks and converts types, names results. A module for each family of
-operators, a table from an operator to its function."""
+operators (rows, groups, tables, bodies, texts), of sources (sources) and of scalar expressions (scalars, calls), each
+with a table from a form of the syntax to the function that binds it; `functions` has `let`."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ from collections.abc import Callable, Mapping
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding import bodies, groups, rows, tables, texts
-from lakehunt.kql.binding.core import Binder, SchemaOf
+from lakehunt.kql.binding import bodies, functions, groups, rows, scalars, sources, tables, texts
+from lakehunt.kql.binding.binder import Binder, Rules, SchemaOf
 from lakehunt.kql.catalog import Catalog
 from lakehunt.kql.errors import Kind, QueryErrors, Span
 from lakehunt.kql.parser import parse, parse_condition
@@ -51,14 +52,18 @@ OPERATORS: dict[type[s.Operator], Callable[..., p.Plan]] = {
 }
 
 
+RULES = Rules(OPERATORS, sources.SOURCES, scalars.SCALARS)
+
+
 def bind(query: str, tables: Mapping[str, Schema], catalog: Catalog, schema_of: SchemaOf | None = None) -> p.Plan:
     """The typed tree of a query over `tables`, for a backend with the functions of `catalog`.
 
     `schema_of` finds out what columns `evaluate bag_unpack` makes of the data; without it a query has to say.
     Raises QueryErrors with all errors found, each with its place."""
     tree = parse(query)
-    binder = Binder(tables, catalog, OPERATORS, schema_of or (lambda plan, evaluate: None))
-    result = binder.query(tree)
+    binder = Binder(tables, catalog, RULES, schema_of or (lambda plan, evaluate: None))
+    functions.lets(binder, tree)
+    result = binder.table(tree.body)
     if not binder.errors:
         _check_names(binder, result)
     if binder.errors:
@@ -69,7 +74,7 @@ def bind(query: str, tables: Mapping[str, Schema], catalog: Catalog, schema_of: 
 def bind_condition(condition: str, table: str, schema: Schema, catalog: Catalog) -> p.Expr:
     """The typed tree of a condition on the rows of one stored table. Raises QueryErrors."""
     tree = parse_condition(condition)
-    binder = Binder({table: schema}, catalog, OPERATORS, lambda plan, evaluate: None)
+    binder = Binder({table: schema}, catalog, RULES, lambda plan, evaluate: None)
     bound = binder.predicate(tree, p.Scan(schema, table, tree.span))
     if binder.errors:
         raise QueryErrors(condition, binder.errors)

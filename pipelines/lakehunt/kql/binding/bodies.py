@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from lakehunt.kql import constants
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding.core import UNKNOWN, Binder, Scope, converted, is_ordered, unknown
+from lakehunt.kql.binding.binder import Binder
+from lakehunt.kql.binding.scope import UNKNOWN, Scope, converted, is_ordered, unknown
 from lakehunt.kql.errors import Kind
 from lakehunt.kql.result_names import Names, own_name
 from lakehunt.kql.types import BOOL, DYNAMIC, LONG, NUMERIC, Column, Type

@@ -8,8 +8,10 @@ from dataclasses import replace
 from lakehunt.kql import constants
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding.core import UNKNOWN, Binder, converted, projected, ref, split, unknown
+from lakehunt.kql.binding.binder import Binder
+from lakehunt.kql.binding.calls import signature
 from lakehunt.kql.binding.rows import check_new, new_columns
+from lakehunt.kql.binding.scope import UNKNOWN, converted, projected, ref, split, unknown
 from lakehunt.kql.catalog import Aggregate
 from lakehunt.kql.errors import Kind
 from lakehunt.kql.result_names import Names, own_name
@@ -142,7 +144,7 @@ class Group:
     def _called(self, function: Aggregate, call: s.Call, given: tuple[str, ...]) -> list[p.Aggregation]:
         args = self._expanded(function, call)
         bound = [self.binder.scalar(arg, self.binder.row(self.source)) for arg in args]
-        found = self.binder.signature(function, call, bound)
+        found = signature(self.binder, function, call, bound)
         if found is None:
             self.names.taken.update(given)
             return []

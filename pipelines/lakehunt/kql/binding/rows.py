@@ -9,7 +9,9 @@ from dataclasses import replace
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding.core import Binder, Function, Scope, projected, ref, split
+from lakehunt.kql.binding.binder import Binder
+from lakehunt.kql.binding.functions import call_function
+from lakehunt.kql.binding.scope import Function, Scope, projected, ref, split
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.result_names import Names, own_name
 from lakehunt.kql.types import INT, STRING, Column
@@ -222,7 +224,7 @@ def invoke(binder: Binder, source: p.Plan, op: s.Invoke) -> p.Plan:
         hint = INVOKED.get(op.call.name, "define it with let")
         binder.fail(Kind.UNSUPPORTED, f"the function '{op.call.name}' is not supported", op.call.name_span, hint)
         return source
-    found = binder.call_function(function, op.call, source, Scope())
+    found = call_function(binder, function, op.call, source, Scope())
     return found if isinstance(found, p.Plan) else source
 
 

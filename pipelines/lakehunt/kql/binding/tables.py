@@ -9,7 +9,8 @@ from functools import reduce
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding.core import UNKNOWN, Binder, Function, converted, projected, ref
+from lakehunt.kql.binding.binder import Binder
+from lakehunt.kql.binding.scope import UNKNOWN, Function, converted, projected, ref
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import BOOL, DYNAMIC, STRING, Column, Schema, Type

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding.core import Binder, converted, projected, ref
+from lakehunt.kql.binding.binder import Binder
+from lakehunt.kql.binding.calls import check_pattern
+from lakehunt.kql.binding.scope import converted, projected, ref
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.types import BOOL, DECIMAL, DYNAMIC, INT, LONG, REAL, STRING, array_of
 
@@ -65,7 +67,7 @@ def _pattern(
         if isinstance(part, s.Literal):
             text = str(part.value)
             if regex:
-                binder.pattern(text, part.span)
+                check_pattern(binder, text, part.span)
             made.append(_without_groups(text) if regex else _quoted(text))
         elif isinstance(part, s.Star):
             made.append(".*" if last else ".*?")
@@ -125,7 +127,7 @@ def parse_kv(binder: Binder, source: p.Plan, op: s.ParseKv) -> p.Plan:
     if "greedy" in op.options or "escape" in op.options:
         binder.fail(Kind.UNSUPPORTED, "parse-kv with greedy or escape is not supported", op.span)
     if "pair_delimiter" not in op.options:
-        hint = "say what stands between pairs: with (pair_delimiter=' ')"
+        hint = "name what separates pairs: with (pair_delimiter=' ')"
         binder.fail(Kind.UNSUPPORTED, "parse-kv without a pair_delimiter is not supported", op.span, hint)
     written = {name: str(getattr(option, "value", "")) for name, option in op.options.items()}
     options = [p.Const(STRING, op.span, (_KV_DEFAULTS | written)[name]) for name in _KV_DEFAULTS]

@@ -30,7 +30,7 @@ _SHORT_IPV6 = rf"\A(?:{_GROUPS})?::(?:{_GROUPS})?\z"
 
 @dataclass(frozen=True)
 class _Address:
-    """An address and its prefix; null where the text is no address."""
+    """An address and its prefix; null where the text is not an address."""
 
     value: Column
     prefix: Column
@@ -90,7 +90,7 @@ def ipv4_netmask_suffix(text: Column) -> Column:
 
 @scalar("ipv4_compare", STRING, STRING, LONG, returns=LONG, optional=1)
 def ipv4_compare(first: Column, second: Column, prefix: Column | None = None) -> Column:
-    """-1, 0 or 1; null where one is no address."""
+    """-1, 0 or 1; null where one is not an address."""
     one, two = _ipv4(first), _ipv4(second)
     shared = _shorter(one.prefix, two.prefix, _within(prefix, 32))
     return _order(_masked(one.value, shared), _masked(two.value, shared))
@@ -297,7 +297,7 @@ def _written6(value: Column) -> Column:
 
 @scalar("parse_ipv6", STRING, returns=STRING)
 def parse_ipv6(text: Column) -> Column:
-    """Eight groups of four digits; empty where it is no address."""
+    """Eight groups of four digits; empty where it is not an address."""
     address = _ipv6(text)
     return _written6(_masked6(address.value, address.prefix))
 

@@ -1,7 +1,7 @@
 """Functions of dynamic arrays. Source: learn.microsoft.com/kusto/query/scalar-functions (dynamic and array functions);
 where it is silent, the engine's answers.
 
-An array is taken apart into its elements' JSON texts, and put together again. Of a value that is no array the result is
+An array is taken apart into its elements' JSON texts, and put together again. Of any other value the result is
 null, unless said otherwise."""
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def array_length(array: Column) -> Column:
 
 @scalar("array_concat", rest=(DYNAMIC,), returns=DYNAMIC)
 def array_concat(*arrays: Column) -> Column:
-    """What is no array adds nothing."""
+    """What is not an array adds nothing."""
     none = F.array().cast("array<string>")
     return dynamic.array(F.concat(*(F.coalesce(dynamic.elements(a), none) for a in arrays)))
 
@@ -232,7 +232,7 @@ def array_index_of(
 
 @scalar("array_iff array_iif", DYNAMIC, Any(), Any(), returns=DYNAMIC, typed=True)
 def array_iff(types: tuple[Type, ...], conditions: Column, then: Column, otherwise: Column) -> Column:
-    """For each condition the element at its place, or the value that is no array. A number but 0 is true; what is
+    """For each condition the element at its place, or the value that is not an array. A number but 0 is true; what is
     neither a boolean nor a number gives null."""
     thens, others = (dynamic.encoded(v, t) for v, t in zip((then, otherwise), types[1:], strict=True))
 

@@ -1,7 +1,7 @@
 """Functions of property bags and of JSON. Source: learn.microsoft.com/kusto/query/scalar-functions (dynamic functions);
 where it is silent, the engine's answers.
 
-Of a value that is no bag the result is null, unless said otherwise."""
+Of a value that is not a bag the result is null, unless said otherwise."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _has(bag: Column, name: Column) -> Column:
 
 @scalar("bag_merge", DYNAMIC, DYNAMIC, rest=(DYNAMIC,), returns=DYNAMIC)
 def bag_merge(*bags: Column) -> Column:
-    """Of several values for a key, the first. What is no bag adds nothing."""
+    """Of several values for a key, the first. What is not a bag adds nothing."""
     none = F.array().cast("array<struct<n:string,t:string>>")
     return dynamic.bag_of_properties(F.concat(*(F.coalesce(dynamic.properties(b), none) for b in bags)))
 
@@ -147,7 +147,7 @@ def _with(bag: Column, path: Path, text: Column) -> Column:
 
 @scalar("bag_zip", DYNAMIC, DYNAMIC, returns=DYNAMIC)
 def bag_zip(keys: Column, values: Column) -> Column:
-    """A key that is no string is left out with its value; a key without a value has null."""
+    """A key that is not a string is left out with its value; a key without a value has null."""
 
     def pairs(arrays: Column) -> Column:
         made = F.transform(

@@ -138,7 +138,7 @@ def makeset_of_dynamic(group: Group, value: Column, size: int | None = MAX_OLD_S
 
 
 def _bag(group: Group, value: Column, kept: Column, size: int | None) -> Column:
-    """The properties of all bags; of several with one name the earliest row's. What is no bag is skipped."""
+    """The properties of all bags; of several with one name the earliest row's. What is not a bag is skipped."""
     bags = _in_order(group, value, kept & dynamic.is_bag(value))
     properties = F.flatten(F.transform(bags, lambda bag: F.map_entries(dynamic.entries(bag))))
     placed = F.transform(properties, lambda p, i: F.struct(p["key"].alias("n"), i.alias("i"), p["value"].alias("t")))

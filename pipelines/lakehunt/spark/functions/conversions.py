@@ -142,7 +142,7 @@ def tolong_of_string(text: Column) -> Column:
 
 @scalar("toint", STRING, returns=INT)
 def toint_of_string(text: Column) -> Column:
-    """As `tolong`, and null where it is no int."""
+    """As `tolong`, and null where it is not an int."""
     return named(tolong_of_string(text), _if_int)
 
 

@@ -41,7 +41,7 @@ def base64_decode_toarray(text: Column) -> Column:
 
 @scalar("base64_encode_fromarray", DYNAMIC, returns=STRING)
 def base64_encode_fromarray(numbers: Column) -> Column:
-    """Empty where there is no array, or one with an element that is no byte."""
+    """Empty where there is no array, or one with an element that is not a byte."""
     values = F.transform(dynamic.elements(numbers), lambda n: n.cast("bigint"))
     bytes_only = F.forall(values, lambda n: F.coalesce(n.between(0, 255), F.lit(False)))
     digits = F.transform(values, lambda n: F.lpad(F.hex(n), 2, "0"))

@@ -58,7 +58,7 @@ def matches(text: Column, pattern: Column, constant: str | None) -> Column:
 
 @scalar("extract", REGEX, Constant(INTEGER), STRING, returns=STRING)
 def extract(pattern: str, group: int, text: Column) -> Column:
-    """The text of a group in the first match; empty where there is none, or where the group has no part in it."""
+    """The text of a group in the first match; empty where there is none, or where the group takes no part in it."""
     known = regex(pattern)
     return F.regexp_extract(text, known.java, _group(known, group))
 
@@ -82,7 +82,7 @@ def extract_some(pattern: str, groups: object, text: Column) -> Column:
         raise LakehuntError("extract_all takes its groups as an array")
     numbers = [known.names.index(g) + 1 if g in known.names else g for g in groups]
     if not all(isinstance(n, int) for n in numbers):
-        raise LakehuntError("extract_all is asked for a group that the regular expression has not")
+        raise LakehuntError("extract_all asks for a group that the regular expression does not have")
     return _all(known, [_group(known, n) for n in numbers if isinstance(n, int)], text)
 
 

@@ -1,7 +1,7 @@
 """Functions of series, which are dynamic arrays of numbers. Source: learn.microsoft.com/kusto/query/scalar-functions
 (series functions); where it is silent, the engine's answers.
 
-A series of integers alone stays one where its function keeps the type of its elements. Of a value that is no array the
+A series of integers alone stays one where its function keeps the type of its elements. Of a value that is not one the
 result is null.
 
 A function that makes several columns at once is entered once for each column, under the names that `PARTS` has."""
@@ -22,7 +22,7 @@ from lakehunt.spark.values import named
 
 
 def _numbers(array: Column) -> Column:
-    """ARRAY<DOUBLE>, null where an element is no number."""
+    """ARRAY<DOUBLE>, null where an element is not a number."""
     return F.transform(dynamic.elements(array), dynamic.number)
 
 
@@ -97,7 +97,7 @@ def series_abs(array: Column) -> Column:
 def _pairwise(name: str, combine: Callable[[Column, Column, Column], Column]) -> None:
     """Enters a function of two series, or of one and a number that stands for a series as long.
 
-    `combine` is given two elements' texts and whether all numbers are integers. What is no number, or missing in the
+    `combine` is given two elements' texts and whether all numbers are integers. What is not a number, or missing in the
     shorter series, gives null."""
 
     def function(types: tuple[Type, ...], left: Column, right: Column) -> Column:
@@ -182,7 +182,7 @@ def _sum(numbers: Column) -> Column:
 
 @scalar("series_sum array_sum", DYNAMIC, returns=REAL)
 def series_sum(array: Column) -> Column:
-    """Null where there is no element, or one that is no number."""
+    """Null where there is no element, or one that is not a number."""
     return named(_numbers(array), lambda n: F.when((F.size(n) > 0) & _finite(n), _sum(n)))
 
 
@@ -195,7 +195,7 @@ def series_product(array: Column) -> Column:
 
 
 def _dot(left: Column, right: Column) -> Column:
-    """Over the length of the shorter, without what is no number."""
+    """Over the length of the shorter, without what is not a number."""
     both = F.zip_with(left, right, lambda a, b: F.coalesce(a * b, F.lit(0.0)))
     return F.when((F.size(left) > 0) & (F.size(right) > 0), _sum(both))
 
@@ -242,7 +242,7 @@ def series_cosine_similarity(
 
 @scalar("series_pearson_correlation", DYNAMIC, DYNAMIC, returns=REAL)
 def series_pearson_correlation(left: Column, right: Column) -> Column:
-    """Null where the lengths differ or an element is no number."""
+    """Null where the lengths differ or an element is not a number."""
 
     def deviations(numbers: Column) -> Column:
         return named(_sum(numbers) / F.size(numbers), lambda mean: F.transform(numbers, lambda n: n - mean))
@@ -342,22 +342,22 @@ def series_fill_linear(
         return F.when(empty, F.transform(texts, lambda t: F.coalesce(value, t))).otherwise(named(parts, lines))
 
     def lines(parts: Column) -> Column:
-        return F.transform(
-            parts["texts"],
-            lambda t, i: F.when(
-                missing(t), between(F.get(parts["before"], i), F.get(parts["after"], i), i, parts["integral"], t)
-            ).otherwise(t),
-        )
+        def filled(text: Column, i: Column) -> Column:
+            number = _on_line(F.get(parts["before"], i), F.get(parts["after"], i), i, edges)
+            written = F.when(parts["integral"], number.cast("bigint").cast("string")).otherwise(_real_text(number))
+            return F.when(missing(text), F.coalesce(written, text)).otherwise(text)
 
-    def between(before: Column, after: Column, i: Column, integral: Column, text: Column) -> Column:
-        slope = (after["n"] - before["n"]) / (after["i"] - before["i"])
-        inner = before["n"] + slope * (i - before["i"])
-        edge = F.coalesce(before["n"], after["n"])
-        number = F.coalesce(inner, edge if edges is None else F.when(edges, edge))
-        written = F.when(integral, number.cast("bigint").cast("string")).otherwise(_real_text(number))
-        return F.coalesce(written, text)
+        return F.transform(parts["texts"], filled)
 
     return dynamic.array(named(dynamic.elements(array), change))
+
+
+def _on_line(before: Column, after: Column, i: Column, edges: Column | None) -> Column:
+    """The number at a place between two known ones; where there is one alone, that one, if edges are filled."""
+    slope = (after["n"] - before["n"]) / (after["i"] - before["i"])
+    inner = before["n"] + slope * (i - before["i"])
+    edge = F.coalesce(before["n"], after["n"])
+    return F.coalesce(inner, edge if edges is None else F.when(edges, edge))
 
 
 # Filters
@@ -440,7 +440,7 @@ CATALOG.several.update({name: tuple(part for part, _ in parts) for name, parts i
 
 
 def _statistics(array: Column, ignore: bool | None) -> Column:
-    """A struct of `series_stats`' values and of the sum and the length; null where an element is no number, unless
+    """A struct of `series_stats`' values and of the sum and the length; null where an element is not a number, unless
     those are ignored, and where there is none."""
 
     def of(p: Column) -> Column:
@@ -486,30 +486,34 @@ def _line(array: Column) -> Column:
             (_sum(numbers) / size).alias("mean"),
             ((size - 1) / 2).alias("middle"),
         )
-        return F.when((size > 0) & _finite(numbers), named(sums, measured))
-
-    def measured(s: Column) -> Column:
-        together = F.zip_with(s["x"], s["y"], lambda x, y: (x - s["middle"]) * (y - s["mean"]))
-        slope = F.when(F.size(s["y"]) > 1, _sum(together) / _squares(s["x"], s["middle"])).otherwise(F.lit(0.0))
-        return named(F.struct(s.alias("s"), slope.alias("slope")), lined)
-
-    def lined(q: Column) -> Column:
-        s, slope = q["s"], q["slope"]
-        start = s["mean"] - slope * s["middle"]
-        fit = F.transform(s["x"], lambda x: start + slope * x)
-        rest = F.zip_with(s["y"], fit, lambda y, f: (y - f) * (y - f))
-        all_ = _squares(s["y"], s["mean"])
-        size = F.greatest(F.size(s["y"]) - 1, F.lit(1))
-        return F.struct(
-            F.when(all_ == 0, F.lit(1.0)).otherwise(F.lit(1.0) - _sum(rest) / all_).alias("rsquare"),
-            slope.alias("slope"),
-            (all_ / size).alias("variance"),
-            (_sum(rest) / size).alias("rvariance"),
-            start.alias("interception"),
-            dynamic.from_elements(fit, REAL).alias("line_fit"),
-        )
+        return F.when((size > 0) & _finite(numbers), named(sums, _measured))
 
     return named(_numbers(array), fitted)
+
+
+def _measured(s: Column) -> Column:
+    """The slope of a line through the points."""
+    together = F.zip_with(s["x"], s["y"], lambda x, y: (x - s["middle"]) * (y - s["mean"]))
+    slope = F.when(F.size(s["y"]) > 1, _sum(together) / _squares(s["x"], s["middle"])).otherwise(F.lit(0.0))
+    return named(F.struct(s.alias("s"), slope.alias("slope")), _lined)
+
+
+def _lined(q: Column) -> Column:
+    """All values of the line, its slope given."""
+    s, slope = q["s"], q["slope"]
+    start = s["mean"] - slope * s["middle"]
+    fit = F.transform(s["x"], lambda x: start + slope * x)
+    rest = F.zip_with(s["y"], fit, lambda y, f: (y - f) * (y - f))
+    all_ = _squares(s["y"], s["mean"])
+    size = F.greatest(F.size(s["y"]) - 1, F.lit(1))
+    return F.struct(
+        F.when(all_ == 0, F.lit(1.0)).otherwise(F.lit(1.0) - _sum(rest) / all_).alias("rsquare"),
+        slope.alias("slope"),
+        (all_ / size).alias("variance"),
+        (_sum(rest) / size).alias("rvariance"),
+        start.alias("interception"),
+        dynamic.from_elements(fit, REAL).alias("line_fit"),
+    )
 
 
 def _bag(values: Column, parts: tuple[tuple[str, Type], ...]) -> Column:

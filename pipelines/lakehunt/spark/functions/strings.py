@@ -178,7 +178,7 @@ def replace_string(text: Column, lookup: Column, rewrite: Column) -> Column:
 @scalar("replace_strings", STRING, Constant(DYNAMIC), Constant(DYNAMIC), returns=STRING)
 def replace_strings(text: Column, lookups: object, rewrites: object) -> Column:
     """One lookup after the other takes its matches; what one has taken, by a stand-in, no later one matches. A lookup
-    that is no string is passed over; what has a rewrite that is no string is taken and stays as it is."""
+    that is not a string is passed over; what has a rewrite that is not a string is taken and stays as it is."""
     if not isinstance(lookups, list) or not isinstance(rewrites, list) or len(lookups) != len(rewrites):
         raise LakehuntError("replace_strings needs two arrays of one length")
     pairs = [(old, new) for old, new in zip(lookups, rewrites, strict=True) if isinstance(old, str) and old]

@@ -178,7 +178,7 @@ for _names, _part in _PART_FUNCTIONS.items():
 def _named_part(part: str | None, known: dict[str, Callable[..., Column]]) -> Callable[..., Column]:
     found = known.get((part or "").lower())
     if found is None:
-        raise LakehuntError(f"'{part}' is no part of a datetime", f"one of {', '.join(known)}")
+        raise LakehuntError(f"'{part}' is not a part of a datetime", f"one of {', '.join(known)}")
     return found
 
 

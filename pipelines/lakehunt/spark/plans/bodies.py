@@ -71,35 +71,44 @@ def _as_type(text: Column, kind: Type) -> Column:
 def within(plan: p.PerGroup, context: Context) -> Relation:
     source = compile_plan(plan.source, context)
     row, outer = plan.given.replace("$$outer", "$$row"), plan.given
-    if plan.rows is not None:
-        place = [*(column(n) for n in source.groups), column(ORDER)]
-        equals = Window.partitionBy(*place).orderBy(column(ORDER))
-        copy = F.row_number().over(equals)
-        number = F.struct(*(c.alias(f"at{i}") for i, c in enumerate([*place, copy])))
-        around = F.struct(*(column(n) for n in source.names))
-        frame = source.frame.select(
-            *(column(n) for n in source.names), *source.hidden, number.alias(row), around.alias(outer)
-        )
-        marked = replace(source, frame=frame, groups=(row,), carried=(row, outer, *source.carried))
-        rows = expand(plan.rows, context.with_computed(plan.rows.source, marked))
-        given = rows.select_columns({c.name for c in rows.schema if c.name not in plan.kept})
-    else:
-        assert plan.key is not None
-        prepared, expressions = ready(source, [plan.key], context)
-        key = F.struct(expressions.compile(plan.key).alias("key"))
-        frame = prepared.frame.select(*(column(n) for n in source.names), *prepared.hidden, key.alias(row))
-        given = replace(source, frame=frame, groups=(*source.groups, row), carried=(row, *source.carried))
-    body = compile_plan(plan.body, context.with_given(plan.given, given))
+    given = _by_key(plan, source, row, context) if plan.rows is None else _by_element(plan, source, row, context)
+    body = compile_plan(plan.body, context.with_given(outer, given))
     kept = [column(outer)[n].alias(n) for n in plan.kept]
     names = [n for n in body.names if n not in plan.kept]
     made = [column(n).alias(c.name) for n, c in zip(names, plan.schema[len(kept) :], strict=True)]
-    stands = column(ORDER)
-    if body.sorted_by:
-        stands = F.row_number().over(Window.partitionBy(column(row)).orderBy(*body.orderings))
-    order = F.struct(column(row).alias("group"), stands.alias("order"))
-    left = [n for n in body.frame.columns if n.startswith(p.HIDDEN) and n not in (row, outer, ORDER)]
-    hidden = [order.alias(ORDER), *(column(n) for n in left if not n.startswith("$$sort"))]
+    others = [n for n in body.frame.columns if n.startswith(p.HIDDEN) and n not in (row, outer, ORDER)]
+    hidden = [_order(body, row).alias(ORDER), *(column(n) for n in others if not n.startswith("$$sort"))]
     return Relation(body.frame.select(*kept, *made, *hidden), plan.schema, (), source.groups, source.carried)
+
+
+def _by_element(plan: p.PerGroup, source: Relation, row: str, context: Context) -> Relation:
+    """The rows that the body of `mv-apply` sees: a group for each source row, of its elements, which carry that row."""
+    assert plan.rows is not None
+    place = [*(column(n) for n in source.groups), column(ORDER)]
+    copy = F.row_number().over(Window.partitionBy(*place).orderBy(column(ORDER)))
+    number = F.struct(*(c.alias(f"at{i}") for i, c in enumerate([*place, copy])))
+    names = [column(n) for n in source.names]
+    frame = source.frame.select(*names, *source.hidden, number.alias(row), F.struct(*names).alias(plan.given))
+    marked = replace(source, frame=frame, groups=(row,), carried=(row, plan.given, *source.carried))
+    rows = expand(plan.rows, context.with_computed(plan.rows.source, marked))
+    return rows.select_columns({c.name for c in rows.schema if c.name not in plan.kept})
+
+
+def _by_key(plan: p.PerGroup, source: Relation, row: str, context: Context) -> Relation:
+    """The rows that the body of `partition` sees: those with the same key are a group."""
+    assert plan.key is not None
+    prepared, expressions = ready(source, [plan.key], context)
+    key = F.struct(expressions.compile(plan.key).alias("key"))
+    frame = prepared.frame.select(*(column(n) for n in source.names), *prepared.hidden, key.alias(row))
+    return replace(source, frame=frame, groups=(*source.groups, row), carried=(row, *source.carried))
+
+
+def _order(body: Relation, row: str) -> Column:
+    """Group after group, and in each the order of the body's rows."""
+    place = column(ORDER)
+    if body.sorted_by:
+        place = F.row_number().over(Window.partitionBy(column(row)).orderBy(*body.orderings))
+    return F.struct(column(row).alias("group"), place.alias("order"))
 
 
 @compiles(p.ScanRows)

@@ -112,24 +112,14 @@ def top_nested(plan: p.TopNested, context: Context) -> Relation:
     result: DataFrame | None = None
     for i, level in enumerate(plan.levels):
         above, here = [*source.fixed, *own[:i]], [*source.fixed, *own[: i + 1]]
-        value = f"$$value{i}"
-        made = [_aggregated(level.aggregate, expressions).alias(value)]
+        made = _aggregated(level.aggregate, expressions).alias(f"$$value{i}")
         rows = frame if i == len(own) - 1 else frame.drop(trace.TRACE)  # a result's trace is that of its last level
-        grouped = trace.grouped(rows, [column(k) for k in here], made, column(ORDER))
-        best = column(value).desc_nulls_last() if level.descending else column(value).asc_nulls_last()
-        ranks = Window.partitionBy(*(column(k) for k in above)).orderBy(best, column(here[-1]))
-        kept = grouped.withColumn("$$best", F.row_number().over(ranks))
-        kept = kept.filter(column("$$best") <= level.count) if level.count is not None else kept
-        kept = kept.drop("$$best")
+        grouped = trace.grouped(rows, [column(k) for k in here], [made], column(ORDER))
+        kept = _best(level, grouped, f"$$value{i}", above, here[-1])
         names = [n for n in kept.columns if n not in here]
         renamed = kept.select(*(column(k).alias(f"{k}?") for k in here), *(column(n) for n in names))
-        frame = frame.join(renamed.drop(*names), [column(k).eqNullSafe(column(f"{k}?")) for k in here], "leftsemi")
-        if result is None:
-            result = kept
-        else:
-            on = [column(k).eqNullSafe(column(f"{k}?")) for k in above]
-            joined = result.join(renamed, on, "inner").drop(*(f"{k}?" for k in above))
-            result = joined.withColumnRenamed(f"{here[-1]}?", here[-1])
+        frame = frame.join(renamed.drop(*names), _equal(here), "leftsemi")
+        result = kept if result is None else _beneath(result, renamed, above, here[-1])
     assert result is not None
     pairs = [(f"$$key{i}", f"$$value{i}") for i in range(len(plan.levels))]
     columns = [column(n) for pair in pairs for n in pair]
@@ -138,6 +128,26 @@ def top_nested(plan: p.TopNested, context: Context) -> Relation:
     return Relation(
         result.select(*named, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
     )
+
+
+def _best(level: p.Nest, grouped: DataFrame, value: str, above: Sequence[str], key: str) -> DataFrame:
+    """The groups of a level that are the best within the level above."""
+    if level.count is None:
+        return grouped
+    best = column(value).desc_nulls_last() if level.descending else column(value).asc_nulls_last()
+    ranks = Window.partitionBy(*(column(k) for k in above)).orderBy(best, column(key))
+    ranked = grouped.withColumn("$$best", F.row_number().over(ranks))
+    return ranked.filter(column("$$best") <= level.count).drop("$$best")
+
+
+def _beneath(result: DataFrame, level: DataFrame, above: Sequence[str], key: str) -> DataFrame:
+    """The levels so far joined with the next one, whose keys have a `?` after their names."""
+    joined = result.join(level, _equal(above), "inner").drop(*(f"{k}?" for k in above))
+    return joined.withColumnRenamed(f"{key}?", key)
+
+
+def _equal(keys: Sequence[str]) -> list[Column]:
+    return [column(k).eqNullSafe(column(f"{k}?")) for k in keys]
 
 
 def _kept(source: Relation) -> list[Column]:
@@ -152,50 +162,73 @@ def series(plan: p.Series, context: Context) -> Relation:
     read = [*(k for _, k in plan.keys), axis, *(arg for a in plan.aggregates for arg in a.args)]
     source, expressions = ready(compile_plan(plan.source, context), read, context)
     own = [f"$$key{i}" for i in range(len(plan.keys))]
-    keys = [*source.fixed, *own]
-    step = expressions.compile(plan.step)
-    limits = [None if e is None else expressions.compile(e) for e in (plan.start, plan.stop)]
-    frame = source.frame.withColumn("$$axis", expressions.compile(axis))
-    for key, (_, expr) in zip(own, plan.keys, strict=True):
-        frame = frame.withColumn(key, expressions.compile(expr))
-    frame = frame.filter(column("$$axis").isNotNull())
-    if limits[0] is not None:
-        frame = frame.filter(column("$$axis") >= limits[0])
-    if limits[1] is not None:
-        frame = frame.filter(column("$$axis") < limits[1])
-    group = Window.partitionBy(*(column(k) for k in keys))
-    floor = form("scalar", "bin", [axis.type, plan.step.type])
-    types = [axis.type, plan.step.type]
-    first = limits[0] if limits[0] is not None else floor.call(types, [F.min("`$$axis`").over(group), step], [None] * 2)
-    frame = frame.withColumn("$$start", first)
-    frame = frame.withColumn("$$bin", quotient(column("$$axis") - column("$$start"), step, axis.type))
-    made = [_aggregated(a, expressions).alias(f"$$made{i}") for i, a in enumerate(plan.aggregates)]
-    names = [f"$$made{i}" for i in range(len(made))]
-    by_bin, by_series = ([column(k) for k in (*keys, "$$start", *more)] for more in (["$$bin"], []))
-    bins = trace.grouped(frame, by_bin, made, column(ORDER))
-    entry = F.struct(column("$$bin"), F.struct(*(column(n) for n in names)))
-    laid_out = [F.map_from_entries(F.collect_list(entry)).alias("$$bins"), F.max("`$$bin`").alias("$$last")]
-    grouped = trace.grouped(bins, by_series, laid_out, column("$$bin"))
-    if plan.nonempty and not own and limits[0] is not None:
-        grouped = _of_every_series(grouped, source, context).withColumn("$$start", limits[0])
-    if limits[1] is not None:
-        whole = quotient(limits[1] - column("$$start"), step, axis.type)
-        last = F.when(column("$$start") + whole * step < limits[1], whole).otherwise(whole - 1)
-    else:
-        last = column("$$last")
+    start, stop = (None if e is None else expressions.compile(e) for e in (plan.start, plan.stop))
+    frame = _on_axis(plan, source, expressions, (start, stop))
+    grouped = _bins(plan, frame, [*source.fixed, *own], expressions)
+    if plan.nonempty and not own and start is not None:
+        grouped = _of_every_series(grouped, source, context).withColumn("$$start", start)
+    last = column("$$last") if stop is None else _last_before(stop, expressions.compile(plan.step), axis)
     numbers = F.when(last >= 0, F.sequence(F.lit(0).cast("bigint"), last))
-    arrays = []
-    for name, default, aggregation in zip(names, plan.defaults, plan.aggregates, strict=True):
-        missing = expressions.compile(default).cast(spark_type(aggregation.types[0]))
-        arrays.append(F.transform(column("$$numbers"), _at_bin(name, missing)))
-    times = F.transform(column("$$numbers"), lambda n: (column("$$start") + n * step).cast(spark_type(axis.type)))
     laid = grouped.withColumn("$$numbers", numbers).filter(column("$$numbers").isNotNull())
-    columns = [*(column(k) for k in own), *arrays, times]
+    columns = [*(column(k) for k in own), *_arrays(plan, expressions)]
     named = [c.alias(k.name) for c, k in zip(columns, plan.schema, strict=True)]
     order = F.struct(*(column(k) for k in own), F.lit(0).alias("k"))
     return Relation(
         laid.select(*named, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
     )
+
+
+def _on_axis(
+    plan: p.Series, source: Relation, expressions: Expressions, limits: tuple[Column | None, Column | None]
+) -> DataFrame:
+    """The source's rows within the limits, with their keys, the start of their group's axis and the number of their
+    bin."""
+    _, axis = plan.axis
+    start, stop = limits
+    frame = source.frame.withColumn("$$axis", expressions.compile(axis))
+    for i, (_, expr) in enumerate(plan.keys):
+        frame = frame.withColumn(f"$$key{i}", expressions.compile(expr))
+    frame = frame.filter(column("$$axis").isNotNull())
+    if start is not None:
+        frame = frame.filter(column("$$axis") >= start)
+    if stop is not None:
+        frame = frame.filter(column("$$axis") < stop)
+    step = expressions.compile(plan.step)
+    if start is None:
+        keys = [*source.fixed, *(f"$$key{i}" for i in range(len(plan.keys)))]
+        smallest = F.min("`$$axis`").over(Window.partitionBy(*(column(k) for k in keys)))
+        types = [axis.type, plan.step.type]
+        start = form("scalar", "bin", types).call(types, [smallest, step], [None] * 2)
+    frame = frame.withColumn("$$start", start)
+    return frame.withColumn("$$bin", quotient(column("$$axis") - column("$$start"), step, axis.type))
+
+
+def _bins(plan: p.Series, frame: DataFrame, keys: Sequence[str], expressions: Expressions) -> DataFrame:
+    """A row for each series: its bins by their numbers, and the last number."""
+    made = [_aggregated(a, expressions).alias(f"$$made{i}") for i, a in enumerate(plan.aggregates)]
+    by_series = [column(k) for k in (*keys, "$$start")]
+    bins = trace.grouped(frame, [*by_series, column("$$bin")], made, column(ORDER))
+    entry = F.struct(column("$$bin"), F.struct(*(column(f"$$made{i}") for i in range(len(made)))))
+    laid_out = [F.map_from_entries(F.collect_list(entry)).alias("$$bins"), F.max("`$$bin`").alias("$$last")]
+    return trace.grouped(bins, by_series, laid_out, column("$$bin"))
+
+
+def _last_before(stop: Column, step: Column, axis: p.Expr) -> Column:
+    """The number of the last bin that starts before the end of the axis."""
+    whole = quotient(stop - column("$$start"), step, axis.type)
+    return F.when(column("$$start") + whole * step < stop, whole).otherwise(whole - 1)
+
+
+def _arrays(plan: p.Series, expressions: Expressions) -> list[Column]:
+    """The array of each aggregate, and the axis, over the numbers of the bins."""
+    _, axis = plan.axis
+    step = expressions.compile(plan.step)
+    arrays = []
+    for i, (default, aggregation) in enumerate(zip(plan.defaults, plan.aggregates, strict=True)):
+        missing = expressions.compile(default).cast(spark_type(aggregation.types[0]))
+        arrays.append(F.transform(column("$$numbers"), _at_bin(f"$$made{i}", missing)))
+    times = F.transform(column("$$numbers"), lambda n: (column("$$start") + n * step).cast(spark_type(axis.type)))
+    return [*arrays, times]
 
 
 def _of_every_series(grouped: DataFrame, source: Relation, context: Context) -> DataFrame:

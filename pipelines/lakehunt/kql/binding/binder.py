@@ -1,0 +1,148 @@
+"""The binder: variables, errors, and what becomes of each part of a query, by the tables of its rules.
+
+It goes on after an error, so that one reading reports all of a query's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lakehunt.kql import constants, kusto_functions
+from lakehunt.kql import plan as p
+from lakehunt.kql import syntax as s
+from lakehunt.kql.binding.scope import UNKNOWN, Scope, Variable, is_ordered, is_stored, nearest, unknown
+from lakehunt.kql.catalog import Catalog
+from lakehunt.kql.errors import Kind, KqlError, Span
+from lakehunt.kql.types import BOOL, NUMERIC, Schema, Type
+
+SchemaOf = Callable[[p.Plan, s.Evaluate], Schema | None]
+"""Finds out what columns a plugin makes of the data; None where no data are at hand."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What binds each kind of operator, of source and of scalar expression."""
+
+    operators: Mapping[type[s.Operator], Callable[..., p.Plan]]
+    sources: Mapping[type[s.Expr], Callable[..., p.Plan]]
+    scalars: Mapping[type[s.Expr], Callable[..., p.Expr]]
+
+
+class Binder:
+    """Binds one query: `errors` holds what was wrong."""
+
+    def __init__(
+        self,
+        tables: Mapping[str, Schema],
+        catalog: Catalog,
+        rules: Rules,
+        schema_of: SchemaOf = lambda plan, evaluate: None,
+    ) -> None:
+        self.tables = tables
+        self.catalog = catalog
+        self.rules = rules
+        self.schema_of = schema_of
+        self.variables: dict[str, Variable] = {}
+        self.outer: tuple[tuple[str, Mapping[str, Type]], ...] = ()
+        self.errors: list[KqlError] = []
+        self.named: dict[int, str] = {}  # what `as` called a plan, by its id
+        self.calls = 0
+        self.bodies = 0
+        self.unseen: frozenset[str] = frozenset()  # variables of a row around the table that is bound
+
+    @contextmanager
+    def inside(self, variables: Mapping[str, Variable]) -> Iterator[None]:
+        outside, self.variables = self.variables, dict(variables)
+        try:
+            yield
+        finally:
+            self.variables = outside
+
+    def table(self, expr: s.Expr) -> p.Plan:
+        """A table by itself: it sees nothing of a row around it, be it that of a body or of a function's call."""
+        outer, unseen, self.outer = self.outer, self.unseen, ()
+        of_row = [name for name, variable in self.variables.items() if _reads_row(variable)]
+        self.unseen = unseen.union(of_row)
+        with self.inside({n: v for n, v in self.variables.items() if n not in of_row}):
+            plan = self._table(expr)
+        self.outer, self.unseen = outer, unseen
+        return plan
+
+    def _table(self, expr: s.Expr) -> p.Plan:
+        if isinstance(expr, s.Pipeline):
+            plan = p.Values((), ()) if isinstance(expr.source, s.Empty) else self.table(expr.source)
+            return self.steps(plan, expr.operators)
+        reader = self.rules.sources.get(type(expr))
+        if reader is None:
+            self.fail(Kind.SEMANTIC, "a query must return a table", expr.span, "put print before a scalar expression")
+            return p.Values((), ())
+        return reader(self, expr)
+
+    def steps(self, plan: p.Plan, operators: Sequence[s.Operator]) -> p.Plan:
+        """The operators of a pipeline over a plan. What `as` names is known to the steps after it."""
+        outside = dict(self.variables)
+        for operator in operators:
+            plan = self.rules.operators[type(operator)](self, plan, operator)
+        for name in [n for n in self.variables if n not in outside]:
+            del self.variables[name]
+        return plan
+
+    def scalar(self, expr: s.Expr, scope: Scope) -> p.Expr:
+        return self.rules.scalars[type(expr)](self, expr, scope)
+
+    def row(self, source: p.Plan) -> Scope:
+        """What an expression over a row of the source can see."""
+        return Scope({c.name: c.type for c in source.schema}, self.outer, is_ordered(source), is_stored(source))
+
+    def predicate(self, expr: s.Expr, source: p.Plan) -> p.Expr:
+        bound = self.scalar(expr, self.row(source))
+        if bound.type not in (BOOL, UNKNOWN):
+            self.fail(Kind.SEMANTIC, f"expected a condition, found a {bound.type}", expr.span)
+        return bound
+
+    def constant(self, expr: s.Expr, types: Sequence[Type], what: str) -> object:
+        """The value of a constant of one of these types; None, and an error, where it is none."""
+        bound = constants.fold(self.scalar(expr, Scope()))
+        if isinstance(bound, p.Const) and bound.type in types:
+            return bound.value
+        if bound.type is not UNKNOWN:
+            self.fail(Kind.SEMANTIC, f"expected {what}", expr.span)
+        return None
+
+    def row_count(self, expr: s.Expr) -> int:
+        count = self.constant(expr, NUMERIC, "a number of rows")
+        if isinstance(count, int) and count < 0:
+            self.fail(Kind.SEMANTIC, "expected a number of rows", expr.span)
+        return count if isinstance(count, int) else 0
+
+    def no_column(self, name: str, span: Span, known: Iterable[str]) -> None:
+        self.fail(Kind.SEMANTIC, f"there is no column '{name}'", span, nearest(name, known))
+
+    def no_function(self, call: s.Call, names: Iterable[str]) -> None:
+        """The error for a function that is not there: in this place, here at all, or in Kusto."""
+        near = nearest(call.name, [n for n in names if "." not in n])
+        if call.name in self.catalog.names():
+            self.fail(Kind.SEMANTIC, f"the function '{call.name}' cannot be used here", call.name_span, near)
+        elif reason := kusto_functions.reason(call.name):
+            what = f"the function '{call.name}' is not supported"
+            hint = f"{reason}; see docs/reference/kql-support.md for what there is"
+            self.fail(Kind.UNSUPPORTED, what, call.name_span, hint)
+        else:
+            hint = near or "see docs/reference/kql-support.md for what there is"
+            self.fail(Kind.SEMANTIC, f"there is no function '{call.name}'", call.name_span, hint)
+
+    def unknown(self, kind: Kind, message: str, span: Span, hint: str = "") -> p.Expr:
+        self.fail(kind, message, span, hint)
+        return unknown(span)
+
+    def fail(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "") -> None:
+        if not any(e.span == span and e.message == message for e in self.errors):
+            self.errors.append(KqlError(kind, message, span, hint, table))
+
+
+def _reads_row(variable: Variable) -> bool:
+    """Whether a variable's value is another one in every row: an argument that a function was called with."""
+    if not isinstance(variable, p.Expr):
+        return False
+    return any(isinstance(part, (p.ColumnRef, p.OuterRef, p.WindowCall, p.Ingested)) for part in p.parts(variable))

@@ -1,0 +1,181 @@
+"""Calls of scalar and window functions: their arguments, by the signatures of the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lakehunt.kql import constants, regexes
+from lakehunt.kql import plan as p
+from lakehunt.kql import syntax as s
+from lakehunt.kql.binding.binder import Binder
+from lakehunt.kql.binding.functions import call_function, is_tabular
+from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, converted, projected, ref, unknown
+from lakehunt.kql.catalog import (
+    TYPE,
+    Aggregate,
+    ByConstant,
+    Constant,
+    Parameter,
+    Pattern,
+    Scalar,
+    Signature,
+    WindowFunction,
+)
+from lakehunt.kql.errors import Kind, Span
+from lakehunt.kql.types import DATETIME, STRING, TIMESPAN, Type
+
+PACKS = {"pack_all": "bag_pack", "bag_pack_columns": "bag_pack"}
+"""Functions of columns, by what packs the columns' names and values."""
+
+
+def call(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    variable = binder.variables.get(expr.name)
+    if isinstance(variable, Function):
+        found = call_function(binder, variable, expr, None, scope)
+        if isinstance(found, p.Expr):
+            return found
+        return binder.unknown(
+            Kind.SEMANTIC, f"'{expr.name}' gives a table, not a value", expr.span, "use toscalar(...)"
+        )
+    if expr.name in FORMS:
+        return FORMS[expr.name](binder, expr, scope)
+    args = [binder.scalar(arg, scope) for arg in _without_star(binder, expr, scope)]
+    if expr.name in binder.catalog.windows:
+        return _window(binder, expr, args, scope)
+    function = binder.catalog.scalars.get(PACKS.get(expr.name, expr.name))
+    if function is None:
+        binder.no_function(expr, [*binder.catalog.scalars, *binder.catalog.windows, *_functions(binder)])
+        return unknown(expr.span)
+    bound = signature(binder, function, expr, args)
+    return unknown(expr.span) if bound is None else p.Call(bound[1], expr.span, function.name, tuple(bound[0]))
+
+
+def _functions(binder: Binder) -> list[str]:
+    return [name for name, v in binder.variables.items() if isinstance(v, Function)]
+
+
+def _without_star(binder: Binder, expr: s.Call, scope: Scope) -> tuple[s.Expr, ...]:
+    """`pack_all()` and `pack_array(*)` take the row's columns."""
+    if expr.name in PACKS and not (expr.name == "pack_all" and expr.args):
+        names = expr.args if expr.name == "bag_pack_columns" else [s.Name(expr.span, n) for n in scope.columns or {}]
+        return tuple(e for n in names for e in (s.Literal(n.span, STRING, getattr(n, "name", "")), n))
+    if len(expr.args) == 1 and isinstance(expr.args[0], s.Star) and expr.name == "pack_array":
+        return tuple(s.Name(expr.span, name) for name in scope.columns or {})
+    return expr.args
+
+
+def _window(binder: Binder, expr: s.Call, args: list[p.Expr], scope: Scope) -> p.Expr:
+    if not scope.ordered:
+        what = f"'{expr.name}' needs rows in order"
+        return binder.unknown(Kind.SEMANTIC, what, expr.name_span, "put sort or serialize before it")
+    bound = signature(binder, binder.catalog.windows[expr.name], expr, args)
+    return unknown(expr.span) if bound is None else p.WindowCall(bound[1], expr.span, expr.name, tuple(bound[0]))
+
+
+def _now(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    now = p.Now(DATETIME, expr.span)
+    return _shifted(binder, "+", now, expr, scope) if expr.args else now
+
+
+def _ago(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    return _shifted(binder, "-", p.Now(DATETIME, expr.span), expr, scope)
+
+
+def _shifted(binder: Binder, op: str, now: p.Expr, expr: s.Call, scope: Scope) -> p.Expr:
+    args = [binder.scalar(arg, scope) for arg in expr.args]
+    if len(args) != 1 or args[0].type not in (TIMESPAN, UNKNOWN):
+        return binder.unknown(Kind.SEMANTIC, f"{expr.name} takes one timespan", expr.span, f"write {expr.name}(7d)")
+    return p.Call(DATETIME, expr.span, op, (now, args[0]))
+
+
+def _toscalar(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    if len(expr.args) != 1:
+        return binder.unknown(Kind.SEMANTIC, "toscalar takes one argument", expr.span)
+    if not is_tabular(binder, expr.args[0]):
+        return binder.scalar(expr.args[0], Scope())
+    plan = binder.table(expr.args[0])
+    if not plan.schema:
+        return unknown(expr.span)
+    first = plan.schema[0]
+    return p.ScalarQuery(first.type, expr.span, projected(plan, [(first.name, ref(first, expr.span))]))
+
+
+def _ingestion_time(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    if not scope.stored:
+        hint = "ask for it in the first steps over a table, before rows are grouped or joined"
+        return binder.unknown(Kind.UNSUPPORTED, "ingestion_time() of such rows is not supported", expr.span, hint)
+    return p.Ingested(DATETIME, expr.span)
+
+
+def _column_if_exists(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    if len(expr.args) != 2:
+        return binder.unknown(Kind.SEMANTIC, f"{expr.name} takes a column's name and a value", expr.span)
+    name = binder.constant(expr.args[0], [STRING], "a column's name in quotes")
+    if isinstance(name, str) and name in (scope.columns or {}):
+        return binder.scalar(s.Name(expr.args[0].span, name), scope)
+    return binder.scalar(expr.args[1], scope)
+
+
+def signature(
+    binder: Binder, function: Scalar | WindowFunction | Aggregate, call: s.Call, args: list[p.Expr]
+) -> tuple[list[p.Expr], Type] | None:
+    """The arguments, converted, and the result's type, by the first signature that fits."""
+    if any(arg.type is UNKNOWN for arg in args):
+        return None
+    for signature in function.signatures:
+        bound = signature.bind([arg.type for arg in args])
+        if bound is not None:
+            made = [converted(arg, to) for arg, to in zip(args, bound[0], strict=True)]
+            made = _constants(binder, call, signature, made)
+            named = made[-1] if bound[1] == TYPE else None
+            if isinstance(named, p.Const) and isinstance(named.value, Type):
+                return made, named.value
+            return made, _by_constant(signature, made) or bound[1]
+    given = ", ".join(str(arg.type) for arg in args)
+    if any(signature.wanted(len(args)) is not None for signature in function.signatures):
+        hint = "convert the argument, for example with tostring(...)"
+        binder.fail(Kind.UNSUPPORTED, f"{call.name}({given}) is not supported", call.span, hint)
+    else:
+        binder.fail(Kind.SEMANTIC, f"{call.name} does not take {len(args)} arguments", call.span)
+    return None
+
+
+def _by_constant(signature: Signature, args: Sequence[p.Expr]) -> Type | None:
+    first = args[0] if args else None
+    if isinstance(signature.returns, ByConstant) and isinstance(first, p.Const):
+        return signature.returns.types.get(str(first.value).lower())
+    return None
+
+
+def _constants(binder: Binder, call: s.Call, signature: Signature, args: Sequence[p.Expr]) -> list[p.Expr]:
+    """The arguments, those folded that must be constants; an error where one is none, or no pattern."""
+    checked: list[p.Expr] = []
+    for wanted, given in zip(signature.wanted(len(args)) or [], args, strict=True):
+        arg = constants.fold(given) if isinstance(wanted, (Constant, Pattern)) else given
+        if isinstance(wanted, Constant) and not isinstance(arg, p.Const):
+            binder.fail(Kind.SEMANTIC, f"this argument of {call.name} must be a constant", arg.span)
+        elif _is_pattern(wanted) and isinstance(arg, p.Const):
+            check_pattern(binder, str(arg.value or ""), arg.span)
+        checked.append(arg)
+    return checked
+
+
+def check_pattern(binder: Binder, text: str, span: Span) -> None:
+    problem = regexes.problem(text)
+    if problem:
+        binder.fail(Kind.UNSUPPORTED, problem, span)
+
+
+def _is_pattern(parameter: Parameter) -> bool:
+    return isinstance(parameter, Pattern) or (isinstance(parameter, Constant) and isinstance(parameter.of, Pattern))
+
+
+FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
+    "now": _now,
+    "ago": _ago,
+    "toscalar": _toscalar,
+    "column_ifexists": _column_if_exists,
+    "columnifexists": _column_if_exists,
+    "ingestion_time": _ingestion_time,
+}
+"""What looks like a function and is not one: its value does not come from its arguments' alone."""

@@ -1,0 +1,113 @@
+"""`let`: variables and functions, and calls of these functions."""
+
+from __future__ import annotations
+
+from lakehunt.kql import plan as p
+from lakehunt.kql import syntax as s
+from lakehunt.kql.binding.binder import Binder
+from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, Variable, converted, unknown
+from lakehunt.kql.errors import Kind
+from lakehunt.kql.types import DYNAMIC, NUMERIC
+
+MAX_CALLS = 32
+"""Functions of a query that call one another."""
+
+
+def lets(binder: Binder, tree: s.Query) -> None:
+    for let in tree.lets:
+        if isinstance(let, s.LetFunction):
+            binder.variables[let.name] = Function(let, dict(binder.variables))
+        else:
+            binder.variables[let.name] = value(binder, let.value)
+
+
+def value(binder: Binder, expr: s.Expr) -> p.Plan | p.Expr:
+    """A table or a scalar, whichever the expression is."""
+    return binder.table(expr) if is_tabular(binder, expr) else binder.scalar(expr, Scope())
+
+
+def is_tabular(binder: Binder, expr: s.Expr) -> bool:
+    if isinstance(expr, s.Name):
+        variable = binder.variables.get(expr.name)
+        if isinstance(variable, Function):
+            return gives_table(binder, variable)
+        return isinstance(variable, p.Plan) or (variable is None and expr.name in binder.tables)
+    if isinstance(expr, s.Call):
+        variable = binder.variables.get(expr.name)
+        if isinstance(variable, Function):
+            return gives_table(binder, variable)
+        return expr.name in ("materialize", "table", "view")
+    return isinstance(expr, (s.Pipeline, s.Print, s.DataTable, s.Range, s.ExternalData))
+
+
+def gives_table(binder: Binder, function: Function) -> bool:
+    """Whether a function's body is a table; its tabular parameters are."""
+    with binder.inside(function.variables):
+        for parameter in function.definition.parameters:
+            if parameter.type is None:
+                binder.variables[parameter.name] = p.Values((), ())
+            else:
+                binder.variables[parameter.name] = p.Const(parameter.type, parameter.span, None)
+        for let in function.definition.body.lets:
+            if isinstance(let, s.LetFunction):
+                binder.variables[let.name] = Function(let, dict(binder.variables))
+            else:
+                tabular = is_tabular(binder, let.value)
+                binder.variables[let.name] = p.Values((), ()) if tabular else unknown(let.span)
+        return is_tabular(binder, function.definition.body.body)
+
+
+def call_function(
+    binder: Binder, function: Function, call: s.Call | s.Name, first: p.Plan | None, scope: Scope
+) -> Variable:
+    """The body of a function, its parameters bound to the arguments (and to `first`, where it is invoked)."""
+    definition = function.definition
+    arguments = _arguments(binder, definition, call, first, scope)
+    binder.calls += 1
+    if binder.calls > MAX_CALLS:
+        binder.fail(Kind.UNSUPPORTED, f"more than {MAX_CALLS} functions that call one another", call.span)
+        return unknown(call.span)
+    with binder.inside({**function.variables, **arguments}):
+        lets(binder, definition.body)
+        body = definition.body.body
+        result = binder.table(body) if is_tabular(binder, body) else binder.scalar(body, Scope())
+    binder.calls -= 1
+    return result
+
+
+def _arguments(
+    binder: Binder, definition: s.LetFunction, call: s.Call | s.Name, first: p.Plan | None, scope: Scope
+) -> dict[str, Variable]:
+    given: list[s.Expr] = list(call.args) if isinstance(call, s.Call) else []
+    named = {g.names[0]: g.value for g in given if isinstance(g, s.Named)}
+    plain = [g for g in given if not isinstance(g, s.Named)]
+    bound: dict[str, Variable] = {}
+    parameters = list(definition.parameters)
+    if first is not None and parameters:
+        bound[parameters.pop(0).name] = first
+    for parameter in parameters:
+        value = named.pop(parameter.name, None) or (plain.pop(0) if plain else parameter.default)
+        if value is None:
+            binder.fail(Kind.SEMANTIC, f"{definition.name} needs a value for '{parameter.name}'", call.span)
+            bound[parameter.name] = unknown(call.span) if parameter.type else p.Values((), ())
+        else:
+            bound[parameter.name] = _argument(binder, parameter, value, scope)
+    for extra in [*plain, *named.values()]:
+        binder.fail(Kind.SEMANTIC, f"{definition.name} has no parameter for this", extra.span)
+    return bound
+
+
+def _argument(binder: Binder, parameter: s.Parameter, value: s.Expr, scope: Scope) -> Variable:
+    if parameter.type is None:
+        table = binder.table(value)
+        for column in parameter.columns:
+            if table.schema and column.name not in table.names:
+                binder.no_column(column.name, value.span, table.names)
+        return table
+    bound = binder.scalar(value, scope)
+    if bound.type in (UNKNOWN, parameter.type):
+        return bound
+    if (bound.type in NUMERIC and parameter.type in NUMERIC) or DYNAMIC in (bound.type, parameter.type):
+        return converted(bound, parameter.type)
+    binder.fail(Kind.SEMANTIC, f"'{parameter.name}' is a {parameter.type}, this is a {bound.type}", value.span)
+    return unknown(value.span)

@@ -1,0 +1,224 @@
+"""Scalar expressions: names, operators, lists, ranges and steps into dynamic values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lakehunt.kql import constants, operators
+from lakehunt.kql import plan as p
+from lakehunt.kql import syntax as s
+from lakehunt.kql.binding.binder import Binder
+from lakehunt.kql.binding.calls import call, check_pattern
+from lakehunt.kql.binding.functions import call_function, gives_table, is_tabular
+from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, converted, element, projected, ref, unknown
+from lakehunt.kql.catalog import TYPE
+from lakehunt.kql.errors import Kind, Span
+from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, INT, LONG, STRING, TIMESPAN, Type
+
+_DESCRIBED: dict[type, str] = {s.Star: "`*`", s.Named: "named expression", s.TermSearch: "search term"}
+
+_ON_VALUES = frozenset(["==", "!=", "<", "<=", ">", ">="])
+"""Comparisons that a column takes part in as what it is; any other is with its text."""
+
+
+def literal(binder: Binder, expr: s.Literal, scope: Scope) -> p.Expr:
+    return p.Const(expr.type, expr.span, expr.value)
+
+
+def type_literal(binder: Binder, expr: s.TypeLiteral, scope: Scope) -> p.Expr:
+    return p.Const(TYPE, expr.span, expr.type)
+
+
+def name(binder: Binder, expr: s.Name, scope: Scope) -> p.Expr:
+    if scope.columns is not None and expr.name in scope.columns:
+        return p.ColumnRef(scope.columns[expr.name], expr.span, expr.name)
+    for level, columns in reversed(scope.outer):
+        if expr.name in columns:
+            return p.OuterRef(columns[expr.name], expr.span, expr.name, level)
+    variable = binder.variables.get(expr.name)
+    if isinstance(variable, Function) and not gives_table(binder, variable):
+        variable = call_function(binder, variable, expr, None, scope)
+    if isinstance(variable, p.Expr):
+        return variable
+    if variable is not None or expr.name in binder.tables:
+        return binder.unknown(Kind.SEMANTIC, f"'{expr.name}' is a table, not a value", expr.span, "use toscalar(...)")
+    if expr.name in binder.unseen:
+        what = f"'{expr.name}' differs from row to row, and this table is read once for all rows"
+        return binder.unknown(Kind.SEMANTIC, what, expr.span, "join the tables")
+    binder.no_column(expr.name, expr.span, [*scope.names, *binder.variables])
+    return unknown(expr.span)
+
+
+def unary(binder: Binder, expr: s.Unary, scope: Scope) -> p.Expr:
+    operand = binder.scalar(expr.operand, scope)
+    if operand.type is UNKNOWN:
+        return operand
+    result = operators.unary(operand.type)
+    if result is None:
+        return binder.unknown(Kind.SEMANTIC, f"'{expr.op}' is not defined for a {operand.type}", expr.span)
+    made = converted(operand, result)
+    return made if expr.op == "+" else constants.fold(p.Call(result, expr.span, "negate", (made,)))
+
+
+def binary(binder: Binder, expr: s.Binary, scope: Scope) -> p.Expr:
+    # A chain of hundreds of `or` is one deep left branch, so it is walked, not recursed into.
+    chain: list[s.Binary] = []
+    leftmost: s.Expr = expr
+    while isinstance(leftmost, s.Binary):
+        chain.append(leftmost)
+        leftmost = leftmost.left
+    if isinstance(leftmost, s.Star):
+        return _any_column(binder, chain, leftmost, scope)
+    left = binder.scalar(leftmost, scope)
+    for link in reversed(chain):
+        left = operation(binder, link.op, left, binder.scalar(link.right, scope), link.span, link.op_span)
+    return left
+
+
+def _any_column(binder: Binder, chain: list[s.Binary], star: s.Star, scope: Scope) -> p.Expr:
+    """`* has "x"`: some column has it; only columns that the operator is defined for are asked."""
+    found: p.Expr | None = None
+    link = chain[-1]
+    value = binder.scalar(link.right, scope)
+    columns = scope.columns or {}
+    if link.op.startswith("!"):
+        columns = {n: t for n, t in columns.items() if t == STRING}
+        if len(columns) > 1:
+            hint = "write the condition for each column"
+            return binder.unknown(Kind.UNSUPPORTED, f"'* {link.op}' of several columns", link.span, hint)
+    for name, kind in columns.items():
+        column = p.ColumnRef(kind, star.span, name)
+        operand = column if link.op in _ON_VALUES else converted(column, STRING)
+        typing = operators.BINARY[link.op](operand.type, value.type) if value.type is not UNKNOWN else None
+        if typing is not None:
+            asked = operation(binder, link.op, operand, value, link.span, link.op_span)
+            found = asked if found is None else p.Call(BOOL, link.span, "or", (found, asked))
+    left = found or p.Const(BOOL, link.span, False)
+    for after in reversed(chain[:-1]):
+        left = operation(binder, after.op, left, binder.scalar(after.right, scope), after.span, after.op_span)
+    return left
+
+
+def operation(binder: Binder, op: str, left: p.Expr, right: p.Expr, span: Span, op_span: Span) -> p.Expr:
+    if UNKNOWN in (left.type, right.type):
+        return unknown(span)
+    if op == "matches regex":
+        right = constants.fold(right)
+        if isinstance(right, p.Const) and right.type == STRING:
+            check_pattern(binder, str(right.value or ""), right.span)
+    typing = operators.BINARY[op](left.type, right.type)
+    if typing is None:
+        return _undefined(binder, op, left.type, right.type, op_span)
+    return p.Call(typing[2], span, op, (converted(left, typing[0]), converted(right, typing[1])))
+
+
+def _undefined(binder: Binder, op: str, left: Type, right: Type, span: Span) -> p.Expr:
+    later = DYNAMIC in (left, right) or (op in ("==", "!=") and STRING in (left, right))
+    return binder.unknown(
+        Kind.UNSUPPORTED if later else Kind.SEMANTIC,
+        f"'{op}' is not {'supported' if later else 'defined'} for {left} and {right}",
+        span,
+        "convert one side, for example with tostring(...)" if later else "",
+    )
+
+
+def in_list(binder: Binder, expr: s.InList, scope: Scope) -> p.Expr:
+    if isinstance(expr.operand, s.Star):
+        return binder.unknown(Kind.UNSUPPORTED, f"'{expr.op}' of any column is not supported", expr.span)
+    operand = binder.scalar(expr.operand, scope)
+    comparison = operators.MEMBERSHIP[expr.op]
+    checks: list[p.Expr] = []
+    for item in expr.items:
+        checks.extend(_checks(binder, comparison, expr, operand, item, scope))
+    if operand.type is UNKNOWN or any(c.type is UNKNOWN for c in checks):
+        return unknown(expr.span)
+    if not checks:
+        return p.Const(BOOL, expr.span, expr.op.startswith("!") or expr.op == "has_all")
+    return p.Call(BOOL, expr.span, expr.op, tuple(checks))
+
+
+def _checks(binder: Binder, op: str, expr: s.InList, operand: p.Expr, item: s.Expr, scope: Scope) -> list[p.Expr]:
+    """The comparisons that one item of a list stands for: with itself, or with each element that it has."""
+    if is_tabular(binder, item):
+        plan = binder.table(item)
+        if not plan.schema:
+            return [unknown(item.span)]
+        first = plan.schema[0]
+        listed: p.Expr = p.ListQuery(first.type, item.span, projected(plan, [(first.name, ref(first, item.span))]))
+        return [_one_of(binder, op, expr, operand, listed, first.type)]
+    value = binder.scalar(item, scope)
+    if value.type != DYNAMIC:
+        return [operation(binder, op, operand, value, value.span, expr.op_span)]
+    if isinstance(value, p.Const) and isinstance(value.value, list):
+        return [
+            operation(binder, op, operand, element(e, value.span), value.span, expr.op_span)
+            for e in value.value
+            if e is not None
+        ]
+    return [_one_of(binder, op, expr, operand, value, DYNAMIC)]
+
+
+def _one_of(binder: Binder, op: str, expr: s.InList, operand: p.Expr, listed: p.Expr, kind: Type) -> p.Expr:
+    """`op` with any (for has_all, every) element of a list that is known only when the query runs."""
+    if UNKNOWN in (operand.type, kind):
+        return unknown(expr.span)
+    if kind != DYNAMIC and operators.BINARY[op](operand.type, kind) is None:
+        return _undefined(binder, op, operand.type, kind, expr.op_span)
+    name = p.EVERY if expr.op == "has_all" else p.ANY
+    return p.Call(BOOL, expr.span, f"{name} {op}", (operand, listed))
+
+
+def between(binder: Binder, expr: s.Between, scope: Scope) -> p.Expr:
+    operand, low, high = (binder.scalar(e, scope) for e in (expr.operand, expr.low, expr.high))
+    if operand.type == DATETIME and low.type == DATETIME and high.type == TIMESPAN:
+        high = p.Call(DATETIME, high.span, "+", (low, high))
+    lower = operation(binder, ">=", operand, low, expr.span, expr.low.span)
+    upper = operation(binder, "<=", operand, high, expr.span, expr.high.span)
+    if UNKNOWN in (lower.type, upper.type):
+        return unknown(expr.span)
+    inside = p.Call(BOOL, expr.span, "and", (lower, upper))
+    return inside if expr.op == "between" else p.Call(BOOL, expr.span, "not", (inside,))
+
+
+def path(binder: Binder, expr: s.Path, scope: Scope) -> p.Expr:
+    return _step(binder, expr, p.Const(STRING, expr.span, expr.name), scope)
+
+
+def index(binder: Binder, expr: s.Index, scope: Scope) -> p.Expr:
+    index = constants.fold(binder.scalar(expr.index, scope))
+    if index.type not in (STRING, INT, LONG, DYNAMIC, UNKNOWN):
+        binder.fail(Kind.SEMANTIC, f"an index is a number or a name, this is a {index.type}", expr.index.span)
+    return _step(binder, expr, index, scope)
+
+
+def _step(binder: Binder, expr: s.Path | s.Index, step: p.Expr, scope: Scope) -> p.Expr:
+    value = binder.scalar(expr.value, scope)
+    if UNKNOWN in (value.type, step.type):
+        return unknown(expr.span)
+    if value.type != DYNAMIC:
+        return binder.unknown(Kind.SEMANTIC, f"a {value.type} has no parts", expr.span, "parse_json(...) reads text")
+    if isinstance(value, p.Call) and value.function == p.PATH:
+        return p.Call(DYNAMIC, expr.span, p.PATH, (*value.args, step))
+    return p.Call(DYNAMIC, expr.span, p.PATH, (value, step))
+
+
+def misplaced(binder: Binder, expr: s.Expr, scope: Scope) -> p.Expr:
+    return binder.unknown(Kind.SEMANTIC, f"a {_DESCRIBED.get(type(expr), 'table')} cannot be used here", expr.span)
+
+
+SCALARS: dict[type[s.Expr], Callable[..., p.Expr]] = {
+    s.Literal: literal,
+    s.TypeLiteral: type_literal,
+    s.Name: name,
+    s.Call: call,
+    s.Unary: unary,
+    s.Binary: binary,
+    s.InList: in_list,
+    s.Between: between,
+    s.Path: path,
+    s.Index: index,
+    **dict.fromkeys(
+        (s.Star, s.Named, s.TermSearch, s.Pipeline, s.Print, s.DataTable, s.Range, s.ExternalData, s.Empty),
+        misplaced,
+    ),
+}
