@@ -16,8 +16,8 @@ from lakehunt.hunting.findings.run_log import INCREMENTAL
 from lakehunt.hunting.incremental.hits import HITS, PASSES
 from lakehunt.kql import semantics
 from lakehunt.lake.delta_lake import Lake
-from tests.events import event, store
-from tests.hunting.test_engine import ticks
+from tests.support.events import event, store
+from tests.support.hunts import ticks
 from tests.support.paths import PROJECT
 
 STORED = Path(__file__).with_name("data") / "lake-0.1.0.tar.gz"

@@ -12,8 +12,8 @@ from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import writer
 from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL
 from lakehunt.lake.delta_lake import Lake
-from tests.events import event, store
-from tests.hunting.test_engine import ticks
+from tests.support.events import event, store
+from tests.support.hunts import ticks
 
 E = "DeviceProcessEvents"
 AS_OF = ticks("2026-03-31T00:00:00Z")
