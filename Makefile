@@ -90,7 +90,7 @@ site: $(VENV)/.dev ## Build the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .PHONY: semantics
-semantics: $(VENV)/.dev ## Raise the versions of KQL functions whose results may have changed (docs/decisions/0020)
+semantics: $(VENV)/.dev ## Raise the versions of KQL functions whose results may have changed (docs/explanation/decisions/0020)
 	$(BIN)/python -m scripts.semantics $(ARGS)
 
 .PHONY: lock

@@ -90,10 +90,10 @@ def test_queries(spark: Any, query: str, expected: list[list[Any]]) -> None:
         # a query within an expression is read once, and so cannot ask for another value in each row
         (("let f = (k: long) { toscalar(datatable(x: long)[1, 2] | where x == k | count) }; range v from 1 to 2 "
           "step 1 | extend c = f(v)"),
-         "'k' is of a row"),
+         "'k' differs from row to row"),
         (("let f = (k: long) { 1 in ((datatable(x: long)[1, 2] | where x == k)) }; range v from 1 to 2 step 1 | "
           "where f(v)"),
-         "'k' is of a row"),
+         "'k' differs from row to row"),
         ("let f = (a: long) { a }; print f()", "f needs a value for 'a'"),
         ("let f = (a: long) { a }; print f(1, 2)", "f has no parameter for this"),
         ("let f = (a: long) { a }; print f('x')", "'a' is a long, this is a string"),
