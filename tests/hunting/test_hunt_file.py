@@ -16,8 +16,9 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.core.strict_yaml import YamlError
 from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.content.hunt_file import Connector, Hunt, HuntError, load, load_folder, parse_period
+from tests.support.paths import PROJECT
 
-HUNTS = Path(hunt_file.__file__).resolve().parents[2] / "hunts"
+HUNTS = PROJECT / "hunts"
 ID = "0b1f6a52-6d0c-4d1f-9f6e-2a4f5b7c8d90"
 OTHER_ID = "c4a8a7a2-9f57-4c3b-8a43-0a2f1f4f7c11"
 MINIMAL = f"id: {ID}\nname: Anything\nquery: |\n  DeviceProcessEvents\n"

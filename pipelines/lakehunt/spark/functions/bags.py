@@ -96,7 +96,7 @@ def bag_remove_keys(bag: Column, keys: object) -> Column:
 
 
 def _without(bag: Column, paths: Sequence[Path]) -> Column:
-    gone = {path[0] for path in paths if len(path) == 1}
+    gone = dict.fromkeys(path[0] for path in paths if len(path) == 1)  # in their order: the plan is the same each time
     inner = {path[0]: [p[1:] for p in paths if p[0] == path[0]] for path in paths if path[0] not in gone}
 
     def change(pairs: Column) -> Column:
