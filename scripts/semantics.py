@@ -8,7 +8,7 @@ Spark is asked to compute, not with where the code that asks stands or what it i
 column of each type are made from the functions' signatures; tests/semantics/corpus.yaml adds those that need constants,
 tables or a certain shape. A digest is kept for each query, so a new query or function is no change.
 
-docs/explanation/decisions/0020-semantics-version.md has the reasons."""
+docs/decisions/0020-semantics-version.md has the reasons."""
 
 from __future__ import annotations
 

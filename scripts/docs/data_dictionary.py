@@ -36,7 +36,7 @@ This table is a contract for BI; its columns are described in [Findings](finding
 A hit is a candidate event: it passed the hunt's row-level filters. Columns that the hunt's query does not read are
 null. A hit counts only if its `pass_id` is in `hunts.passes`. If two passes found the same event for the
 same hunt version, it counts once.
-[Decision 10](../explanation/decisions/0010-incremental-hunting.md) explains how hits stay complete.
+[Decision 10](../decisions/0010-incremental-hunting.md) explains how hits stay complete.
 """,
     PASSES.name: """\
 A pass is one scan of new events for all hunts (the prefilter). This table records which events have been scanned for

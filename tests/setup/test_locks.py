@@ -49,7 +49,7 @@ def test_build_tools_are_the_same_wherever_they_are_locked() -> None:
 
 
 def test_the_versions_that_fit_together() -> None:
-    """docs/explanation/decisions/0001-dependencies.md says why; Delta's is exact in pyproject.toml too."""
+    """docs/decisions/0001-dependencies.md says why; Delta's is exact in pyproject.toml too."""
     runtime = pins(PROJECT / "requirements/runtime.lock")
     assert runtime["pyspark"].startswith("4.1.")
     assert runtime["delta-spark"] == "4.4.0"

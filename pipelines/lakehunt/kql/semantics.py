@@ -3,7 +3,7 @@
 `semantics.json` holds the version of each name whose results have changed; any other has version 1. A hunt's version
 (`Hunt.digest`) includes those of the names that its query uses, so a change of `split` renews the hits of hunts with
 `split`, and of no others. `make semantics` raises the versions:
-see docs/explanation/decisions/0020-semantics-version.md."""
+see docs/decisions/0020-semantics-version.md."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ A parent's own event may have a later creation time than its children's events s
 be when the sensor recorded the event, up to a minute later. Such an event is still the parent's if it has the id, file
 name and command line that the child names, and lies between the parent's creation according to the child and the
 child's own event: a living process keeps its id, so no other process can have had it in between.
-See docs/explanation/decisions/0015-evidence-and-report.md.
+See docs/decisions/0015-evidence-and-report.md.
 
 Nothing here needs Spark."""
 
