@@ -9,7 +9,7 @@
     external:                   # copies of files that hunts read with externaldata
       https://example.com/lolbins.csv: lookups/lolbins.csv
     data_docs: {keep: 30d}      # pages about each batch: see lakehunt.quality.data_docs
-    retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see lakehunt.operations.retention
+    retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see lakehunt.lake.retention
     alerts: {}                  # where new findings are sent: see lakehunt.alerts.channels
     spark:                      # Spark configuration, passed through as it is
       spark.master: local[*]
@@ -34,8 +34,8 @@ from lakehunt.alerts import channels
 from lakehunt.alerts.channels import AlertSettings
 from lakehunt.core import strict_yaml
 from lakehunt.core.errors import LakehuntError
-from lakehunt.operations import retention
-from lakehunt.operations.retention import Retention
+from lakehunt.lake import retention
+from lakehunt.lake.retention import Retention
 from lakehunt.quality import data_docs
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas import registered_tables

@@ -18,11 +18,11 @@ from lakehunt import cli
 from lakehunt.hunting.findings.writer import ALL
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.retention import Retention
 from lakehunt.landing.ingest import ingest
 from lakehunt.landing.promote import promote
 from lakehunt.operations import erasure, maintenance
 from lakehunt.operations.erasure import ErasureRequest, LostFindings, find_matches
-from lakehunt.operations.retention import Retention
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS

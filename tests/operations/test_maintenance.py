@@ -22,10 +22,10 @@ from lakehunt.alerts.channels import KINDS
 from lakehunt.core.errors import LakehuntError
 from lakehunt.lake import delta_lake, retry
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.retention import Retention
 from lakehunt.landing.ingest import ingest
 from lakehunt.landing.promote import promote
 from lakehunt.operations import maintenance
-from lakehunt.operations.retention import Retention
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas.alert_tables import SENT
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS

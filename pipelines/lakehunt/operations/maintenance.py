@@ -24,8 +24,8 @@ from lakehunt.core.sql import quoted_name, string_literal
 from lakehunt.lake.delta_lake import KILLED_AFTER, Lake
 from lakehunt.lake.filesystem import FileSystem
 from lakehunt.lake.history import RECONCILED
+from lakehunt.lake.retention import VACUUM_HOURS, Retention
 from lakehunt.lake.retry import retried
-from lakehunt.operations.retention import VACUUM_HOURS, Retention
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas import registry
 from lakehunt.schemas.event_tables import EVENT_TABLES

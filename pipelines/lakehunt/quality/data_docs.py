@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from lakehunt.core import strict_yaml
-from lakehunt.operations import retention
+from lakehunt.lake import retention
 
 KEYS = ("folder", "url", "keep")
 
