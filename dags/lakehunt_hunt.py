@@ -25,7 +25,7 @@ with DAG(
         ),
         "exclusions": Param(
             "current",
-            enum=["current", "as-run"],
+            enum=["current", "as-run", "now", "then"],  # the last two are former names of the first two
             description="The exclusions as they are now, or, for a past day, those that its first run used",
         ),
     },
