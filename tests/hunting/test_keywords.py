@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import Column
 
+from lakehunt import java
 from lakehunt.hunting.incremental import keywords, prefilter
 from lakehunt.hunting.incremental.keywords import AFTER, AT_END, AT_START, BEFORE, Keyword, KeywordClause
 from lakehunt.hunting.incremental.predicates import RowPredicates, extract_row_predicates
@@ -79,9 +80,9 @@ def test_what_a_condition_needs(condition: str, expected: list[KeywordClause]) -
 
 def test_a_list_that_is_too_long_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     short, long, longer = one("ab"), one("abcd"), one("abcdef")
-    monkeypatch.setattr(keywords, "LARGEST", 5)
+    monkeypatch.setattr(keywords, "MAX_CLAUSE_LENGTH", 5)
     assert keywords.within_budget([longer, long, short]) == {short, long}
-    monkeypatch.setattr(keywords, "MOST", 3)
+    monkeypatch.setattr(keywords, "MAX_TOTAL_LENGTH", 3)
     assert keywords.within_budget([longer, long, short]) == {short}
 
 
@@ -90,7 +91,7 @@ def test_letters_that_are_small_ascii_letters_though_they_are_not_ascii() -> Non
     odd = [c for c in map(chr, range(128, sys.maxunicode + 1)) if any(small.isascii() for small in c.lower())]
     assert odd == ["\u0130", "\u212a"]
     assert [c.encode() for c in odd] == [b"\xc4\xb0", b"\xe2\x84\xaa"]
-    source = Path(keywords.__file__).with_name("KeywordMatcher.java").read_text(encoding="utf-8")
+    source = (Path(java.__file__).parent / "KeywordMatcher.java").read_text(encoding="utf-8")
     assert all(f"(byte) 0x{byte:02X}" in source for c in odd for byte in c.encode())
 
 

@@ -131,7 +131,7 @@ def test_a_folder_with_a_space_in_its_name(tmp_path: Path, monkeypatch: pytest.M
 
 _COMMAND = """
 from lakehunt.config import Config
-from lakehunt.lake import session
+from lakehunt.runtime import session
 spark = session.start(Config(spark={"spark.master": "local[1]"}), learning=True)
 spark.range(3).write.format("delta").save(r"%s")
 print(spark.read.format("delta").load(r"%s").count())
