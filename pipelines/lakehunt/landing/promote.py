@@ -226,8 +226,8 @@ def _validated(lake: Lake, outcome: BatchResult, new: DataFrame, facts: _BatchFa
     worst = next(iter((*critical, *warnings)), None)
     return replace(
         outcome,
-        refused=tuple(one.said for one in critical),
-        warnings=tuple(one.said for one in warnings),
+        refused=tuple(one.message for one in critical),
+        warnings=tuple(one.message for one in warnings),
         page=rules.docs.link(page_of(outcome.batch, worst.suite)) if worst else None,
     )
 

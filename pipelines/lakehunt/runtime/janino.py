@@ -34,9 +34,8 @@ def _compile_and_distribute(context: SparkContext, name: str) -> Any:
     compiler = _compiler(context, name)
     folder = Path(tempfile.mkdtemp(prefix=f"lakehunt-{name.lower()}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    jar = (
-        folder / f"{folder.name}.jar"
-    )  # unique name: Spark identifies jars by name, and two threads may get here at once
+    # A unique name: Spark identifies jars by name, and two threads may get here at once.
+    jar = folder / f"{folder.name}.jar"
     with zipfile.ZipFile(jar, "w") as archive:
         for class_name, code in compiler.getBytecodes().items():
             archive.writestr(f"{class_name.replace('.', '/')}.class", bytes(code))
