@@ -150,7 +150,7 @@ def _string(query: str, at: int, m: re.Match[str]) -> Token:
 
 
 def _verbatim(query: str, at: int, start: int, quote: str) -> Token:
-    """`@'C:\\Temp'`: backslashes are ordinary, a doubled quote is one."""
+    """`@'C:\\Temp'`: backslashes are literal, a doubled quote is a quote."""
     m = re.compile(rf"(?:[^{quote}\n]|{quote}{quote})*").match(query, start)
     end = m.end() if m else start
     if query[end : end + 1] != quote:

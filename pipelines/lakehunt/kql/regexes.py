@@ -76,7 +76,7 @@ def translated(pattern: str) -> Regex:
 
 
 _FLAGS = "(?U)"
-"""In Java, `\\w`, `\\d`, `\\s` and `\\b` go by Unicode with this flag, as they do in Rust."""
+"""In Java, `\\w`, `\\d`, `\\s` and `\\b` are Unicode-aware with this flag, as they are in Rust."""
 
 _ANY = r"[\x{0}-\x{10FFFF}]"
 
