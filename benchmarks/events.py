@@ -26,7 +26,7 @@ FIRST_DAY = date(2026, 3, 2)
 
 DEVICES = 5_000
 SLOTS = 1 << 16
-"""How finely the weights of starts are told apart; the rarest start of a role is one in this many."""
+"""Resolution of the weights of starts: the rarest start of a role is one in this many."""
 
 _ROLE_PERCENT = {"workstation": 70, "web": 8, "server": 12, "linux": 6, "mac": 4}
 
@@ -158,7 +158,7 @@ def _rare_starts() -> int:
 
 
 def _slots() -> pa.Table:
-    """Which start each slot stands for: SLOTS of them for each role in turn, then one for each suspicious start."""
+    """The start of each slot: SLOTS slots for each role in turn, then one for each suspicious start."""
     starts: list[int] = []
     for role in programs.ROLES:
         known = [(n, s) for n, s in enumerate(programs.STARTS) if s.role == role and not s.suspicious]

@@ -81,12 +81,12 @@ def _measured(spark: SparkSession, name: str, make: Make, events: DataFrame, fol
     device = rows.groupBy("DeviceId").count().orderBy(F.desc("count")).offset(100).first()
     assert device is not None
     rows = rows.withColumn(_COMMAND, _once(_folded(rows, "ProcessCommandLine")))
-    asked = {
+    questions = {
         "words_s": _any_word(F.col(_COMMAND)),
         "programs_s": _folded(rows, "FileName").isin(*PROGRAMS),
         "device_s": F.col("DeviceId") == device.DeviceId,
     }
-    seconds = {question: _best(rows.filter(condition).select(*SHOWN)) for question, condition in asked.items()}
+    seconds = {question: _best(rows.filter(condition).select(*SHOWN)) for question, condition in questions.items()}
     return Layout(name, round(detail.sizeInBytes / 1e6, 1), round(written, 2), **seconds)
 
 
