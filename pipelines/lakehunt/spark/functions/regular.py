@@ -1,4 +1,4 @@
-"""Functions of regular expressions; `lakehunt.kql.regexes` writes their patterns for Java.
+"""Functions of regular expressions; `lakehunt.kql.regexes` translates their patterns for Java.
 
 Source: learn.microsoft.com/kusto/query/scalar-functions (string functions); where it is silent, the engine's
 answers."""
@@ -130,7 +130,7 @@ def _java_rewrite(known: Regex, rewrite: str) -> str:
 
 @scalar("trim", REGEX, STRING, returns=STRING)
 def trim(pattern: str, text: Column) -> Column:
-    """Takes away one match at the start and one at the end."""
+    """Removes one match at the start and one at the end."""
     return trim_end(pattern, trim_start(pattern, text))
 
 
@@ -192,7 +192,7 @@ _QUOTED = r"([\\.+*?()|\[\]{}^$#&~-])"
 
 @scalar("regex_quote", Text(), returns=STRING)
 def regex_quote(text: Column) -> Column:
-    """A backslash before every character that means something in a regular expression."""
+    """Escapes every special character of regular expressions."""
     unknown = text.rlike(r"[ !\"%',/:;<=>@`\x00-\x1f\x7f]")
     return refuse(
         unknown, "regex_quote: whether Kusto escapes this is not known", F.regexp_replace(text, _QUOTED, r"\\$1")
