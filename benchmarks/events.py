@@ -55,7 +55,7 @@ class Day:
 
 
 def days(events: int, count: int, rarity: int) -> list[Day]:
-    """So many events over so many days; where they do not divide, the last day has the rest."""
+    """Distributes `events` over `count` days; the last day has the remainder."""
     each = events // count
     sizes = [each] * (count - 1) + [events - each * (count - 1)]
     return [Day(number, number * each, size, rarity) for number, size in enumerate(sizes)]

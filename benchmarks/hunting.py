@@ -22,7 +22,7 @@ from benchmarks import events, lake, pack, peer, processes
 from benchmarks.pack import Hunt
 
 RARITY = 20_000
-"""One event in so many is suspicious."""
+"""One in this many events is suspicious."""
 
 CONFIG = """# Two cores, as the peer has, and a heap with which all processes stay under 4 GB.
 hunts: {hunts}

@@ -44,7 +44,7 @@ _FINISHED = "finished"
 
 
 def prepared(work: Path, count: int, days: int, rarity: int) -> Path:
-    """The lake with so many events over so many days; it is made if `work` does not hold it yet."""
+    """The lake with `count` events over `days` days; created if `work` does not contain it yet."""
     lake = work / f"lake-{count}-{days}-{rarity}"
     if not (lake / _FINISHED).exists():
         shutil.rmtree(lake, ignore_errors=True)

@@ -85,7 +85,7 @@ def compare(work: Path, megabytes: float) -> Outcome:
 
 
 def blobs_of(work: Path, megabytes: float) -> tuple[Path, int, int]:
-    """A folder of blobs with so many megabytes of JSON, made if `work` does not hold it; its bytes and its events."""
+    """A folder of blobs with `megabytes` of JSON, created if `work` does not contain it; with its bytes and events."""
     folder = work / f"blobs-{megabytes:g}"
     count = round(megabytes * 1e6 / _bytes_an_event(work))
     if not (work / f"{folder.name}.finished").exists():

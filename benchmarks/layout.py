@@ -2,7 +2,7 @@
 
     python -m benchmarks.layout --events 1_000_000 --json
 
-Each layout is written as a Delta table of its own, and is asked the same questions. Best of three times."""
+Each layout is written as a Delta table and queried in the same way; the best of three times counts."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _best(rows: DataFrame) -> float:
 
 
 def _once(value: Column) -> Column:
-    """The value, which Spark shall not compute anew wherever it is read."""
+    """The value, computed by Spark only once."""
     return F.when(F.monotonically_increasing_id() >= 0, value)
 
 

@@ -219,8 +219,8 @@ def _percentiles(
 ) -> Outputs:
     own = own_name(args[0], group.prefixes) or ""
     weighted = "w" in function.name
-    asked = [m.value for m in made[2 if weighted else 1 :] if isinstance(m, p.Const)]
-    names = [f"percentile_{own}_{_digits(value)}" for value in asked]
+    constants = [m.value for m in made[2 if weighted else 1 :] if isinstance(m, p.Const)]
+    names = [f"percentile_{own}_{_digits(value)}" for value in constants]
     return names, [result] * len(names)
 
 

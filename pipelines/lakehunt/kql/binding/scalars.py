@@ -91,8 +91,8 @@ def _any_column(binder: Binder, chain: list[s.Binary], star: s.Star, scope: Scop
         operand = column if link.op in _ON_VALUES else converted(column, STRING)
         typing = operators.BINARY[link.op](operand.type, value.type) if value.type is not UNKNOWN else None
         if typing is not None:
-            asked = operation(binder, link.op, operand, value, link.span, link.op_span)
-            found = asked if found is None else p.Call(BOOL, link.span, "or", (found, asked))
+            check = operation(binder, link.op, operand, value, link.span, link.op_span)
+            found = check if found is None else p.Call(BOOL, link.span, "or", (found, check))
     left = found or p.Const(BOOL, link.span, False)
     for after in reversed(chain[:-1]):
         left = operation(binder, after.op, left, binder.scalar(after.right, scope), after.span, after.op_span)

@@ -105,7 +105,7 @@ def _all(known: Regex, groups: range | list[int], text: Column) -> Column:
 
 @scalar("replace_regex", STRING, REGEX, Constant(STRING), returns=STRING)
 def replace_regex(text: Column, pattern: str, rewrite: str) -> Column:
-    r"""All matches; `\1` in the rewriting stands for the first group, `\0` for the match."""
+    r"""All matches; `\1` in the rewrite is the first group, `\0` the match."""
     known = regex(pattern)
     return F.regexp_replace(text, known.repeated, _java_rewrite(known, rewrite or ""))
 
