@@ -26,7 +26,7 @@ FIRST_DAY = date(2026, 3, 2)
 
 DEVICES = 5_000
 SLOTS = 1 << 16
-"""How finely the weights of starts are told apart; the rarest start of a role is one in this many."""
+"""Resolution of the weights of starts: the rarest start of a role is one in this many."""
 
 _ROLE_PERCENT = {"workstation": 70, "web": 8, "server": 12, "linux": 6, "mac": 4}
 
@@ -55,7 +55,7 @@ class Day:
 
 
 def days(events: int, count: int, rarity: int) -> list[Day]:
-    """So many events over so many days; where they do not divide, the last day has the rest."""
+    """Distributes `events` over `count` days; the last day has the remainder."""
     each = events // count
     sizes = [each] * (count - 1) + [events - each * (count - 1)]
     return [Day(number, number * each, size, rarity) for number, size in enumerate(sizes)]
@@ -158,7 +158,7 @@ def _rare_starts() -> int:
 
 
 def _slots() -> pa.Table:
-    """Which start each slot stands for: SLOTS of them for each role in turn, then one for each suspicious start."""
+    """The start of each slot: SLOTS slots for each role in turn, then one for each suspicious start."""
     starts: list[int] = []
     for role in programs.ROLES:
         known = [(n, s) for n, s in enumerate(programs.STARTS) if s.role == role and not s.suspicious]

@@ -22,7 +22,7 @@ from benchmarks import events, lake, pack, peer, processes
 from benchmarks.pack import Hunt
 
 RARITY = 20_000
-"""One event in so many is suspicious."""
+"""One in this many events is suspicious."""
 
 CONFIG = """# Two cores, as the peer has, and a heap with which all processes stay under 4 GB.
 hunts: {hunts}
@@ -54,7 +54,7 @@ class Outcome:
 def compare(work: Path, count: int, hunts: int, days: int, rarity: int = RARITY, progress: bool = False) -> Outcome:
     """Makes (or reuses) the lake in `work`, hunts in a copy of it with both, and compares what they found.
 
-    `progress`: what the timed command said, and after how many seconds, on standard error."""
+    `progress`: also prints the timestamped progress lines of the timed command on standard error."""
     made = lake.prepared(work, count, days, rarity)
     chosen = pack.hunts(hunts, days)
     before, last = events.days(count, days, rarity)[-2:]
@@ -68,7 +68,7 @@ def compare(work: Path, count: int, hunts: int, days: int, rarity: int = RARITY,
         peer_seconds = peer.run(own, chosen, last.end, days, folder / "peer")
         found = {one.id: peer.rows(one, folder / "peer") for one in chosen}
         unequal = [one for one in chosen if peer.findings(one, own, last.end) != found[one.id]]
-    for at, text in timed.said if progress else ():
+    for at, text in timed.lines if progress else ():
         print(f"{at:7.2f} s  {text}", file=sys.stderr)
     for one in unequal:
         print(f"not the same findings: {one.id} ({one.name})", file=sys.stderr)

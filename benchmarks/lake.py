@@ -44,7 +44,7 @@ _FINISHED = "finished"
 
 
 def prepared(work: Path, count: int, days: int, rarity: int) -> Path:
-    """The lake with so many events over so many days; it is made if `work` does not hold it yet."""
+    """The lake with `count` events over `days` days; created if `work` does not contain it yet."""
     lake = work / f"lake-{count}-{days}-{rarity}"
     if not (lake / _FINISHED).exists():
         shutil.rmtree(lake, ignore_errors=True)
@@ -64,7 +64,7 @@ def link(source: Path, target: Path, without_last_day: bool = False) -> None:
 
 
 def land_last_day(source: Path, target: Path) -> None:
-    """Adds to a lake made by `link(without_last_day=True)` what it lacks."""
+    """Adds the last day to a lake made by `link(without_last_day=True)`."""
     for file in _files(source):
         if _is_of_last_commit(source, file):
             _link(source / file, target / file)
@@ -147,7 +147,7 @@ def _stored(day: Day) -> str:
 
 
 def _record(lake: Lake, day: Day) -> None:
-    """The batch as settled, and one line of what was delivered, so that the next batch gets the next number."""
+    """Records the batch as accepted, and one raw record, so that the next batch gets the next number."""
     batch = _batch(day)
     lake.append(BATCHES, lake.local(BATCHES, [(batch, day.end, day.count, day.count, 0, 0, "settled", None, [])]))
     delivered = {"batch": batch, "file": "generated", "line": 1, "landed_at": day.end, "text": "{}"}

@@ -42,7 +42,7 @@ STAGES = (
     ("validate and write", r"batch \d+: (\d+ events|refused)"),
     ("Data Docs", r"writing Data Docs"),
 )
-"""The steps of `lakehunt land`, each with what it says when it is done; the last one says so when it begins."""
+"""The steps of `lakehunt land`, each with the progress line at its end; for the last one, at its start."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def compare(work: Path, megabytes: float) -> Outcome:
 
 
 def blobs_of(work: Path, megabytes: float) -> tuple[Path, int, int]:
-    """A folder of blobs with so many megabytes of JSON, made if `work` does not hold it; its bytes and its events."""
+    """A folder of blobs with `megabytes` of JSON, created if `work` does not contain it; with its bytes and events."""
     folder = work / f"blobs-{megabytes:g}"
     count = round(megabytes * 1e6 / _bytes_an_event(work))
     if not (work / f"{folder.name}.finished").exists():
@@ -146,8 +146,8 @@ def _struct() -> str:
 
 
 def stages(measured: processes.Measured) -> dict[str, float]:
-    """Seconds of each step, from what the command said and when."""
-    ends = [*_ends(measured.said), ("end", measured.seconds)]
+    """Seconds of each step, from the timestamped progress lines."""
+    ends = [*_ends(measured.lines), ("end", measured.seconds)]
     before, found = 0.0, {}
     for name, at in ends:
         found[name] = round(at - before, 2)
@@ -155,10 +155,10 @@ def stages(measured: processes.Measured) -> dict[str, float]:
     return found
 
 
-def _ends(said: Iterable[tuple[float, str]]) -> Iterator[tuple[str, float]]:
+def _ends(lines: Iterable[tuple[float, str]]) -> Iterator[tuple[str, float]]:
     wanted = iter(STAGES)
     stage = next(wanted, None)
-    for at, text in said:
+    for at, text in lines:
         if stage and re.search(stage[1], text):
             yield stage[0], at
             stage = next(wanted, None)

@@ -1,9 +1,9 @@
-"""Where the time of `lakehunt land` goes, from inside: the command in this process, with a timer on each part.
+"""Profile of `lakehunt land`: runs the command in this process, with a timer on each part.
 
     python -m benchmarks.landing_stages --megabytes 100
 
-Spark computes when rows are asked for, so a part's seconds hold whatever was not computed before it. They add up to the
-whole, with `other` for what no timer covers."""
+Spark is lazy, so the seconds of a part include whatever was not computed before. They add up to the total, with `other`
+for the rest."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pyspark.sql.classic.dataframe import DataFrame
 from benchmarks import landing
 from benchmarks.hunting import scratch, work_folder, write_config
 from lakehunt import cli
+from lakehunt.cli import exits, pipeline
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.landing import promote
 from lakehunt.quality import data_docs_site, validation
@@ -26,20 +27,20 @@ from lakehunt.runtime import session
 
 PARTS: tuple[tuple[Any, str, str], ...] = (
     (session, "start", "start the JVM"),
-    (cli, "_deliver", "read: blobs to raw"),
+    (pipeline, "_ingest", "read: blobs to raw"),
     (DataFrame, "localCheckpoint", "parse and row rules; find duplicates"),
-    (promote, "_facts", "count what was parsed"),
+    (promote, "_batch_facts", "count what was parsed"),
     (validation.Validator, "validate", "Great Expectations"),
     (Lake, "insert_new", "write events"),
     (Lake, "replace", "write validations, quarantine, batches"),
     (validation.Validator, "write_docs", "Data Docs"),
     (data_docs_site, "publish", "Data Docs"),
 )
-"""What is timed: where it is, its name, and what the part is called."""
+"""The timed functions: owner, name, and the label of the part."""
 
 
 class Timers:
-    """Seconds of each part, without the parts inside of it."""
+    """Seconds of each part, excluding nested parts."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -69,7 +70,7 @@ def profile(blobs: Path, lake: Path, config: Path) -> dict[str, float]:
     for owner, name, part in PARTS:
         setattr(owner, name, timers.timed(part, getattr(owner, name)))
     land = timers.timed("other", cli.main)
-    if land(["land", str(blobs), "--lake", str(lake), "--config", str(config)]) != cli.SUCCESS:
+    if land(["land", str(blobs), "--lake", str(lake), "--config", str(config)]) != exits.SUCCESS:
         raise SystemExit("landing failed")
     return timers.seconds
 

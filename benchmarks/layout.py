@@ -2,7 +2,7 @@
 
     python -m benchmarks.layout --events 1_000_000 --json
 
-Each layout is written as a Delta table of its own, and is asked the same questions. Best of three times."""
+Each layout is written as a Delta table and queried in the same way; the best of three times counts."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def _measured(spark: SparkSession, name: str, make: Make, events: DataFrame, fol
     device = rows.groupBy("DeviceId").count().orderBy(F.desc("count")).offset(100).first()
     assert device is not None
     rows = rows.withColumn(_COMMAND, _once(_folded(rows, "ProcessCommandLine")))
-    asked = {
+    questions = {
         "words_s": _any_word(F.col(_COMMAND)),
         "programs_s": _folded(rows, "FileName").isin(*PROGRAMS),
         "device_s": F.col("DeviceId") == device.DeviceId,
     }
-    seconds = {question: _best(rows.filter(condition).select(*SHOWN)) for question, condition in asked.items()}
+    seconds = {question: _best(rows.filter(condition).select(*SHOWN)) for question, condition in questions.items()}
     return Layout(name, round(detail.sizeInBytes / 1e6, 1), round(written, 2), **seconds)
 
 
@@ -100,7 +100,7 @@ def _best(rows: DataFrame) -> float:
 
 
 def _once(value: Column) -> Column:
-    """The value, which Spark shall not compute anew wherever it is read."""
+    """The value, computed by Spark only once."""
     return F.when(F.monotonically_increasing_id() >= 0, value)
 
 

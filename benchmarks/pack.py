@@ -1,5 +1,5 @@
-"""Packs of hunts: the two of `hunts/`, then as many more as are asked for, in the shapes that public hunting queries
-have. Each hunt comes as KQL and as the SQL that a person would write for DuckDB to ask the same.
+"""Packs of hunts: the two of `hunts/`, then any number of generated ones, in the shapes of public hunting queries. Each
+hunt comes as KQL and as equivalent hand-written SQL for DuckDB.
 
 A shape is a function from a topic to a hunt. Each topic is hunted in three shapes, so no two hunts are the same."""
 
@@ -51,7 +51,7 @@ class Hunt:
 
 
 def hunts(count: int, days: int) -> list[Hunt]:
-    """The first `count` hunts, over a window of so many days; a larger pack holds the smaller ones."""
+    """The first `count` hunts, over a window of `days`; a larger pack contains the smaller ones."""
     if not 1 <= count <= LARGEST:
         raise ValueError(f"a pack has 1 to {LARGEST} hunts, not {count}")
     made = [_made(number, days) for number in range(count - 2)]
@@ -180,7 +180,7 @@ _NEVER_NULL = {"FileName", "FolderPath", "ProcessCommandLine", "InitiatingProces
 
 
 def _has(column: str, word: str) -> str:
-    """A plain search first, which is fast and nearly always says no; the borders of the word only where it said yes."""
+    """A plain search first, which is fast and mostly false; word boundaries are checked only where it is true."""
     text, searched = _lower(column), word.lower()
     plain = f"contains({text}, {_quoted(searched)})"
     before = r"(^|[^\p{L}\p{N}])" if _is_term(searched[0]) else ""
@@ -336,7 +336,7 @@ def behind(topic: Topic) -> Query:
 
 
 def known_bad(topic: Topic) -> Query:
-    """A list of hashes from a report, of which only one is ever seen."""
+    """A list of hashes from a report; only one of them ever occurs."""
     listed = [topic.sha1, *(uuid.uuid5(_NAMESPACE, f"{topic.name} {n}").hex + "00000000" for n in range(11))]
     values = ", ".join(_quoted(sha1) for sha1 in listed)
     seen = Test(f"SHA1 in ({values}) or InitiatingProcessSHA1 in ({values})", "")

@@ -29,7 +29,7 @@ Rows = Counter[tuple[Hashable, ...]]
 def run(lake: Path, hunts: Iterable[Hunt], as_of: datetime, days: int, into: Path) -> float:
     """Runs every hunt and writes each result to `into/<hunt id>.parquet`; seconds, with opening the files.
 
-    Which files the table has is asked before the clock starts: that is Delta's part, not the peer's."""
+    The table's files are listed before the clock starts, as that is Delta's part, not the peer's."""
     files = files_of(lake)
     into.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Runs a command and measures it from outside: wall time, the memory of all its processes, and when it said what."""
+"""Runs a command and measures it from outside: wall time, memory of all its processes, and timestamped output."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from typing import IO
 
 PROJECT = Path(__file__).resolve().parents[1]
 SAMPLED_EVERY = 1.0
-"""Seconds between two looks at the memory. They take time from the command: five a second, a sixth of a core."""
+"""Seconds between memory samples. Sampling slows the command down: five samples a second take a sixth of a core."""
 
 LONGEST_REST = 60
-"""Seconds that what a command has left running may take."""
+"""Maximum seconds to wait for processes that a command left running."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A command that went well. `seconds` from its start to its end, JVM and all; `peak_mb` is the most memory (MB of
-    10^6 bytes) that its processes held together, None where the system does not tell. `said` is each line on standard
-    error with the seconds since the start."""
+    """A successful command. `seconds` is its wall time, JVM included; `peak_mb` the peak memory (MB of 10^6 bytes) of
+    all its processes, None if the system does not report it. `lines` are the lines on standard error, each with the
+    seconds since the start."""
 
     seconds: float
     peak_mb: float | None
-    said: tuple[tuple[float, str], ...]
+    lines: tuple[tuple[float, str], ...]
 
 
 def lakehunt(*arguments: str) -> Measured:
@@ -38,13 +38,13 @@ def lakehunt(*arguments: str) -> Measured:
 
 
 def measure(command: Sequence[str]) -> Measured:
-    """Runs a command in the project's folder. Raises SystemExit with what it printed and its last words if it fails."""
+    """Runs a command in the project's folder. Raises SystemExit with its output if it fails."""
     with tempfile.TemporaryFile() as printed:
         return _measured(command, printed)
 
 
 def _measured(command: Sequence[str], printed: IO[bytes]) -> Measured:
-    said: list[tuple[float, str]] = []
+    lines: list[tuple[float, str]] = []
     started = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -56,7 +56,7 @@ def _measured(command: Sequence[str], printed: IO[bytes]) -> Measured:
         start_new_session=True,
     )
     assert process.stderr is not None
-    reader = threading.Thread(target=_read, args=(process.stderr, started, said))
+    reader = threading.Thread(target=_read, args=(process.stderr, started, lines))
     reader.start()
     peak: int | None = None
     while process.poll() is None:
@@ -67,15 +67,15 @@ def _measured(command: Sequence[str], printed: IO[bytes]) -> Measured:
     reader.join()
     _wait_for_the_rest(process.pid)
     if process.returncode != 0:
-        last = "\n".join(line for _, line in said[-15:])
+        last = "\n".join(line for _, line in lines[-15:])
         printed.seek(0)
-        told = printed.read().decode(errors="replace")
-        raise SystemExit(f"{told}{' '.join(command[-6:])} ended with {process.returncode}:\n{last}")
-    return Measured(seconds, None if peak is None else peak / 1e6, tuple(said))
+        output = printed.read().decode(errors="replace")
+        raise SystemExit(f"{output}{' '.join(command[-6:])} ended with {process.returncode}:\n{last}")
+    return Measured(seconds, None if peak is None else peak / 1e6, tuple(lines))
 
 
 def _wait_for_the_rest(session: int) -> None:
-    """Until nothing runs any more that a command has left: a JVM may archive its classes after it, for the next one."""
+    """Waits for processes that a command left running: a JVM may archive its classes for the next start."""
     until = time.perf_counter() + LONGEST_REST
     while session in _sessions() and time.perf_counter() < until:
         time.sleep(SAMPLED_EVERY)
@@ -88,19 +88,19 @@ def _wait(process: subprocess.Popen[str]) -> None:
         return
 
 
-def _read(stream: IO[str], started: float, said: list[tuple[float, str]]) -> None:
-    said.extend((time.perf_counter() - started, line.rstrip("\n")) for line in stream)
+def _read(stream: IO[str], started: float, lines: list[tuple[float, str]]) -> None:
+    lines.extend((time.perf_counter() - started, line.rstrip("\n")) for line in stream)
 
 
 def memory(root: int) -> int | None:
-    """Bytes that a process and all below it hold, pages that they share counted once; None where there is no /proc."""
+    """Memory of a process and its descendants, shared pages counted once; None without /proc."""
     parents = _parents()
     if not parents:
         return None
     family = {root}
     while more := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= more
-    return sum(_held(pid) for pid in family)
+    return sum(_memory_of(pid) for pid in family)
 
 
 def _parents() -> dict[int, int]:
@@ -109,12 +109,12 @@ def _parents() -> dict[int, int]:
 
 
 def _sessions() -> set[int]:
-    """The sessions that processes of the system are of."""
+    """The sessions of all processes."""
     return {int(fields[3]) for _, fields in _processes()}
 
 
 def _processes() -> Iterator[tuple[int, list[str]]]:
-    """Each process of the system, and what is told of it from its state on."""
+    """Each process, with the fields of its `stat` file from the state on."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended
             # pid (name) state parent group session ...; the name may hold anything
@@ -123,7 +123,7 @@ def _processes() -> Iterator[tuple[int, list[str]]]:
                 yield int(stat.parent.name), fields
 
 
-def _held(pid: int) -> int:
+def _memory_of(pid: int) -> int:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

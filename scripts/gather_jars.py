@@ -17,11 +17,11 @@ from lakehunt.runtime import session
 
 def gather(folder: Path) -> list[Path]:
     """The jars that Spark resolved for Delta, copied into `folder`."""
-    # A folder that is already configured is what this makes, not where it may look.
-    asking = replace(config.load(), delta_jars=None)
-    session.start(asking).stop()  # asks the resolver, unless it was asked before
+    # A configured folder is the target, not a place to look for jars.
+    settings = replace(config.load(), delta_jars=None)
+    session.start(settings).stop()  # resolves the jars, unless they are cached
     folder.mkdir(parents=True, exist_ok=True)
-    return [Path(shutil.copy(jar, folder)) for jar in session.delta_jars(asking)]
+    return [Path(shutil.copy(jar, folder)) for jar in session.delta_jars(settings)]
 
 
 def main() -> int:

@@ -1,12 +1,12 @@
-"""Finds out which of KQL's functions and operators mean something else than before, and raises their versions.
+"""Detects KQL functions and operators whose semantics have changed, and raises their versions.
 
     make semantics                            # raises the version of each name whose results may have changed
     python -m scripts.semantics --same        # they compile to other Spark expressions, with the same results
 
-What a name means is recorded as a digest of the Spark plan that each of some queries compiles to: it changes with what
-Spark is asked to compute, not with where the code that asks stands or what it is called. Queries over a table with a
-column of each type are made from the functions' signatures; tests/semantics/corpus.yaml adds those that need constants,
-tables or a certain shape. A digest is kept for each query, so a new query or function is no change.
+The semantics of a name is recorded as digests of the Spark plans of some queries: a digest changes with the
+computation, not with the location or names of our code. Queries over a table with a column of each type are generated
+from the functions' signatures; tests/semantics/corpus.yaml adds those that need constants, tables or a certain shape.
+Digests are stored per query, so a new query or function is not a change.
 
 docs/decisions/0020-semantics-version.md has the reasons."""
 
@@ -48,7 +48,7 @@ CORPUS = TESTS / "corpus.yaml"
 RECORD = TESTS / "digests.json"
 
 Digests = dict[str, dict[str, str]]
-"""For each name, for each of its queries, the digest of what it compiles to."""
+"""For each name and each of its queries, the digest of the compiled plan."""
 
 NOW = times.parse_datetime("2021-03-21T06:40:15.3380000Z") or 0
 
@@ -69,7 +69,7 @@ _REFUSED = (KqlError, LakehuntError, PySparkException, ArithmeticError, ValueErr
 _SOME = 4
 """Calls of a function that need a whole Spark plan."""
 
-# What is asked
+# Queries
 
 
 def queries() -> dict[str, list[str]]:
@@ -81,7 +81,7 @@ def queries() -> dict[str, list[str]]:
 
 
 def names() -> set[str]:
-    """Everything that has a version of its own."""
+    """All names with a version of their own."""
     scalars = {name for name in CATALOG.scalars if "." not in name}
     operators_ = {
         *operator_parser.OPERATORS,
@@ -156,16 +156,16 @@ def _constants(of: object) -> Sequence[str]:
     )
 
 
-# What it compiles to
+# Digests
 
 
-def digests(spark: SparkSession, asked: Mapping[str, Iterable[str]]) -> Digests:
-    """The digests of queries that can be compiled. One that Lakehunt refuses has no results that could change."""
+def digests(spark: SparkSession, requested: Mapping[str, Iterable[str]]) -> Digests:
+    """The digests of queries that compile. A refused query has no results that could change."""
     spark.conf.set("spark.sql.debug.maxToStringFields", "1000000")
     tables = _Tables(spark)
     context = Context(spark, NOW, tables.scan, tables.without_rows)
-    found: Digests = {name: {} for name in asked}
-    plans = [(name, text, plan) for name, texts in asked.items() for text in texts if (plan := _bound(text))]
+    found: Digests = {name: {} for name in requested}
+    plans = [(name, text, plan) for name, texts in requested.items() for text in texts if (plan := _bound(text))]
     for name, text, plan in plans:
         shown = _expression(plan, context) if _is_one_expression(plan) else _whole(plan, context)
         if shown is not None:
@@ -188,7 +188,8 @@ _U: Schema = (Column("x", BY_NAME["string"]), Column("l", BY_NAME["long"]), Colu
 
 
 def _is_one_expression(plan: p.Plan) -> bool:
-    """Whether a plan computes one value of each row of T: then Spark need not analyze it, which takes far longer."""
+    """Whether a plan computes one value per row of T, so that its expression can be used without Spark's slow
+    analysis."""
     if not isinstance(plan, p.Project) or not isinstance(plan.source, p.Scan) or len(plan.expressions) != 1:
         return False
     parts = p.parts(plan.expressions[0])
@@ -237,7 +238,7 @@ class _Tables:
 
 
 def _digest(plan: p.Plan, shown: str) -> str:
-    """16 hexadecimal digits of a result's columns and a plan, without what another session writes in another way: the
+    """16 hexadecimal digits for a result's columns and plan, without what differs between sessions: the
     numbers that Spark gives to columns, addresses of Java objects, and how many cores read a range."""
     numbers: dict[str, str] = {}
 
@@ -254,7 +255,7 @@ def _digest(plan: p.Plan, shown: str) -> str:
 
 
 def changed(record: Digests, found: Digests) -> dict[str, list[str]]:
-    """The queries of each name that compile to something else than is recorded."""
+    """The queries of each name whose digests differ from the record."""
     pairs = {
         name: {text: (found.get(name, {}).get(text), old) for text, old in own.items()} for name, own in record.items()
     }

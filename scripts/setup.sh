@@ -24,7 +24,7 @@ version_of() {
     "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null || true
 }
 
-# The Python to use: the one that was asked for, or the environment's own, or the first that fits.
+# The Python to use: the requested one, or the environment's own, or the first suitable one.
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
         python_fits "$PYTHON" && echo "$PYTHON"
@@ -62,7 +62,7 @@ require_java() {
 }
 
 make_venv() {
-    # An environment of another Python, or one whose making was interrupted, is made anew.
+    # An environment of another Python, or an incomplete one, is recreated.
     if [ "$(version_of "$venv/bin/python")" = "$(version_of "$python")" ] &&
         "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         pip="-m pip"

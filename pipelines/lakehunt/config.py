@@ -1,24 +1,24 @@
 """The configuration: one YAML file, every key optional, overridden by the command line.
 
     lake: /data/lake            # a folder, or s3a://, abfss://, gs://
-    source: /data/blobs         # folder, glob or file of Streaming API blobs, where a command names none
+    source: /data/blobs         # default source: folder, glob or file of Streaming API blobs
     hunts: hunts                # folder of hunting-query YAML files
     expectations: expectations  # folder of Great Expectations suites
-    tables:                     # other Delta tables that hunts may name: see lakehunt.schemas.registered_tables
+    tables:                     # other Delta tables that hunts can query: see lakehunt.schemas.registered_tables
       Watchlist: {path: /data/watchlist, columns: {DeviceId: string, Owner: string}}
     external:                   # copies of files that hunts read with externaldata
       https://example.com/lolbins.csv: lookups/lolbins.csv
     data_docs: {keep: 30d}      # pages about each batch: see lakehunt.quality.data_docs
     retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see lakehunt.lake.retention
     alerts: {}                  # where new findings are sent: see lakehunt.alerts.channels
-    spark:                      # Spark configuration, passed through as it is
+    spark:                      # Spark configuration, passed through unchanged
       spark.master: local[*]
       spark.jars.ivySettings: ivysettings.xml
     delta_jars: jars            # a folder with Delta's jars, for machines without a network
 
-Relative folders count from the file's own folder. Looked for at `--config`, `$LAKEHUNT_CONFIG`, `./lakehunt.yaml`.
-Without one, the hunts and suites are those in `./hunts` and `./expectations`, or, where there is no such folder, the
-ones that come with the package.
+Relative folders count from the file's own folder. The file is `--config`, `$LAKEHUNT_CONFIG` or `./lakehunt.yaml`.
+Without one, hunts and suites are read from `./hunts` and `./expectations`, or, if there is no such folder, from the
+package.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DEFAULT_FILE = "lakehunt.yaml"
 
 @dataclass(frozen=True)
 class Config:
-    """What every command needs to know. Folders are absolute; `lake` may be any URI that Spark can write."""
+    """Settings for all commands. Folders are absolute; `lake` may be any URI that Spark can write."""
 
     lake: str = "lake"
     hunts: Path = project.HUNTS
@@ -65,11 +65,11 @@ class Config:
 
 
 def load(file: str | None = None) -> Config:
-    """The configuration of `file`, of `$LAKEHUNT_CONFIG`, of `./lakehunt.yaml`, or the defaults.
+    """The configuration from `file`, `$LAKEHUNT_CONFIG` or `./lakehunt.yaml`, or the defaults.
 
     `$LAKEHUNT_DELTA_JARS` (folder) and `$LAKEHUNT_IVY_SETTINGS` (file) override `delta_jars` and
-    `spark.jars.ivySettings`, so that a machine can be set up without a file.
-    Raises LakehuntError, with file and line, for what cannot be read, an unknown key or a wrong type."""
+    `spark.jars.ivySettings`, so that a machine can be configured without a file.
+    Raises LakehuntError, with file and line, for an unreadable file, an unknown key or a wrong type."""
     named = file or os.environ.get("LAKEHUNT_CONFIG")
     path = Path(named or DEFAULT_FILE)
     if named and not path.is_file():
@@ -79,7 +79,7 @@ def load(file: str | None = None) -> Config:
 
 
 def _of_working_directory() -> Config:
-    """The configuration where there is no file."""
+    """The default configuration, without a file."""
     hunts, suites = Path("hunts").resolve(), Path("expectations").resolve()
     return Config(
         hunts=hunts if hunts.is_dir() else project.HUNTS,
@@ -132,7 +132,7 @@ def _tables(value: object, base: Path) -> dict[str, RegisteredTable]:
 
 
 def _external(value: object, base: Path) -> dict[str, str]:
-    """Where the copy of each address is: a file, relative to the configuration's folder, or a URI."""
+    """The copy of each URL: a file, relative to the configuration's folder, or a URI."""
     if not isinstance(value, strict_yaml.Mapping):
         raise TypeError("expected addresses, each with the place of its copy")
     places = {}

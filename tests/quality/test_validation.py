@@ -52,7 +52,7 @@ def test_no_value_of_the_data_in_results_or_docs(spark: SparkSession, tmp_path: 
         (True, 0, 2),
     ]
     assert [one.success for one in found[3:]] == [False, False, False, True]
-    assert found[0].said == "ProcessCommandLine: values to be in set: 1 of 2 rows are not"
+    assert found[0].message == "ProcessCommandLine: values to be in set: 1 of 2 rows are not"
     assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
 
 

@@ -1,6 +1,6 @@
 """The command line: `lakehunt COMMAND`. Exit code 0: all went well, 1: something failed, 2: bad usage.
 
-Modules of commands import nothing heavy at their top: `check` answers before Spark could start."""
+Command modules import nothing heavy at module level, so that `check` is fast."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECTIONS: tuple[Section, ...] = (
 
 
 class _Lakehunt(click.Group):
-    """The group of all commands: help by section, and what becomes of errors."""
+    """The group of all commands: help by section, and error handling."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section in SECTIONS:
@@ -53,7 +53,7 @@ class _Lakehunt(click.Group):
         except LakehuntError as error:
             diagnostics.report(error)
             return USAGE if isinstance(error, UsageError) else FAILURE
-        except BrokenPipeError:  # the reader of our output left, as `| head` does
+        except BrokenPipeError:  # the reader closed the pipe, as `| head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILURE
         except KeyboardInterrupt:
@@ -92,9 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = lakehunt.main(None if argv is None else list(argv), prog_name=context.PROGRAM, standalone_mode=False)
     except click.ClickException as error:
-        diagnostics.report(_in_our_words(error))
+        diagnostics.report(_usage_error(error))
         return error.exit_code
-    except click.Abort:  # interrupted before a command had begun
+    except click.Abort:  # interrupted before the command started
         return _interrupted()
     return int(code)
 
@@ -104,8 +104,8 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
-def _in_our_words(error: click.ClickException) -> LakehuntError:
-    """What click says about arguments, as all other errors are written."""
+def _usage_error(error: click.ClickException) -> LakehuntError:
+    """Click's errors about arguments, worded like all other errors."""
     message = error.format_message().rstrip(".")
     at = getattr(error, "ctx", None)
     hint = f"{at.command_path} --help" if at else ""

@@ -101,7 +101,7 @@ def _check_stdin(tables: TableCatalog) -> CheckedFile:
 
 
 def _print_checked(checked: Sequence[CheckedFile], verbose: bool) -> None:
-    """Prints a line for each file that is right, and on standard error what is wrong with the others."""
+    """Prints a line for each valid file, and errors of the others on standard error."""
     for one in checked:
         if one.exclusions is not None:
             names = [exclusion.name + " (off)" * (not exclusion.enabled) for exclusion in one.exclusions]
@@ -189,7 +189,7 @@ def test(config: Config, names: Sequence[str], strict: bool, form: str) -> bool:
 
 
 def _print_tested(tested: Sequence[TestedHunt], strict: bool) -> None:
-    """Prints each test that failed, with what differs."""
+    """Prints each failed test with its differences."""
     for one in tested:
         failed = [outcome for outcome in one.outcomes if not outcome.passed]
         passed = len(one.outcomes) - len(failed)

@@ -1,4 +1,4 @@
-"""What commands share: the lake, the hunts, progress, and the next command to type."""
+"""Shared by all commands: the lake, the hunts, progress, and suggestions for the next command."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 @contextmanager
 def lake(config: Config, learning: bool = False) -> Iterator[Lake]:
-    """The lake, in this process's one Spark session; for `learning` see `session.start`."""
+    """The lake, in this process's Spark session; for `learning` see `session.start`."""
     from lakehunt.lake.delta_lake import Lake
     from lakehunt.runtime import session
 
@@ -41,9 +41,10 @@ def lake(config: Config, learning: bool = False) -> Iterator[Lake]:
 
 @contextmanager
 def progress(total: bool = False) -> Iterator[Say]:
-    """Shows the current step on standard error, with a spinner on a terminal; `total`: and the time of all at the end.
+    """Shows the current step on standard error, with a spinner on a terminal; with `total` also the total time at the
+    end.
 
-    To be entered before the lake is opened, so that the time includes the start of Spark."""
+    Enter it before the lake is opened, so that the time includes the start of Spark."""
     started = time.perf_counter()
 
     def clock() -> str:
@@ -77,7 +78,7 @@ def _spinner(clock: Callable[[], str]) -> Iterator[Say]:
 
 
 def tables(config: Config) -> TableCatalog:
-    """What a query can name; needs no Spark session."""
+    """The tables that queries can use; needs no Spark session."""
     from lakehunt.hunting.query.table_catalog import TableCatalog
 
     return TableCatalog(config.tables, config.external)
@@ -91,7 +92,7 @@ def hunts_folder(config: Config) -> Path:
 
 
 def own_hunts_folder(config: Config) -> Path:
-    """The folder of hunts, to write into. Raises LakehuntError where hunts are the ones that come with the package."""
+    """The folder of hunts, for writing. Raises LakehuntError if the hunts are those of the package."""
     from lakehunt import project
 
     if config.hunts == project.HUNTS:
@@ -103,7 +104,7 @@ def own_hunts_folder(config: Config) -> Path:
 
 
 def loaded_hunts(config: Config, names: Sequence[str]) -> list[Hunt]:
-    """The hunts with these ids or names, or all of them, of what can be read in the folder."""
+    """The hunts of the folder with these ids or names, or all; invalid files are skipped."""
     from lakehunt.hunting import compiled_hunt
     from lakehunt.hunting.content import hunt_file
 
@@ -112,7 +113,7 @@ def loaded_hunts(config: Config, names: Sequence[str]) -> list[Hunt]:
 
 
 def checked_hunts(config: Config) -> tuple[list[Hunt], bool]:
-    """All hunts that could be read, and whether all of them are fine; errors are printed before anything runs."""
+    """All valid hunts, and whether there were no errors, which are printed before anything runs."""
     from lakehunt.cli import diagnostics
     from lakehunt.hunting import compile_check
 
@@ -122,14 +123,14 @@ def checked_hunts(config: Config) -> tuple[list[Hunt], bool]:
 
 
 def now() -> int:
-    """This moment in ticks."""
+    """The current time in ticks."""
     from lakehunt.kql import times
 
     return times.from_datetime(datetime.now(UTC))
 
 
 def instant(ticks: int) -> str:
-    """An instant as it is printed, and as `--as-of` takes it: without a fraction or a time of day that is zero."""
+    """An instant in the form that is printed and that `--as-of` accepts; a zero fraction or time of day is omitted."""
     from lakehunt.kql import times
 
     text = times.format_datetime(ticks).removesuffix("Z")
@@ -138,7 +139,7 @@ def instant(ticks: int) -> str:
 
 
 def next_steps(*commands: str) -> None:
-    """Prints, on standard error, commands that go on from here, on the same lake with the same configuration."""
+    """Prints suggested next commands on standard error, for the same lake and configuration."""
     given = click.get_current_context().params
     same = [f"--{name} {shlex.quote(given[name])}" for name in ("config", "lake") if given.get(name)]
     for number, command in enumerate(commands):

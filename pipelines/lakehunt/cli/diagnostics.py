@@ -1,4 +1,4 @@
-"""Errors and warnings, as compilers print them: on standard error, each at its place in a file."""
+"""Errors and warnings in the format of compilers: on standard error, with file and position."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def report(error: LakehuntError) -> None:
 
 
 def problems(checked: Iterable[CheckedFile]) -> None:
-    """Prints the errors of hunts and of queries: editors and CI find the place."""
+    """Prints errors of hunts and queries in a format that editors and CI can parse."""
     for one in checked:
         for problem in one.problems:
             _print(one.file, problem, "error", "red")
 
 
 def warnings(checked: Iterable[CheckedFile]) -> int:
-    """Prints what is odd in hunts and harms nothing; how many warnings there are."""
+    """Prints warnings and returns their number."""
     found = [(one.file, warning) for one in checked for warning in one.warnings]
     for file, warning in found:
         _print(file, warning, "warning", "yellow")
@@ -67,10 +67,10 @@ def _terminal_width() -> int | None:
 
 
 def excerpt_lines(excerpt: Sequence[str], width: int | None) -> Sequence[str]:
-    """The line of a query, and the marks under a place in it, such that a terminal does not wrap them.
+    """The line of a query and the marks under a position in it, cut so that a terminal does not wrap them.
 
-    On a terminal of `width` cells, the line is cut around the place, and tabs and hidden characters are written out, so
-    that the marks stand where they should. Elsewhere (None) both stay as they are."""
+    On a terminal of `width` cells, the line is cut around the position, and tabs and hidden characters are escaped, so
+    that the marks are aligned. Otherwise (None) both are unchanged."""
     if width is None or not excerpt:
         return excerpt
     line, marks = excerpt
@@ -96,7 +96,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _last_part(text: str, width: int) -> str:
-    """The end of a text, in at most so many cells, with a mark where its beginning is missing."""
+    """The end of a text, at most `width` cells wide, with a mark if its start is cut off."""
     if width_of(text) <= width:
         return text
     kept = text

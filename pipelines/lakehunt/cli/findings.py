@@ -30,10 +30,10 @@ SHORT_ID = 12
 """Characters of a finding's id in a table; `lakehunt evidence` takes them."""
 
 PLAIN_WIDTH = 200
-"""Columns of a tree that is not printed on a terminal."""
+"""Width of a tree that is not printed on a terminal."""
 
 MOST_LETTERS = 300
-"""Characters of a command line that a tree shows, unless all are wanted."""
+"""Maximum length of a command line in a tree, unless all are shown in full."""
 
 
 @SECTION.command("findings")
@@ -59,7 +59,7 @@ def print_findings(found: Sequence[HuntFindings], others: Mapping[str, int], for
     rows = [row for one in found for row in one.rows]
     if form in {"json", "jsonl"}:
         render.records(form, rows, [])
-    elif form == "csv" and len(found) == 1:  # one hunt: its own columns; several: what all findings have in common
+    elif form == "csv" and len(found) == 1:  # one hunt: its own columns; several: the common columns of findings
         render.records(form, map(_result, repeat(found[0]), rows), list(map(Column, found[0].columns)))
     elif form == "csv":
         render.records(form, rows, [])
@@ -85,7 +85,7 @@ def _result(one: HuntFindings, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _elsewhere(other: int | None) -> str:
-    """Where there are findings, if not here."""
+    """A note on the newest as-of with findings."""
     return f"; the newest are as of {context.instant(other)}: --as-of {context.instant(other)}" if other else ""
 
 
@@ -168,7 +168,7 @@ def _evidence_lines(found: Evidence) -> Iterator[str]:
 
 
 def _evidence_notes(found: Evidence) -> Iterator[str]:
-    """What is not shown, and why."""
+    """Notes on what is not shown, and why."""
     if found.gone:
         yield f"{found.gone} of its events are no longer in the lake: retention or `lakehunt forget` has removed them"
     if found.unnamed:
@@ -187,7 +187,7 @@ def _grow(tree: Tree, node: ProcessNode, whole: bool) -> None:
 
 
 def _process(node: ProcessNode, whole: bool, with_device: bool = False) -> Text:
-    """A process on one line: mark, name and id, when, who, its command line."""
+    """A process on one line: mark, name and id, time, account, command line."""
     from rich.text import Text
 
     process = node.process
@@ -210,7 +210,7 @@ def _clock(ticks: int) -> str:
 
 
 def _document(found: Evidence) -> str:
-    """One object, always whole."""
+    """All evidence as one JSON object, never shortened."""
     from lakehunt.core.printable import to_json
     from lakehunt.hunting.findings import process_tree
 

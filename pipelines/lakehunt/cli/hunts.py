@@ -70,7 +70,7 @@ _COUNTS = [
 
 
 def print_runs(runs: Sequence[HuntRun]) -> bool:
-    """Prints a line for each run of a hunt, and what went wrong; whether nothing did."""
+    """Prints a line for each run of a hunt, and errors; returns whether all runs succeeded."""
     if not runs:
         return True
     rows = [
@@ -166,7 +166,7 @@ _EFFECT_COLUMNS = [
     Column("owner"),
     Column("hunts"),
 ]
-"""Of a table: the reason may be long, and other forms have it."""
+"""Columns of the table format. The reason may be long, so only other formats have it."""
 
 
 def _effect(one: ExclusionEffect, names: Mapping[str, str]) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def explain(config: Config, names: Sequence[str], as_of: int, spark: bool, verbo
 
 
 _DECIDED = {"tuple": "file names and parents", "event": "each event"}
-"""What a condition is evaluated for; the first once for every combination, however many events have it."""
+"""What a predicate is evaluated on: distinct tuples (once each, however many events share one), or each event."""
 
 
 def _explained(one: Explanation, verbose: bool) -> Iterator[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lakehunt.importing.results import QueryResult
 
 MOST_TABLES = 5
-"""Tables that are named because queries need them."""
+"""Maximum number of missing tables that are listed."""
 
 _LEFT_OUT = {
     "table": "over a table that the lake does not have",
@@ -31,7 +31,7 @@ _LEFT_OUT = {
     "link": "links that lead out of the folder",
     "unreadable": "that cannot be read",
 }
-"""What is left out, by its reason, in the order of the table."""
+"""Descriptions of the reasons for leaving queries out, in the order of the table."""
 
 _COUNTED_ONLY = ("no query", "not a hunting query")
 
@@ -46,7 +46,8 @@ def print_outcomes(outcomes: Sequence[QueryResult], pack: Path, dry_run: bool, f
 
 
 def _print_text(outcomes: Sequence[QueryResult], pack: Path, dry_run: bool) -> None:
-    """Prints each query that was left out, at its place, under the reason; then counts, which stay in view."""
+    """Prints the queries that were left out, by reason with their positions; then the counts, last so that they stay
+    visible."""
     by_reason = {reason: [one for one in outcomes if one.reason == reason] for reason in _LEFT_OUT}
     for reason, left_out in by_reason.items():
         if left_out and reason not in _COUNTED_ONLY:

@@ -66,12 +66,12 @@ _LAST_RUN_COLUMNS = [
 
 
 def _names_of_tables(hunts: Sequence[Hunt]) -> dict[str, str]:
-    """The names of hunts, by the tables of their findings, which are named by id."""
+    """Names of hunts by their findings tables, whose names contain only the id."""
     return {f"findings.{hunt.id}": hunt.name for hunt in hunts}
 
 
 def _table_column(names: Mapping[str, str]) -> Column:
-    """Tables, those of a hunt's findings by the hunt's name."""
+    """The column of table names, with a hunt's name for its findings table."""
     return Column("table", show=lambda table: render.shown(_in_words(table, names)))
 
 
@@ -117,7 +117,7 @@ _DAY_COLUMNS = [
 
 
 def print_telemetry(days: Sequence[DayVolume], form: str) -> None:
-    """Prints days. A table has codes for what is wrong with them, and below it what each code means."""
+    """Prints days. The table format has codes for violated expectations, explained below the table."""
     rows = [{name: getattr(day, name) for name in _DAY} for day in days]
     if form != "table":
         found = [
@@ -133,7 +133,7 @@ def print_telemetry(days: Sequence[DayVolume], form: str) -> None:
 
 
 def _codes(day: DayVolume, codes: dict[str, str]) -> list[str]:
-    """A code for each thing that is wrong with a day: C1 is critical, W1 a warning. Codes that are new are added."""
+    """A code for each violation of a day: C1 is critical, W1 a warning. Adds new ones to `codes`."""
     kinds = [("C", text) for text in day.critical] + [("W", text) for text in day.warnings]
     for kind, text in kinds:
         same_kind = sum(code.startswith(kind) for code in codes.values())
@@ -142,7 +142,7 @@ def _codes(day: DayVolume, codes: dict[str, str]) -> list[str]:
 
 
 def _without_number(text: str) -> str:
-    """What an expectation says of a day, without the day's own number, which the table has."""
+    """The message of a violated expectation without the observed number, which is in the table."""
     return re.sub(r" \(it is [^)]*\)", "", text)
 
 
@@ -154,7 +154,7 @@ def judged_day(lake: Lake, config: Config, as_of: int) -> DayVolume:
 
 
 def print_unusual(day: DayVolume) -> bool:
-    """Prints what is unusual about the telemetry of a day; whether none of it is critical."""
+    """Prints what is unusual about the telemetry of a day; returns whether nothing is critical."""
     for kind, texts in (("critical", day.critical), ("warning", day.warnings)):
         for text in texts:
             click.echo(f"telemetry: {kind}: {text}", err=True)
@@ -173,7 +173,7 @@ def alert(config: Config, as_of: int) -> bool:
 
 
 def send_alerts(lake: Lake, config: Config, day: DayVolume, say: context.Say) -> bool:
-    """Whether every channel accepted everything that is due for an as-of."""
+    """Sends the alerts due for an as-of; returns whether every channel accepted all of them."""
     from lakehunt.alerts import sending
     from lakehunt.kql import times
 
@@ -214,7 +214,7 @@ def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, fo
     names = _names_of_tables(hunts)
     with context.progress(total=True) as say, context.lake(config) as lake:
         chosen = maintenance.select_tables(lake, list(only))
-        if HITS.name in chosen and not errors:  # a file that cannot be read may be one of their hunts
+        if HITS.name in chosen and not errors:  # an invalid file may be a hunt that still needs its hits
             say("looking for hits that no hunt uses")
             _print_unused(stale_hits.delete_stale(lake, {one.digest for one in hunts}, now, dry_run), dry_run)
         done = maintenance.maintain_tables(lake, config.retention, now, _naming_hunts(say, names), chosen, dry_run)
@@ -222,7 +222,7 @@ def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, fo
 
 
 def _naming_hunts(say: context.Say, names: Mapping[str, str]) -> context.Say:
-    """Says steps that end with the name of a table."""
+    """Progress that shows hunts' names instead of their tables."""
 
     def named(step: str) -> None:
         *words, table = step.split(" ")
@@ -240,7 +240,7 @@ def _print_unused(hits: int, dry_run: bool) -> None:
 
 
 def _print_upkeep(done: Sequence[TableMaintenance], names: Mapping[str, str], dry_run: bool, form: str) -> bool:
-    """Prints a line for each table; whether all of them went well."""
+    """Prints a line for each table; returns whether there were no errors."""
     columns = [
         _table_column(names),
         Column("files_before", "files"),
@@ -303,7 +303,7 @@ def _print_lost(lost: Sequence[LostFindings], commands: Sequence[str]) -> None:
 
 
 def _print_forgotten(done: Mapping[str, int], dry_run: bool) -> None:
-    """Prints how many rows went from each table, and what is left to do."""
+    """Prints the number of rows erased from each table, and what is left to do."""
     for name, rows in done.items():
         click.echo(f"{rows:>10}  {name}")
     if not dry_run:

@@ -60,7 +60,7 @@ class _Timespan(click.ParamType[int]):
 
 
 class _Choice(click.Choice[str]):
-    """One of several words; former spellings of them are still understood, and not shown in help."""
+    """One of several words; former spellings are still accepted, but not shown in help."""
 
     def __init__(self, former: dict[str, str]) -> None:
         super().__init__(list(former.values()))
@@ -97,7 +97,7 @@ def period(since: str, until: str) -> Callable[[F], F]:
 
 
 def as_ofs(as_of: int | None, since: int | None, until: int | None) -> tuple[int, int] | None:
-    """The first and the last as-of that were asked for, in ticks; None where none was."""
+    """The first and the last requested as-of, in ticks; None if none was given."""
     if as_of is not None and (since is not None or until is not None):
         raise UsageError("give either --as-of or --from and --to")
     if until is not None and since is None:
@@ -111,7 +111,7 @@ def as_ofs(as_of: int | None, since: int | None, until: int | None) -> tuple[int
 
 
 def formats(extra: str = "", default: str = "table") -> Callable[[F], F]:
-    """--format; a command may have a form of its own beside those that all have."""
+    """--format; `extra` is a format that only this command has."""
     choices = [extra, *FORMATS] if extra else list(FORMATS)
     return click.option(
         "--format",
@@ -124,7 +124,7 @@ def formats(extra: str = "", default: str = "table") -> Callable[[F], F]:
 
 
 def json_for_scripts(function: F) -> F:
-    """--json: what --format jsonl prints, under the name that scripts use."""
+    """--json: an alias of --format jsonl, for scripts."""
 
     @click.option("--json", "json_", is_flag=True, hidden=True)
     @wraps(function)
@@ -140,7 +140,7 @@ def source(function: F) -> F:
 
 
 def source_of(config: Config, source: str | None) -> str:
-    """The source that was named, or else the configuration's."""
+    """The given source, or else the configured one."""
     chosen = source or config.source
     if not chosen:
         raise UsageError("no SOURCE to land", "name one, or write it as `source` in the configuration")
@@ -148,7 +148,7 @@ def source_of(config: Config, source: str | None) -> str:
 
 
 def hunts(function: F) -> F:
-    """[HUNT]... and --hunt, which are the same, as one list `names`; empty: all hunts."""
+    """[HUNT]... and its alias --hunt, as one list `names`; empty: all hunts."""
 
     @click.argument("named", metavar="[HUNT]...", nargs=-1, shell_complete=_hunts)
     @click.option(
@@ -195,7 +195,7 @@ def _hunts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 
 def _ids(folder: Path) -> Iterator[tuple[str, str]]:
-    """Ids and names in a folder of hunts, found without reading YAML: completion has to be quick."""
+    """Ids and names in a folder of hunts, for completion; found without a YAML parser, which would be too slow."""
     for file in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
         fields = dict(re.findall(r"^(id|name):[ \t]*(.+?)[ \t]*$", file.read_text("utf-8", "replace"), re.MULTILINE))
         if "id" in fields:

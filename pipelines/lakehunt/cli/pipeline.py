@@ -88,7 +88,7 @@ def _promote(lake: Lake, config: Config, say: context.Say) -> PromotionResult:
 
 
 def _print(ingested: IngestResult | None, promoted: PromotionResult | None) -> bool:
-    """Prints what was landed; whether all of it went well. A record in quarantine is landed, too."""
+    """Prints what was landed; returns whether everything succeeded. Quarantined records do not count as failures."""
     for line in [*_ingest_lines(ingested), *_promotion_lines(promoted)]:
         click.echo(line)
     refused = promoted is not None and any(batch.refused for batch in promoted.batches)

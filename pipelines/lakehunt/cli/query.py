@@ -57,7 +57,7 @@ def query(
 
 
 def read_query(kql: str | None, file: Path | None) -> tuple[str, str]:
-    """What the query is called in errors, and its text."""
+    """The name of the query in errors, and its text."""
     if file is not None and str(file) != STDIN:
         try:
             return str(file), file.read_text("utf-8-sig")

@@ -1,7 +1,7 @@
-"""How rows are printed: table | vertical | json | jsonl | csv, the same for every command.
+"""Output formats of rows: table | vertical | json | jsonl | csv, the same for every command.
 
-On a terminal a table fits its width: cells are cut, and columns that find no room are left out and named below. Where
-standard output is not a terminal, nothing is cut or left out."""
+On a terminal, tables fit its width: cells are truncated, and columns without room are left out and listed below. If
+standard output is not a terminal, nothing is truncated or left out."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Record = Mapping[str, Any]
 GAP = " │ "
 MORE = "…"
 NARROWEST = 20
-"""No terminal is taken to be narrower."""
+"""The minimum assumed width of a terminal."""
 
 LEAST = 12
-"""Characters that a cut column keeps; so many more as its heading needs, up to `HEADING`."""
+"""Minimum width of a truncated column; more if its heading needs it, up to `HEADING`."""
 
 HEADING = 20
 FEW = 3
-"""A table that would show fewer columns than these, and not all, is printed vertically."""
+"""If fewer columns than this fit (and not all), rows are printed vertically."""
 
 
 def shown(value: Any) -> str:
@@ -60,9 +60,9 @@ class Column:
 def records(
     form: str, rows: Iterable[Record], columns: Sequence[Column], *, title: str = "", empty: str = "", what: str = "row"
 ) -> None:
-    """Prints rows. A table has these columns, every other form has all values of a row.
+    """Prints rows. Tables have these columns, other formats all values of a row.
 
-    `empty` is printed in place of a table without rows; `what` a row is called where rows are counted."""
+    `empty` is printed instead of an empty table; `what` is the noun for counted rows."""
     found = list(rows)
     if form == "json":
         click.echo(to_json([_plain(row) for row in found]))
@@ -78,7 +78,7 @@ def records(
 
 
 def json_lines(objects: Iterable[Any]) -> None:
-    """One object a line, each as soon as it is there."""
+    """Prints one object per line, each as soon as it is available."""
     for item in objects:
         click.echo(json.dumps(_plain(item), ensure_ascii=False))
 
@@ -97,7 +97,7 @@ def _plain(value: Any) -> Any:
 
 
 def _names(rows: Sequence[Record], columns: Sequence[Column]) -> list[str]:
-    """All keys of the rows; the columns' where there is no row."""
+    """All keys of the rows; without rows, those of the columns."""
     return list(dict.fromkeys(key for row in rows for key in row)) or [column.name for column in columns]
 
 
@@ -117,12 +117,12 @@ def _field(value: Any) -> Any:
 
 
 def terminal_width() -> int | None:
-    """Characters in a line of the terminal; None where standard output is not one."""
+    """The width of the terminal; None if standard output is not one."""
     return max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
 
 
 def styled(text: str, stream: IO[str], **style: Any) -> str:
-    """The text in colour, on a terminal that is wanted to have some (https://no-color.org)."""
+    """The text in colour, on a terminal and unless NO_COLOR is set (https://no-color.org)."""
     plain = not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return text if plain else click.style(text, **style)
 
@@ -132,14 +132,14 @@ def bold(text: str) -> str:
 
 
 def width_of(text: str) -> int:
-    """Cells that a text takes: East Asian characters take two."""
+    """The width of a text in cells: East Asian characters take two."""
     from rich.cells import cell_len
 
     return cell_len(text)
 
 
 def fit(text: str, width: int) -> str:
-    """The text in exactly so many cells: padded, or cut and marked as cut."""
+    """The text in exactly `width` cells: padded, or truncated with a mark."""
     from rich.cells import set_cell_size
 
     return (
@@ -151,7 +151,7 @@ def fit(text: str, width: int) -> str:
 
 
 def table(rows: Sequence[Record], columns: Sequence[Column], width: int | None) -> Iterator[str]:
-    """The lines of a table that is at most so wide; None: as wide as its cells are."""
+    """The lines of a table of at most `width` cells; None: unlimited."""
     cells = [[column.show(row.get(column.name)) for column in columns] for row in rows]
     numbers = [_is_number(row.get(column.name) for row in rows) for column in columns]
     titles = [column.title for column in columns]
@@ -212,7 +212,7 @@ def _kept(least: Sequence[int], width: int) -> list[int]:
 
 
 def _widened(widths: dict[int, int], natural: Sequence[int], room: int) -> dict[int, int]:
-    """Shares the room that is left among the columns that are cut."""
+    """Distributes the remaining width among truncated columns."""
     while room > 0 and (cut := [i for i, size in widths.items() if size < natural[i]]):
         share = max(1, room // len(cut))
         for i in cut:
@@ -223,7 +223,7 @@ def _widened(widths: dict[int, int], natural: Sequence[int], room: int) -> dict[
 
 
 def _with_mark(kept: Sequence[int], count: int) -> list[int | None]:
-    """The columns that are shown; None stands where others are left out."""
+    """The shown columns, with None where others are left out."""
     gap = next((place for place, i in enumerate([*kept, count]) if place != i), None)
     return [*kept] if gap is None else [*kept[:gap], None, *kept[gap:]]
 
@@ -236,7 +236,7 @@ def _aligned(text: str, width: int, is_number: bool) -> str:
 
 
 def _vertical(rows: Sequence[Record], columns: Sequence[Column]) -> Iterator[str]:
-    """Every value of every row, whole, below a line that numbers the row."""
+    """Every value of every row in full, below a line with the row's number."""
     known = {column.name: column.show for column in columns}
     names = _names(rows, columns)
     size = max(map(width_of, map(printable, names)), default=0)
@@ -249,5 +249,5 @@ def _vertical(rows: Sequence[Record], columns: Sequence[Column]) -> Iterator[str
 
 
 def _value_lines(value: Any, show: Callable[[Any], str]) -> list[str]:
-    """A list has an item a line."""
+    """The lines of a value; lists have one item per line."""
     return [shown(item) for item in value] if isinstance(value, list) and value else [show(value)]

@@ -12,7 +12,7 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def setting_options() -> list[click.Parameter]:
-    """The options that every command takes, before its name and after it."""
+    """The options that every command accepts, before or after its name."""
     return [
         click.Option(
             ["--config"],
@@ -31,9 +31,9 @@ class Section:
         self.commands: dict[str, click.Command] = {}
 
     def command(self, name: str) -> Callable[[Callable[..., bool | None]], click.Command]:
-        """Makes a command of a function, which is called with the configuration first.
+        """Registers a function as a command. Its first argument is the configuration.
 
-        It returns whether all went well; None counts as well."""
+        It returns whether it succeeded; None means success."""
 
         def register(function: Callable[..., bool | None]) -> click.Command:
             made = click.command(name, context_settings=HELP)(_with_configuration(function))

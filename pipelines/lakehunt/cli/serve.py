@@ -43,14 +43,14 @@ def serve(config: Config, host: str, port: int, refresh: int) -> None:
 
 
 def _print(address: Address, settings: Mapping[str, str]) -> None:
-    """Prints how clients reach the endpoint, at once: whoever started it waits for these lines."""
+    """Prints how to connect, unbuffered, as scripts wait for these lines."""
     url = f"jdbc:hive2://{address}/default{_of_connection(settings)}"
     click.echo(f"serving at {url}")
     click.echo(f"  beeline -u '{url}' -n \"$USER\" -e 'SHOW TABLES IN bi'")
 
 
 def _of_connection(settings: Mapping[str, str]) -> str:
-    """What a client's address needs beside host and port."""
+    """The parameters of the JDBC URL besides host and port."""
     principal = settings.get("spark.hadoop.hive.server2.authentication.kerberos.principal")
     encrypted = settings.get("spark.hadoop.hive.server2.use.SSL", "").lower() == "true"
     return ";ssl=true" * encrypted + (f";principal={principal}" if principal else "")

@@ -1,1 +1,1 @@
-"""What every part uses: imports nothing of Lakehunt."""
+"""Utilities for all packages; imports nothing else of Lakehunt."""

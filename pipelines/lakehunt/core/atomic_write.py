@@ -1,4 +1,4 @@
-"""Files that a reader sees whole or not at all."""
+"""Atomic file writes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write(file: Path, content: bytes) -> None:
-    """Writes a file under another, hidden name and then gives it its own. Raises OSError."""
+    """Writes a hidden temporary file, then renames it. Raises OSError."""
     temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         temporary.write_bytes(content)

@@ -1,10 +1,10 @@
-"""The root of every error that Lakehunt reports to a person."""
+"""Base classes of the errors that Lakehunt reports to users."""
 
 from __future__ import annotations
 
 
 class LakehuntError(Exception):
-    """Something that a person can put right: says what is wrong and, as `hint`, what to do.
+    """An error that the user can fix: a message and, as `hint`, what to do.
 
     The command line prints it without a traceback and exits with 1.
     """
@@ -19,4 +19,4 @@ class LakehuntError(Exception):
 
 
 class UsageError(LakehuntError):
-    """A command that was called without what it needs; the command line exits with 2."""
+    """Invalid usage of a command; the command line exits with 2."""

@@ -1,7 +1,7 @@
-"""Text that attackers wrote, for people to read: what would hide, turn or break it is written out.
+"""Shows text written by attackers safely, by escaping characters that would hide, reorder or break it.
 
-A command line may hold line breaks, terminal escapes, marks that turn the direction of writing, or characters that show
-as nothing. Everything that prints one, on a terminal or a page, does it through here."""
+A command line may contain line breaks, terminal escapes, bidirectional controls or invisible characters. All code that
+shows one, on a terminal or a page, uses this module."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ _SHOWS_NOTHING = frozenset(
         ),
     )
 )
-"""Characters that Python calls printable and that no font shows: Unicode's Default_Ignorable_Code_Point of categories
-Lo and Mn, and the blank braille pattern."""
+"""Characters that are printable for Python but invisible: Unicode's Default_Ignorable_Code_Point of categories Lo and
+Mn, and the blank braille pattern."""
 
 
 def is_hidden(character: str) -> bool:
-    """Whether a character is one that a reader would not see, or that changes how others are seen: controls, marks of
-    direction, line and paragraph separators, every blank but the space."""
+    """Whether a character is invisible or changes how others appear: controls, bidirectional marks, line and paragraph
+    separators, every blank except the space."""
     return not character.isprintable() or character in _SHOWS_NOTHING
 
 
 def printable(text: str) -> str:
-    """The text on one line, hidden characters as Python escapes: `\\n`, `\\x1b`, `\\u202e`."""
+    """The text on one line, with hidden characters as Python escapes: `\\n`, `\\x1b`, `\\u202e`."""
     return "".join(_escaped(c) if is_hidden(c) else c for c in text)
 
 
 def truncated(text: str, most: int) -> str:
-    """`visible`, of at most so many characters of the text; what was cut off is counted."""
+    """`printable` of at most `most` characters of the text, followed by the number of characters cut off."""
     return printable(text) if len(text) <= most else f"{printable(text[:most])}… ({len(text):,} characters)"
 
 
 def pieces(text: str) -> Iterator[tuple[str, str]]:
-    """The text in pieces: (text, "") for what shows as it is, (escape, name) for each hidden character."""
+    """Splits the text: (text, "") for visible text, (escape, name) for each hidden character."""
     for hidden, run in groupby(text, is_hidden):
         if hidden:
             yield from ((_escaped(c), _name(c)) for c in run)
@@ -52,7 +52,7 @@ def pieces(text: str) -> Iterator[tuple[str, str]]:
 
 
 def to_json(value: Any) -> str:
-    """The value as JSON, indented, in which hidden characters are escapes: a reader gets them back as they were."""
+    """The value as indented JSON with hidden characters escaped; a JSON parser restores them."""
     text = json.dumps(value, ensure_ascii=False, indent=1)
     return "".join(json.dumps(c)[1:-1] if c != "\n" and is_hidden(c) else c for c in text)
 

@@ -1,8 +1,8 @@
-"""How long-running work reports what it is doing."""
+"""Progress messages of long-running work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[str], None]
-"""Takes one line about the step that begins now, such as `batch 3: validating 12 new events`."""
+"""Receives one line about the step that starts now, such as `batch 3: validating 12 new events`."""

@@ -1,13 +1,13 @@
-"""Names and texts inside Spark SQL. Imports no Spark."""
+"""Quoting for Spark SQL. Imports no Spark."""
 
 from __future__ import annotations
 
 
 def quoted_name(name: str) -> str:
-    """An identifier in backticks, whatever characters it has."""
+    """An identifier in backticks."""
     return f"`{name.replace('`', '``')}`"
 
 
 def string_literal(text: str) -> str:
-    """A text as a string literal."""
+    """A string literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,15 +1,15 @@
-"""Loads YAML content strictly: what a file says is what the program gets, or an error with file, line and column.
+"""Loads YAML strictly: ambiguous content is an error with file, line and column.
 
 Refused: duplicate keys, anchors and aliases, tags, directives, several documents, keys that are not text, characters
 that YAML forbids or that its versions read differently, more than 1 MiB, 32 levels or 100,000 values. Scalars follow
 the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema): `no`, `on`, `1:30` and `2024-01-01` stay
-text. Every collection knows where each of its entries stands and what was written there:
+text. Every collection knows the position and the source text of each entry:
 
     document = load_file("hunt.yaml")
     document["version"]                             # 1.1, as the core schema reads it
-    document.text("version")                        # "1.10", as it was written
+    document.text("version")                        # "1.10", the source text
     raise document.error("name", "too long")        # hunt.yaml:2:1: too long
-    document.text_map("query").place(line, column)  # a place in the query's text -> its place in the file
+    document.text_map("query").place(line, column)  # position in the query -> position in the file
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 # YAML 1.1, which PyYAML reads, ends lines at U+0085, U+2028 and U+2029; 1.2 does not. Without them both agree.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
-# JSON, and so many a generated file, writes a character beyond U+FFFF as two escapes: "\ud83d\udd0e".
+# JSON, and so many generated files, write a character beyond U+FFFF as two escapes: "\ud83d\udd0e".
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _ESCAPE_TOO_LARGE = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
@@ -65,7 +65,7 @@ _CORE_SCHEMA: tuple[tuple[re.Pattern[str], Callable[[str], Value]], ...] = (
     (re.compile(r"[-+]?\.(?:inf|Inf|INF)"), lambda text: float(text.replace(".", ""))),
     (re.compile(r"\.(?:nan|NaN|NAN)"), lambda _: math.nan),
 )
-"""Plain scalars that are not text, and what they mean. Quoted and block scalars always are text."""
+"""Plain scalars that are not text, and their values. Quoted and block scalars are always text."""
 
 _HINTS: tuple[tuple[str, str], ...] = (
     (r"tab character|'\\t'", "indent with spaces; tabs are allowed only inside text"),
@@ -76,12 +76,12 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"flow (sequence|mapping|node)", "close the bracket, and separate entries with commas"),
     (r"block mapping|block collection|simple key", "check this line's indentation and that its key ends with ': '"),
 )
-"""What to do about the parser's complaints, by their words."""
+"""Hints for the parser's errors, by their wording."""
 _ANY_HINT = "check the indentation, and put unusual values in quotes"
 
 
 class Position(NamedTuple):
-    """A place in a file; both numbers count from one, as editors do."""
+    """A position in a file; line and column count from 1, as in editors."""
 
     line: int
     column: int
@@ -91,7 +91,7 @@ START = Position(1, 1)
 
 
 class YamlError(LakehuntError):
-    """Something wrong at a place in a YAML file; `problem` is the message without the place."""
+    """An error at a position in a YAML file; `problem` is the message without the position."""
 
     def __init__(self, file: str, position: Position, problem: str, hint: str = "") -> None:
         super().__init__(f"{file}:{position.line}:{position.column}: {problem}", hint)
@@ -110,17 +110,17 @@ class YamlError(LakehuntError):
 
 @dataclass(frozen=True)
 class TextMap:
-    """Where a scalar's text stands in its file.
+    """Maps positions in a scalar's text to positions in its file.
 
-    `exact` for block literals (`|`) and for text written on one line without escapes. Folded text and quoted text of
-    several lines lose their line breaks, so every place in them is the place where the value starts."""
+    `exact` for block literals (`|`) and for text on one line without escapes. Folded text and multi-line quoted text
+    lose their line breaks, so every position in them maps to the start of the value."""
 
     file: str
     start: Position
     exact: bool
 
     def place(self, line: int, column: int) -> Position:
-        """The place in the file of a place in the text; all numbers count from one."""
+        """The position in the file of a position in the text; all numbers count from 1."""
         if not self.exact:
             return self.start
         return Position(self.start.line + line - 1, self.start.column + column - 1)
@@ -139,20 +139,20 @@ class _Source:
 
     @cached_property
     def lines(self) -> list[str]:
-        # not splitlines(), which also splits at characters that are no line breaks in YAML
+        # not splitlines(), which also splits at characters that are not line breaks in YAML
         return _LINE_BREAK.split(self.text)
 
     def character(self, position: Position) -> str:
         return self.lines[position.line - 1][position.column - 1 :][:1]
 
     def error(self, position: Position, problem: str, hint: str = "") -> YamlError:
-        end = Position(len(self.lines), len(self.lines[-1]) + 1)  # libyaml's end of the file is a line further
+        end = Position(len(self.lines), len(self.lines[-1]) + 1)  # libyaml reports the end of the file one line later
         return YamlError(self.file, min(position, end), problem, hint)
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """Where an entry of a collection stands: its key (in a sequence its value), its value, the scalar written there."""
+    """Positions of an entry: its key (in a sequence its value), its value, and the source text of a scalar."""
 
     key: Position
     value: Position
@@ -161,7 +161,7 @@ class _Entry:
 
 @dataclass
 class _Places(Generic[Key]):
-    """Where a collection and its entries stand."""
+    """Positions of a collection and its entries."""
 
     source: _Source
     start: Position
@@ -181,7 +181,7 @@ class _Places(Generic[Key]):
 
 
 class Located(Generic[Key]):
-    """What mappings and sequences share: they know where their entries stand."""
+    """Base of mappings and sequences: they know the positions of their entries."""
 
     places: _Places[Key]
 
@@ -194,30 +194,30 @@ class Located(Generic[Key]):
         return self.places.start
 
     def line(self, key: Key) -> int:
-        """The line of an entry's key; of the collection's start where there is no such entry."""
+        """The line of an entry's key; of the collection's start if there is no such entry."""
         return self.places.key(key).line
 
     def position(self, key: Key) -> Position:
-        """The place of an entry's value; of the collection's start where there is no such entry."""
+        """The position of an entry's value; of the collection's start if there is no such entry."""
         return self.places.value(key)
 
     def text(self, key: Key) -> str:
-        """The text of a scalar entry as it was written: '1.10' where the value is 1.1.
+        """The source text of a scalar entry: '1.10' for the value 1.1.
 
-        Raises KeyError without such an entry, YamlError where it is a collection."""
+        Raises KeyError if there is no such entry, YamlError if it is a collection."""
         return str(self.places.scalar(key).value)
 
     def is_empty(self, key: Key) -> bool:
-        """Whether there is no such entry, or one with nothing written in it."""
+        """Whether the entry is missing or empty."""
         entry = self.places.entries.get(key)
         return entry is None or (entry.scalar is not None and not entry.scalar.value and _is_plain(entry.scalar))
 
     def text_map(self, key: Key) -> TextMap:
-        """Where the text of a scalar entry stands. Raises as `text` does."""
+        """The position map of a scalar entry's text. Raises like `text`."""
         return _text_map(self.places.source, self.places.scalar(key))
 
     def error(self, key: Key, message: str, hint: str = "") -> YamlError:
-        """An error at an entry's key; at the collection's start where there is no such entry."""
+        """An error at an entry's key; at the collection's start if there is no such entry."""
         return self.places.source.error(self.places.key(key), message, hint)
 
     def value_error(self, key: Key, message: str, hint: str = "") -> YamlError:
@@ -226,7 +226,7 @@ class Located(Generic[Key]):
 
 
 class Mapping(dict[str, Value], Located[str]):
-    """A mapping with text keys, in the order written."""
+    """A mapping with string keys, in source order."""
 
     def __init__(self, places: _Places[str]) -> None:
         super().__init__()
@@ -234,7 +234,7 @@ class Mapping(dict[str, Value], Located[str]):
 
 
 class Sequence(list[Value], Located[int]):
-    """A sequence; its entries are named by their index."""
+    """A sequence; keys are indexes."""
 
     def __init__(self, places: _Places[int]) -> None:
         super().__init__()
@@ -244,7 +244,7 @@ class Sequence(list[Value], Located[int]):
 def load_file(path: str | Path) -> Mapping:
     """The mapping in a YAML file; an empty one if the file has no content.
 
-    Raises YamlError for a file that cannot be read or is refused, see above."""
+    Raises YamlError for a file that cannot be read or is refused (see the module)."""
     file = str(path)
     return load(decode(read(path), file), file)
 
@@ -260,7 +260,7 @@ def load(text: str, file: str = "<text>") -> Mapping:
 
 
 def read(path: str | Path) -> bytes:
-    """What is in a file. Raises YamlError for one that cannot be read or is too large."""
+    """The bytes of a file. Raises YamlError if it cannot be read or is too large."""
     path, file = Path(path), str(path)
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
@@ -280,7 +280,7 @@ def _too_large(file: str) -> YamlError:
 
 
 def decode(data: bytes, file: str) -> str:
-    """The text of a file, without a byte order mark. Raises YamlError, at its place, for what is not UTF-8."""
+    """The text of a file, without a byte order mark. Raises YamlError, with its position, for invalid UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
@@ -306,7 +306,7 @@ def _check_characters(source: _Source) -> None:
 class _Builder:
     """Builds values from the parser's events.
 
-    Events, not PyYAML's nodes: aliases and depth are refused as they come, before anything is expanded."""
+    Unlike PyYAML's nodes, events allow aliases and deep nesting to be refused before anything is expanded."""
 
     def __init__(self, source: _Source) -> None:
         self.source = source
@@ -364,7 +364,7 @@ class _Builder:
             event.value = self._joined(event)
 
     def _joined(self, event: yaml.ScalarEvent) -> str:
-        """A scalar's text with the halves of characters put together."""
+        """A scalar's text with surrogate pairs joined."""
         try:
             return event.value.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError as e:
@@ -406,7 +406,7 @@ class _Builder:
 
 
 def _events(source: _Source) -> Iterator[yaml.Event]:
-    # the C parser refuses every half of a character, the Python one takes them as they are
+    # the C parser refuses surrogates, the Python parser accepts them
     loader = yaml.SafeLoader if _SURROGATE_ESCAPE.search(source.text) else _FAST_LOADER
     try:
         yield from yaml.parse(source.text, Loader=loader)
@@ -448,7 +448,7 @@ def _is_plain(event: yaml.ScalarEvent) -> bool:
 
 
 def _core_value(text: str) -> Value:
-    """What a plain scalar means by the core schema. Raises OverflowError."""
+    """The value of a plain scalar by the core schema. Raises OverflowError."""
     convert = next((convert for pattern, convert in _CORE_SCHEMA if pattern.fullmatch(text)), None)
     if convert is None:
         return text
@@ -468,7 +468,7 @@ def _text_map(source: _Source, event: yaml.ScalarEvent) -> TextMap:
 
 
 def _literal_start(source: _Source, event: yaml.ScalarEvent) -> Position | None:
-    """A literal keeps its line breaks and loses the same indentation on every line, so one line tells it."""
+    """The start of a block literal. It loses the same indentation on every line, so one line is enough to find it."""
     first = _start(event).line + 1  # below the |
     for number, line in enumerate(event.value.split("\n"), start=first):
         if line:
@@ -477,7 +477,7 @@ def _literal_start(source: _Source, event: yaml.ScalarEvent) -> Position | None:
 
 
 def _line_start(source: _Source, event: yaml.ScalarEvent) -> Position | None:
-    """Plain or quoted text on one line, if it stands there as it is: no escapes."""
+    """The start of plain or quoted text on one line, if it has no escapes."""
     quote = event.style or ""
     start = _start(event)
     column = start.column + len(quote)

@@ -1,1 +1,1 @@
-"""Other people's query packs: what `lakehunt import` takes into the folder of hunts, and what it leaves out and why."""
+"""`lakehunt import`: copies the queries of other people's packs into the folder of hunts, or reports why not."""

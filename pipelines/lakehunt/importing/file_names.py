@@ -13,14 +13,14 @@ _LONGEST_STEM = 150
 
 
 class Names:
-    """Names that are free in a folder, in any case of letters: some file systems know only one."""
+    """Unused file names in a folder, compared case-insensitively, as some file systems do."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.taken = {path.name.casefold() for path in folder.iterdir()} if folder.is_dir() else set()
 
     def free(self, candidate: Candidate) -> Path:
-        """The pack's own name for a hunt; with the start of its id if another file has the name."""
+        """The pack's own file name for a hunt; with the start of its id if the name is taken."""
         stem = safe(candidate.stem)
         for name in (stem, f"{stem}-{candidate.hunt.id[:8]}", f"{stem}-{candidate.hunt.id}"):
             file = self.folder / f"{name}{candidate.suffix}"
@@ -31,6 +31,6 @@ class Names:
 
 
 def safe(stem: str) -> str:
-    """A name that every file system takes, and that makes a file a hunt: neither hidden nor `<hunt>.tests`."""
+    """A name that is valid on every file system and for a hunt: neither hidden nor `<hunt>.tests`."""
     name = _UNSAFE.sub("-", stem)[:_LONGEST_STEM].strip(" .") or "hunt"
     return name if hunt_file.is_hunt_file(Path(f"{name}.yaml")) else name.replace(".", "-")

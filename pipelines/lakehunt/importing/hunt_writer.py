@@ -11,13 +11,13 @@ from pathlib import Path
 from lakehunt.core import strict_yaml
 from lakehunt.hunting.content.hunt_file import GUID
 
-_NAMESPACE = uuid.UUID("6f0f0f2b-6f3c-5d0e-9b58-0f6f5f6c1c11")  # of ids of imported hunts: must stay as it is
+_NAMESPACE = uuid.UUID("6f0f0f2b-6f3c-5d0e-9b58-0f6f5f6c1c11")  # of ids of imported hunts: must never change
 _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a hunt is made of. `seed` says which one it is in its pack: the same one has the same id every time."""
+class GeneratedHunt:
+    """The fields of a generated hunt. `seed` identifies it in its pack, so its id is the same on every import."""
 
     seed: str
     source: Path
@@ -30,41 +30,41 @@ class Made:
 
 
 def new_id(seed: str) -> str:
-    """The id of what a seed names."""
+    """The id for a seed."""
     return str(uuid.uuid5(_NAMESPACE, seed))
 
 
-def text_of(made: Made) -> str:
-    """The hunt as YAML: the query as it is, in a block if YAML can hold it so."""
-    return "".join(_lines(made))
+def text_of(hunt: GeneratedHunt) -> str:
+    """The hunt as YAML: the query unchanged, as a literal block if YAML allows."""
+    return "".join(_lines(hunt))
 
 
-def _lines(made: Made) -> Iterator[str]:
+def _lines(hunt: GeneratedHunt) -> Iterator[str]:
     yield "# Made by `lakehunt import`: the query is the pack's, as it stands there.\n"
-    yield f"id: {new_id(made.seed)}\n"
-    yield f"name: {_quoted(one_line(made.name)[:_LONGEST_NAME] or 'Query')}\n"
-    if made.description:
-        yield from _block("description", made.description)
-    for key, texts in (("tactics", made.tactics), ("relevantTechniques", made.techniques), ("tags", made.tags)):
+    yield f"id: {new_id(hunt.seed)}\n"
+    yield f"name: {_quoted(one_line(hunt.name)[:_LONGEST_NAME] or 'Query')}\n"
+    if hunt.description:
+        yield from _block("description", hunt.description)
+    for key, texts in (("tactics", hunt.tactics), ("relevantTechniques", hunt.techniques), ("tags", hunt.tags)):
         if texts:
             yield f"{key}:\n" + "".join(f"  - {_quoted(text)}\n" for text in texts)
-    yield f"metadata:\n  source: {_quoted(made.source.as_posix())}\n"
-    yield from _block("query", made.query)
+    yield f"metadata:\n  source: {_quoted(hunt.source.as_posix())}\n"
+    yield from _block("query", hunt.query)
 
 
 def one_line(text: str) -> str:
-    """A text on one line, of characters that can be printed."""
+    """The text on one line, of printable characters only."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _quoted(text: str) -> str:
-    """A JSON string, which is YAML; of a text that YAML forbids, one with escapes."""
+    """The text as a JSON string, which is valid YAML; with escapes if it contains characters that YAML forbids."""
     plain = json.dumps(text, ensure_ascii=False)
     return plain if _is_yaml(f"text: {plain}\n") else json.dumps(text)
 
 
 def _block(key: str, text: str) -> Iterator[str]:
-    indicator = "2" if text[:1] in {" ", "\t", "\n"} else ""  # else the first line's blanks would be indentation
+    indicator = "2" if text[:1] in {" ", "\t", "\n"} else ""  # else leading blanks would be taken as indentation
     block = f"{key}: |{indicator}\n" + "".join(f"  {line}\n" if line else "\n" for line in text.split("\n"))
     yield block if _is_yaml(block) else f"{key}: {json.dumps(text)}\n"
 
@@ -78,10 +78,10 @@ def _is_yaml(text: str) -> bool:
 
 
 def with_id(text: str, document: strict_yaml.Mapping, seed: str) -> tuple[str | None, str]:
-    """A hunt's text with an id that is one, and what the pack's file has as id instead, '' if nothing.
+    """A hunt's text with a valid id, and the pack's original id ('' if it has none).
 
     Nothing else changes or moves: a missing id is added at the end, and one that is not a GUID is replaced in its line.
-    None if the text needs no new id, or if its layout has no place for one."""
+    None if the text needs no new id, or if none can be inserted."""
     if isinstance(document.get("id"), (dict, list)):
         return None, ""
     written = document.text("id").strip() if "id" in document else ""
@@ -106,7 +106,7 @@ def _added(text: str, document: strict_yaml.Mapping, id_: str) -> str:
 
 
 def _replaced(text: str, document: strict_yaml.Mapping, id_: str) -> str:
-    """The text with another id, and on the same line a comment with the one that was there."""
+    """The text with the new id, and the original id as a comment on the same line."""
     line, column = document.position("id")
     lines = text.splitlines(keepends=True)
     before, value = lines[line - 1][: column - 1].rstrip(), lines[line - 1][column - 1 :]

@@ -1,7 +1,7 @@
-"""Where imported hunts come from, and what they are in MITRE ATT&CK: `imported.jsonl` beside them, a line for each.
+"""The origin of imported hunts, and their MITRE ATT&CK mapping: `imported.jsonl` beside them, one line per hunt.
 
-Hunts are copied as they are, so what is normalised stands here. BI tools can join it to `findings.all` by the hunt's
-id. Every import regenerates it from the pack; Lakehunt itself reads nothing else from it."""
+Hunts are copied unchanged, so normalised data is stored here. BI tools can join it to `findings.all` by the hunt's id.
+Every import regenerates it from the pack; Lakehunt itself reads nothing else from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IN_FOLDER = (ImportStatus.IMPORTED, ImportStatus.REPLACED, ImportStatus.ALREADY
 
 
 def update(folder: Path, pack: Path, outcomes: Iterable[QueryResult]) -> None:
-    """Adds the hunts of a pack to the index, and takes out those whose files are gone. Raises OSError."""
+    """Adds the hunts of a pack to the index, and removes those whose files are gone. Raises OSError."""
     file = folder / NAME
     entries = {entry["id"]: entry for entry in _read(file) if (folder / entry["file"]).is_file()}
     for outcome in outcomes:
@@ -50,7 +50,7 @@ def _entry(folder: Path, pack: Path, candidate: Candidate, file: Path) -> dict[s
     return {
         "id": candidate.hunt.id,
         "name": candidate.hunt.name,
-        "file": Path(os.path.relpath(file, folder)).as_posix(),  # one that was there may be elsewhere
+        "file": Path(os.path.relpath(file, folder)).as_posix(),  # an existing hunt may be in another folder
         "pack": pack.resolve().name,
         "source": candidate.source.as_posix(),
         "line": candidate.line,

@@ -1,8 +1,8 @@
-"""Queries in Markdown: the blocks of a page that are KQL, and what the page says about them.
+"""Extracts queries from Markdown: the KQL blocks of a page, and the page's metadata.
 
-The formats are from public packs: Microsoft's template for Microsoft 365 Defender (a block under `## Query`, tactics
-in a table with a column `Covered?`), FalconForce's (tables of tactics, blocks that call themselves `C#`), and pages
-with a block of `kql` for each product."""
+The formats are those of public packs: Microsoft's template for Microsoft 365 Defender (a block under `## Query`,
+tactics in a table with a column `Covered?`), FalconForce's (tables of tactics, blocks labelled `C#`), and pages with a
+`kql` block for each product."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ _DIVIDER = re.compile(r"[\s|:-]+")
 
 @dataclass(frozen=True)
 class Block:
-    """A query of a page. `line` and `column` are where its text starts in the file; the first line is 1.
+    """A query of a page. Its text starts at `line` and `column` of the file (from 1).
 
-    `number` counts the queries under the same heading, from one; `lead` is the text between heading and query."""
+    `number` counts the queries under the same heading, from 1; `lead` is the text between heading and query."""
 
     text: str
     line: int
@@ -95,9 +95,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Page:
-    """What a page says: its queries, and what holds for all of them.
+    """A page: its queries, and the metadata they share.
 
-    `covers` are the tactics as they are written, and with them other words of the same table, such as Ransomware."""
+    `covers` are the tactics as written, together with other words of the same table, such as Ransomware."""
 
     title: str
     description: str
@@ -111,12 +111,12 @@ class _Section:
     heading: str
     level: int
     prose: list[str] = field(default_factory=list)
-    lead: int = 0  # where the prose starts that stands between the last block and the next one
+    lead: int = 0  # start of the prose between the last block and the next one
     queries: int = 0
 
 
 def read(text: str) -> Page:
-    """The page in a Markdown text; any text is one."""
+    """Parses a Markdown text; any text is valid."""
     reader = _Reader(_LINE_BREAK.split(text))
     reader.read()
     sections = reader.sections
@@ -131,7 +131,7 @@ def read(text: str) -> Page:
 
 
 class _Reader:
-    """Takes a page's lines apart into sections of prose and blocks of KQL."""
+    """Splits a page's lines into sections of prose and blocks of KQL."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
@@ -156,10 +156,10 @@ class _Reader:
             number += 1
 
     def _end(self, opened: int, fence: str) -> tuple[int, int]:
-        """The line after a block's last one, and the line to go on from.
+        """The line after a block's last one, and the line to continue from.
 
         A block ends at its closing fence, as in CommonMark. It also ends where a section or another block of KQL
-        starts: real pages have fences that nobody opened or closed, and KQL has no line that looks like either."""
+        starts: real pages have unbalanced fences, and no line of KQL looks like either."""
         for number in range(opened + 1, len(self.lines)):
             line = self.lines[number]
             other = _FENCE.fullmatch(line)
@@ -175,7 +175,7 @@ class _Reader:
             start += 1
         lines = self.lines[start:end]
         indent = min((_indentation(line) for line in lines if line.strip()), default=0)
-        indent = min(indent, len(fence[1]))  # a block in a list is as far to the right as its fence
+        indent = min(indent, len(fence[1]))  # a block in a list is indented like its fence
         text = "\n".join(line[indent:] for line in lines).rstrip()
         if not text or not _is_query(fence[3], text, section.heading):
             return
@@ -194,13 +194,13 @@ def _is_kql(language: str) -> bool:
 
 
 def _word(language: str) -> str:
-    """`kql` of `KQL`, `{.kql}` and `kusto query`."""
+    """Normalizes `KQL`, `{.kql}` and `kusto query` to `kql`."""
     found = re.search(r"[\w+#-]+", language.lower())
     return found[0] if found else ""
 
 
 def _is_query(language: str, text: str, heading: str) -> bool:
-    """Whether a block is meant to be KQL. Where its language does not say so, its text or the heading has to."""
+    """Whether a block is KQL, according to its language or else to its text or the heading."""
     word = _word(language)
     if word in _KQL:
         return True
@@ -209,7 +209,7 @@ def _is_query(language: str, text: str, heading: str) -> bool:
     return bool(_OPERATOR.search(text)) or (not word and bool(_ABOUT_A_QUERY.search(heading)))
 
 
-# What a page says about its queries
+# Metadata of a page
 
 
 def _describes(section: _Section) -> bool:
@@ -217,7 +217,7 @@ def _describes(section: _Section) -> bool:
 
 
 def _joined(parts: Iterator[list[str]] | Sequence[list[str]]) -> str:
-    """The text of some prose: without tables, images and rules, whose meaning is lost in plain text."""
+    """Prose as plain text, without tables, images and rules."""
     texts = []
     for lines in parts:
         kept = [_plain_line(line) for line in lines if not _is_decoration(line)]
@@ -234,13 +234,13 @@ def _plain_line(line: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A heading without Markdown's marks, on one line."""
+    """A heading on one line, without Markdown's markup."""
     text = _EMPHASIS.sub(r"\2", _LINK.sub(r"\1", text))
     return " ".join(_plain_line(text).split())
 
 
 def _covers(prose: Sequence[str]) -> Iterator[str]:
-    """The tactics that a page names: in a table, or in a line such as `- Tactic: Execution`."""
+    """The tactics named by a page: in a table, or in a line such as `- Tactic: Execution`."""
     header: list[str] = []
     for line in prose:
         row = _cells(line)
@@ -265,7 +265,7 @@ def _cells(line: str) -> list[str]:
 def _covered(header: Sequence[str], row: Sequence[str]) -> Iterator[str]:
     if not header or "tactic" not in header[0]:
         return
-    if len(header) > 1 and "covered" in header[1]:  # Microsoft's template lists all tactics, and marks some
+    if len(header) > 1 and "covered" in header[1]:  # Microsoft's template lists all tactics and marks those that apply
         if len(row) > 1 and row[1]:
             yield _plain(row[0])
         return
@@ -273,7 +273,7 @@ def _covered(header: Sequence[str], row: Sequence[str]) -> Iterator[str]:
 
 
 def _named_tactics(text: str) -> Iterator[str]:
-    """The tactics in a list; a sentence that starts like one has none."""
+    """The tactics in a list; none if it is a sentence that starts like a list."""
     for part in re.split(r"[,;/]|<br\s*/?>", _plain(text)):
         if attack.tactic(part):
             yield part.strip()

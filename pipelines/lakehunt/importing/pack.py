@@ -1,4 +1,4 @@
-"""A pack into a folder of hunts: first what is to become of each query, then the files, each whole or not at all."""
+"""Imports a pack into a folder of hunts: first decides on each query, then writes the files, each atomically."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lakehunt.kql.errors import Kind
 Say = Callable[[str], None]
 
 SAY_EVERY = 100
-"""Queries after which it is said how many have been compiled."""
+"""Queries between two progress messages."""
 
 
 def import_pack(
@@ -33,15 +33,15 @@ def import_pack(
     replacing: bool = False,
     dry_run: bool = False,
 ) -> list[QueryResult]:
-    """Imports the queries of a pack that these tables can answer, and says what became of each file and query.
+    """Imports the queries of a pack that compile over these tables, and returns the result of each file and query.
 
-    `hunts` is the folder whose hunts must keep their ids apart: `into`, or one around it. Nothing is written in a dry
-    run. The same call again changes nothing. Raises LakehuntError for a folder that is none or cannot be read, and
-    for a file that cannot be written; what was written before it stays, and the same call goes on from there."""
+    `hunts` is the folder in which ids must be unique: `into`, or one around it. A dry run writes nothing. The call is
+    idempotent. Raises LakehuntError for a path that is not a folder or cannot be read, and for a file that cannot be
+    written; files written before stay, and the same call continues from there."""
     _check_folders(pack, into, hunts)
     outcomes = _decide(pack, into, hunts, tables, replacing, say)
     if not dry_run:
-        _carry_out(pack, into, outcomes)
+        _write(pack, into, outcomes)
     return outcomes
 
 
@@ -67,17 +67,17 @@ def _check_readable(folder: Path) -> None:
         raise LakehuntError(f"{folder}: cannot be read: {e.strerror}", "check its permissions") from e
 
 
-# What is to become of each query
+# Decisions
 
 
 def _decide(pack: Path, into: Path, hunts: Path, tables: TableCatalog, replacing: bool, say: Say) -> list[QueryResult]:
     compiled = list(_all_compiled(list(_found(pack, into)), tables, say))
     ids = {found.hunt.id for found in compiled if isinstance(found, Candidate)}
-    there = _There.of(hunts, forgetting=ids if replacing else set())
+    existing = _Existing.of(hunts, replaced=ids if replacing else set())
     names = file_names.Names(into)
     seen = _Seen()
     return [
-        found if isinstance(found, QueryResult) else _decided(found, there, seen, names, replacing)
+        found if isinstance(found, QueryResult) else _decide_one(found, existing, seen, names, replacing)
         for found in compiled
     ]
 
@@ -100,7 +100,7 @@ def _all_compiled(
 
 
 def _compiled(found: Candidate | QueryResult, tables: TableCatalog) -> Candidate | QueryResult:
-    """A candidate whose query compiles over these tables, as it is; else why it does not."""
+    """The candidate itself if its query compiles over these tables, else the reason why not."""
     if isinstance(found, QueryResult):
         return found
     problems = compile_check.check_query(found.hunt, tables).problems
@@ -108,7 +108,7 @@ def _compiled(found: Candidate | QueryResult, tables: TableCatalog) -> Candidate
 
 
 def _refused(candidate: Candidate, problems: Sequence[Problem]) -> QueryResult:
-    """The reason that decides: a query whose table or function is not there has other errors that are none."""
+    """The decisive reason: a missing table or function causes further errors, which do not count."""
     tables = [problem for problem in problems if problem.table]
     if tables:
         names = ", ".join(dict.fromkeys(problem.table for problem in tables))
@@ -120,37 +120,39 @@ def _refused(candidate: Candidate, problems: Sequence[Problem]) -> QueryResult:
 
 
 @dataclass(frozen=True)
-class _There:
-    """The hunts that are in the folder already: their files by id, and which query, by its version, is whose."""
+class _Existing:
+    """The existing hunts of the folder: files by id, and hunts by the version of their query."""
 
     files: dict[str, Path]
     queries: dict[str, Hunt]
 
     @classmethod
-    def of(cls, folder: Path, forgetting: set[str]) -> _There:
-        """The queries of hunts with the ids in `forgetting`, which are to be replaced, do not count."""
+    def of(cls, folder: Path, replaced: set[str]) -> _Existing:
+        """Reads a folder. Queries of hunts with ids in `replaced` are left out."""
         if not folder.is_dir():
             return cls({}, {})
         hunts, errors = hunt_file.load_folder(folder)
         broken = [error.hunt for error in errors if isinstance(error, HuntError) and error.hunt]
         files = {hunt.id: hunt.file for hunt in [*broken, *hunts] if hunt.id}
-        queries = {_version(hunt): hunt for hunt in hunts if hunt.id not in forgetting}
+        queries = {_version(hunt): hunt for hunt in hunts if hunt.id not in replaced}
         return cls(files, queries)
 
 
 @dataclass
 class _Seen:
-    """The queries of the pack that were let through, by id and by version."""
+    """The accepted queries of the pack, by id and by version."""
 
     ids: dict[str, Candidate] = field(default_factory=dict)
     versions: dict[str, Candidate] = field(default_factory=dict)
 
 
-def _decided(candidate: Candidate, there: _There, seen: _Seen, names: file_names.Names, replacing: bool) -> QueryResult:
-    repeated = _repeated(candidate, there, seen)
+def _decide_one(
+    candidate: Candidate, existing: _Existing, seen: _Seen, names: file_names.Names, replacing: bool
+) -> QueryResult:
+    repeated = _repeated(candidate, existing, seen)
     if repeated:
         return repeated
-    file = there.files.get(candidate.hunt.id)
+    file = existing.files.get(candidate.hunt.id)
     if file is None:
         return of_candidate(candidate, ImportStatus.IMPORTED, names.free(candidate))
     if file.read_bytes() == candidate.content:
@@ -161,14 +163,14 @@ def _decided(candidate: Candidate, there: _There, seen: _Seen, names: file_names
     return left_out(candidate, Reason.OTHER_CONTENT, detail, file)
 
 
-def _repeated(candidate: Candidate, there: _There, seen: _Seen) -> QueryResult | None:
-    """Why a query would be there twice. One that would not is noted as seen."""
+def _repeated(candidate: Candidate, existing: _Existing, seen: _Seen) -> QueryResult | None:
+    """Why a query is a duplicate; None if it is not, and then it is recorded as seen."""
     hunt, version = candidate.hunt, _version(candidate.hunt)
     if hunt.id in seen.ids:
         return left_out(candidate, Reason.DUPLICATE_ID, f"{hunt.id} is also that of {_place(seen.ids[hunt.id])}")
     if version in seen.versions:
         return left_out(candidate, Reason.DUPLICATE_QUERY, f"the query of {_place(seen.versions[version])}")
-    same = there.queries.get(version)
+    same = existing.queries.get(version)
     if same is not None and same.id != hunt.id:
         return left_out(candidate, Reason.DUPLICATE_QUERY, f"the query of {same.file}")
     seen.ids[hunt.id] = seen.versions[version] = candidate
@@ -182,14 +184,14 @@ def _place(candidate: Candidate) -> str:
 def _version(hunt: Hunt) -> str:
     try:
         return hunt.digest
-    except RecursionError:  # a query that is nested too deeply equals no other
+    except RecursionError:  # a query that is nested too deeply is never a duplicate
         return hunt.id
 
 
 # The files
 
 
-def _carry_out(pack: Path, into: Path, outcomes: Sequence[QueryResult]) -> None:
+def _write(pack: Path, into: Path, outcomes: Sequence[QueryResult]) -> None:
     try:
         into.mkdir(parents=True, exist_ok=True)
         for outcome in outcomes:

@@ -1,7 +1,7 @@
-"""What is in a pack: its files, and the queries in each of them.
+"""Reads a pack: its files, and the queries in each of them.
 
-YAML files are hunts as they are. Of Markdown pages, and of files with nothing but KQL, hunts are made. Nothing is
-dropped in silence: a file without a query has its outcome, too."""
+YAML files are copied as hunts. For queries in Markdown pages and plain KQL files, hunts are generated. Nothing is
+dropped silently: a file without a query has a result, too."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from lakehunt.hunting.content import attack, hunt_file
 from lakehunt.hunting.content.attack import AttackMapping
 from lakehunt.hunting.content.hunt_file import HuntError
 from lakehunt.importing import hunt_writer, markdown
-from lakehunt.importing.hunt_writer import Made
+from lakehunt.importing.hunt_writer import GeneratedHunt
 from lakehunt.importing.markdown import Block, Page
 from lakehunt.importing.results import Candidate, QueryResult, Reason, no_query
 
 FoundQuery: TypeAlias = Candidate | QueryResult
 
-_A_RULE_HAS = frozenset({"kind", "query", "relevantTechniques", "requiredDataConnectors", "severity", "tactics"})
+_RULE_KEYS = frozenset({"kind", "query", "relevantTechniques", "requiredDataConnectors", "severity", "tactics"})
 """A hunting query or an analytics rule has one of these fields; workbooks, parsers and connectors have none."""
 
 _QUERY_KEY = re.compile(r"^[ \t]*[\"']?query[\"']?[ \t]*:", re.IGNORECASE | re.MULTILINE)
@@ -36,7 +36,7 @@ _QUERY_KEY = re.compile(r"^[ \t]*[\"']?query[\"']?[ \t]*:", re.IGNORECASE | re.M
 
 
 def files(pack: Path, except_for: Path) -> Iterator[Path | QueryResult]:
-    """The files of a pack that may hold queries, in the order of their paths, and what cannot be read.
+    """The files of a pack that may hold queries, sorted by path, and what cannot be read.
 
     Hidden files and folders are ignored, as are the target folder and links within the pack, whose targets are found
     anyway. A link that leads out of the pack is reported and not followed."""
@@ -68,7 +68,7 @@ def _may_hold_queries(name: str) -> bool:
 
 
 def queries(pack: Path, file: Path) -> list[FoundQuery]:
-    """What is in a file of a pack: its queries, or the one outcome that says why it has none."""
+    """The queries of a file, or a single result that says why it has none."""
     source = file.relative_to(pack)
     try:
         data = strict_yaml.read(file)
@@ -90,41 +90,41 @@ def _broken(source: Path, reason: Reason, error: LakehuntError) -> QueryResult:
 
 
 def _yaml(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
-    """A hunt, copied as it is; only an id that is missing, or is none, is put right."""
+    """A hunt, copied unchanged except that a missing or invalid id is replaced."""
     try:
         document = strict_yaml.load(text, str(file))
     except YamlError as error:
         reason = Reason.INVALID if _QUERY_KEY.search(text) else Reason.NOT_A_HUNT
         return [_broken(source, reason, error)]
-    why_none = _no_hunt(document)
-    if why_none is not None:
-        return [no_query(source, *why_none)]
+    not_a_hunt = _no_hunt(document)
+    if not_a_hunt is not None:
+        return [no_query(source, *not_a_hunt)]
     with_id, original_id = hunt_writer.with_id(text, document, source.as_posix())
     try:
         hunt = hunt_file.read(document if with_id is None else strict_yaml.load(with_id, str(file)), file, {})
     except LakehuntError as error:
         return [_broken(source, Reason.INVALID, error)]
     content = data if with_id is None else with_id.encode()
-    said = attack.normalised(hunt.tactics, hunt.techniques or _texts(document, "techniques"))
-    return [Candidate(source, hunt.place(1, 1).line, hunt, content, file.stem, file.suffix, original_id, said)]
+    mapping = attack.normalised(hunt.tactics, hunt.techniques or _texts(document, "techniques"))
+    return [Candidate(source, hunt.place(1, 1).line, hunt, content, file.stem, file.suffix, original_id, mapping)]
 
 
 def _no_hunt(document: strict_yaml.Mapping) -> tuple[Reason, str] | None:
     """Why a document is not a hunt; None if it is one, even if it has errors."""
-    if any(key.lower() == "query" and _says_something(document, key) for key in document):
+    if any(key.lower() == "query" and _has_content(document, key) for key in document):
         return None
-    if _A_RULE_HAS & document.keys() and {"id", "name"} & document.keys():
+    if _RULE_KEYS & document.keys() and {"id", "name"} & document.keys():
         return Reason.NO_QUERY, "a rule without a query"
     keys = ", ".join(list(document)[:4])
     return Reason.NOT_A_HUNT, f"YAML of another kind: {keys}" if keys else "an empty file"
 
 
-def _says_something(document: strict_yaml.Mapping, key: str) -> bool:
+def _has_content(document: strict_yaml.Mapping, key: str) -> bool:
     return isinstance(document[key], (dict, list)) or bool(document.text(key).strip())
 
 
 def _texts(document: strict_yaml.Mapping, key: str) -> list[str]:
-    """The texts in a list that Lakehunt itself does not use."""
+    """The scalars of a list that Lakehunt itself does not use, as text."""
     value = document.get(key)
     if not isinstance(value, strict_yaml.Sequence):
         return []
@@ -143,24 +143,24 @@ def _markdown(source: Path, file: Path, data: bytes, text: str) -> list[FoundQue
 
 def _of_block(source: Path, file: Path, page: Page, number: int) -> FoundQuery:
     block = page.blocks[number]
-    said = attack.normalised(page.covers, page.techniques)
+    mapping = attack.normalised(page.covers, page.techniques)
     parts = [page.description, *([block.lead] if block.lead not in page.description else [])]
-    one_of_many = Made(
+    one_of_many = GeneratedHunt(
         seed=f"{source.as_posix()}\n{block.heading}\n{block.number}",
         source=source,
         name=_name(page.title or file.stem, block, len(page.blocks)),
         query=block.text,
         description="\n\n".join(filter(None, parts)),
-        tactics=[entry.name for entry in said.tactics],
-        techniques=[entry.id for entry in said.techniques],
-        tags=said.unknown,
+        tactics=[entry.name for entry in mapping.tactics],
+        techniques=[entry.id for entry in mapping.techniques],
+        tags=mapping.unknown,
     )
     stem = file.stem if len(page.blocks) == 1 else f"{file.stem}-{number + 1}"
-    return _made(one_of_many, file, Position(block.line, block.column), stem, said)
+    return _candidate(one_of_many, file, Position(block.line, block.column), stem, mapping)
 
 
 def _name(title: str, block: Block, blocks: int) -> str:
-    """The page's title; of one of several queries with its heading, and its number if that has several, too."""
+    """The page's title; for one of several queries with its heading, and with its number if the heading has several."""
     if blocks == 1:
         return title
     name = title if block.heading in {"", title} else f"{title}: {block.heading}"
@@ -174,30 +174,32 @@ def _kql(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
         return [no_query(source, Reason.NO_QUERY, "an empty file")]
     query = "\n".join(lines[filled[0] : filled[-1] + 1])
     comments = "\n".join(line.strip() for line in lines if line.lstrip().startswith("//"))
-    said = attack.normalised((), attack.known_techniques(comments))
-    techniques = [entry.id for entry in said.techniques]
-    made_of = Made(source.as_posix(), source, file.stem, query, _opening_comment(lines[filled[0] :]), (), techniques)
-    return [_made(made_of, file, Position(filled[0] + 1, 1), file.stem, said)]
+    mapping = attack.normalised((), attack.known_techniques(comments))
+    techniques = [entry.id for entry in mapping.techniques]
+    generated = GeneratedHunt(
+        source.as_posix(), source, file.stem, query, _opening_comment(lines[filled[0] :]), (), techniques
+    )
+    return [_candidate(generated, file, Position(filled[0] + 1, 1), file.stem, mapping)]
 
 
 def _opening_comment(lines: Sequence[str]) -> str:
-    """What the comment at the top of a query says."""
+    """The text of the comment at the top of a query."""
     end = next((n for n, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("//")), len(lines))
-    said = [hunt_writer.one_line(line.strip().removeprefix("//")) for line in lines[:end]]
-    return "\n".join(said).strip()
+    text = [hunt_writer.one_line(line.strip().removeprefix("//")) for line in lines[:end]]
+    return "\n".join(text).strip()
 
 
-def _made(made_of: Made, file: Path, start: Position, stem: str, said: AttackMapping) -> FoundQuery:
-    """The hunt of a query that is not YAML; its positions are in the page."""
-    text = hunt_writer.text_of(made_of)
+def _candidate(generated: GeneratedHunt, file: Path, start: Position, stem: str, mapping: AttackMapping) -> FoundQuery:
+    """The hunt generated for a query; its positions refer to the page."""
+    text = hunt_writer.text_of(generated)
     try:
         hunt = hunt_file.read(strict_yaml.load(text, str(file)), file, {})
     except LakehuntError as error:
         problem = error.problems[0].problem if isinstance(error, HuntError) else error.message
         found = YamlError(str(file), start, problem, error.hint)
-        return _broken(made_of.source, Reason.INVALID, found)
-    placed = replace(hunt, query=made_of.query, query_map=TextMap(str(file), start, exact=True))
-    return Candidate(made_of.source, start.line, placed, text.encode(), stem, ".yaml", attack=said)
+        return _broken(generated.source, Reason.INVALID, found)
+    placed = replace(hunt, query=generated.query, query_map=TextMap(str(file), start, exact=True))
+    return Candidate(generated.source, start.line, placed, text.encode(), stem, ".yaml", attack=mapping)
 
 
 _READERS: dict[str, Callable[[Path, Path, bytes, str], list[FoundQuery]]] = {
@@ -208,4 +210,4 @@ _READERS: dict[str, Callable[[Path, Path, bytes, str], list[FoundQuery]]] = {
     ".kql": _kql,
     ".csl": _kql,
 }
-"""How the files of each kind are read. The rest of a repository (.json, .csv, .txt, pictures) is passed over."""
+"""Readers by file extension. Other files of a repository (.json, .csv, .txt, images) are ignored."""

@@ -1,4 +1,4 @@
-"""What becomes of each query of a pack."""
+"""The result for each query of a pack."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ImportStatus(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a query, or a file without one, was left out. The value is what `--json` says."""
+    """Why a query, or a file without one, was left out. The values appear in `--json` output."""
 
     TABLE = "table"
     UNSUPPORTED = "unsupported"
@@ -40,7 +40,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A query that was found: its hunt, with positions in the pack's file, and the file it is to become.
+    """A query found in a pack: its hunt, with positions in the pack's file, and the file to write.
 
     `source` is the pack's file, relative to the pack; `line` is where the query starts there. `stem` and `suffix` make
     the name of the file. `original_id` is the id in the pack's file if it is not a valid one; `attack` has the file's
@@ -78,12 +78,12 @@ class QueryResult:
 
 
 def of_candidate(candidate: Candidate, result: ImportStatus, file: Path) -> QueryResult:
-    """The outcome of a query whose hunt is in a file now."""
+    """The result for a query whose hunt is now in a file."""
     return QueryResult(candidate.source, result, Position(candidate.line, 1), candidate=candidate, file=file)
 
 
 def left_out(candidate: Candidate, reason: Reason, detail: str, file: Path | None = None) -> QueryResult:
-    """The outcome of a valid query that is left out because of other hunts."""
+    """The result for a valid query that is left out because of other hunts."""
     place = Position(candidate.line, 1)
     return QueryResult(candidate.source, ImportStatus.LEFT_OUT, place, reason, detail, candidate=candidate, file=file)
 
@@ -91,16 +91,16 @@ def left_out(candidate: Candidate, reason: Reason, detail: str, file: Path | Non
 def refused(
     candidate: Candidate, reason: Reason, detail: str, decides: Problem, all_: Sequence[Problem]
 ) -> QueryResult:
-    """The outcome of a query with problems; the one that decides gives the position."""
+    """The result for a query with problems; the decisive one gives the position."""
     return QueryResult(candidate.source, ImportStatus.LEFT_OUT, decides.start, reason, detail, tuple(all_), candidate)
 
 
 def no_query(source: Path, reason: Reason, detail: str, problems: Sequence[Problem] = ()) -> QueryResult:
-    """The outcome of a file in which no query was found."""
+    """The result for a file without a query."""
     place = problems[0].start if problems else START
     return QueryResult(source, ImportStatus.LEFT_OUT, place, reason, detail, tuple(problems))
 
 
 def all_read(outcomes: Iterable[QueryResult]) -> bool:
-    """Whether everything in a pack could be read; nobody knows what is in the rest."""
+    """Whether everything in a pack could be read."""
     return not any(outcome.reason is Reason.UNREADABLE for outcome in outcomes)

@@ -1,9 +1,8 @@
-"""What a backend can do: the signatures of its scalar, window and aggregate functions. The binder asks, a backend fills
-it.
+"""The function catalog: signatures of a backend's scalar, window and aggregate functions, filled by the backend and
+read by the binder.
 
-A signature is data. Its parameters have the kinds that Microsoft's binder has (a number, anything that can be ordered,
-a constant ...); where a result depends on the arguments in a way that the forms here cannot say, it gives a function of
-their types instead."""
+A signature is data. Its parameter kinds are those of Microsoft's binder (a number, anything orderable, a constant ...);
+if a result depends on the arguments in a way that these kinds cannot express, it is a function of their types."""
 
 from __future__ import annotations
 
@@ -15,23 +14,23 @@ from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG
 
 @dataclass(frozen=True)
 class Any:
-    """A parameter that takes any type (save dynamic unless `dynamic`), and passes it through as it is."""
+    """A parameter that takes any type (except dynamic unless `dynamic`), unconverted."""
 
     dynamic: bool = True
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """A parameter that takes each of some types as it is."""
+    """A parameter that takes one of several types, unconverted."""
 
     types: tuple[Type, ...]
 
 
 @dataclass(frozen=True)
 class Same:
-    """Parameters that must be brought to one common type, one of `types` where these are given; as a result, that type.
+    """Parameters that are converted to a common type, one of `types` if given; as a result, that type.
 
-    With `mixed`, arguments that have none in common become dynamic."""
+    With `mixed`, arguments without a common type become dynamic."""
 
     types: tuple[Type, ...] = ()
     mixed: bool = False
@@ -39,12 +38,12 @@ class Same:
 
 @dataclass(frozen=True)
 class Text:
-    """A parameter that takes any type and makes it text, as `tostring` does."""
+    """A parameter that takes any type and converts it to a string like `tostring`."""
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A regular expression: a string; one that is a constant is checked when the query is bound."""
+    """A regular expression: a string. Constants are checked when the query is bound."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ Result = Type | Same | NamedType | ByConstant | Callable[[Types], Type]
 
 @dataclass(frozen=True)
 class Signature:
-    """What a function takes: `parameters`, of which the last `optional` may be left out; then `rest`, a group of
-    parameters that may be repeated any number of times; then `last`."""
+    """The parameters of a function: `parameters`, of which the last `optional` may be omitted; then `rest`, a group of
+    parameters that may occur any number of times; then `last`."""
 
     parameters: tuple[Parameter, ...]
     returns: Result
@@ -95,7 +94,7 @@ class Signature:
     last: tuple[Parameter, ...] = ()
 
     def wanted(self, count: int) -> list[Parameter] | None:
-        """The parameter of each of `count` arguments; None where it does not take so many."""
+        """The parameters of `count` arguments; None if the function does not take that many."""
         fixed = len(self.parameters) + len(self.last)
         if len(self.parameters) - self.optional + len(self.last) <= count <= fixed:
             return [*self.parameters[: count - len(self.last)], *self.last]
@@ -104,10 +103,10 @@ class Signature:
         return [*self.parameters, *self.rest * ((count - fixed) // len(self.rest)), *self.last]
 
     def bind(self, types: Types) -> tuple[list[Type], Type] | None:
-        """The types to bring the arguments to, and the result's; None where these arguments do not fit.
+        """The types that the arguments are converted to, and the result's type; None if the arguments do not match.
 
-        The result of a NamedType is not known from types: it is TYPE, and the caller puts in what is named; nor is
-        that of a ByConstant."""
+        The result of a NamedType or a ByConstant does not follow from types: for a NamedType it is TYPE, which the
+        caller replaces by the named type."""
         wanted = self.wanted(len(types))
         if wanted is None:
             return None
@@ -127,7 +126,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class Scalar:
-    """A scalar function: its forms, tried in order."""
+    """A scalar function: its overloads, tried in order."""
 
     name: str
     signatures: tuple[Signature, ...]
@@ -135,7 +134,7 @@ class Scalar:
 
 @dataclass(frozen=True)
 class WindowFunction:
-    """A function of a row and its neighbours, as `prev` and `row_number`: it needs rows in order."""
+    """A window function such as `prev` or `row_number`: it needs serialized rows."""
 
     name: str
     signatures: tuple[Signature, ...]
@@ -143,10 +142,10 @@ class WindowFunction:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """An aggregate function: its forms, tried in order.
+    """An aggregate function: its overloads, tried in order.
 
-    `prefix` starts the name of its column (`any` -> `any_FileName`, empty for `take_any`: the argument's
-    own name). `columns` is set where one call makes a column of every argument (`any(A, B)`)."""
+    `prefix` starts the name of its column (`any` -> `any_FileName`; empty for `take_any`, which keeps the
+    argument's name). `columns` is set if a call makes one column per argument (`any(A, B)`)."""
 
     name: str
     signatures: tuple[Signature, ...]
@@ -158,8 +157,8 @@ class Aggregate:
 class Catalog:
     """The functions of a backend, by name.
 
-    `several` has those that make several columns, with the columns' names: a column `min` of `series_stats(x)` is the
-    function `series_stats.min`."""
+    `several` lists functions that return several columns, with the columns' names: the column `min` of
+    `series_stats(x)` is the function `series_stats.min`."""
 
     scalars: dict[str, Scalar] = field(default_factory=dict)
     several: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -171,18 +170,20 @@ class Catalog:
 
 
 def convertible(source: Type, target: Type) -> bool:
-    """Whether Kusto converts `source` to `target` by itself: a number to a wider one."""
+    """Whether Kusto converts `source` to `target` implicitly: numbers to wider ones."""
     if source == target:
         return True
     return source in NUMERIC and target in NUMERIC and NUMERIC.index(source) < NUMERIC.index(target)
 
 
 def common_type(types: Types) -> Type | None:
-    """The narrowest type that all can be brought to; None where there is none."""
+    """The narrowest common type; None if there is none."""
     if not types:
         return None
     if all(t == types[0] for t in types):
-        return DYNAMIC if types[0] == DYNAMIC else types[0]  # arrays of different elements have no common one
+        return (
+            DYNAMIC if types[0] == DYNAMIC else types[0]
+        )  # arrays of different element types have no common array type
     if all(t in NUMERIC for t in types):
         return DECIMAL if DECIMAL in types else max(types, key=NUMERIC.index)
     return None
@@ -212,4 +213,4 @@ _TARGETS: dict[type, Callable[..., Type | None]] = {
     Text: lambda given, wanted, same: STRING,
     Pattern: lambda given, wanted, same: STRING if given == STRING else None,
 }
-"""What an argument of a type is brought to for each kind of parameter; None where it does not fit."""
+"""For each kind of parameter, the type that an argument is converted to; None if it does not match."""

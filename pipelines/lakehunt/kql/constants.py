@@ -1,4 +1,4 @@
-"""The value of an expression that reads no row: literals, `now()`, and arithmetic on them."""
+"""Constant folding: the values of literals, `now()`, and arithmetic on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lakehunt.kql.types import DATETIME, DECIMAL, INT, LONG, REAL, STRING, TICKS
 
 
 def fold(expr: p.Expr) -> p.Expr:
-    """The expression as a constant where it is one that is known before a query runs; else as it is."""
+    """The expression folded to a constant if its value is known before the query runs, else unchanged."""
     if not isinstance(expr, p.Call) or isinstance(expr, p.WindowCall):
         return expr
     rule = _FOLDS.get(expr.function)
@@ -26,13 +26,13 @@ def fold(expr: p.Expr) -> p.Expr:
         return expr
     try:
         made = rule(*values)
-    except (ValueError, OverflowError):  # no integer is NaN, or infinite
+    except (ValueError, OverflowError):  # NaN and infinity have no integer value
         return expr
     return p.Const(expr.type, expr.span, as_number(made, expr.type) if expr.type != STRING else made)
 
 
 def as_number(value: Any, kind: Type) -> Any:
-    """A Python number as a constant of the type; a long wraps, as Kusto's does."""
+    """A Python number as a constant of the type; long wraps around, as in Kusto."""
     if kind == REAL:
         return float(str(value)) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
     if kind == DECIMAL:
@@ -46,9 +46,9 @@ def as_number(value: Any, kind: Type) -> Any:
 
 
 def evaluate(expr: p.Expr, now: int) -> Any | None:
-    """The constant's value (ticks for datetimes and timespans); None where it is null or not known here.
+    """The constant's value (ticks for datetimes and timespans); None if it is null or not supported here.
 
-    `now` is in ticks. Knows what time filters are made of; for the rest a backend has to be asked."""
+    `now` is in ticks. Supports what time filters consist of; other expressions need a backend."""
     if isinstance(expr, p.Const):
         return expr.value
     if isinstance(expr, p.Now):
@@ -76,4 +76,4 @@ _FOLDS: dict[str, Callable[..., Any]] = {
     "tolong": int,
     "toreal": float,
 }
-"""What is folded where a constant is asked for."""
+"""Functions that are folded where a constant is required."""

@@ -1,7 +1,6 @@
-"""Where Lakehunt's answer may not be Kusto's, each once: `docs/reference/kql-support.md` is written from it.
+"""Known deviations from Kusto, each listed once; `docs/reference/kql-support.md` is generated from them.
 
-A rule for Kusto's free choices does not change what a query means, but is listed here, too: two runs in Kusto may
-differ, two runs here may not."""
+Deterministic choices where Kusto is nondeterministic are listed, too, although they do not change a query's meaning."""
 
 from __future__ import annotations
 
@@ -43,7 +42,7 @@ UNKNOWN_ANSWERS = (
     ("has_ipv4 has_ipv4_prefix", "an address within a longer row of numbers and points"),
     ("parse_ipv6 parse_ipv6_mask ipv6_compare ipv6_is_match", "an IPv6 address that ends in an IPv4 one"),
 )
-"""Functions, and the values for which they refuse to answer."""
+"""Functions, and the values for which they raise an error instead of returning a result."""
 
 IGNORING_CASE = (
     *("=~", "!~", "in~", "!in~", "has_any", "has_all"),
@@ -192,5 +191,5 @@ DEVIATIONS = (
 
 
 def of(kind: str, name: str, differences: Iterable[Deviation] = DEVIATIONS) -> Deviation | None:
-    """How this construct differs; None where it does not."""
+    """The deviation of a construct, or None."""
     return next((d for d in differences if d.kind == kind and name in d.names), None)

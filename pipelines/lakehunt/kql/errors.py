@@ -1,4 +1,4 @@
-"""What is wrong with a query, and where."""
+"""Errors in queries, with their positions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Span:
 
 
 class Kind(StrEnum):
-    """How a query is refused: it is not KQL, it makes no sense, or Lakehunt cannot do it (yet)."""
+    """The kind of an error: not KQL, semantically wrong, or not supported by Lakehunt."""
 
     SYNTAX = "syntax"
     SEMANTIC = "semantic"
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 
 class KqlError(LakehuntError):
-    """One error in a query, at `span`; `table` is the name of a table where the error is that there is none."""
+    """One error in a query, at `span`; `table` is set if a table is missing."""
 
     def __init__(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "") -> None:
         super().__init__(message, hint)
@@ -39,7 +39,7 @@ class KqlError(LakehuntError):
 
 
 class QueryErrors(LakehuntError):  # noqa: N818 (it holds the errors of a query)
-    """All errors of one query, in the order of their places. Never empty."""
+    """All errors of a query, in order of position. Never empty."""
 
     def __init__(self, query: str, errors: Sequence[KqlError]) -> None:
         self.query = query
@@ -51,13 +51,13 @@ class QueryErrors(LakehuntError):  # noqa: N818 (it holds the errors of a query)
 
 
 def line_and_column(query: str, offset: int) -> tuple[int, int]:
-    """Line and column of a character, both from 1."""
+    """Line and column of an offset, both from 1."""
     before = query[:offset]
     return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
 
 
 def render(query: str, error: KqlError) -> str:
-    """The message with the query's line under it and the place marked."""
+    """The message, followed by the line of the query with the position marked."""
     line, column = line_and_column(query, error.span.start)
     text = query.split("\n")[line - 1].rstrip("\r")
     width = max(1, min(error.span.end - error.span.start, len(text) - column + 1))

@@ -1,6 +1,6 @@
-"""Syntax tree -> KQL text, one operator a line. Parsed again, the text gives the same tree (see `same`).
+"""Formats a syntax tree as KQL text, one operator per line. Parsing the text gives the same tree again (see `same`).
 
-What a tree does not hold is not written: comments, hints, the kind of a chart."""
+Comments, hints and the kind of a chart are not part of the tree, so they are lost."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def formatted(tree: s.Query) -> str:
 
 
 def same(a: object, b: object) -> bool:
-    """Whether two trees are equal, wherever in a text they stand; a NaN equals a NaN.
+    """Whether two trees are equal, ignoring positions; NaN equals NaN.
 
-    It walks a list, not itself: a tree may be as deep as a query has terms."""
+    Iterative, not recursive: a tree may be as deep as a query has terms."""
     pairs = [(a, b)]
     while pairs:
         left, right = pairs.pop()
@@ -68,7 +68,7 @@ def _are_nan(*values: object) -> bool:
 
 
 def _parts(value: object) -> list[object] | None:
-    """What a value is made of; None where it is in one piece."""
+    """The components of a value; None if it is atomic."""
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, dict):
@@ -78,7 +78,7 @@ def _parts(value: object) -> list[object] | None:
     return None
 
 
-# How tightly the forms of expressions bind, where the operators' own precedence does not say
+# Precedence of expressions that are not binary operators
 
 _PIPELINE = 0
 _EXPRESSION = PRECEDENCE["or"]
@@ -103,7 +103,7 @@ def _binds(expr: s.Expr) -> int:
 
 
 def _expr(expr: s.Expr, level: int = _EXPRESSION) -> str:
-    """An expression where nothing that binds more loosely than `level` may stand without parentheses."""
+    """An expression, in parentheses if it binds more loosely than `level`."""
     text = _EXPRESSIONS[type(expr)](expr)
     if _binds(expr) >= level:
         return text
@@ -111,7 +111,7 @@ def _expr(expr: s.Expr, level: int = _EXPRESSION) -> str:
 
 
 def _block(opening: str, text: str, closing: str) -> str:
-    """Lines between brackets; no string of the text holds a line break, so indenting changes none."""
+    """An indented block in brackets. Indenting is safe, as no string literal contains a line break."""
     indented = "\n".join(f"    {line}" for line in text.split("\n"))
     return f"{opening}\n{indented}\n{closing}"
 
@@ -121,7 +121,7 @@ def _list(items: Iterable[s.Expr]) -> str:
 
 
 def _enclosed(items: Sequence[s.Expr]) -> str:
-    """Arguments or listed values, in parentheses; a pipeline by itself needs no second ones."""
+    """Arguments or list items in parentheses; a single pipeline needs no second pair."""
     if len(items) == 1 and isinstance(items[0], s.Pipeline):
         return _block("(", _expr(items[0], _PIPELINE), ")")
     return f"({_list(items)})"
@@ -186,7 +186,7 @@ _RESERVED = frozenset(
         ),
     ]
 )
-"""Words that are something else in some place where a name may stand. In brackets they are names everywhere."""
+"""Words with another meaning in some place where a name can occur, so they are always written in brackets."""
 
 _PLAIN = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*")
 _PATTERN = re.compile(r"\*?(?:[A-Za-z_][A-Za-z0-9_]*(?:\*|$))*")
@@ -197,7 +197,7 @@ def _name(name: str) -> str:
 
 
 def _pattern(pattern: s.Name) -> str:
-    """A name in which `*` stands for any text."""
+    """A name with `*` wildcards."""
     return pattern.name if "*" in pattern.name and _PATTERN.fullmatch(pattern.name) else _name(pattern.name)
 
 
@@ -229,7 +229,7 @@ def _long(value: int) -> str:
 def _real(value: float) -> str:
     if math.isfinite(value) and math.copysign(1, value) > 0:
         return repr(value)
-    return f"real({value})"  # nan, inf, -inf, and numbers with a sign
+    return f"real({value})"  # NaN, infinities, and negative numbers
 
 
 _UNITS = {
@@ -284,7 +284,7 @@ _LITERALS: dict[Type, Callable[[Any], str]] = {
 
 
 def _binary(expr: s.Binary) -> str:
-    # A chain of thousands of `or` is one deep left branch, so it is walked, not recursed into.
+    # Iterative: a chain of thousands of `or` is one deep left branch.
     ends: list[str] = []
     left: s.Expr = expr
     least = _binds(left)
@@ -389,7 +389,7 @@ _EXPRESSIONS: dict[type[s.Expr], Callable[[Any], str]] = {
 
 
 def _options(options: s.Options) -> str:
-    """With a space after each, so that what follows can be put behind them."""
+    """Options, each followed by a space."""
     return "".join(f"{name}={_option(value)} " for name, value in options.items())
 
 
@@ -422,7 +422,7 @@ def _nest(level: s.Nest) -> str:
 
 
 def _table(table: s.Expr) -> str:
-    """A table that is joined or united: a name, a call, or anything else in parentheses."""
+    """A table of a join or union: a name or a call as is, anything else in parentheses."""
     if isinstance(table, s.Name):
         return _pattern(table)
     return _expr(table, _POSTFIX if isinstance(table, s.Call) else _POSTFIX + 1)
@@ -451,7 +451,7 @@ def _find(op: s.Find) -> str:
 
 
 def _has_term(value: object) -> bool:
-    """Whether a bare term is searched for; after `where` it would be a string."""
+    """Whether the condition contains a bare search term, which after `where` would be a string."""
     pending = [value]
     while pending:
         value = pending.pop()

@@ -1,7 +1,6 @@
-"""The functions, aggregates and plugins that Kusto has, by family, so that an unsupported name is distinguished
-from a misspelling.
+"""All functions, aggregates and plugins of Kusto, by family, to tell an unsupported name from a misspelled one.
 
-Source: the tables of Microsoft's binder. Names that it hides are here where hunts use them."""
+Source: the tables of Microsoft's binder. Names that it hides are included if hunts use them."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Family:
-    """Functions of one kind. `refused` says why missing ones are not supported."""
+    """Functions of one family. `refused` says why missing ones are not supported."""
 
     title: str
     refused: str
@@ -291,5 +290,5 @@ PLUGINS = (
 
 
 def reason(name: str, families: Iterable[Family] = (*FUNCTIONS, *AGGREGATES, *PLUGINS)) -> str | None:
-    """Why a function that Kusto has is refused, where it is; None where Kusto has none of this name."""
+    """Why a function of Kusto is not supported; None if Kusto has no function of this name."""
     return next((family.refused for family in families if name in family.names), None)

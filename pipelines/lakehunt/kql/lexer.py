@@ -16,7 +16,7 @@ MAX_QUERY_LENGTH = 2_000_000
 """Characters; Kusto itself refuses a query text above 2,000,000."""
 
 MAX_DIGITS = 1_000
-"""Of a number; more could be none that a type holds, and Python reads no more than some thousands."""
+"""Of a number. No type holds more, and Python limits the digits of integers."""
 
 
 class T(StrEnum):
@@ -61,7 +61,7 @@ _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v"
 def tokens(query: str) -> list[Token]:
     """All tokens of the query, the last one END.
 
-    Raises KqlError at the first character that belongs to no token."""
+    Raises KqlError at the first invalid character."""
     if len(query) > MAX_QUERY_LENGTH:
         raise KqlError(Kind.SYNTAX, f"the query is longer than {MAX_QUERY_LENGTH} characters", Span(0, 1))
     found: list[Token] = []
@@ -95,13 +95,13 @@ def _token(query: str, at: int, before: list[Token]) -> Token:
 
 
 def _member_name(query: str, at: int) -> Token | None:
-    """A name after a dot: no keyword or literal can stand there, but `a..b` and `a.*` can."""
+    """A name after a dot, where keywords and literals are names. None for `a..b` and `a.*`."""
     m = _NAME.match(query, at)
     return Token(T.NAME, m[0], Span(at, m.end()), m[0]) if m else None
 
 
 def _typed(query: str, at: int) -> Token | None:
-    """`datetime(2021-03-14)`: the text between the parentheses is not an expression, so it is read here."""
+    """`datetime(2021-03-14)`: the text in parentheses is not an expression, so it is read by the lexer."""
     m = _TYPED.match(query, at) or _TYPED_IN_QUOTES.match(query, at)
     if not m or (at and (query[at - 1].isalnum() or query[at - 1] in "_$")):
         return None
@@ -150,7 +150,7 @@ def _string(query: str, at: int, m: re.Match[str]) -> Token:
 
 
 def _verbatim(query: str, at: int, start: int, quote: str) -> Token:
-    """`@'C:\\Temp'`: backslashes are ordinary, a doubled quote is one."""
+    """`@'C:\\Temp'`: backslashes are literal, a doubled quote is a quote."""
     m = re.compile(rf"(?:[^{quote}\n]|{quote}{quote})*").match(query, start)
     end = m.end() if m else start
     if query[end : end + 1] != quote:

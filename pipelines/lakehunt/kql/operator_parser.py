@@ -1,4 +1,4 @@
-"""Tokens -> operators, by their names: what stands after a `|`."""
+"""Parses tabular operators: what follows a `|`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNSUPPORTED_OPERATORS: dict[str, str] = {
     "top-hitters": "it approximates; use summarize count() by ..., then top",
     "project-by-names": "name the columns in project",
 }
-"""Operators and sources that Kusto has and Lakehunt has not, and why or what to do instead."""
+"""Operators and sources of Kusto that Lakehunt does not support, with the reason or an alternative."""
 
 JOIN_KINDS = (
     *("inner", "innerunique", "leftouter", "rightouter", "fullouter"),
@@ -31,7 +31,7 @@ JOIN_KINDS = (
 
 
 class OperatorParser(TabularParser):
-    """Reads an operator, by its name."""
+    """Parses an operator, by its name."""
 
     def _operator(self) -> s.Operator:
         name = self.hyphenated()
@@ -85,7 +85,7 @@ class OperatorParser(TabularParser):
         return pattern, ""
 
     def _pattern(self) -> s.Name:
-        """A column's name in which `*` may stand for any text; the parts touch one another."""
+        """A column name with `*` wildcards; its tokens are adjacent."""
         bracketed = self.bracketed_name()
         if bracketed:
             return s.Name(bracketed.span, bracketed.text)
@@ -185,7 +185,7 @@ class OperatorParser(TabularParser):
         return s.GetSchema(start)
 
     def _render(self, start: Span) -> s.Operator:
-        """The kind of chart and its properties are left unread: `render timechart with (title="x")`."""
+        """`render timechart with (title="x")`: the chart and its properties are ignored."""
         depth = 0
         while not self.at_end() and not (depth == 0 and self.token.text in ("|", ")", ";", "}")):
             depth += (self.token.text == "(") - (self.token.text == ")")
@@ -283,7 +283,7 @@ class OperatorParser(TabularParser):
         return s.Expanded(span, None, item, kind)
 
     def _body(self) -> s.Expr:
-        """`(where ... | summarize ...)`: operators over what stands before."""
+        """`(where ... | summarize ...)`: operators on the rows of the enclosing operator."""
         start = self.expect("(").span
         operators = [self.deeper(self._operator)]
         while self.takes("|"):

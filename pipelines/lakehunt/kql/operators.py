@@ -1,6 +1,6 @@
-"""The types of Kusto's operators: what each takes and gives. Part of the language, the same for every backend.
+"""Operand and result types of Kusto's operators. Part of the language, the same for every backend.
 
-Source: Microsoft's binder, asked for each pair of types."""
+Source: Microsoft's binder, tried with each pair of types."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lakehunt.kql.catalog import common_type
 from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, GUID, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
 
 Typing = tuple[Type, Type, Type]
-"""Types to bring the left and right operand to, and the result's."""
+"""The types that the left and right operand are converted to, and the result's type."""
 
 
 def _equality(left: Type, right: Type) -> Typing | None:
@@ -20,7 +20,7 @@ def _equality(left: Type, right: Type) -> Typing | None:
 
 
 def _with_dynamic(left: Type, right: Type, *others: Type) -> Typing | None:
-    """A dynamic value is compared with a number, or one of the others, as what it holds."""
+    """A dynamic value is compared with a number, or one of `others`, by the value it holds."""
     if DYNAMIC not in (left, right) or not {left, right} & {INT, LONG, REAL, *others}:
         return None
     return (left, right, BOOL)
@@ -36,7 +36,7 @@ def _order(left: Type, right: Type) -> Typing | None:
 
 
 def _text(left: Type, right: Type) -> Typing | None:
-    """A dynamic value is searched in its text."""
+    """A dynamic value is searched as text."""
     return (STRING, STRING, BOOL) if left in (STRING, DYNAMIC) and right == STRING else None
 
 
@@ -67,7 +67,7 @@ def _exactly(*forms: Typing) -> Callable[[Type, Type], Typing | None]:
 
 
 def _scaled(left: Type, right: Type) -> Typing | None:
-    """A timespan times a number, either way round."""
+    """A timespan times a number, in either order."""
     if left == TIMESPAN and right in NUMERIC:
         number = LONG if right in (INT, LONG) else REAL
         return (TIMESPAN, number, TIMESPAN)
@@ -105,10 +105,10 @@ BINARY: dict[str, Callable[[Type, Type], Typing | None]] = {
     "/": _first(_arithmetic, _exactly((TIMESPAN, TIMESPAN, REAL)), _divided),
     "%": _first(_arithmetic, _exactly((TIMESPAN, TIMESPAN, TIMESPAN))),
 }
-"""Typing of each binary operator; None where it is not defined for the operands."""
+"""Typing of each binary operator; None if it is not defined for the operands."""
 
 MEMBERSHIP: dict[str, str] = {"in": "==", "!in": "==", "in~": "=~", "!in~": "=~", "has_any": "has", "has_all": "has"}
-"""The comparison that each list operator makes with every item."""
+"""The comparison that each list operator applies to every item."""
 
 
 def unary(operand: Type) -> Type | None:

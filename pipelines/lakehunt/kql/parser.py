@@ -1,9 +1,9 @@
-"""Tokens -> syntax tree: statements and tabular operators.
+"""Parses KQL into a syntax tree: statements and tabular expressions.
 
-A recursive-descent parser: one small method for each form, a table from an operator's name to its method. What KQL has
-and Lakehunt has not is refused here by name (`UNSUPPORTED_OPERATORS`), so that the message says so.
+A recursive-descent parser: one small method per construct, and a table from operator names to methods. Operators of KQL
+that Lakehunt does not support are refused by name (`UNSUPPORTED_OPERATORS`), so that the message says so.
 
-Source: learn.microsoft.com/kusto/query; where it is silent, what Microsoft's parser accepts."""
+Source: learn.microsoft.com/kusto/query; where it says nothing, what Microsoft's parser accepts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STARTS_WITHOUT_A_SOURCE = frozenset(["union", "search", "find"])
 def parse(query: str) -> s.Query:
     """The syntax tree of a query.
 
-    Raises QueryErrors, with one error, where the text is not KQL or uses an operator that is not supported."""
+    Raises QueryErrors, with one error, if the text is not KQL or uses an unsupported operator."""
     try:
         return Parser(query).query()
     except KqlError as error:
@@ -27,9 +27,9 @@ def parse(query: str) -> s.Query:
 
 
 def parse_condition(text: str) -> s.Expr:
-    """The syntax tree of a scalar expression that stands by itself.
+    """The syntax tree of a standalone scalar expression.
 
-    Raises QueryErrors, with one error, where the text is none, or goes on after it."""
+    Raises QueryErrors, with one error, if the text is not exactly one expression."""
     try:
         parser = Parser(text)
         expr = parser.expression()
@@ -41,12 +41,12 @@ def parse_condition(text: str) -> s.Expr:
 
 
 class Parser(OperatorParser, SourceParser):
-    """Reads one query, front to back."""
+    """Parses one query, from start to end."""
 
     # Statements
 
     def query(self, until: str | None = None) -> s.Query:
-        """Let statements and one expression, up to the end or a closing brace (left unread)."""
+        """Let statements and one expression, up to the end or a closing brace (not consumed)."""
         start = self.token.span
         lets: list[s.Let | s.LetFunction] = []
         body: s.Expr | None = None
@@ -80,7 +80,7 @@ class Parser(OperatorParser, SourceParser):
         return s.Let(start.to(value.span), name.text, value, name.span)
 
     def _is_function(self) -> bool:
-        """`(a: long, ...) {`: a parenthesis that closes before a brace."""
+        """Whether a function follows: a parenthesis whose closing one is followed by a brace, `(a: long, ...) {`."""
         depth = 0
         for i, token in enumerate(self.tokens[self.at :], self.at):
             if token.kind is T.PUNCTUATION:
@@ -137,7 +137,7 @@ class Parser(OperatorParser, SourceParser):
 
 
 COMPARING = frozenset(["==", "!=", "=~", "<", ">", "<=", ">=", "=", "has", "contains"])
-"""What follows a column that is named as a source is: `find == 1`."""
+"""Tokens after a column that has the name of a source, as in `find == 1`."""
 
 STATEMENTS: dict[str, str] = {
     "set": "remove it: options are set in lakehunt.yaml",
@@ -146,4 +146,4 @@ STATEMENTS: dict[str, str] = {
     "pattern": "",
     "restrict": "",
 }
-"""Statements that Kusto has and Lakehunt has not, and what to do instead."""
+"""Statements of Kusto that Lakehunt does not support, with an alternative."""

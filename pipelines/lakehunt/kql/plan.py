@@ -1,6 +1,6 @@
-"""The typed tree: what a query means. Names are resolved, every expression has a type, sugar is gone.
+"""The typed plan of a query: names are resolved, every expression has a type, and syntactic sugar is expanded.
 
-A backend needs one function for each class here, and one for each function name in an `Apply` or `Aggregation`."""
+A backend needs one function for each class here, and one for each function name in a `Call` or `Aggregation`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Const(Expr):
 
 @dataclass(frozen=True)
 class Now(Expr):
-    """The one instant that a whole query calls now."""
+    """`now()`, the same instant in the whole query."""
 
 
 @dataclass(frozen=True)
@@ -42,31 +42,31 @@ class ColumnRef(Expr):
 
 @dataclass(frozen=True)
 class Call(Expr):
-    """An operator or scalar function, by its KQL name, on arguments of the types that it asked for."""
+    """An operator or scalar function, by its KQL name; arguments are already converted to its parameter types."""
 
     function: str
     args: tuple[Expr, ...]
 
 
 AS_DYNAMIC = "as dynamic"
-"""The function that makes any value a dynamic one; `todynamic` would read a string as JSON."""
+"""The function that converts any value to dynamic; `todynamic` would parse a string as JSON."""
 
 
 PATH = "path"
-"""The function of a value and steps into it: names (strings) and indexes."""
+"""The function that accesses a path in a value; steps are names (strings) and indexes."""
 
 ANY, EVERY = "any", "every"
-"""`any ==` of a value and an array or a ListQuery: whether the value is equal to some element."""
+"""Quantified comparisons: `any ==` of a value and an array or a ListQuery is true if some element is equal."""
 
 
 @dataclass(frozen=True)
 class WindowCall(Call):
-    """A window function: it reads the rows around, in their order."""
+    """A window function: it reads neighbouring rows, in order."""
 
 
 @dataclass(frozen=True)
 class OuterRef(Expr):
-    """A column of the row to which the body of `mv-apply` is applied, `level` bodies further out."""
+    """A column of the row that the body of `mv-apply` is applied to, `level` bodies further out."""
 
     name: str
     level: str
@@ -74,7 +74,7 @@ class OuterRef(Expr):
 
 @dataclass(frozen=True)
 class ScalarQuery(Expr):
-    """`toscalar(T)`: the first column of the first row, null where there is none."""
+    """`toscalar(T)`: the first column of the first row, or null."""
 
     plan: Plan
 
@@ -88,7 +88,7 @@ class ListQuery(Expr):
 
 @dataclass(frozen=True)
 class Aggregation:
-    """An aggregate function on its arguments; `names` are the columns it makes (several for `any(A, B)`)."""
+    """An aggregate function with its arguments; `names` are its result columns (several for `any(A, B)`)."""
 
     names: tuple[str, ...]
     types: tuple[Type, ...]
@@ -98,7 +98,7 @@ class Aggregation:
 
 
 HIDDEN = "$$"
-"""What names start with that a backend gives to columns of its own; no column of a plan has such a name."""
+"""Prefix of a backend's own columns; no column of a plan has such a name."""
 
 
 # Tabular expressions
@@ -115,7 +115,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Scan(Plan):
-    """A stored table. Where `since` or `until` is set, rows whose time lies outside (in ticks) need not be read."""
+    """A stored table. With `since` or `until` (ticks), rows whose time is outside need not be read."""
 
     table: str
     span: Span
@@ -135,7 +135,7 @@ class External(Plan):
 
 @dataclass(frozen=True)
 class Ingested(Expr):
-    """When the row came into its table: `ingestion_time()`."""
+    """`ingestion_time()`: when the row was added to its table."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Filter(Plan):
 
 @dataclass(frozen=True)
 class Project(Plan):
-    """One expression for each column: `extend`, `project` and all of its family."""
+    """One expression per column: `extend`, `project` and its variants."""
 
     source: Plan
     expressions: tuple[Expr, ...]
@@ -163,7 +163,7 @@ class Project(Plan):
 
 @dataclass(frozen=True)
 class Summarize(Plan):
-    """Groups: the keys, then the aggregates' columns. Without keys there is one group, even if there are no rows."""
+    """Groups rows: the keys, then the aggregates' columns. Without keys there is one group, even without rows."""
 
     source: Plan
     keys: tuple[tuple[str, Expr], ...]
@@ -185,15 +185,14 @@ class Sort(Plan):
 
 @dataclass(frozen=True)
 class Serialize(Plan):
-    """The rows as they stand, in their order, for window functions."""
+    """Fixes the order of the rows for window functions."""
 
     source: Plan
 
 
 @dataclass(frozen=True)
 class Take(Plan):
-    """The first rows: in the order of a sort before it, else in the deterministic row order
-    (docs/reference/kql.md)."""
+    """The first rows: in the order of a preceding sort, else in the deterministic row order (docs/reference/kql.md)."""
 
     source: Plan
     count: int
@@ -212,8 +211,8 @@ class Range(Plan):
 class Join(Plan):
     """`kind` is one of inner, innerunique, left, right, full, leftsemi, leftanti, rightsemi, rightanti.
 
-    `keys` are the names that must be equal; two nulls are. `columns` says where each column of the schema comes from:
-    from the left source or not, and its name there."""
+    `keys` are the names that must be equal; nulls are equal. `columns` gives the origin of each column of the schema:
+    whether it is from the left source, and its name there."""
 
     left: Plan
     right: Plan
@@ -231,7 +230,7 @@ class Union(Plan):
 
 @dataclass(frozen=True)
 class Expanded:
-    """A column that `mv-expand` makes of the elements of `value`, brought to `type`."""
+    """A column of `mv-expand`: the elements of `value`, converted to `type`."""
 
     name: str
     value: Expr
@@ -240,8 +239,9 @@ class Expanded:
 
 @dataclass(frozen=True)
 class Expand(Plan):
-    """A row for each element: the source's columns, those of `items` in place of ones of their names or after them, and
-    the element's number (from 0) as `index`. `in_arrays`: a property of a bag is [name, value], not {name: value}."""
+    """One row per element: the source's columns, those of `items` (replacing columns of the same name, or appended),
+    and the element's number (from 0) as `index`. `in_arrays`: a property of a bag is [name, value], not {name:
+    value}."""
 
     source: Plan
     items: tuple[Expanded, ...]
@@ -259,10 +259,10 @@ class Given(Plan):
 
 @dataclass(frozen=True)
 class PerGroup(Plan):
-    """`body` applied to every group of the source's rows on its own: rows that `key` is the same for.
+    """Applies `body` to each group of source rows with the same `key`.
 
-    Without a key every source row is a group (`mv-apply`); its columns are what `Outer` of the level `given` reads, and
-    come before the body's in the result, save those in `hidden`."""
+    Without a key every source row is a group (`mv-apply`); an `OuterRef` of the level `given` reads its columns, which
+    precede the body's in the result, except those in `hidden`."""
 
     source: Plan
     key: Expr | None
@@ -291,10 +291,10 @@ class TopNested(Plan):
 
 @dataclass(frozen=True)
 class Series(Plan):
-    """`make-series`: for each group of keys, an array of each aggregate over the bins of an axis, and the axis.
+    """`make-series`: for each group, the axis, and an array of each aggregate over the bins of the axis.
 
-    Bins start at `start`, else at the smallest value of the group's, and end before `stop`, else with the largest.
-    `nonempty`: over no rows, and without keys, there is a series of defaults."""
+    Bins start at `start`, or at the group's smallest value, and end before `stop`, or with the largest value.
+    `nonempty`: without rows and keys, the result is one series of defaults."""
 
     source: Plan
     keys: tuple[tuple[str, Expr], ...]
@@ -319,7 +319,7 @@ class Step:
 
 @dataclass(frozen=True)
 class ScanRows(Plan):
-    """The operator `scan`: a machine of steps walks over the rows in order; `declared` columns hold its state."""
+    """The operator `scan`: a state machine over ordered rows; `declared` columns hold its state."""
 
     source: Plan
     declared: tuple[tuple[str, Expr], ...]
@@ -329,7 +329,7 @@ class ScanRows(Plan):
 
 @dataclass(frozen=True)
 class Pivot(Plan):
-    """A column for each of `values` of the key column, of one aggregate over the rows with that value."""
+    """One column for each of `values` of the key column: an aggregate over the rows with that value."""
 
     source: Plan
     pivoted: str
@@ -342,19 +342,19 @@ Part = TypeVar("Part")
 
 
 def sources(plan: Plan) -> tuple[Plan, ...]:
-    """The plans that this one reads directly, those in its expressions too, in the order of its fields."""
+    """The direct children of a plan, including those in its expressions, in field order."""
     found: list[Plan] = []
     _rebuilt(plan, lambda inner: found.append(inner) or inner, top=True)  # type: ignore[func-returns-value]
     return tuple(found)
 
 
 def with_sources(plan: Plan, new: Callable[[Plan], Plan]) -> Plan:
-    """The same step, each plan that it reads directly replaced."""
+    """The plan with each direct child replaced."""
     return _rebuilt(plan, new, top=True)
 
 
 def _rebuilt(part: Part, new: Callable[[Plan], Plan], top: bool = False) -> Part:
-    """The same part of a tree with the plans in it replaced; unchanged where nothing changed."""
+    """A part of a tree with its plans replaced; the same object if nothing changed."""
     if isinstance(part, Plan) and not top:
         return new(part)  # type: ignore[return-value]
     if isinstance(part, tuple) and not hasattr(part, "_fields"):
@@ -373,14 +373,13 @@ def _rebuilt(part: Part, new: Callable[[Plan], Plan], top: bool = False) -> Part
 
 
 def _has_query(expr: Expr) -> bool:
-    """Whether there is a plan in the expression; most have none, and chains of hundreds of `or` are walked, not
-    recursed into."""
+    """Whether the expression contains a plan. Iterative, as there are chains of hundreds of `or`."""
     return any(isinstance(part, (ScalarQuery, ListQuery)) for part in parts(expr))
 
 
 @cache
 def _field_names(node: Any) -> tuple[str, ...]:
-    """The fields that may hold a plan or an expression."""
+    """The fields that may contain a plan or an expression."""
     return tuple(f.name for f in fields(node) if f.name not in ("schema", "span", "type", "types", "names", "name"))
 
 
@@ -388,7 +387,7 @@ _NODES = (Plan, Call, ScalarQuery, ListQuery, Aggregation, SortKey, Expanded, Ne
 
 
 def walk(plan: Plan) -> Iterator[Plan]:
-    """This plan and all beneath it, top down."""
+    """This plan and its descendants, top down."""
     yield plan
     for source in sources(plan):
         yield from walk(source)
@@ -408,7 +407,7 @@ def terms(expr: Expr, op: str) -> list[Expr]:
 
 
 def parts(expr: Expr) -> Iterator[Expr]:
-    """This expression and all beneath it; not those of a query inside of it."""
+    """This expression and its descendants, except those of subqueries."""
     waiting = [expr]
     while waiting:
         part = waiting.pop()
@@ -418,7 +417,7 @@ def parts(expr: Expr) -> Iterator[Expr]:
 
 
 def expressions(plan: Plan) -> Iterator[Expr]:
-    """Every part of every expression of a plan and of all beneath it."""
+    """All expressions, and their parts, of a plan and its descendants."""
     for step in walk(plan):
         for entry in _field_names(cast(Any, type(step))):
             yield from _expressions_in(getattr(step, entry))
@@ -441,9 +440,9 @@ def references(expr: Expr) -> set[str]:
 
 
 def transformed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
-    """The expression with every part changed, arguments before what they are arguments of.
+    """The expression with `change` applied to every part, bottom up.
 
-    Left branches are walked, not recursed into: real hunts have chains of hundreds of operators."""
+    Iterates over left branches instead of recursing: real hunts have chains of hundreds of operators."""
     chain: list[Call] = []
     while isinstance(expr, Call) and expr.args:
         chain.append(expr)
@@ -456,7 +455,7 @@ def transformed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
 
 
 def needed(plan: Plan, part: Plan) -> set[str]:
-    """Names of the columns of `part`, a plan (this very object) beneath `plan`, that `plan` reads."""
+    """Names of the columns that `plan` reads of `part`, a descendant (compared by identity)."""
     found: set[str] = set()
 
     def visit(step: Plan, wanted: set[str]) -> None:
@@ -472,11 +471,11 @@ def needed(plan: Plan, part: Plan) -> set[str]:
 
 
 Reads = Iterator[tuple[Plan, set[str]]]
-"""Plans whose rows a step handles, and the columns that it needs of each, to give the wanted ones."""
+"""The children of a step, each with the columns that the step needs to produce the wanted ones."""
 
 
 def _read_by(step: Plan, wanted: set[str]) -> Reads:
-    """What a step reads; a plan of which it needs all columns is left out."""
+    """The columns that a step reads of its children; a child of which it needs all columns is left out."""
     reads = _READS.get(type(step))
     if reads:
         yield from reads(step, wanted)

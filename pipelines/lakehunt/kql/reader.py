@@ -1,4 +1,4 @@
-"""A walk over the tokens of a query: what every part of the parser shares."""
+"""A token stream: the base of all parts of the parser."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from lakehunt.kql.errors import Kind, KqlError, Span
 from lakehunt.kql.lexer import T, Token, tokens
 
 MAX_DEPTH = 64
-"""Nested expressions; deeper ones are refused rather than let Python's stack run out."""
+"""Maximum nesting of expressions; deeper ones are refused before Python's stack overflows."""
 
 Parsed = TypeVar("Parsed")
 
 
 class Reader:
-    """The tokens of one query, read front to back; every failure is a KqlError at a place."""
+    """Reads the tokens of a query in order; every failure is a KqlError with a position."""
 
     def __init__(self, query: str) -> None:
         self.tokens = tokens(query)
@@ -43,7 +43,7 @@ class Reader:
         return self.token.text == text and self.token.kind in (T.NAME, T.PUNCTUATION)
 
     def takes(self, text: str) -> bool:
-        """Reads this name or punctuation where it is next."""
+        """Consumes this name or punctuation if it is next."""
         if not self.sees(text):
             return False
         self.next()
@@ -63,7 +63,7 @@ class Reader:
         return self.next()
 
     def bracketed_name(self) -> Token | None:
-        """`['a name']` where a name can stand; None, with nothing read, where there is none."""
+        """`['a name']`; None, with nothing consumed, if something else follows."""
         one, two, three = (*self.tokens[self.at : self.at + 3], None, None)[:3]
         if one is None or two is None or three is None:
             return None
@@ -73,7 +73,7 @@ class Reader:
         return Token(T.NAME, str(two.value), one.span.to(three.span), two.value)
 
     def hyphenated(self) -> str:
-        """The name at this place, with its hyphenated parts (`project-away`)."""
+        """The name at the current position, with its hyphenated parts (`project-away`)."""
         name, i = self.token.text, self.at
         while (
             self.tokens[i + 1 : i + 3]
@@ -87,7 +87,7 @@ class Reader:
         return name
 
     def list(self, read: Callable[[], Parsed], until: str | None = None) -> tuple[Parsed, ...]:
-        """Items with commas between them; with `until`, none or more up to that bracket, which is left unread."""
+        """Comma-separated items; with `until`, zero or more up to that bracket, which is not consumed."""
         items: list[Parsed] = []
         while until is None or not self.sees(until):
             items.append(read())
@@ -99,7 +99,7 @@ class Reader:
         return tuple(items)
 
     def deeper(self, read: Callable[[], Parsed], what: str = "expressions") -> Parsed:
-        """Reads something that may hold itself, and refuses too many levels of it."""
+        """Reads a construct that may be nested, with a limit on the depth."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.fail(f"more than {MAX_DEPTH} nested {what}")
@@ -123,6 +123,6 @@ class Reader:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A hint that names what was probably meant."""
+    """A hint with the most similar known name."""
     found = difflib.get_close_matches(name, list(known), 1)
     return f"did you mean '{found[0]}'?" if found else ""

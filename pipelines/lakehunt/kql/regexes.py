@@ -1,6 +1,6 @@
-"""Regular expressions: Kusto's are those of Rust's `regex`, which go by Unicode, match the first alternative that does,
-and know neither look-around nor back-references. Here they are read and written again for Java, in which every flag but
-the one for case is resolved and every class spelled out, so that nothing is left to what the two read differently.
+"""Translates Kusto's regular expressions, which are those of Rust's `regex`, for Java. Rust's are Unicode-aware, match
+the first matching alternative, and have neither look-around nor back-references. In the translation all flags except
+the one for case are resolved and all classes are spelled out, so that Java cannot interpret anything differently.
 
 Source: learn.microsoft.com/kusto/query/regex and docs.rs/regex."""
 
@@ -14,16 +14,16 @@ from functools import lru_cache
 MAX_GROUPS = 16
 
 MOST_NEEDS, SHORTEST = 8, 3
-"""So many texts, of so many letters each, are looked for before a match is tried; others spare no time."""
+"""Maximum number, and minimum length, of required literals that are searched before matching; others save no time."""
 
 
 @dataclass(frozen=True)
 class Regex:
     """A regular expression for Java.
 
-    `names` has the name of each group, None where it has none; `empty` says whether it may match the empty text.
-    A text that matches holds one of `needs`, where there are any, once its letters are small: texts that do not need
-    not be matched, which takes ten times as long as looking for a few letters."""
+    `names` has the name of each group, or None; `empty` says whether it may match the empty text. `needs` are required
+    literals: a matching text, in lower case, contains at least one of them (unless there are none). Searching for them
+    first is ten times faster than matching."""
 
     java: str
     names: tuple[str | None, ...]
@@ -36,7 +36,7 @@ class Regex:
 
     @property
     def repeated(self) -> str:
-        """For a search of all matches: Java would find an empty match where the last one ended, Rust does not."""
+        """For finding all matches: unlike Rust, Java would find an empty match at the end of the previous one."""
         return rf"{_FLAGS}(?>{self.java.removeprefix(_FLAGS)})(?:(?!\G)|(?<=\A))" if self.empty else self.java
 
     @property
@@ -53,7 +53,7 @@ class RegexError(ValueError):
 
 
 def problem(pattern: str) -> str | None:
-    """Why Kusto would not take the pattern, or Lakehunt cannot; None where all is well."""
+    """Why Kusto rejects the pattern, or Lakehunt cannot translate it; None if it is valid."""
     try:
         translated(pattern)
     except RegexError as error:
@@ -76,7 +76,7 @@ def translated(pattern: str) -> Regex:
 
 
 _FLAGS = "(?U)"
-"""In Java, `\\w`, `\\d`, `\\s` and `\\b` go by Unicode with this flag, as they do in Rust."""
+"""In Java, `\\w`, `\\d`, `\\s` and `\\b` are Unicode-aware with this flag, as they are in Rust."""
 
 _ANY = r"[\x{0}-\x{10FFFF}]"
 
@@ -96,9 +96,9 @@ _FLAG_NAMES = {"i": "any_case", "m": "lines", "s": "dot_all", "U": "lazy", "u": 
 
 @dataclass(frozen=True)
 class _Part:
-    """Something translated; `atom` where a repetition may follow it as it is.
+    """A translated part; `atom` if a repetition can follow it without a group.
 
-    `char` is the small letter (or sign) of ASCII that it stands for, if it does; `needs` as in Regex."""
+    `char` is the lower-case ASCII character that it matches, if it is a single one; `needs` as in Regex."""
 
     java: str
     empty: bool = False
@@ -109,7 +109,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Set:
-    """A class of characters: ranges of code points and named classes or, where brackets in Java cannot say it, an
+    """A character class: ranges of code points and named classes or, if Java's brackets cannot express it, an
     expression that matches one character."""
 
     ranges: tuple[tuple[int, int], ...] = ()
@@ -135,7 +135,8 @@ class _Reader:
         self.names: list[str | None] = []
 
     def alternatives(self, flags: _Flags) -> _Part:
-        """Up to the end or the parenthesis that closes the group. Flags set within hold to the end of the group."""
+        """Alternatives up to the end or the group's closing parenthesis. Flags set inside hold to the end of the
+        group."""
         parts: list[list[_Part]] = [[]]
         while self.at < len(self.pattern) and self._peek() != ")":
             if self._take("|"):
@@ -255,7 +256,7 @@ class _Reader:
         return None
 
     def _escaped(self) -> str:
-        """The one character that an escape stands for."""
+        """The character of an escape."""
         if found := self._match(
             r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|[xuU]\{([0-9A-Fa-f]{1,8})\})"
         ):
@@ -335,7 +336,7 @@ def _character(c: str, flags: _Flags) -> _Part:
 
 
 def _of_all(parts: list[_Part]) -> tuple[str, ...]:
-    """What a text needs that matches these parts one after the other: the longest that any of them needs."""
+    """Required literals of a sequence of parts: the longest ones of any part."""
     found: list[tuple[str, ...]] = []
     run = ""
     for part in parts:
@@ -347,7 +348,7 @@ def _of_all(parts: list[_Part]) -> tuple[str, ...]:
 
 
 def _of_any(branches: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """What a text needs that matches one of several branches; nothing, where one of them needs nothing."""
+    """Required literals of alternatives; none if one of them has none."""
     needs = tuple(dict.fromkeys(text for branch in branches for text in branch))
     return needs if all(_rank(branch) for branch in branches) and len(needs) <= MOST_NEEDS else ()
 
@@ -367,7 +368,7 @@ def _with(flags: _Flags, signs: str) -> _Flags:
 
 
 def _code(c: str) -> str:
-    """A character as Java reads it in every place."""
+    """A character, escaped for Java so that it is valid in every context."""
     return c if c.isascii() and c.isalnum() else f"\\x{{{ord(c):x}}}"
 
 
@@ -383,10 +384,10 @@ def _range(bounds: tuple[int, int]) -> str:
 
 
 def _folded(ranges: tuple[tuple[int, int], ...], flags: _Flags) -> _Set:
-    """The characters, in either case where the flag says so.
+    """The characters, in either case if the flag is set.
 
-    ASCII's letters are written out: Java would take the Turkish dotless and dotted i for forms of i, which they are not
-    in Unicode's simple folding. The others are left to Java."""
+    ASCII letters are written out: Java would fold the Turkish dotless and dotted i to i, unlike Unicode's simple
+    folding. Others are left to Java."""
     if not flags.any_case:
         return _Set(ranges)
     plain = {code for low, high in ranges for code in range(low, min(high, 0x7F) + 1)}
@@ -412,7 +413,7 @@ def _runs(codes: list[int]) -> list[tuple[int, int]]:
 
 
 def _merged(sets: list[_Set]) -> _Set:
-    """The union: between one pair of brackets what can be, the rest as alternatives."""
+    """The union of sets: one bracketed class as far as possible, the rest as alternatives."""
     plain = [s for s in sets if not s.whole and not s.negated]
     flat = _Set(tuple(r for s in plain for r in s.ranges), tuple(c for s in plain for c in s.classes))
     others = [s.java() for s in sets if s.whole or s.negated]
@@ -565,4 +566,4 @@ _PROPERTIES = {
 _CASELESS = frozenset(
     rf"\p{{{short}}}" for short in _CATEGORIES if short[0] in "LNPZ" and short not in ("Lu", "Ll", "Lt", "Nl")
 ) | {r"\p{IsAlphabetic}", r"\p{IsWhite_Space}"}
-"""The classes that hold a letter in both its cases or in none."""
+"""Classes that contain either both cases of a letter or neither."""

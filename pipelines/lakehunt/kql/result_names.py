@@ -1,4 +1,4 @@
-"""Names of columns that a query does not name.
+"""Default names of columns that a query does not name.
 
 Source: Microsoft's binder (`any(X)` -> `any_X`, a path `D.a` -> `D_a`, other expressions `Column1`, ...)."""
 
@@ -93,9 +93,9 @@ FIXED = {"ingestion_time": "$IngestionTime"}
 
 
 def own_name(expr: s.Expr, aggregates: Mapping[str, str] = MappingProxyType({})) -> str | None:
-    """The name that an expression has by itself: a column's, a path's with underscores, that of what it converts.
+    """The default name of an expression: of a column, of a path with underscores, of the converted argument; or None.
 
-    `aggregates` are the prefixes of aggregate functions, where these can stand: `round(avg(x), 2)` is `avg_x`."""
+    `aggregates` are the prefixes of aggregate functions, where they are allowed: `round(avg(x), 2)` is `avg_x`."""
     if isinstance(expr, s.Name):
         return expr.name
     if isinstance(expr, (s.Path, s.Index)):
@@ -126,7 +126,7 @@ def _name_of_call(call: s.Call, aggregates: Mapping[str, str]) -> str | None:
 
 
 class Names:
-    """The names of one result; a name that is taken gets `1`, `2`, ... after it."""
+    """The names of one result; a name that is taken is suffixed with `1`, `2`, ..."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self.taken = set(taken)

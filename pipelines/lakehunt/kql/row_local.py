@@ -1,11 +1,10 @@
-"""What of a plan depends on one row at a time, and how far conditions reach down a plan.
+"""Row-level analysis of plans: which expressions depend on one row only, and predicate pushdown.
 
-A condition above an operator may hold for the rows beneath it, too: what `where` asks of sorted rows, it asks of the
-rows before they were sorted. `passed_down` says which conditions hold for the rows that an operator reads, written with
-the columns that these have. The time window of a query, its row-level conditions and its prefilter all rest on it.
+A condition above an operator may also hold for its input: a filter on sorted rows can be applied before sorting.
+`passed_down` returns the conditions that hold for an operator's input, in terms of the input's columns. The time window
+of a query, its row-level predicates and its prefilter are all derived from it.
 
-`take`, `top` and `summarize` pass nothing down: which rows they let through, or what they make of them, depends on all
-that they read."""
+`take`, `top` and `summarize` pass nothing down, as their output depends on all rows of their input."""
 
 from __future__ import annotations
 
@@ -17,16 +16,15 @@ from lakehunt.kql import plan as p
 from lakehunt.kql.errors import Span
 
 LARGEST = 20_000
-"""Parts of a condition that is still worth passing down. Columns computed from columns can double with each `extend`,
-when they are written out."""
+"""Maximum number of parts of a condition that is passed down. Substituting columns can double it with each `extend`."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What must be true of a row so that it, or what is made of it, is in the result.
+    """A necessary condition for a row to contribute to the result.
 
-    A row that fails may be left out where it is `separable`: it changes nothing about other rows. Where a window
-    function above looks at neighbours (`prev`), it is not."""
+    If it is `separable`, failing rows can be dropped, as they do not affect other rows. It is not if a window function
+    above reads neighbouring rows (`prev`)."""
 
     expr: p.Expr
     separable: bool = True
@@ -36,17 +34,17 @@ Conditions = tuple[Condition, ...]
 
 
 def passed_down(plan: p.Plan, above: Conditions) -> list[tuple[p.Plan, Conditions]]:
-    """The plans that this one reads, in the order of `plan.sources`, and the conditions that hold for their rows if
-    those `above` hold for the rows of this one."""
+    """The children of a plan, in the order of `plan.sources`, with the conditions that hold for their rows if those
+    `above` hold for the rows of the plan."""
     rule = _RULES.get(type(plan))
     of_rows = rule(plan, above) if rule else ()
     sources = p.sources(plan)
-    # first those whose rows the operator handles; the others are queries inside of expressions
+    # the operator's inputs come first, then subqueries in expressions
     return list(zip(sources, (*of_rows, *((),) * (len(sources) - len(of_rows))), strict=True))
 
 
 def scans(plan: p.Plan, above: Conditions = ()) -> Iterator[tuple[p.Scan, Conditions]]:
-    """Each read of a stored table beneath a plan, with the conditions that hold for its rows."""
+    """Each scan of a stored table in a plan, with the conditions that hold for its rows."""
     if isinstance(plan, p.Scan):
         yield plan, above
     for source, conditions in passed_down(plan, above):
@@ -58,16 +56,16 @@ def scans(plan: p.Plan, above: Conditions = ()) -> Iterator[tuple[p.Scan, Condit
 
 def _filter(plan: p.Filter, above: Conditions) -> tuple[Conditions]:
     own = (Condition(term) for term in p.terms(plan.predicate, "and"))
-    return (_around([plan.predicate], (*above, *own)),)
+    return (_below_expressions([plan.predicate], (*above, *own)),)
 
 
 def _project(plan: p.Project, above: Conditions) -> tuple[Conditions]:
     made = dict(zip(plan.names, plan.expressions, strict=True))
-    return (_around(plan.expressions, _rewritten(above, made)),)
+    return (_below_expressions(plan.expressions, _rewritten(above, made)),)
 
 
 def _sort(plan: p.Sort, above: Conditions) -> tuple[Conditions]:
-    return (_around([key.value for key in plan.keys], above),)
+    return (_below_expressions([key.value for key in plan.keys], above),)
 
 
 def _serialize(plan: p.Serialize, above: Conditions) -> tuple[Conditions]:
@@ -79,18 +77,18 @@ def _union(plan: p.Union, above: Conditions) -> tuple[Conditions, ...]:
 
 
 def _expand(plan: p.Expand, above: Conditions) -> tuple[Conditions]:
-    """Each element has the other columns of its row."""
+    """Conditions on other columns than the expanded ones hold for the source row."""
     made = {item.name for item in plan.items} | {plan.index}
     kept: dict[str, p.Expr] = {
         c.name: p.ColumnRef(c.type, _REPLACED, c.name) for c in plan.schema if c.name not in made
     }
-    return (_around([item.value for item in plan.items], _rewritten(above, kept)),)
+    return (_below_expressions([item.value for item in plan.items], _rewritten(above, kept)),)
 
 
 _FROM_LEFT = frozenset(["inner", "left", "leftsemi", "leftanti"])
 _FROM_RIGHT = frozenset(["inner", "innerunique", "right", "rightsemi", "rightanti"])
-"""Joins each of whose rows is made of one row of the left side, or of the right one. `innerunique` chooses a left row
-for each key, so all of them count; an outer join's row without a partner is there because the other side has none."""
+"""Joins in which each result row has a row of the left side, or of the right one. `innerunique` picks one left row per
+key, so all of them matter; in an outer join, a row without a match depends on all rows of the other side."""
 
 
 def _join(plan: p.Join, above: Conditions) -> tuple[Conditions, Conditions]:
@@ -113,33 +111,33 @@ _RULES: dict[type[p.Plan], Callable[[Any, Conditions], tuple[Conditions, ...]]] 
     p.Expand: _expand,
     p.Join: _join,
 }
-"""What each operator that handles a row at a time passes down to its sources; any other passes nothing."""
+"""Pushdown rules of row-by-row operators; other operators pass nothing down."""
 
 
 _REPLACED = Span(0, 0)
-"""The place of a column until it takes that of the one for which it is read (`_instead`)."""
+"""Placeholder position of a column; `_renamed` replaces it by that of the column it is substituted for."""
 
 
-def _around(read: Iterable[p.Expr], conditions: Conditions) -> Conditions:
-    """The conditions beneath an operator that reads these expressions."""
-    if not any(looks_around(expr) for expr in read):
+def _below_expressions(read: Iterable[p.Expr], conditions: Conditions) -> Conditions:
+    """The conditions below an operator with these expressions."""
+    if not any(has_window_function(expr) for expr in read):
         return conditions
     return tuple(replace(condition, separable=False) for condition in conditions)
 
 
-def looks_around(expr: p.Expr) -> bool:
-    """Whether a window function is in the expression: it depends on other rows."""
+def has_window_function(expr: p.Expr) -> bool:
+    """Whether the expression contains a window function, so it depends on other rows."""
     return any(isinstance(part, p.WindowCall) for part in p.parts(expr))
 
 
 def _rewritten(conditions: Conditions, made: Mapping[str, p.Expr]) -> Conditions:
-    """The conditions that can be written with what makes each column, so written."""
-    new = ((condition, _over(condition.expr, made)) for condition in conditions)
+    """The conditions with each column replaced by its definition; those where this is impossible are left out."""
+    new = ((condition, _substituted(condition.expr, made)) for condition in conditions)
     return tuple(replace(condition, expr=expr) for condition, expr in new if expr is not None)
 
 
-def _over(expr: p.Expr, made: Mapping[str, p.Expr]) -> p.Expr | None:
-    """The expression with each column replaced by what makes it; None where something else makes it, or where that is
+def _substituted(expr: p.Expr, made: Mapping[str, p.Expr]) -> p.Expr | None:
+    """The expression with each column replaced by its definition; None if one has no definition, or if the result is
     too large."""
     size = 0
     for part in p.parts(expr):
@@ -148,11 +146,11 @@ def _over(expr: p.Expr, made: Mapping[str, p.Expr]) -> p.Expr | None:
         size += sum(1 for _ in p.parts(made[part.name])) if isinstance(part, p.ColumnRef) else 1
         if size > LARGEST:
             return None
-    return p.transformed(expr, lambda part: _instead(part, made[part.name]) if isinstance(part, p.ColumnRef) else part)
+    return p.transformed(expr, lambda part: _renamed(part, made[part.name]) if isinstance(part, p.ColumnRef) else part)
 
 
-def _instead(column: p.ColumnRef, made: p.Expr) -> p.Expr:
-    """What makes a column; one that only has another name stays where the query reads it."""
+def _renamed(column: p.ColumnRef, made: p.Expr) -> p.Expr:
+    """The definition of a column; a renamed column keeps the position where the query reads it."""
     return replace(made, span=column.span) if isinstance(made, p.ColumnRef) else made
 
 
@@ -160,12 +158,12 @@ def _instead(column: p.ColumnRef, made: p.Expr) -> p.Expr:
 
 
 def is_of_one_row(expr: p.Expr) -> bool:
-    """Whether an expression depends on nothing but its row: it comes out the same whenever it is asked."""
+    """Whether an expression depends only on its row, so it has the same value whenever it is evaluated."""
     return next(beyond_one_row(expr), None) is None
 
 
 def beyond_one_row(expr: p.Expr) -> Iterator[p.Expr]:
-    """The parts of an expression that depend on more than the row: on now(), on other rows, on another table."""
+    """The parts of an expression that depend on more than the row: now(), other rows, another table."""
     return (part for part in p.parts(expr) if not isinstance(part, (p.Const, p.ColumnRef)) and type(part) is not p.Call)
 
 
@@ -173,8 +171,8 @@ def beyond_one_row(expr: p.Expr) -> Iterator[p.Expr]:
 
 
 def row_local_parts(plan: p.Plan) -> list[p.Plan]:
-    """The parts of a plan that need one row at a time: a stored table and the filters and projections over it. One for
-    each time that a table is read, those inside of expressions first."""
+    """The row-by-row parts of a plan: a stored table with the filters and projections over it. One for each scan of a
+    table, those in subqueries of expressions first."""
     if not _is_row_local(plan):
         return _distinct(part for source in p.sources(plan) for part in row_local_parts(source))
     steps = [(step, getattr(step, "source", None)) for step in p.walk(plan)]
@@ -185,7 +183,7 @@ def row_local_parts(plan: p.Plan) -> list[p.Plan]:
 def _is_row_local(plan: p.Plan) -> bool:
     while isinstance(plan, (p.Filter, p.Project)):
         read = [plan.predicate] if isinstance(plan, p.Filter) else plan.expressions
-        if any(looks_around(expr) for expr in read):
+        if any(has_window_function(expr) for expr in read):
             return False
         plan = plan.source
     return isinstance(plan, p.Scan)

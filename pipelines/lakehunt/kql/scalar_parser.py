@@ -1,4 +1,4 @@
-"""Tokens -> the syntax tree of scalar expressions: precedence, calls, paths and literals."""
+"""Parses scalar expressions: precedence, calls, paths and literals."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ PRECEDENCE: dict[str, int] = {
     **dict.fromkeys("+-", 4),
     **dict.fromkeys("*/%", 5),
 }
-"""How tightly each operator binds."""
+"""Precedence of binary operators."""
 
 MAX_EXPONENT = 6_144
-"""Of a decimal, as IEEE 754 has it for 128 bits."""
+"""Maximum exponent of a decimal, as in IEEE 754 decimal128."""
 
 UNSUPPORTED_COMPARISONS = frozenset(["has_any~", "has_all~", "like", "notlike", "!has_any"])
 
 
 class ScalarParser(Reader):
-    """Reads scalar expressions; `pipeline` is what may stand in parentheses or as an argument instead of one."""
+    """Parses scalar expressions; a `pipeline` may occur instead in parentheses or as an argument."""
 
-    searching = False  # inside of `search`, where a bare string is a condition
+    searching = False  # inside `search`, where a bare string is a condition
 
     @abstractmethod
     def pipeline(self) -> s.Expr:
@@ -76,7 +76,7 @@ class ScalarParser(Reader):
         return read()
 
     def _names(self) -> list[Token]:
-        """The names before a `=`: one, or several in parentheses; none where something else stands here."""
+        """The names before a `=`: one, or several in parentheses; none if something else follows."""
         one = self._name_here()
         if one:
             return [one]
@@ -104,7 +104,7 @@ class ScalarParser(Reader):
         return self.deeper(lambda: self._binary(PRECEDENCE["+"]))
 
     def _binary(self, level: int) -> s.Expr:
-        """Operators that bind as tightly as `level` or tighter. Long `or` chains of real hunts make it a loop."""
+        """Operators with a precedence of at least `level`. A loop, as real hunts have long chains of `or`."""
         left = self._unary()
         compared = False
         while self.token.kind in (T.NAME, T.PUNCTUATION):
@@ -235,7 +235,7 @@ class ScalarParser(Reader):
         return self.call(name)
 
     def call(self, name: Token) -> s.Call:
-        """The arguments of a function whose name was read."""
+        """The arguments of a function whose name has been consumed."""
         self.expect("(")
         outside, self.searching = self.searching, self.searching and name.text == "not"
         args = self.deeper(lambda: self.list(self.argument, until=")"), "calls")
@@ -270,7 +270,7 @@ class ScalarParser(Reader):
         return s.Literal(token.span, LONG, token.value - 2**64 if token.value >= 2**63 else token.value)
 
     def _is_smallest_long(self, token: Token) -> bool:
-        """`-9223372036854775808`: its digits alone would be one too many."""
+        """Whether this is `-9223372036854775808`, whose digits alone are out of range."""
         before = self.tokens[self.at - 2] if self.at >= 2 else None
         return token.value == 2**63 and before is not None and before.text == "-"
 
@@ -301,7 +301,7 @@ class ScalarParser(Reader):
         return s.Literal(name.span.to(end), DYNAMIC, value)
 
     def _json(self) -> object:
-        """The data inside `dynamic(...)`: JSON, with Kusto's strings and literals."""
+        """The content of `dynamic(...)`: JSON with Kusto's strings and literals."""
         return self.deeper(self._json_value, "values")
 
     def _json_value(self) -> object:
@@ -336,7 +336,7 @@ class ScalarParser(Reader):
 
 
 def _as_json(literal: s.Literal) -> object:
-    """A literal as JSON data: what is not a JSON value itself as its text."""
+    """A literal as JSON data; types without a JSON form become text."""
     write = _JSON.get(literal.type)
     return literal.value if write is None or literal.value is None else write(literal.value)
 
@@ -390,7 +390,7 @@ _JSON: dict[Type, Callable[..., object]] = {
     TIMESPAN: times.format_timespan,
     DECIMAL: str,
 }
-"""How a literal stands in JSON, where it is not a JSON value itself."""
+"""The JSON form of literals that are not JSON values."""
 
 _FORMS: dict[Type, str] = {
     DATETIME: "write datetime(2021-03-14) or datetime(2021-03-14T06:40:15.338Z)",

@@ -1,9 +1,8 @@
-"""The versions of what KQL's functions and operators mean here, so that results of an older meaning are not reused.
+"""Semantic versions of KQL's functions and operators, so that results of older semantics are not reused.
 
-`semantics.json` holds the version of each name whose results have changed; any other has version 1. A hunt's version
-(`Hunt.digest`) includes those of the names that its query uses, so a change of `split` renews the hits of hunts with
-`split`, and of no others. `make semantics` raises the versions:
-see docs/decisions/0020-semantics-version.md."""
+`semantics.json` has the version of each name whose results have changed; others have version 1. A hunt's fingerprint
+(`Hunt.digest`) includes the versions of the names that its query uses, so a change of `split` recomputes the hits of
+hunts with `split` only. `make semantics` raises versions: see docs/decisions/0020-semantics-version.md."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 LANGUAGE = "language"
-"""What every query uses: literals, types, names, how events are read and prefiltered."""
+"""The name for what every query uses: literals, types, names, how events are read and prefiltered."""
 
 FILE = Path(__file__).with_name("semantics.json")
 
@@ -21,15 +20,15 @@ VERSIONS: Mapping[str, int] = json.loads(FILE.read_text("utf-8"))
 
 
 def versions_used(query: str) -> list[str]:
-    """`name = version` for each name in a formatted query that has another version than 1, sorted."""
+    """`name = version` for each name used in a formatted query whose version is not 1, sorted."""
     return [f"{name} = {version}" for name, version in sorted(VERSIONS.items()) if version != 1 and uses(query, name)]
 
 
 def uses(query: str, name: str) -> bool:
-    """Whether a query may use a function or an operator: it is written somewhere in the text.
+    """Whether a query may use a function or an operator: its name occurs in the text.
 
-    A column or a string that happens to hold the name counts, too. That costs a second reading of events, once, and
-    misses nothing: what an operator uses without naming it (`search` uses `has`) changes with it."""
+    A column or a string with that name counts, too, which at worst causes one needless rescan of events. Nothing is
+    missed: if an operator uses a function internally (`search` uses `has`), their versions change together."""
     if name == LANGUAGE:
         return True
     before = r"(?<!\w)" if name[0].isalnum() else ""

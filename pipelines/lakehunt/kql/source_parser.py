@@ -1,4 +1,4 @@
-"""Tokens -> sources that are written out: print, range, datatable, externaldata."""
+"""Parses sources: print, range, datatable, externaldata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lakehunt.kql.tabular_parser import TabularParser
 
 
 class SourceParser(TabularParser):
-    """Reads a source, its name included."""
+    """Parses a source, including its name."""
 
     # Sources
 

@@ -1,6 +1,6 @@
-"""The syntax tree: what the text says, nothing resolved. Every node knows its place.
+"""The syntax tree, before names and types are resolved. Every node has its position.
 
-Source of the operators' forms: learn.microsoft.com/kusto/query."""
+Source of the operators' syntax: learn.microsoft.com/kusto/query."""
 
 from __future__ import annotations
 
@@ -120,14 +120,14 @@ class Named(Expr):
 
 @dataclass(frozen=True)
 class TermSearch(Expr):
-    """A bare term of `search`: `"mimikatz"`, or `column: "mimikatz"`; `*` at an end stands for any text."""
+    """A bare term of `search`: `"mimikatz"`, or `column: "mimikatz"`; `*` at either end is a wildcard."""
 
     text: str
     column: str | None
 
 
 def rewritten(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
-    """The expression with every part replaced for which `change` gives another; tables inside of it are left alone."""
+    """The expression with each part replaced for which `change` returns another one; subqueries are not changed."""
     made = change(expr)
     if made is not None:
         return made
@@ -144,7 +144,7 @@ def rewritten(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
 
 
 def _rewritten_chain(expr: Binary, change: Callable[[Expr], Expr | None]) -> Expr:
-    """A chain of hundreds of operators is one deep left branch, so it is walked, not recursed into."""
+    """Iterative: a chain of hundreds of operators is one deep left branch."""
     chain: list[Binary] = []
     left: Expr = expr
     made = None
@@ -194,7 +194,7 @@ class ExternalData(Expr):
 
 
 Options = dict[str, "Name | Literal"]
-"""The `kind=inner`-like parameters of an operator, hints left out."""
+"""Parameters of an operator such as `kind=inner`, without hints."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ class Project(Operator):
 
 @dataclass(frozen=True)
 class ProjectAway(Operator):
-    """`project-away a, b*`: the names are patterns in which `*` stands for any text."""
+    """`project-away a, b*`: names may contain `*` wildcards."""
 
     patterns: tuple[Name, ...]
 
@@ -247,7 +247,7 @@ class ProjectRename(Operator):
 
 @dataclass(frozen=True)
 class ProjectReorder(Operator):
-    """`project-reorder b, a* asc`: each pattern with the order of the columns that it stands for."""
+    """`project-reorder b, a* asc`: each pattern with the order of its columns."""
 
     patterns: tuple[tuple[Name, str], ...]
 
@@ -324,12 +324,12 @@ class GetSchema(Operator):
 
 @dataclass(frozen=True)
 class Render(Operator):
-    """How a portal should draw the rows; it changes none."""
+    """`render`: how a portal draws the rows, which it does not change."""
 
 
 @dataclass(frozen=True)
 class Join(Operator):
-    """`join kind=inner (right) on key, $left.a == $right.b`; `lookup` where `lookup` is set."""
+    """`join kind=inner (right) on key, $left.a == $right.b`; `lookup` if `lookup` is set."""
 
     right: Expr
     on: tuple[Expr, ...]
@@ -339,7 +339,7 @@ class Join(Operator):
 
 @dataclass(frozen=True)
 class Union(Operator):
-    """`union A, B`; as the source of a pipeline, it stands over an `Empty`."""
+    """`union A, B`; as the start of a pipeline, its source is an `Empty`."""
 
     tables: tuple[Expr, ...]
     options: Options
@@ -347,7 +347,7 @@ class Union(Operator):
 
 @dataclass(frozen=True)
 class Empty(Expr):
-    """What stands before an operator that begins a pipeline: `union A, B`, `search "x"`, the body of `mv-apply`."""
+    """The missing source of an operator that starts a pipeline: `union A, B`, `search "x"`, the body of `mv-apply`."""
 
 
 @dataclass(frozen=True)
@@ -391,7 +391,7 @@ class MvApply(Operator):
 
 @dataclass(frozen=True)
 class Captured(Node):
-    """A column that `parse` makes: `name: type`."""
+    """A column of `parse`: `name: type`."""
 
     name: str
     type: Type
@@ -401,7 +401,7 @@ class Captured(Node):
 class Parse(Operator):
     """`parse text with * "from " host " port " port: int`: texts (Literal), columns (Captured) and `*` in their order.
 
-    With `where`, it is `parse-where`, which leaves out rows that do not fit."""
+    With `where`, it is `parse-where`, which drops rows that do not match."""
 
     value: Expr
     pattern: tuple[Literal | Captured | Star, ...]
@@ -479,7 +479,7 @@ class Let(Node):
 
 @dataclass(frozen=True)
 class Parameter(Node):
-    """A parameter of a function: scalar (`type`), or tabular with the columns that it must have at least."""
+    """A parameter of a function: scalar (`type`), or tabular with its required columns."""
 
     name: str
     type: Type | None

@@ -1,4 +1,4 @@
-"""What reading sources and operators share: options, columns with their types."""
+"""Parser methods that sources and operators share: options, columns with their types."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lakehunt.kql.types import Type
 
 
 class TabularParser(ScalarParser):
-    """Reads parts of tabular expressions; `query` is what may stand in a body."""
+    """Parses parts of tabular expressions; `query` parses a body."""
 
     @abstractmethod
     def query(self, until: str | None = None) -> s.Query:
-        """Let statements and one expression, up to the end or a closing brace (left unread)."""
+        """Let statements and one expression, up to the end or a closing brace (not consumed)."""
 
     def _options(self, known: dict[str, tuple[str, ...] | None]) -> s.Options:
-        """`kind=inner hint.strategy=shuffle`: the parameters after an operator's name; hints change no result.
+        """`kind=inner hint.strategy=shuffle`: the parameters after an operator's name; hints are ignored.
 
-        `known` has the values that a parameter may have, None for any."""
+        `known` has the allowed values of each parameter, None for any."""
         found: s.Options = {}
         while self.token.kind is T.NAME:
             if self.token.text == "hint" and self.peek().text == ".":

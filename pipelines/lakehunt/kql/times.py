@@ -1,6 +1,6 @@
-"""Datetimes and timespans as counts of ticks (100 ns), the resolution that Kusto has.
+"""Datetimes and timespans in ticks (100 ns), Kusto's resolution.
 
-A datetime is the number of ticks since 1970-01-01T00:00:00Z, a timespan a number of ticks; both are plain integers.
+A datetime is the number of ticks since 1970-01-01T00:00:00Z, a timespan a number of ticks; both are integers.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from lakehunt.kql.types import (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 FIRST_TICK = -62_135_596_800 * TICKS_PER_SECOND
-"""0001-01-01, the first instant that Kusto's datetime has."""
+"""0001-01-01, Kusto's smallest datetime."""
 
 LAST_TICK = 253_402_300_800 * TICKS_PER_SECOND - 1
-"""The last one, a tick before the year 10000."""
+"""Kusto's largest datetime, a tick before the year 10000."""
 
 UNITS: dict[str, int] = {
     **dict.fromkeys(("d", "day", "days"), TICKS_PER_DAY),
@@ -44,8 +44,8 @@ DATETIME_FORMS: tuple[tuple[str, str], ...] = (
     (rf"(\d{{1,2}})[-/](\d{{1,2}})[-/](\d{{4}}){_CLOCK}{_ZONE}", "mdyhisfz"),
     (rf"(?:[A-Za-z]{{3,9}},?\s+)?(\d{{1,2}})[ -]([A-Za-z]{{3}})[a-z]*[ -](\d{{4}}|\d{{2}}){_CLOCK}{_ZONE}", "dmyhisfz"),
 )
-"""Texts that are an instant, as regular expressions for Python and for Java, each with what its groups are: year,
-month, day, hour, minute, second, fraction, zone. ISO 8601, the American order, and RFC 822 and 850."""
+"""Datetime formats, as regular expressions for Python and for Java, each with the names of its groups: year, month,
+day, hour, minute, second, fraction, zone. ISO 8601, the American order, and RFC 822 and 850."""
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -59,7 +59,7 @@ _LITERAL = re.compile(r"(\d{4})\s*,\s*(\d{1,2})\s*,\s*(\d{1,2})")
 
 
 def parse_datetime(text: str) -> int | None:
-    """Ticks of an instant (no zone means UTC), None where the text is none that Lakehunt reads."""
+    """Ticks of a datetime (UTC without a zone); None if the format is not supported."""
     text = text.strip()
     for pattern, names in DATETIME_FORMS:
         m = re.fullmatch(pattern, text)
@@ -96,12 +96,12 @@ def from_datetime(moment: datetime) -> int:
 
 
 def to_datetime(ticks: int) -> datetime:
-    """The datetime at or just before the instant: the last digit, 100 ns, has no room in it."""
+    """The datetime, truncated to microseconds."""
     return EPOCH + timedelta(microseconds=ticks // TICKS_PER_MICROSECOND)
 
 
 def format_datetime(ticks: int) -> str:
-    """As Kusto prints it: `2021-03-14T06:40:15.3380000Z`."""
+    """In Kusto's format: `2021-03-14T06:40:15.3380000Z`."""
     return f"{to_datetime(ticks):%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + f".{ticks % TICKS_PER_SECOND:07}Z"
 
 
@@ -122,14 +122,14 @@ def parse_timespan(text: str) -> int | None:
 
 
 def scaled(number: str, unit: int) -> int:
-    """`number` (decimal text) times `unit` ticks, exact, cut to a whole tick."""
+    """`number` (decimal text) times `unit` ticks, exact, truncated to whole ticks."""
     whole, _, fraction = number.partition(".")
     sign = -1 if whole.startswith("-") else 1
     return sign * (abs(int(whole)) * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0))
 
 
 def format_timespan(ticks: int) -> str:
-    """As Kusto prints it: `[-][d.]hh:mm:ss[.fffffff]`."""
+    """In Kusto's format: `[-][d.]hh:mm:ss[.fffffff]`."""
     days, rest = divmod(abs(ticks), TICKS_PER_DAY)
     hours, rest = divmod(rest, TICKS_PER_HOUR)
     minutes, rest = divmod(rest, TICKS_PER_MINUTE)
@@ -139,7 +139,7 @@ def format_timespan(ticks: int) -> str:
 
 
 def _fraction(digits: str | None) -> int:
-    """Ticks of the digits behind a second's point; those behind the seventh are cut off."""
+    """Ticks of a second's fraction digits; those after the seventh are ignored."""
     return int(digits[:7].ljust(7, "0")) if digits else 0
 
 

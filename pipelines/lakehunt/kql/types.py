@@ -1,4 +1,4 @@
-"""Kusto's scalar types and the schemas made of them.
+"""Kusto's scalar types, and schemas.
 
 Source: learn.microsoft.com/kusto/query/scalar-data-types."""
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 class Type:
     """A scalar type.
 
-    `element` is set on a dynamic value that is known to be an array of one type, as `make_set(FileName)` is. It
-    changes how the value is stored, never what a query means, so it takes no part in comparisons."""
+    `element` is set for a dynamic value that is known to be an array of one type, such as `make_set(FileName)`. It
+    only affects how the value is stored, so comparisons ignore it."""
 
     name: str
     element: Type | None = field(default=None, compare=False)
@@ -43,11 +43,11 @@ BY_NAME: dict[str, Type] = {
     "uuid": GUID,
     "uniqueid": GUID,
 }
-"""Every name that KQL has for a type, synonyms included."""
+"""Types by their names in KQL, including synonyms."""
 
 
 def array_of(element: Type) -> Type:
-    """The dynamic type of a value that is known to be an array of `element`."""
+    """The dynamic type of arrays of `element`."""
     return Type("dynamic", element)
 
 

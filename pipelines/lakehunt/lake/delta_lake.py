@@ -1,7 +1,7 @@
-"""The lake's Delta tables, and the ways to write one so that a repeated write changes nothing.
+"""The lake's Delta tables, with idempotent writes.
 
-Tables are path-based, `<lake>/<schema>/<table>`, and stay at Delta reader version 1, so that readers which are not
-Spark can open them.
+Tables are path-based, `<lake>/<schema>/<table>`, and stay at Delta reader version 1, so that readers other than Spark
+can open them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lakehunt.lake.table_maker import TableMaker, identifier
 from lakehunt.schemas.table import Table
 
 KILLED_AFTER = timedelta(days=1)
-"""A run that was started so long ago, and has not ended, was killed."""
+"""A run that has not ended after this time is taken to be killed."""
 
 
 class Lake:
@@ -32,12 +32,12 @@ class Lake:
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self.spark = spark
-        # Delta's SQL takes only absolute paths for names of tables.
+        # Delta's SQL accepts only absolute paths as table names.
         self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
         self._maker = TableMaker(spark)
 
     def path(self, name: str) -> str:
-        """Where table `schema.table` lies. Only the first dot separates: a hunt's id may hold others."""
+        """The path of table `schema.table`. Only the first dot is a separator: a hunt's id may contain others."""
         schema, _, table = name.partition(".")
         return f"{self.root}/{schema}/{table}"
 
@@ -47,7 +47,7 @@ class Lake:
     def read(self, name: str) -> DataFrame:
         """The newest version of the table.
 
-        Raises LakehuntError where the lake has no such table."""
+        Raises LakehuntError if the lake has no such table."""
         if not self.exists(name):
             raise LakehuntError(
                 f"the lake {self.root} has no table {name}",
@@ -56,7 +56,7 @@ class Lake:
         return self.spark.read.format("delta").load(self.path(name))
 
     def rows(self, table: Table) -> DataFrame:
-        """What the table holds, columns that an older table lacks as nulls; no rows where the lake does not have it."""
+        """The table's rows; empty if the table does not exist. Columns that an older table lacks are null."""
         if self.exists(table.name):
             stored = self.read(table.name)
             later = {c.name: F.lit(None).cast(c.type) for c in table.columns if c.name not in stored.columns}
@@ -64,37 +64,37 @@ class Lake:
         return self.spark.range(0).select(*(F.lit(None).cast(c.type).alias(c.name) for c in table.columns))
 
     def local(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> DataFrame:
-        """A few rows of the table, from Python values in the order of its columns. They make one file, not several."""
+        """A few rows for the table, from Python values in the order of its columns. They are written as one file."""
         return few_rows(self.spark, {c.name: c.type for c in table.columns}, rows)
 
     def append(self, table: Table, rows: DataFrame) -> None:
-        """Adds rows. Only for rows that the caller knows to be new."""
+        """Appends rows, which the caller knows to be new."""
         self._maker.ensure(table, self.path(table.name))
         self._in_order(table, rows).write.format("delta").mode("append").save(self.path(table.name))
 
     def append_unless(self, table: Table, rows: DataFrame, taken: Column) -> None:
-        """Adds rows, but none if the table holds one for which `taken` is true, or another writer adds one first."""
+        """Appends rows unless the table has a row for which `taken` is true, or a concurrent writer adds one first."""
         self._maker.ensure(table, self.path(table.name))
 
         def write() -> None:
-            # The table is read in the transaction that writes: Delta lets nobody come between.
-            there = self.read(table.name).where(taken).select(F.lit(1).alias("$$taken")).limit(1)
-            free = self._in_order(table, rows).join(there, F.lit(True), "left_anti")
+            # The table is read in the same transaction, so Delta detects a concurrent append.
+            blocking = self.read(table.name).where(taken).select(F.lit(1).alias("$$taken")).limit(1)
+            free = self._in_order(table, rows).join(blocking, F.lit(True), "left_anti")
             free.write.format("delta").mode("append").save(self.path(table.name))
 
         retried(write)
 
     def replace(self, table: Table, rows: DataFrame | Callable[[], DataFrame], where: str) -> None:
-        """Puts `rows` in the place of all rows for which `where` (Spark SQL) is true, in one transaction.
+        """Replaces all rows for which `where` (Spark SQL) is true by `rows`, in one transaction.
 
-        Delta refuses the write if a row lies outside `where`, so nothing else can change. No rows: the place is
-        emptied. Where another write to the place comes between, this one is done again, and stays. Rows that depend on
-        what the table holds are given by a function, which is then called again."""
+        Delta refuses rows that do not satisfy `where`, so nothing else can change. Without rows, the matching ones are
+        only deleted. On a conflict with another write this one is retried, and wins. Rows that depend on the table's
+        content must be given as a function, which is called for each attempt."""
         self._maker.ensure(table, self.path(table.name))
-        made = rows if callable(rows) else lambda: rows
+        make_rows = rows if callable(rows) else lambda: rows
 
         def write() -> None:
-            writer = self._in_order(table, made()).write.format("delta").mode("overwrite")
+            writer = self._in_order(table, make_rows()).write.format("delta").mode("overwrite")
             writer.option("replaceWhere", where).save(self.path(table.name))
 
         retried(write)
@@ -105,15 +105,14 @@ class Lake:
         return [(f.name, f.dataType) for f in stored] == [(f.name, f.dataType) for f in wanted]
 
     def overwrite(self, table: Table, rows: DataFrame) -> None:
-        """Puts `rows` in the place of the whole table, columns included, in one transaction. Its history keeps what was
-        there."""
+        """Replaces the whole table, columns included, in one transaction. Earlier versions stay in its history."""
         self._writer(table, rows).createOrReplace()
 
     def insert_new(self, table: Table, rows: DataFrame, key: Sequence[str], within: Column | None = None) -> None:
-        """Adds those rows whose `key` the table does not hold yet; `rows` holds each key once.
+        """Inserts the rows whose `key` is not in the table yet; keys in `rows` are unique.
 
-        `within` is a condition on the target (written with `F.col("target.<column>")`) that limits where a key can
-        be, so that Delta reads, and can conflict with, only those partitions."""
+        `within` is a condition on the target (on `F.col("target.<column>")`) that limits the merge to some partitions:
+        Delta reads, and can conflict with, only those."""
         self._maker.ensure(table, self.path(table.name))
         same = within if within is not None else F.lit(True)
         for name in key:
@@ -128,10 +127,10 @@ class Lake:
         retried(merge)
 
     def remove(self, name: str, rows: DataFrame, key: Sequence[str], emptied: Sequence[str] = ()) -> int:
-        """Deletes the rows of a table whose `key` is in `rows`, or sets their columns `emptied` to null. Returns how
-        many there were.
+        """Deletes the rows of a table whose `key` is in `rows`, or sets their columns `emptied` to null. Returns their
+        number.
 
-        Unlike that of a DELETE, the commit names no value of a row: a log keeps its commits for a month."""
+        Uses MERGE: a DELETE would write values of the rows into the Delta log, which keeps its commits for a month."""
         keys = rows.select(*key).distinct().alias("gone")
         same = F.lit(True)
         for column in key:
@@ -148,7 +147,7 @@ class Lake:
         return retried(merge)
 
     def _writer(self, table: Table, rows: DataFrame) -> DataFrameWriterV2:
-        """Writes the rows with all that makes the table: properties, comment, partitions."""
+        """A writer of the rows with the table's properties, comment and partitions."""
         writer = self._in_order(table, rows).writeTo(self.identifier(table.name)).using("delta")
         for key, value in (table.properties | {"comment": table.comment}).items():
             writer = writer.tableProperty(key, value)
@@ -175,23 +174,23 @@ class Lake:
 
 
 def few_rows(spark: SparkSession, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> DataFrame:
-    """Rows from Python values in the order of the columns, which have Spark SQL types.
+    """A frame from Python values in the order of `columns`, which maps names to Spark SQL types.
 
-    They go to Spark as JSON text: what `createDataFrame` does starts a Python process for them, which takes longer
-    than anything else that is done with a few rows."""
+    The values are passed as JSON text: `createDataFrame` would start a Python worker, which for a few rows takes longer
+    than everything else."""
     fields = ", ".join(f"{quoted_name(name)}: {type_}" for name, type_ in columns.items())
     lines = json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_as_json)
-    made = F.explode(F.from_json(F.lit(lines), f"ARRAY<STRUCT<{fields}>>", {"mode": "FAILFAST"}))
-    return spark.range(1, numPartitions=1).select(made.alias("row")).select("row.*")
+    parsed = F.explode(F.from_json(F.lit(lines), f"ARRAY<STRUCT<{fields}>>", {"mode": "FAILFAST"}))
+    return spark.range(1, numPartitions=1).select(parsed.alias("row")).select("row.*")
 
 
 def utc(at: datetime) -> datetime:
-    """A time as Spark hands it out: of the machine's own time zone, without saying so."""
+    """A time collected from Spark, which is naive and in the machine's time zone, in UTC."""
     return at.astimezone(UTC)
 
 
 def _as_json(value: object) -> str:
-    """A value that JSON has no form for, as Spark reads it back: times in UTC, to the microsecond."""
+    """A date or time as JSON text that Spark can parse: times in UTC, with microseconds."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     if isinstance(value, date):

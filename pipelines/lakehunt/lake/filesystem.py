@@ -1,4 +1,4 @@
-"""Files and folders on whatever file system a path names, through Hadoop."""
+"""Files and folders on any file system that Hadoop supports."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class FileSystem:
         self._conf: Any = spark._jsc.hadoopConfiguration()
 
     def at(self, name: str) -> tuple[Any, Any]:
-        """Java's file system of a path, and the path, for what the methods here do not do."""
+        """Hadoop's FileSystem and Path objects for a path, for operations that are not wrapped here."""
         path = self.jvm.org.apache.hadoop.fs.Path(name)
         return path.getFileSystem(self._conf), path
 
     def entries(self, folder: str) -> Iterator[Entry]:
-        """What is directly in a folder; nothing where there is no such folder."""
+        """The direct entries of a folder; none if it does not exist."""
         fs, path = self.at(folder)
         if not fs.exists(path):
             return
@@ -41,11 +41,11 @@ class FileSystem:
             yield Entry(at.toString(), at.getName(), status.isDirectory(), status.getModificationTime() / 1000)
 
     def remove(self, name: str, recursive: bool = False) -> None:
-        """Removes a file or a folder, if it is there; a folder that is not empty only if `recursive`."""
+        """Removes a file or a folder, if it exists; a non-empty folder only if `recursive`."""
         fs, path = self.at(name)
         fs.delete(path, recursive)
 
     def bytes_in(self, folder: str) -> int:
-        """Bytes of all files in a folder and below."""
+        """Total size of all files in a folder and its subfolders."""
         fs, path = self.at(folder)
         return int(fs.getContentSummary(path).getLength())

@@ -1,4 +1,4 @@
-"""Whether rows of a table were only added, according to its history."""
+"""Tells from a table's Delta history whether rows were only added."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def version(lake: Lake, table: str) -> int:
 
 
 def last_destructive_commit(lake: Lake, table: str, since: int, newest: int) -> int | None:
-    """The newest version after `since` (up to `newest`) in which rows may have been changed or removed, None if they
-    were only added. A version that is no longer in the history counts as a change."""
+    """The newest version after `since` (up to `newest`) that may have changed or removed rows; None if rows were only
+    added. A version missing from the history counts as a change."""
     if newest <= since:
         return None
     history = DeltaTable.forPath(lake.spark, lake.path(table)).history(newest - since)
@@ -30,8 +30,8 @@ def last_destructive_commit(lake: Lake, table: str, since: int, newest: int) -> 
         "version", "operation", "operationParameters", "operationMetrics", "userMetadata"
     ).collect()
     known = {entry.version: entry for entry in entries}
-    losses = (v for v in range(newest, since, -1) if v not in known or not _only_adds(known[v]))
-    return next(losses, None)
+    destructive = (v for v in range(newest, since, -1) if v not in known or not _only_adds(known[v]))
+    return next(destructive, None)
 
 
 def _only_adds(entry: Row) -> bool:

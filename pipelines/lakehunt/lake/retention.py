@@ -1,9 +1,9 @@
-"""How long the lake keeps what: the `retention` section of the configuration. Imports no Spark.
+"""How long the lake keeps rows: the `retention` section of the configuration. Imports no Spark.
 
 retention:
-  raw: 90d            # days; what is not named is kept for ever
+  raw: 90d            # days; kinds that are not named are kept for ever
   events: 400d
-  vacuum_hours: 168   # how long files that no table needs any more stay readable
+  vacuum_hours: 168   # how long unreferenced files are kept
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lakehunt.core import strict_yaml
 from lakehunt.schemas import registry
 
 VACUUM_HOURS = 7 * 24
-"""Delta's own window. A job that runs longer than the window may lose files that it still reads."""
+"""Delta's default. A job that runs longer than this may lose files that it still reads."""
 
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 
@@ -40,9 +40,9 @@ class Retention:
 
 
 def read(value: object) -> Retention:
-    """The section as it stands in the configuration.
+    """Reads the section of the configuration.
 
-    Raises TypeError where it is no mapping, YamlError with the line of an entry that cannot be used."""
+    Raises TypeError if it is not a mapping, YamlError with the line of an invalid entry."""
     if not isinstance(value, strict_yaml.Mapping):
         raise TypeError("expected kinds of rows, each with how long they are kept")
     days: dict[str, int] = {}
@@ -65,7 +65,7 @@ def read(value: object) -> Retention:
 
 
 def whole_days(section: strict_yaml.Mapping, key: str, named: str) -> int:
-    """The days that an entry of the section `named` says. Raises YamlError with its line where it says none."""
+    """The value, in days, of an entry of the section `named`. Raises YamlError with its line if it is invalid."""
     value = section[key]
     match = _DAYS.fullmatch(value) if isinstance(value, str) else None
     if match is None:

@@ -1,4 +1,4 @@
-"""Trying a write again where another writer's commit came first."""
+"""Retries writes that conflict with a concurrent commit."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ T = TypeVar("T")
 
 ATTEMPTS = 8
 PAUSE = 0.5
-"""How often a write is tried, and the seconds before the second attempt; each later pause is twice as long."""
+"""Attempts of a write, and seconds before the second one; the pause doubles with each attempt."""
 
 CONFLICTS = tuple(getattr(delta_exceptions, name) for name in delta_exceptions.__all__)
-"""What Delta raises where another commit came between; in Python these have no class in common."""
+"""Delta's exceptions for a conflict; in Python they have no common base class."""
 
 
 def retried(write: Callable[[], T]) -> T:
-    """Does a write again where another one's commit came between.
+    """Calls `write`, and again on a conflict with another commit.
 
-    Only for a write that computes its rows from what the table then holds, or whose rows do not depend on the table."""
+    `write` must reread the table for each attempt, unless its rows do not depend on the table."""
     for attempt in range(ATTEMPTS - 1):
         try:
             return write()
@@ -32,5 +32,5 @@ def retried(write: Callable[[], T]) -> T:
 
 
 def pause(attempt: int) -> None:
-    """Waits before the next attempt, for a random time, so that two writers do not meet again."""
+    """Waits before the next attempt, with jitter, so that two writers do not collide again."""
     time.sleep(PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311

@@ -1,4 +1,4 @@
-"""Makes the tables of a lake, and brings older ones up to their declaration."""
+"""Creates the tables of a lake, and migrates older ones to their declaration."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from lakehunt.lake.retry import ATTEMPTS, CONFLICTS, pause
 from lakehunt.schemas.table import CONTRACT, Table
 
 LONGEST_COMMIT = 5
-"""Seconds after which a file that a commit begins with, and then gives its name, belongs to a run that was killed."""
+"""Seconds after which the temporary file of a commit is taken to be of a killed run."""
 
 
 def identifier(path: str) -> str:
-    """The name in Spark SQL of the table in a folder."""
+    """The Spark SQL name of the table at a path."""
     return f"delta.{quoted_name(path)}"
 
 
 class TableMaker:
-    """Remembers which tables have the properties of their declaration: asking takes a query."""
+    """Creates tables. Remembers which ones have their declared properties, as checking takes a query."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
         self._with_properties: set[str] = set()
 
     def ensure(self, table: Table, path: str) -> None:
-        """Makes the table in a folder, without rows, unless it is there: then it gets the columns that came later.
+        """Creates the empty table at a path; if it exists, adds the columns that it lacks.
 
-        Not together with its first rows: a query that fails would leave a log without a version."""
+        Not done together with the first write: if its query failed, a Delta log without a version would remain."""
         if DeltaTable.isDeltaTable(self._spark, path):
             self._add_missing_columns(table, path)
             self._add_missing_properties(table, path)
@@ -46,12 +46,12 @@ class TableMaker:
                 builder.execute()
                 return
             except (AnalysisException, *CONFLICTS):
-                if DeltaTable.isDeltaTable(self._spark, path):  # another run was quicker
+                if DeltaTable.isDeltaTable(self._spark, path):  # created by another run meanwhile
                     return
                 if attempt == ATTEMPTS - 1:
                     raise
-            self._remove_beginnings(path)
-            pause(attempt)  # another run may be just about to make it
+            self._remove_unfinished(path)
+            pause(attempt)  # another run may be creating it
 
     def _builder(self, table: Table, path: str) -> Any:
         builder = DeltaTable.createIfNotExists(self._spark).location(path).comment(table.comment)
@@ -61,15 +61,15 @@ class TableMaker:
             builder = builder.addColumn(column.name, column.type, comment=column.comment)
         return builder.partitionedBy(*table.partitioned_by) if table.partitioned_by else builder
 
-    def _remove_beginnings(self, path: str) -> None:
-        """What is left of a run that was killed just before a table's first commit: Delta takes it for a table that it
-        cannot read. Something young may be of a run that makes the table now; a folder that holds it stays, too."""
+    def _remove_unfinished(self, path: str) -> None:
+        """Removes what a run left that was killed just before a table's first commit: Delta takes it for a corrupt
+        table. Recent files may be of a run that is creating the table, so they stay, and so does their folder."""
         files, log = FileSystem(self._spark), f"{path}/_delta_log"
         before = time.time() - LONGEST_COMMIT
         with suppress(Py4JJavaError):
             for entry in files.entries(log):
-                begun = entry.is_folder or entry.name.startswith(".")
-                if begun and entry.modified < before:
+                is_unfinished = entry.is_folder or entry.name.startswith(".")
+                if is_unfinished and entry.modified < before:
                     files.remove(entry.path)
             files.remove(log)
 
@@ -83,8 +83,8 @@ class TableMaker:
                 self._set_properties(path, {CONTRACT: str(table.contract)})
 
     def _add_missing_properties(self, table: Table, path: str) -> None:
-        """Once per table and process. The protocol of a table that is there stays as it is."""
-        if path in self._with_properties or not table.partitioned_by:  # the others are small
+        """Once per table and process. The protocol versions of an existing table are not changed."""
+        if path in self._with_properties or not table.partitioned_by:  # unpartitioned tables are small
             return
         rows = self._spark.sql(f"SHOW TBLPROPERTIES {identifier(path)}").collect()
         stored = {row.key: row.value for row in rows}

@@ -1,5 +1,5 @@
-"""Landing: a source's records into `raw`, and from there, once, into `events` or `quarantine`.
+"""Landing: moves a source's records into `raw`, and from there exactly once into `events` or `quarantine`.
 
-Two stages, each of which can be killed at any point and run again: `ingest` stores what a source holds as it is,
-`promote` validates it and decides what becomes of each record (write, audit, publish).
+Two stages, both safe to kill at any point and rerun: `ingest` stores records unchanged, `promote` validates them and
+publishes each as an event or a quarantined record (write, audit, publish).
 """

@@ -1,4 +1,4 @@
-"""A set of blobs, opened: which can be read, how many lines each has, and the lines themselves."""
+"""Opens a set of blobs: which are readable, how many lines each has, and the lines themselves."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ from lakehunt.sources.blobs import Blob, path_of
 
 @dataclass(frozen=True)
 class BlobSet:
-    """Blobs that Spark has read through once, to count their lines."""
+    """Blobs whose lines Spark has counted in one read."""
 
     blobs: tuple[Blob, ...]
     lines: dict[str, int]
-    """Lines of each blob by its path, blank and half-written ones included."""
+    """Number of lines by blob path, blank and incomplete lines included."""
     unreadable: tuple[tuple[str, str], ...]
     frame: DataFrame | None
-    """Every line as `lines.scan` gives it; None where no blob holds a byte."""
+    """Every line as returned by `line_numbers.scan`; None if all blobs are empty."""
     splits: tuple[FileSplit, ...]
 
     @classmethod
     def of(cls, spark: SparkSession, blobs: Iterable[Blob]) -> BlobSet:
-        """Reads the blobs through. One that Spark cannot read is set aside with the reason, and the rest read again."""
+        """Counts the lines of the blobs. A blob that Spark cannot read is set aside with the reason and the rest is
+        reread."""
         readable, unreadable = list(blobs), []
         while True:
             filled = [blob.opened_at for blob in readable if blob.bytes]
@@ -52,7 +53,7 @@ class BlobSet:
         return cls(tuple(readable), counted, tuple(unreadable), frame, tuple(splits))
 
     def above(self, landed: Mapping[str, int]) -> DataFrame:
-        """The lines above the highest landed one of each blob: `file`, `line`, `value`, `is_last`, `may_grow`."""
+        """The lines above each blob's highest landed line: `file`, `line`, `value`, `is_last`, `may_grow`."""
         assert self.frame is not None, "no blob holds a line"
         by_key = {blob.opened_at: blob for blob in self.blobs}
         names = {split.uri: by_key[path_of(split.uri)] for split in self.splits}
@@ -62,28 +63,28 @@ class BlobSet:
         files = few_rows(self.frame.sparkSession, columns, table)
         return new.join(F.broadcast(files), "uri").drop("uri")
 
-    def disguised(self, store: Store) -> list[Blob]:
-        """The blobs that are gzip although their name does not say so."""
+    def misnamed_gzip(self, store: Store) -> list[Blob]:
+        """The blobs that are gzip although their names do not end in `.gz`."""
         suspects = {path_of(split.uri) for split in self.splits if split.looks_gzip}
         return [b for b in self.blobs if not b.read_from and b.path in suspects and store.is_gzip(b.path)]
 
 
 def open_blobs(spark: SparkSession, store: Store, blobs: Iterable[Blob], staging: str) -> BlobSet:
-    """All blobs, those that are gzip unpacked into folders under `staging` first."""
+    """Opens all blobs; gzip files are unpacked into folders under `staging` first."""
     blobs = list(blobs)
     packed = [blob for blob in blobs if blob.path.endswith(".gz")]
     unpacked, failed = unpack_all(store, packed, f"{staging}/named")
-    reading = BlobSet.of(spark, [*(blob for blob in blobs if blob not in packed), *unpacked])
-    disguised = reading.disguised(store)
-    if disguised:
-        more, failed_too = unpack_all(store, disguised, f"{staging}/disguised")
-        failed += [*reading.unreadable, *failed_too]
-        reading = BlobSet.of(spark, [*(blob for blob in reading.blobs if blob not in disguised), *more])
-    return replace(reading, unreadable=(*reading.unreadable, *failed))
+    blob_set = BlobSet.of(spark, [*(blob for blob in blobs if blob not in packed), *unpacked])
+    misnamed_gzip = blob_set.misnamed_gzip(store)
+    if misnamed_gzip:
+        more, failed_too = unpack_all(store, misnamed_gzip, f"{staging}/misnamed")
+        failed += [*blob_set.unreadable, *failed_too]
+        blob_set = BlobSet.of(spark, [*(blob for blob in blob_set.blobs if blob not in misnamed_gzip), *more])
+    return replace(blob_set, unreadable=(*blob_set.unreadable, *failed))
 
 
 def _failed_blob(error: PySparkException | Py4JJavaError, blobs: Iterable[Blob]) -> Blob:
-    """The blob that Spark names as the one it could not read; the error itself where it names none."""
+    """The blob that Spark's error names as unreadable. Raises the error again if it names none."""
     named = re.search(r"reading file (\S+?)\.?\s", str(error))
     for blob in blobs:
         if named and blob.opened_at == path_of(named[1]):

@@ -24,18 +24,18 @@ class Store:
         self._files = FileSystem(spark)
 
     def remove(self, folder: str) -> None:
-        """Removes a folder with all it holds, if there is one."""
+        """Removes a folder and its content, if it exists."""
         self._files.remove(folder, recursive=True)
 
-    def remove_old(self, parent: str, beginning: str, age: timedelta) -> None:
-        """Removes the folders in `parent` whose names begin so and that were made longer ago."""
+    def remove_old(self, parent: str, prefix: str, age: timedelta) -> None:
+        """Removes the folders in `parent` whose names start with `prefix` and that are older than `age`."""
         before = time.time() - age.total_seconds()
         for entry in self._files.entries(parent):
-            if entry.name.startswith(beginning) and entry.modified < before:
+            if entry.name.startswith(prefix) and entry.modified < before:
                 self.remove(entry.path)
 
     def is_gzip(self, path: str) -> bool:
-        """Whether the file begins as gzip does, whatever its name says."""
+        """Whether the file starts with gzip's magic number, whatever its name."""
         fs, at = self._files.at(path)
         stream = fs.open(at)
         try:
@@ -44,7 +44,7 @@ class Store:
             stream.close()
 
     def ends_line(self, blob: Blob) -> bool:
-        """Whether the file is as long as when it was listed, and its last byte ends a line."""
+        """Whether the file has the same length as when it was listed, and its last byte is a line end."""
         fs, path = self._files.at(blob.path)
         if fs.getFileStatus(path).getLen() != blob.bytes:
             return False
@@ -56,9 +56,9 @@ class Store:
             stream.close()
 
     def unpack(self, blob: Blob, into: str) -> Blob:
-        """The blob, to be read from `into`, where its content is written without gzip.
+        """Unpacks the blob to `into`; the returned blob is read from there.
 
-        Raises OSError, with the reason, for what cannot be read to its end."""
+        Raises OSError, with the reason, if the file cannot be read to its end."""
         try:
             source, at = self._files.at(blob.path)
             plain = self._files.jvm.java.util.zip.GZIPInputStream if self.is_gzip(blob.path) else lambda stream: stream
@@ -71,7 +71,7 @@ class Store:
 
 
 def unpack_all(store: Store, blobs: Iterable[Blob], staging: str) -> tuple[list[Blob], list[tuple[str, str]]]:
-    """Every blob unpacked into the folder `staging`, and those that cannot be, each with its reason."""
+    """Unpacks the blobs into the folder `staging`. Returns the unpacked ones, and the paths and reasons of failures."""
     unpacked: list[Blob] = []
     unreadable: list[tuple[str, str]] = []
     for number, blob in enumerate(blobs):

@@ -1,10 +1,10 @@
-"""First stage: from a source to `raw.device_process_events`, every delivered record once, whatever it holds.
+"""First stage: copies every record of a source into `raw.device_process_events` once, valid or not.
 
-Blobs only ever grow, so a record is new if its line is above the highest landed line of its blob. What is landed is
-told by the raw table alone; `raw.files` only saves reading what has not changed. So a run may be killed anywhere.
+Blobs only grow, so a record is new if its line number is above the highest landed line of its blob. The raw table
+alone decides what has landed; `raw.files` only avoids reading unchanged blobs. So a run may be killed at any point.
 
-Each append makes a batch of its own, and only if nobody else has made that batch: of two runs at once, one begins
-again, and sees what the other has landed.
+Each append creates a new batch, and only if no other run has created that batch: of two concurrent runs, one starts
+over and sees what the other has landed.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ from lakehunt.sources.blobs import EPOCH, Blob
 RAW = DEVICE_PROCESS_EVENTS.raw
 
 _STAGING = "_staging-"
-"""How the folder of unpacked files begins, one for each run."""
+"""Prefix of the folder for unpacked files; each run has its own."""
 
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What one run found in a source."""
+    """What one run landed from a source."""
 
     batch: int | None
     """Number of the new batch in `raw.device_process_events`; None where nothing was new."""
     delivered: int
-    """Records in it."""
+    """Records in the batch."""
     files_read: int
     files_unchanged: int
     pending: tuple[tuple[str, int], ...] = ()
-    """File and line of each half-written last line. The run after its end has arrived lands it."""
+    """File and line of each incomplete last line. The first run after the line is complete lands it."""
     unreadable: tuple[tuple[str, str], ...] = ()
-    """Each file that could not be read, and why. Nothing of it was landed; the next run tries again."""
+    """Each file that could not be read, with the reason. Nothing of it was landed; the next run retries it."""
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What `raw.files` says of a blob."""
+class _FileRecord:
+    """What `raw.files` records about a blob."""
 
     bytes: int = -1
     modified_at: int = 0  # microseconds since 1970
@@ -66,10 +66,10 @@ class _Known:
 def ingest(
     lake: Lake, source: str, landed_at: datetime, say: Progress, source_type: str = sources.DEFAULT
 ) -> IngestResult:
-    """Lands what is new in `source`: a folder, a glob or a file of blobs, as the source of this type writes them.
+    """Lands new records of `source`: a folder, a glob or a file of blobs in the format of `source_type`.
 
-    `landed_at` is the time that the records carry. Raises LakehuntError, with nothing written, where the source does
-    not exist or holds no file."""
+    `landed_at` is stored with the records. Raises LakehuntError, before writing anything, if the source does not exist
+    or has no files."""
     kind = sources.named(source_type)
     for _ in range(ATTEMPTS):
         try:
@@ -80,58 +80,58 @@ def ingest(
 
 
 class _OvertakenError(Exception):
-    """Another run has made the batch that this one was about to make."""
+    """Another run has created the batch that this run was about to create."""
 
 
 def _ingest(lake: Lake, kind: Source, source: str, landed_at: datetime, say: Progress) -> IngestResult:
-    store, newest = Store(lake.spark), _newest_batch(lake)  # first: what is landed from now on is noticed
+    store, newest = Store(lake.spark), _newest_batch(lake)  # read first, so that a concurrent append is detected
     found = kind.find(lake.spark, source)
-    known, recorded = _known(lake)
-    changed, shrunk, unchanged = _sort_out(found, known)
+    known, recorded = _file_records(lake)
+    changed, shrunk, unchanged = _partition(found, known)
     say(f"{len(found)} files in {source}: {len(changed)} new or changed")
     store.remove_old(f"{lake.root}/raw", _STAGING, KILLED_AFTER)
     staging = f"{lake.root}/raw/{_STAGING}{secrets.token_hex(8)}"
     try:
-        with line_numbers.steady(lake.spark):
-            reading = open_blobs(lake.spark, store, changed, staging)
+        with line_numbers.stable_splits(lake.spark):
+            blob_set = open_blobs(lake.spark, store, changed, staging)
             landed = _landed_lines(lake, known, recorded, landed_at)
-            batch, counts, pending = _land(lake, kind, store, reading, landed, newest, landed_at)
+            batch, counts, pending = _land(lake, kind, store, blob_set, landed, newest, landed_at)
     finally:
         store.remove(staging)
-    _record(lake, reading, pending, batch, landed_at)
+    _record(lake, blob_set, pending, batch, landed_at)
     delivered = sum(counts.values())
-    say(f"{delivered} new records from {len(reading.blobs)} files")
-    still = [(blob.path, known[blob.path].pending) for blob in unchanged]
+    say(f"{delivered} new records from {len(blob_set.blobs)} files")
+    waiting = [(blob.path, known[blob.path].pending) for blob in unchanged]
     return IngestResult(
         batch=batch if delivered else None,
         delivered=delivered,
-        files_read=len(reading.blobs),
+        files_read=len(blob_set.blobs),
         files_unchanged=len(unchanged),
-        pending=tuple(sorted([*pending.items(), *((path, line) for path, line in still if line is not None)])),
-        unreadable=tuple(sorted([*shrunk, *reading.unreadable])),
+        pending=tuple(sorted([*pending.items(), *((path, line) for path, line in waiting if line is not None)])),
+        unreadable=tuple(sorted([*shrunk, *blob_set.unreadable])),
     )
 
 
-def _known(lake: Lake) -> tuple[dict[str, _Known], int]:
-    """What is recorded of each blob, and the newest batch that the record knows of."""
+def _file_records(lake: Lake) -> tuple[dict[str, _FileRecord], int]:
+    """The record of each blob, and the newest recorded batch."""
     if not lake.exists(FILES.name):
         return {}, 0
     newest = F.max(F.struct("bytes", F.unix_micros("modified_at").alias("modified_at"), "pending")).alias("newest")
     files = lake.rows(FILES).groupBy("file").agg(newest, F.max("lines").alias("lines"), F.max("batch").alias("batch"))
     rows = files.collect()
-    known = {r.file: _Known(r.newest.bytes, r.newest.modified_at, r.lines, r.newest.pending) for r in rows}
+    known = {r.file: _FileRecord(r.newest.bytes, r.newest.modified_at, r.lines, r.newest.pending) for r in rows}
     return known, max((row.batch for row in rows), default=0)
 
 
-def _sort_out(
-    found: Iterable[Blob], known: Mapping[str, _Known]
+def _partition(
+    found: Iterable[Blob], known: Mapping[str, _FileRecord]
 ) -> tuple[list[Blob], list[tuple[str, str]], list[Blob]]:
-    """The blobs to read, those that no longer hold what was landed from them, and those that are as they were."""
+    """Splits blobs into: changed (to be read), shrunk (with the reason) and unchanged."""
     changed: list[Blob] = []
     shrunk: list[tuple[str, str]] = []
     unchanged: list[Blob] = []
     for blob in found:
-        before = known.get(blob.path, _Known())
+        before = known.get(blob.path, _FileRecord())
         if (blob.bytes, blob.modified_micros) == (before.bytes, before.modified_at):
             unchanged.append(blob)
         elif blob.bytes < before.bytes:
@@ -142,10 +142,11 @@ def _sort_out(
     return changed, shrunk, unchanged
 
 
-def _landed_lines(lake: Lake, known: Mapping[str, _Known], recorded: int, landed_at: datetime) -> dict[str, int]:
-    """The highest landed line of each blob: as recorded, or as the raw table says of batches never recorded.
+def _landed_lines(lake: Lake, known: Mapping[str, _FileRecord], recorded: int, landed_at: datetime) -> dict[str, int]:
+    """The highest landed line of each blob, from the record and from batches in raw that were never recorded.
 
-    Those are recorded now: the blobs of a killed run may not be in this run's source, whose batch number is higher."""
+    Those batches are recorded now: the blobs of a killed run may not be in this run's source, and after this run's
+    higher batch number nobody would look for them."""
     if not lake.exists(RAW.name):
         return {}
     unrecorded = lake.rows(RAW).where(F.col("batch") > recorded).groupBy("file")
@@ -163,55 +164,57 @@ def _land(
     lake: Lake,
     kind: Source,
     store: Store,
-    reading: BlobSet,
+    blob_set: BlobSet,
     landed: Mapping[str, int],
     newest: int,
     landed_at: datetime,
 ) -> tuple[int, dict[str, int], dict[str, int]]:
-    """Appends what is new as batches after `newest`. Returns the last one, the records of all per file, and the
-    half-written lines."""
-    if not any(total > landed.get(path, 0) for path, total in reading.lines.items()):
+    """Appends new records as batches after `newest`. Returns the last batch, the records per file of all batches, and
+    the incomplete last lines."""
+    if not any(total > landed.get(path, 0) for path, total in blob_set.lines.items()):
         return newest, {}, {}
-    new = reading.above(landed).where(_filled() & ~(F.col("is_last") & F.col("may_grow") & _looks_unfinished(kind)))
+    new = blob_set.above(landed).where(
+        _is_not_blank() & ~(F.col("is_last") & F.col("may_grow") & _looks_unfinished(kind))
+    )
     counts, highest = _append(lake, kind, new, newest + 1, landed_at)
-    held = {
-        blob.path: reading.lines[blob.path]
-        for blob in reading.blobs
-        if blob.may_grow and reading.lines[blob.path] > max(landed.get(blob.path, 0), highest.get(blob.path, 0))
+    tails = {
+        blob.path: blob_set.lines[blob.path]
+        for blob in blob_set.blobs
+        if blob.may_grow and blob_set.lines[blob.path] > max(landed.get(blob.path, 0), highest.get(blob.path, 0))
     }
-    more, pending = _land_held_back(lake, kind, store, reading, held, newest + 1 + bool(counts), landed_at)
+    more, pending = _land_complete_tails(lake, kind, store, blob_set, tails, newest + 1 + bool(counts), landed_at)
     return newest + bool(counts) + bool(more), dict(Counter(counts) + Counter(more)), pending
 
 
-def _land_held_back(
+def _land_complete_tails(
     lake: Lake,
     kind: Source,
     store: Store,
-    reading: BlobSet,
-    held: Mapping[str, int],
+    blob_set: BlobSet,
+    tails: Mapping[str, int],
     batch: int,
     landed_at: datetime,
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Lands the unreadable last lines (`held`, by blob) that are complete after all, because a line end follows and the
-    blob is as long as it was; a blob that grew while it was read may have been cut anywhere. Returns the batch's
-    records per file, and the lines that still wait."""
-    complete = [blob for blob in reading.blobs if blob.path in held and store.ends_line(blob)]
+    """Lands the last lines that looked incomplete (`tails`, by blob) but are not: a line end follows, and the blob has
+    not grown. A blob that grew while it was read may have been cut anywhere. Returns the batch's records per file, and
+    the lines that are still pending."""
+    complete = [blob for blob in blob_set.blobs if blob.path in tails and store.ends_line(blob)]
     counts: dict[str, int] = {}
     if complete:
         again = BlobSet.of(lake.spark, complete)
-        last = again.above({blob.path: held[blob.path] - 1 for blob in complete})
-        ends = F.create_map(*(F.lit(item) for blob in complete for item in (blob.path, held[blob.path])))
+        last = again.above({blob.path: tails[blob.path] - 1 for blob in complete})
+        ends = F.create_map(*(F.lit(item) for blob in complete for item in (blob.path, tails[blob.path])))
         try:
-            whole = last.where(_filled() & (F.col("line") == ends[F.col("file")]))
+            whole = last.where(_is_not_blank() & (F.col("line") == ends[F.col("file")]))
             counts, _ = _append(lake, kind, whole, batch, landed_at)
         except _OvertakenError:
-            complete = []  # they wait for the next run
+            complete = []  # left for the next run
     done = {blob.path for blob in complete}
-    return counts, {path: line for path, line in held.items() if path not in done}
+    return counts, {path: line for path, line in tails.items() if path not in done}
 
 
-def _filled() -> Column:
-    """A blank line is counted but is no record."""
+def _is_not_blank() -> Column:
+    """Whether a line is a record. Blank lines are counted but not landed."""
     return F.ltrim("value", F.lit(" \t\r")) != ""
 
 
@@ -222,15 +225,15 @@ def _looks_unfinished(kind: Source) -> Column:
 def _append(
     lake: Lake, kind: Source, new: DataFrame, batch: int, landed_at: datetime
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Makes a batch of what is new. Returns its records per file and the highest line of each.
+    """Appends new records as one batch. Returns its records and its highest line per file.
 
-    Raises _OvertakenError, with nothing written, where another run has made the batch."""
+    Raises _OvertakenError, before writing anything, if another run has created the batch."""
     raw = new.select("file", "line", *_text_or_bytes(F.col("value"))).transform(kind.with_envelope)
     rows = raw.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)})
     lake.append_unless(RAW, rows, F.col("batch") >= batch)
-    there = lake.rows(RAW).where(F.col("batch") >= batch)
+    stored = lake.rows(RAW).where(F.col("batch") >= batch)
     ours = (F.col("batch") == batch) & (F.col("landed_at") == F.lit(landed_at))
-    per_file = there.groupBy("file", ours.alias("ours"))
+    per_file = stored.groupBy("file", ours.alias("ours"))
     found = per_file.agg(F.count(F.lit(1)).alias("records"), F.max("line").alias("line")).collect()
     made = [row for row in found if row.ours]
     if found and not made:
@@ -239,7 +242,7 @@ def _append(
 
 
 def _text_or_bytes(value: Column) -> tuple[Column, Column]:
-    """The line without its line end: as text if it is UTF-8, else as bytes."""
+    """The line without its line end: as text if it is valid UTF-8, else as bytes."""
     valid, exact = F.is_valid_utf8(value), value.cast("binary")
     line_end = F.endswith(exact, F.lit(b"\r"))
     text = F.when(line_end, F.substring(value, F.lit(1), F.length(value) - 1)).otherwise(value)
@@ -251,18 +254,18 @@ def _newest_batch(lake: Lake) -> int:
     return lake.rows(RAW).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]  # type: ignore[no-any-return]
 
 
-def _record(lake: Lake, reading: BlobSet, pending: Mapping[str, int], batch: int, landed_at: datetime) -> None:
+def _record(lake: Lake, blob_set: BlobSet, pending: Mapping[str, int], batch: int, landed_at: datetime) -> None:
     rows = [
         (
             blob.path,
             blob.bytes,
             blob.modified_at,
-            reading.lines[blob.path] - (blob.path in pending),
+            blob_set.lines[blob.path] - (blob.path in pending),
             pending.get(blob.path),
             batch,
             landed_at,
         )
-        for blob in reading.blobs
+        for blob in blob_set.blobs
     ]
     if rows:
         lake.append(FILES, lake.local(FILES, rows))

@@ -1,7 +1,7 @@
-"""The lines of text files with their numbers, without moving a line between machines.
+"""Numbers the lines of text files without a shuffle.
 
-Spark reads a large file in splits. `monotonically_increasing_id` counts without gaps within one split, so a line's
-number is its place in its split plus the lines of the splits before it: a table with one row for each split.
+Spark reads a large file in splits. `monotonically_increasing_id` counts without gaps within a split, so a line's number
+is its position in its split plus the lines of all earlier splits, which is a table with one row per split.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _NUMBERS = ("start", "shift", "total", "above")
 
 @dataclass(frozen=True)
 class FileSplit:
-    """A part of a file as Spark reads it: where it starts, the id of its first line, how many lines it has."""
+    """A part of a file as Spark reads it: its start, the id of its first line, its number of lines."""
 
     uri: str
     start: int
     first_id: int
     lines: int
     looks_gzip: bool
-    """Whether any line begins as a gzip file does. Worth a look at the file, no more."""
+    """Whether any line starts with gzip's magic number: a reason to check the file, not a proof."""
 
 
 def scan(spark: SparkSession, paths: Iterable[str]) -> DataFrame:
@@ -38,22 +38,22 @@ def scan(spark: SparkSession, paths: Iterable[str]) -> DataFrame:
     text = (
         spark.read.option("lineSep", "\n")  # a `\r` before it stays: it may be data
         .option("recursiveFileLookup", "true")
-        .option("__globPaths__", "false")  # these are names, whatever characters they hold
+        .option("__globPaths__", "false")  # literal names, whatever characters they contain
         .text(list(paths))
     )
     return text.select(
         F.col("_metadata.file_path").alias("uri"),
         F.col("_metadata.file_block_start").alias("start"),
-        F.monotonically_increasing_id().alias("id"),  # of the scan itself: nothing may stand in between
+        F.monotonically_increasing_id().alias("id"),  # of the scan itself: no operator may come in between
         F.col("value"),
     )
 
 
 @contextmanager
-def steady(spark: SparkSession) -> Iterator[None]:
-    """Inside, every reading of a `scan` has the same splits.
+def stable_splits(spark: SparkSession) -> Iterator[None]:
+    """Keeps the splits of a `scan` the same each time it is read.
 
-    Spark cuts files by the number of cores that it has at that moment, and on a cluster executors come and go."""
+    Spark splits files by the current number of cores, and on a cluster executors come and go."""
     cores = "spark.sql.files.minPartitionNum"
     chosen = spark.conf.get(cores, None)
     spark.conf.set(cores, chosen or spark.sparkContext.defaultParallelism)
@@ -64,7 +64,7 @@ def steady(spark: SparkSession) -> Iterator[None]:
 
 
 def splits(lines: DataFrame) -> list[FileSplit]:
-    """The splits that `lines` (a `scan`) consists of; those without a line are left out."""
+    """The splits of `lines` (a `scan`), except those without a line."""
     gzip = F.startswith(F.col("value").cast("binary"), F.lit(bytes((0x1F, 0x8B))))
     rows = lines.groupBy("uri", "start").agg(
         F.min("id").alias("first_id"), F.count(F.lit(1)).alias("lines"), F.max(gzip).alias("looks_gzip")
@@ -73,10 +73,10 @@ def splits(lines: DataFrame) -> list[FileSplit]:
 
 
 def numbered(lines: DataFrame, splits: Iterable[FileSplit], above: Mapping[str, int]) -> DataFrame:
-    """The lines of each file in `above` (by URI) whose number is above the one given there: `uri`, `line` (from 1),
+    """The lines of each file in `above` (by URI) with a higher number than given there: `uri`, `line` (from 1),
     `value`, `is_last` (of its file).
 
-    `splits` must be those of the same `lines`, see `steady`."""
+    `splits` must be the splits of the same `lines`, see `stable_splits`."""
     places = [place for _, group in groupby(splits, key=lambda s: s.uri) for place in _places(list(group), above)]
     table = few_rows(lines.sparkSession, {"uri": "STRING"} | dict.fromkeys(_NUMBERS, "BIGINT"), places)
     line: Column = F.col("id") + F.col("shift")

@@ -1,7 +1,8 @@
-"""Second stage: every delivered record into `events` or `quarantine`, or recognised as a duplicate.
+"""Second stage: validates each batch and publishes its records to `events` or `quarantine`, or drops duplicates.
 
-A batch is settled when `raw.batches` says so, which is written last. Every write before that replaces what an earlier
-attempt at the same batch has written, or adds only what is not there. So a run may be killed anywhere.
+A batch is accepted once `raw.batches` says so (outcome `settled`), which is written last. Every earlier write is
+idempotent: it replaces what a previous attempt at the batch wrote, or inserts only missing rows. So a run may be killed
+at any point.
 """
 
 from __future__ import annotations
@@ -41,14 +42,15 @@ COUNTS = {
     "duplicate_percent": "DOUBLE",
     "unknown_property_count": "BIGINT",
 }
-"""The one row that the landing suite looks at."""
+"""Columns of the single row that the landing suite validates."""
 
 _HOURS_AHEAD = "hours_ahead_of_landing"
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of a batch. `delivered = events + quarantined + duplicates`; a refused one wrote none of them."""
+    """The outcome of a batch. `delivered = events + quarantined + duplicates`; of a refused batch nothing was
+    written."""
 
     batch: int
     delivered: int
@@ -56,24 +58,24 @@ class BatchResult:
     quarantined: int
     duplicates: int
     refused: tuple[str, ...] = ()
-    """The critical expectations that failed; empty where the batch was let in."""
+    """The critical expectations that failed; empty if the batch was accepted."""
     warnings: tuple[str, ...] = ()
     unknown_properties: tuple[str, ...] = ()
-    """Names of delivered properties that are no column. They are kept in `unknown_properties`."""
+    """Names of delivered properties without a column of their own. They are stored in `unknown_properties`."""
     page: str | None = None
-    """Where a person reads of what failed; None where nothing did, or no Data Docs are written."""
+    """The Data Docs page of a failed suite; None if nothing failed, or if no Data Docs are written."""
 
 
 @dataclass(frozen=True)
 class PromotionResult:
-    """What one run settled, in order of batch."""
+    """The batches that one run validated, in order."""
 
     batches: tuple[BatchResult, ...]
 
 
 @dataclass(frozen=True)
-class _Facts:
-    """What one pass over a parsed batch tells."""
+class _BatchFacts:
+    """Facts about a parsed batch, computed in one query."""
 
     delivered: int
     quarantined: int
@@ -95,16 +97,16 @@ class _Rules:
 def promote(
     lake: Lake, suites: Path, docs: DataDocs, say: Progress, source_type: str = sources.DEFAULT
 ) -> PromotionResult:
-    """Settles every batch that is not settled yet, those refused before included.
+    """Validates and publishes every batch that is not accepted yet, including those refused before.
 
-    `suites` is the folder of the event table's suite and `landing.json`; `docs` says where pages go.
-    Raises LakehuntError, with nothing written, for a suite that cannot be used."""
-    waiting = _unpromoted(lake)
-    if not waiting:
+    `suites` is the folder of the event table's suite and of `landing.json`; `docs` says where pages are written.
+    Raises LakehuntError, before writing anything, for an unusable suite."""
+    batches = _unpromoted(lake)
+    if not batches:
         return PromotionResult(())
     say("reading the expectations")
     rules = _rules(suites, docs, sources.named(source_type))
-    outcomes = tuple(_promote_batch(lake, batch, rules, say) for batch in waiting)
+    outcomes = tuple(_promote_batch(lake, batch, rules, say) for batch in batches)
     if docs.folder is not None:
         say(f"writing Data Docs: {docs.link('index.html')}")
         with tempfile.TemporaryDirectory() as site:
@@ -114,12 +116,12 @@ def promote(
 
 
 def _unpromoted(lake: Lake) -> list[int]:
-    """Numbers of the batches to settle. They are consecutive, so the newest one tells them all."""
+    """Numbers of the batches to promote. Batch numbers are consecutive, so the newest one is enough to list them."""
     if not lake.exists(RAW.name):
         return []
     newest = lake.read(RAW.name).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]
-    settled = lake.rows(BATCHES).where(F.col("outcome") == "settled").select("batch").collect()
-    return sorted({*range(1, newest + 1)} - {row.batch for row in settled})
+    accepted = lake.rows(BATCHES).where(F.col("outcome") == "settled").select("batch").collect()
+    return sorted({*range(1, newest + 1)} - {row.batch for row in accepted})
 
 
 def _rules(folder: Path, docs: DataDocs, source: Source) -> _Rules:
@@ -130,28 +132,28 @@ def _rules(folder: Path, docs: DataDocs, source: Source) -> _Rules:
 
 def _promote_batch(lake: Lake, batch: int, rules: _Rules, say: Progress) -> BatchResult:
     raw = lake.read(RAW.name).where(F.col("batch") == batch)
-    judged = rules.source.parse(raw).transform(lambda rows: _with_verdicts(rows, rules.rows))
-    # Not `persist`: that keeps the plan of 73 columns' parsing, and planning it anew for each of the dozen queries on
-    # the batch costs more than the queries. An executor that is lost takes its part along; then the run is repeated.
-    parsed = judged.localCheckpoint()
-    facts = _facts(parsed)
+    checked = rules.source.parse(raw).transform(lambda rows: _with_verdicts(rows, rules.rows))
+    # Not `persist`, which keeps the plan that parses 73 columns: planning it again for each of a dozen queries costs
+    # more than the queries. If an executor is lost, its partitions are lost too, and the run has to be repeated.
+    parsed = checked.localCheckpoint()
+    facts = _batch_facts(parsed)
     say(f"batch {batch}: {facts.delivered} records read, {facts.quarantined} to quarantine")
     duplicates = _duplicates(lake, parsed, facts.dates).localCheckpoint()
     return _decide(lake, batch, parsed, duplicates, facts, rules, say)
 
 
 def _decide(
-    lake: Lake, batch: int, parsed: DataFrame, duplicates: DataFrame, facts: _Facts, rules: _Rules, say: Progress
+    lake: Lake, batch: int, parsed: DataFrame, duplicates: DataFrame, facts: _BatchFacts, rules: _Rules, say: Progress
 ) -> BatchResult:
-    """Validates the batch and writes it, or refuses it."""
-    repeated = duplicates.count()
-    new = _good(parsed).join(duplicates, ["file", "line"], "left_anti")
+    """Validates the batch, then publishes or refuses it."""
+    duplicate_count = duplicates.count()
+    new = _valid(parsed).join(duplicates, ["file", "line"], "left_anti")
     outcome = BatchResult(
         batch=batch,
         delivered=facts.delivered,
-        events=facts.delivered - facts.quarantined - repeated,
+        events=facts.delivered - facts.quarantined - duplicate_count,
         quarantined=facts.quarantined,
-        duplicates=repeated,
+        duplicates=duplicate_count,
         unknown_properties=facts.unknown_properties,
     )
     say(f"batch {batch}: validating {outcome.events} new events")
@@ -159,17 +161,17 @@ def _decide(
     hours = []
     if not outcome.refused:
         _write(lake, batch, parsed, new, facts.dates)
-        hours = _hours(new)
+        hours = _events_per_hour(new)
     _record(lake, outcome, facts.landed_at, hours)
-    verdict = "refused" if outcome.refused else f"{outcome.events} events, {repeated} duplicates"
+    verdict = "refused" if outcome.refused else f"{outcome.events} events, {duplicate_count} duplicates"
     say(f"batch {batch}: {verdict}")
     return outcome
 
 
 def _with_verdicts(rows: DataFrame, rules: Sequence[RowRule]) -> DataFrame:
-    """Adds `reasons`, what is wrong with each record, and `event_date`.
+    """Adds `reasons` (what is wrong with each record) and `event_date`.
 
-    A rule on a column that could not be read says nothing new, and no rule says anything of an unreadable record."""
+    Rules are not applied to columns that could not be parsed, nor to unreadable records."""
     breaches = F.array_compact(F.array(*(F.when(_applies(rule.column) & rule.broken, rule.why) for rule in rules)))
     reasons = F.concat(F.transform("faults", lambda fault: fault["why"]), breaches.cast("ARRAY<STRING>"))
     return rows.withColumns({"reasons": reasons, "event_date": F.to_date("Timestamp")}).drop("faults")
@@ -179,41 +181,41 @@ def _applies(column: str) -> Column:
     return ~F.exists("faults", lambda fault: fault["column"].isNull() | (fault["column"] == column))
 
 
-def _good(parsed: DataFrame) -> DataFrame:
+def _valid(parsed: DataFrame) -> DataFrame:
     return parsed.where(F.size("reasons") == 0)
 
 
-def _facts(parsed: DataFrame) -> _Facts:
-    good = F.size("reasons") == 0
-    names = F.when(good, F.json_object_keys("unknown_properties"))
+def _batch_facts(parsed: DataFrame) -> _BatchFacts:
+    valid = F.size("reasons") == 0
+    names = F.when(valid, F.json_object_keys("unknown_properties"))
     row = parsed.agg(
         F.count(F.lit(1)).alias("delivered"),
-        F.count_if(~good).alias("quarantined"),
+        F.count_if(~valid).alias("quarantined"),
         F.unix_micros(F.min("landed_at")).alias("landed_at"),
-        F.collect_set(F.when(good, F.col("event_date"))).alias("dates"),
+        F.collect_set(F.when(valid, F.col("event_date"))).alias("dates"),
         F.array_distinct(F.flatten(F.collect_set(names))).alias("names"),
     ).collect()[0]
     landed_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=row.landed_at or 0)
-    return _Facts(row.delivered, row.quarantined, landed_at, tuple(sorted(row.dates)), tuple(sorted(row.names)))
+    return _BatchFacts(row.delivered, row.quarantined, landed_at, tuple(sorted(row.dates)), tuple(sorted(row.names)))
 
 
 def _duplicates(lake: Lake, parsed: DataFrame, dates: Sequence[date]) -> DataFrame:
-    """`file`, `line` of the good records whose event is there already: in the table, or earlier in the batch.
+    """`file`, `line` of valid records whose event exists already: in the table, or earlier in the batch.
 
-    The record that the table's event came from is no duplicate of it: an earlier attempt at this batch wrote it."""
+    The record that the table's event came from is not a duplicate: an earlier attempt at this batch wrote it."""
     events = lake.rows(EVENTS).where(F.col("event_date").isin(list(dates)))
     there = events.select("event_date", "event_id", F.struct("file", "line").alias("there"))
-    place = F.struct("file", "line")
-    first = _good(parsed).groupBy("event_date", "event_id").agg(F.min(place).alias("first"))
+    position = F.struct("file", "line")
+    first = _valid(parsed).groupBy("event_date", "event_id").agg(F.min(position).alias("first"))
     origin = first.join(there, ["event_date", "event_id"], "left").select(
         "event_date", "event_id", F.coalesce("there", "first").alias("origin")
     )
-    keys = _good(parsed).select("event_date", "event_id", "file", "line")
-    return keys.join(origin, ["event_date", "event_id"]).where(place != F.col("origin")).select("file", "line")
+    keys = _valid(parsed).select("event_date", "event_id", "file", "line")
+    return keys.join(origin, ["event_date", "event_id"]).where(position != F.col("origin")).select("file", "line")
 
 
-def _validated(lake: Lake, outcome: BatchResult, new: DataFrame, facts: _Facts, rules: _Rules) -> BatchResult:
-    """The outcome with what the suites say of it, which is stored."""
+def _validated(lake: Lake, outcome: BatchResult, new: DataFrame, facts: _BatchFacts, rules: _Rules) -> BatchResult:
+    """The outcome with its failed expectations. Also stores the results of all expectations."""
     ahead = (F.unix_micros("Timestamp") - F.unix_micros("landed_at")) / 3_600_000_000
     events = new.select(*EVENTS.column_names, ahead.alias(_HOURS_AHEAD))
     frames = {rules.events: events, rules.landing: _counts(lake, outcome)}
@@ -224,8 +226,8 @@ def _validated(lake: Lake, outcome: BatchResult, new: DataFrame, facts: _Facts, 
     worst = next(iter((*critical, *warnings)), None)
     return replace(
         outcome,
-        refused=tuple(one.said for one in critical),
-        warnings=tuple(one.said for one in warnings),
+        refused=tuple(one.message for one in critical),
+        warnings=tuple(one.message for one in warnings),
         page=rules.docs.link(page_of(outcome.batch, worst.suite)) if worst else None,
     )
 
@@ -256,15 +258,15 @@ def _validation(batch: int, one: ExpectationResult, at: datetime, gx_version: st
 
 
 def _write(lake: Lake, batch: int, parsed: DataFrame, new: DataFrame, dates: Sequence[date]) -> None:
-    if dates or not lake.exists(EVENTS.name):  # hunts find an empty table where nothing good has come yet
+    if dates or not lake.exists(EVENTS.name):  # hunts need the table, if only an empty one
         within = F.col("target.event_date").isin(list(dates))
         lake.insert_new(EVENTS, new.select(*EVENTS.column_names), ["event_date", "event_id"], within)
-    refused = parsed.where(F.size("reasons") > 0).select(*QUARANTINE.column_names)
-    lake.replace(QUARANTINE, refused, f"batch = {batch}")
+    quarantined = parsed.where(F.size("reasons") > 0).select(*QUARANTINE.column_names)
+    lake.replace(QUARANTINE, quarantined, f"batch = {batch}")
 
 
-def _hours(new: DataFrame) -> list[dict[str, Any]]:
-    """Events by hour."""
+def _events_per_hour(new: DataFrame) -> list[dict[str, Any]]:
+    """New events per hour."""
     counted = new.groupBy(F.date_trunc("hour", "Timestamp").alias("hour")).count().collect()
     return sorted(({"hour": utc(row.hour), "events": row["count"]} for row in counted), key=lambda one: one["hour"])
 

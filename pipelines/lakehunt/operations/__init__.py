@@ -1,1 +1,1 @@
-"""What an operator does to a lake: retention, compaction, erasure."""
+"""Operating a lake: retention, compaction, erasure, status."""

@@ -1,11 +1,11 @@
-"""`lakehunt forget`: everything that the lake holds of a device or an account.
+"""`lakehunt forget`: erases everything that the lake stores about a device or an account.
 
-The declaration of a table says what goes from it (`lakehunt.schemas`). Each table is a step of its own, and events, by
-which the rest is recognized, come last: the same command finishes a run that was killed. No step's commit names a
-device or an account, so Delta's log does not either.
+A table's declaration (`lakehunt.schemas`) says what is erased from it. Each table is one step, and events, by which the
+other rows are recognized, come last: the same command completes a run that was killed. No commit names a device or an
+account, so Delta's log does not either.
 
-`raw` keeps the place of a record (blob, line, batch) and loses its content. What is landed is told by these places:
-with them the next landing of the same blob brings nothing back, and batches keep their numbers."""
+`raw` keeps the key of a record (blob, line, batch) without its content: ingest recognizes landed lines by these keys,
+so landing the same blob again brings nothing back, and batches keep their numbers."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from lakehunt.schemas.table import Erasure, Match, Table, TableFamily
 from lakehunt.sources import base as sources
 
 UNMISTAKABLE = 16
-"""From so many characters on, a value is recognised inside of longer texts of a finding, too: ids, SIDs and full names.
-Shorter ones, which may be words, only as whole values."""
+"""Minimum length of values that are also matched inside longer texts of a finding: ids, SIDs and full names. Shorter
+ones, which may be ordinary words, match whole values only."""
 
 
 @dataclass(frozen=True)
 class ErasureRequest:
-    """Whom to forget: ids and names of devices; names, SIDs, UPNs and object ids of accounts. Case does not matter."""
+    """Whom to forget: ids and names of devices; names, SIDs, UPNs and object ids of accounts. Case-insensitive."""
 
     devices: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
@@ -49,15 +49,15 @@ class ErasureRequest:
         return (*self.devices, *self.accounts)
 
     def named_by(self, erasure: Erasure, column: Callable[[str], Column]) -> Column:
-        """Whether one of the table's columns that name a device or an account is one of the values; never null."""
-        sought = ((erasure.devices, self.devices), (erasure.accounts, self.accounts))
-        checks = [_is_one_of(column(name), values) for names, values in sought if values for name in names]
+        """Whether a column of the table that names a device or an account equals one of the values; never null."""
+        requested = ((erasure.devices, self.devices), (erasure.accounts, self.accounts))
+        checks = [_is_one_of(column(name), values) for names, values in requested if values for name in names]
         return reduce(Column.__or__, checks, F.lit(False))
 
 
 @dataclass(frozen=True)
 class Matches:
-    """What the lake has of them, looked up once: keys of events and of findings."""
+    """The matching rows of the lake, looked up once: keys of events and of findings."""
 
     who: ErasureRequest
     events: DataFrame
@@ -68,20 +68,20 @@ class Matches:
 
 @dataclass(frozen=True)
 class ErasureStep:
-    """What goes from one table: the rows with these keys, or only the content of their columns `emptied`."""
+    """What is erased from one table: the rows with these keys, or only the content of their columns `emptied`."""
 
     table: str
     rows: DataFrame
-    """One for each row that goes, with the columns of `key`."""
+    """One row for each row to erase, with the columns of `key`."""
     key: tuple[str, ...]
     emptied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class LostFindings:
-    """Findings of one hunt and as-of (ticks) that go. `window_start` is in ticks; None: from the beginning.
+    """Findings of one hunt and as-of (ticks) that are erased. `window_start` is in ticks; None: from the beginning.
 
-    0 findings: one has more events behind it than it names, so it may count forgotten ones."""
+    0 findings: a finding has more events than evidence, so it may count erased ones."""
 
     hunt_id: str
     hunt_name: str
@@ -91,21 +91,21 @@ class LostFindings:
 
 
 def find_matches(lake: Lake, who: ErasureRequest) -> Matches:
-    """Looks for their events and findings. What is found is kept by Spark for as long as the session lives."""
-    about = []
+    """Finds the request's events and findings. The result is checkpointed for the lifetime of the session."""
+    matching = []
     for table in EVENT_TABLES:
         rows = lake.rows(table.events).where(who.named_by(_erasure(table.events), F.col))
-        about.append(
+        matching.append(
             rows.select(F.lit(table.events.name).alias("table"), *EVENT_KEY, F.col(table.times[0]).alias("at"))
         )
-    events = materialize(reduce(DataFrame.unionByName, about))
+    events = materialize(reduce(DataFrame.unionByName, matching))
     return Matches(who, events, materialize(_findings(lake, who, events)))
 
 
 def forget(lake: Lake, found: Matches, say: Progress, dry_run: bool = False) -> dict[str, int]:
-    """Removes everything, table by table. Returns how many rows each had; of a dry run: has.
+    """Erases the matches, table by table. Returns the number of rows in each table; a dry run only counts them.
 
-    Ask for `lost_findings` before: afterwards nothing tells them."""
+    Call `lost_findings` first: afterwards they cannot be determined."""
     rows: dict[str, int] = {}
     for step in steps(lake, found):
         say(f"{'looking through' if dry_run else 'removing from'} {step.table}")
@@ -114,7 +114,7 @@ def forget(lake: Lake, found: Matches, say: Progress, dry_run: bool = False) -> 
 
 
 def execute(lake: Lake, step: ErasureStep) -> int:
-    """Removes the rows of a step and returns their number."""
+    """Executes a step and returns its number of rows."""
     rows = step.rows.persist()
     try:
         return 0 if rows.isEmpty() else lake.remove(step.table, rows, step.key, step.emptied)
@@ -123,20 +123,21 @@ def execute(lake: Lake, step: ErasureStep) -> int:
 
 
 def steps(lake: Lake, found: Matches) -> list[ErasureStep]:
-    """The steps in their order. Each may be taken again; none removes by what a later run recognizes the rest."""
-    wanted = []
+    """The steps, in order. Each is idempotent, and none removes what a repeated run needs to find the remaining
+    rows."""
+    tables = []
     for name in maintenance.lake_tables(lake):
         declared = registry.named(name)
         if declared is not None and isinstance(declared.erasure, Erasure):
-            wanted.append((declared.erasure.match, name, declared))
-    return [_step(lake, name, declared, found) for _, name, declared in sorted(wanted, key=lambda one: one[:2])]
+            tables.append((declared.erasure.match, name, declared))
+    return [_step(lake, name, declared, found) for _, name, declared in sorted(tables, key=lambda one: one[:2])]
 
 
 def _step(lake: Lake, name: str, declared: Table | TableFamily, found: Matches) -> ErasureStep:
     if isinstance(declared, TableFamily):
         return _own_findings(lake, name, found)
     erasure = _erasure(declared)
-    return ErasureStep(name, _MATCHED[erasure.match](lake, declared, found), erasure.key, erasure.emptied)
+    return ErasureStep(name, _MATCHERS[erasure.match](lake, declared, found), erasure.key, erasure.emptied)
 
 
 def _erasure(table: Table) -> Erasure:
@@ -144,7 +145,7 @@ def _erasure(table: Table) -> Erasure:
     return table.erasure
 
 
-# Events, and copies of them
+# Events and their copies
 
 
 def _events(lake: Lake, table: Table, found: Matches) -> DataFrame:
@@ -152,26 +153,26 @@ def _events(lake: Lake, table: Table, found: Matches) -> DataFrame:
 
 
 def _copies(lake: Lake, table: Table, found: Matches) -> DataFrame:
-    """Rows that stand for their events. They have only some of an event's columns, so the event tells, too."""
+    """Copies of events. They have only some columns of the event, so they are also matched by its key."""
     erasure = _erasure(table)
-    theirs = found.events.select(*EVENT_KEY).withColumn("forgotten", F.lit(True))
+    erased = found.events.select(*EVENT_KEY).withColumn("forgotten", F.lit(True))
     copies = lake.read(table.name).select(*EVENT_KEY, *erasure.devices, *erasure.accounts)
     about = found.who.named_by(erasure, F.col) | F.col("forgotten").isNotNull()
-    return copies.join(theirs, [*EVENT_KEY], "left").where(about).select(*EVENT_KEY)
+    return copies.join(erased, [*EVENT_KEY], "left").where(about).select(*EVENT_KEY)
 
 
 # Delivered records
 
 
 def _records(lake: Lake, table: Table, found: Matches) -> DataFrame:
-    """Records whose event is about them; and those that hold no event and have one of the values anywhere as a word."""
+    """Records whose event matches, and unparsable records that contain one of the values as a word."""
     erasure, who, text = _erasure(table), found.who, F.col("text")
     named, readable = F.lit(False), F.lit(False)
     for source in sources.delivering(table):
         fields = source.fields(text, (*erasure.devices, *erasure.accounts))
         named |= who.named_by(erasure, partial(_field, fields))
         readable |= source.holds_event(text)
-    # Text from a Windows tool may be UTF-16, whose letters are every second byte.
+    # Text from Windows tools may be UTF-16, with a NUL byte after each ASCII letter.
     anything = F.coalesce(text, F.translate(F.col("bytes").cast("string"), "\0", ""))
     mentioned = F.coalesce(anything.rlike(_as_word(who.values)), F.lit(False))
     return lake.read(table.name).where(named | (mentioned & ~readable)).select(*erasure.key)
@@ -185,13 +186,13 @@ def _field(fields: Column, name: str) -> Column:
 
 
 def _findings(lake: Lake, who: ErasureRequest, events: DataFrame) -> DataFrame:
-    """Findings about them, with their value in the result, or with one of their events as evidence."""
+    """Findings that match by column, by a value in the result, or by a matching event as evidence."""
     erasure = _erasure(FINDINGS_ALL)
     findings = lake.rows(FINDINGS_ALL)
     named = who.named_by(erasure, F.col) | _holds_value(F.col("result"), who)
-    pieces = findings.select(*erasure.key, F.explode("evidence").alias("event_id"))
-    proved = pieces.join(events.select("event_id"), "event_id", "left_semi")
-    return findings.where(named).select(*erasure.key).union(proved.select(*erasure.key)).distinct()
+    evidence = findings.select(*erasure.key, F.explode("evidence").alias("event_id"))
+    by_evidence = evidence.join(events.select("event_id"), "event_id", "left_semi")
+    return findings.where(named).select(*erasure.key).union(by_evidence.select(*erasure.key)).distinct()
 
 
 def _known_findings(lake: Lake, table: Table, found: Matches) -> DataFrame:
@@ -199,33 +200,33 @@ def _known_findings(lake: Lake, table: Table, found: Matches) -> DataFrame:
 
 
 def _own_findings(lake: Lake, name: str, found: Matches) -> ErasureStep:
-    """Rows of `findings.<hunt>`: those of the findings above, and of ones that `findings.all` does not have."""
+    """Rows of `findings.<hunt>`: of the matching findings, and of findings missing from `findings.all` that match."""
     rows = lake.read(name)
     stored = HUNT_FINDINGS.stored_names(rows.columns)
     key = (stored["as_of"], stored["finding_id"])
     row = F.to_json(F.struct(*(F.col(f"`{column}`") for column in rows.columns)))
     named = rows.where(_holds_value(row, found.who)).select(*key)
-    theirs = found.findings.where(F.col("hunt_id") == name.partition(".")[2])
-    common = theirs.select(F.col("as_of").alias(key[0]), F.col("finding_id").alias(key[1]))
-    return ErasureStep(name, named.union(rows.select(*key).join(common, [*key], "left_semi")).distinct(), key)
+    matching = found.findings.where(F.col("hunt_id") == name.partition(".")[2])
+    keys = matching.select(F.col("as_of").alias(key[0]), F.col("finding_id").alias(key[1]))
+    return ErasureStep(name, named.union(rows.select(*key).join(keys, [*key], "left_semi")).distinct(), key)
 
 
-_MATCHED: dict[Match, Callable[[Lake, Table, Matches], DataFrame]] = {
+_MATCHERS: dict[Match, Callable[[Lake, Table, Matches], DataFrame]] = {
     Match.FINDING: _known_findings,
     Match.EVENT_COPY: _copies,
     Match.RECORD: _records,
     Match.EVENT: _events,
 }
-"""The keys of the rows of a table that go."""
+"""For each kind of match, the keys of the rows to erase."""
 
 
 def lost_findings(lake: Lake, found: Matches) -> tuple[LostFindings, ...]:
-    """The hunts and as-ofs whose findings go, or may count events that go, in their order."""
+    """The hunts and as-ofs whose findings are erased or may count erased events, in order."""
     gone = found.findings.withColumn("gone", F.lit(True))
     span = found.events.agg(F.min("at").alias("from"), F.max("at").alias("to"))
     findings = lake.rows(FINDINGS_ALL).join(gone, ["hunt_id", "as_of", "finding_id"], "left").crossJoin(span)
-    unnamed = (F.col("events") > F.size("evidence")) & (F.col("first_seen") <= F.col("to"))
-    affected = findings.where(F.col("gone").isNotNull() | (unnamed & (F.col("last_seen") >= F.col("from"))))
+    incomplete = (F.col("events") > F.size("evidence")) & (F.col("first_seen") <= F.col("to"))
+    affected = findings.where(F.col("gone").isNotNull() | (incomplete & (F.col("last_seen") >= F.col("from"))))
     rows = affected.groupBy("hunt_id", F.unix_micros("as_of").alias("as_of")).agg(
         F.max("hunt_name").alias("name"),
         F.unix_micros(F.min("window_start")).alias("since"),
@@ -243,10 +244,10 @@ def _ticks(micros: int) -> int:
 
 
 def commands(lost: Sequence[LostFindings], kept_from: datetime | None) -> Iterator[str]:
-    """The commands that compute anew, from what is left, what hunts have lost.
+    """The commands that recompute lost findings from the remaining events.
 
-    Not for a window that began before `kept_from`, from which on `retention` keeps events: most of what was found then
-    would be lost, too."""
+    None for windows that start before `kept_from`, the start of the retention of events: rerunning them would lose the
+    other findings of that time as well."""
     first = None if kept_from is None else times.from_datetime(kept_from)
     repeatable = [one for one in lost if first is None or (one.window_start is not None and one.window_start >= first)]
     for hunt_id, span in _spans(repeatable):
@@ -256,7 +257,7 @@ def commands(lost: Sequence[LostFindings], kept_from: datetime | None) -> Iterat
 
 
 def _spans(lost: Sequence[LostFindings]) -> Iterator[tuple[str, list[int]]]:
-    """As-ofs of one hunt that are a day apart, together."""
+    """Groups the as-ofs of a hunt that are a day apart."""
     span: list[int] = []
     hunt_id = ""
     for one in lost:
@@ -279,11 +280,11 @@ def _is_one_of(column: Column, values: Sequence[str]) -> Column:
 
 
 def _holds_value(row: Column, who: ErasureRequest) -> Column:
-    """Whether a row, given as JSON, holds one of the values: as a whole string, also in JSON inside of a string, or,
-    if it is unmistakable, as a word of any text."""
+    """Whether a row, given as JSON, contains one of the values: as a whole string, also within JSON in a string, or,
+    if it is long enough (UNMISTAKABLE), as a word of any text."""
     strings = [json.dumps(value, ensure_ascii=False) for value in who.values]
-    within = [json.dumps(text, ensure_ascii=False)[1:-1] for text in strings]
-    checks = [F.contains(F.lower(row), F.lower(F.lit(text))) for text in (*strings, *within)]
+    nested = [json.dumps(text, ensure_ascii=False)[1:-1] for text in strings]
+    checks = [F.contains(F.lower(row), F.lower(F.lit(text))) for text in (*strings, *nested)]
     long = [value for value in who.values if len(value) >= UNMISTAKABLE]
     if long:
         checks.append(row.rlike(_as_word(long)))
@@ -291,6 +292,6 @@ def _holds_value(row: Column, who: ErasureRequest) -> Column:
 
 
 def _as_word(values: Sequence[str]) -> str:
-    """A regular expression (Java's) for one of the values where it is no part of a longer name."""
+    """A regular expression (Java) that matches one of the values unless it is part of a longer name."""
     any_of = "|".join(re.escape(value) for value in values)
     return rf"(?iu)(?<![\p{{L}}\p{{N}}_-]|[\p{{L}}\p{{N}}]\.)(?:{any_of})(?![\p{{L}}\p{{N}}_-]|\.[\p{{L}}\p{{N}}])"

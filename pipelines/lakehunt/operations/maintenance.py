@@ -1,8 +1,8 @@
-"""`lakehunt maintain`: rows past their retention go, small files become large ones, files of old versions go.
+"""`lakehunt maintain`: deletes rows past their retention, compacts small files (OPTIMIZE), removes old files (VACUUM).
 
-Safe beside running jobs. Appends never conflict with it. Where it lays files out anew under a job that adds or replaces
-rows, that job's write is done again (`lake.retry.retried`); where a job is quicker, the step here is. A table that
-cannot be maintained is reported, and the others are."""
+Safe while jobs are running. Appends never conflict with it. If it rewrites files under a job that merges or replaces
+rows, the job's write is retried (`lake.retry.retried`); if the job commits first, the step here is. A table that cannot
+be maintained is reported, and the others are still maintained."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ from lakehunt.schemas.table import FOLDERS, Expires, TableFamily
 
 SMALL_FILE = 128 << 20
 LARGE_FILE = 256 << 20
-"""Bytes. Files below SMALL_FILE are put together, to at most LARGE_FILE each; larger ones are not written again."""
+"""Bytes. Files below SMALL_FILE are compacted into files of at most LARGE_FILE; larger ones are not rewritten."""
 
 _COMPACTION = {
     "spark.databricks.delta.optimize.minFileSize": str(SMALL_FILE),
     "spark.databricks.delta.optimize.maxFileSize": str(LARGE_FILE),
 }
-_ACCOUNTED = {"spark.databricks.delta.commitInfo.userMetadata": RECONCILED}
-"""Hits go with the events that they are copies of: hunts need not read what is left again."""
+_RECONCILED_COMMIT = {"spark.databricks.delta.commitInfo.userMetadata": RECONCILED}
+"""Hits are deleted together with the events that they copy, so hunts need not reread the remaining events."""
 
 _ANY_WINDOW = {"spark.databricks.delta.retentionDurationCheck.enabled": "false"}
 
 
 @dataclass(frozen=True)
 class TableMaintenance:
-    """What was done to one table. Files and bytes are those of its newest version, `freed` what storage got back.
+    """What was done to one table. Files and bytes are of its newest version, `freed` the bytes removed from storage.
 
-    Of a dry run: what would be deleted, and the files and bytes that are there."""
+    For a dry run: what would be deleted, and the current files and bytes."""
 
     table: str
     files_before: int = 0
@@ -66,12 +66,12 @@ class TableMaintenance:
 def maintain_tables(
     lake: Lake, retention: Retention, now: datetime, say: Progress, names: Sequence[str], dry_run: bool = False
 ) -> list[TableMaintenance]:
-    """Maintains the tables with these names, which `chosen` has found; `now` is what ages count from."""
-    return [_maintained(lake, name, retention, now, say, dry_run) for name in names]
+    """Maintains the tables `names` (see `select_tables`); ages are relative to `now`."""
+    return [_maintain_table(lake, name, retention, now, say, dry_run) for name in names]
 
 
 def check_window(hours: int, force: bool) -> None:
-    """Raises LakehuntError for a window in which a running job could lose its files, unless that is forced."""
+    """Raises LakehuntError for a VACUUM window so short that a running job could lose its files, unless `force`."""
     if hours < VACUUM_HOURS and not force:
         raise LakehuntError(
             f"retention: vacuum_hours is {hours}, less than Delta's {VACUUM_HOURS}: files that a running job, or a"
@@ -81,9 +81,9 @@ def check_window(hours: int, force: bool) -> None:
 
 
 def lake_tables(lake: Lake) -> list[str]:
-    """Names of all tables that Lakehunt writes, found in the lake's folders on whatever file system it is.
+    """Names of all existing tables of Lakehunt, found by listing the lake's folders.
 
-    Raises LakehuntError where there is none."""
+    Raises LakehuntError if there are none."""
     found = [f"{schema}.{folder}" for schema in FOLDERS for folder in folders(lake, schema)]
     names = [name for name in found if lake.exists(name)]
     if not names:
@@ -92,14 +92,14 @@ def lake_tables(lake: Lake) -> list[str]:
 
 
 def folders(lake: Lake, schema: str) -> list[str]:
-    """Names of the folders of a schema, whether or not they are tables."""
+    """Names of the folders of a schema, tables or not."""
     return sorted(entry.name for entry in FileSystem(lake.spark).entries(f"{lake.root}/{schema}") if entry.is_folder)
 
 
 def select_tables(lake: Lake, only: Sequence[str]) -> list[str]:
-    """Names of all tables, or of those of them in `only`.
+    """Names of all tables, or only those in `only`.
 
-    Raises LakehuntError for a name that the lake does not have."""
+    Raises LakehuntError for an unknown table."""
     present = lake_tables(lake)
     unknown = sorted(set(only) - set(present))
     if unknown:
@@ -110,20 +110,20 @@ def select_tables(lake: Lake, only: Sequence[str]) -> list[str]:
 # One table
 
 
-def _maintained(
+def _maintain_table(
     lake: Lake, name: str, retention: Retention, now: datetime, say: Progress, dry_run: bool
 ) -> TableMaintenance:
     say(f"maintaining {name}")
     clock = time.perf_counter()
     done = TableMaintenance(name)
     try:
-        done = _looked_at(lake, done, retention, now) if dry_run else _worked_on(lake, done, retention, now)
+        done = _dry_run(lake, done, retention, now) if dry_run else _maintain(lake, done, retention, now)
     except (LakehuntError, PySparkException, Py4JError) as error:
         done = replace(done, error=in_one_line(error))
     return replace(done, seconds=round(time.perf_counter() - clock, 1))
 
 
-def _looked_at(lake: Lake, done: TableMaintenance, retention: Retention, now: datetime) -> TableMaintenance:
+def _dry_run(lake: Lake, done: TableMaintenance, retention: Retention, now: datetime) -> TableMaintenance:
     files, size = _files(lake, done.table)
     conditions = [rule(lake, done.table, retention, now) for rule in _RULES]
     gone = " OR ".join(f"({condition})" for condition in conditions if condition)
@@ -131,7 +131,7 @@ def _looked_at(lake: Lake, done: TableMaintenance, retention: Retention, now: da
     return replace(done, files_before=files, files_after=files, bytes_after=size, rows_deleted=rows)
 
 
-def _worked_on(lake: Lake, done: TableMaintenance, retention: Retention, now: datetime) -> TableMaintenance:
+def _maintain(lake: Lake, done: TableMaintenance, retention: Retention, now: datetime) -> TableMaintenance:
     name = done.table
     before, _ = _files(lake, name)
     rows = sum(_deleted(lake, name, rule, retention, now) for rule in _RULES)
@@ -140,23 +140,23 @@ def _worked_on(lake: Lake, done: TableMaintenance, retention: Retention, now: da
     files, size = _files(lake, name)
     freed = 0
     stored = _stored(lake, name)
-    if stored != size:  # else there is nothing but the newest version: most tables of hunts, on most days
+    if stored != size:  # else only the newest version is stored, as for most tables of hunts on most days
         vacuum(lake, name, retention.vacuum_hours)
         freed = stored - _stored(lake, name)
     return replace(done, files_before=before, files_after=files, bytes_after=size, rows_deleted=rows, freed=freed)
 
 
 def compact(lake: Lake, name: str) -> None:
-    """Puts small files of a partition together. What is in them, and in larger files, stays as it is.
+    """Compacts the small files of each partition. The order of rows does not change.
 
-    Not sorted or Z-ordered: benchmarks/RESULTS.md shows what that would cost and spare."""
+    Not sorted or Z-ordered: see benchmarks/RESULTS.md for what that would cost and save."""
     with _settings(lake, _COMPACTION):
         lake.spark.sql(f"OPTIMIZE {lake.identifier(name)}").collect()
 
 
 def vacuum(lake: Lake, name: str, hours: int) -> None:
-    """Removes the files that the table has not needed for so many hours; only this makes a delete physical."""
-    # Delta lists a table's folders with 10,000 tasks unless it is told how many there may be.
+    """Removes files that have been unreferenced for `hours`; only this makes a delete physical."""
+    # Delta's default is 10,000 tasks to list a table's folders.
     tasks = {
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(lake.spark.sparkContext.defaultParallelism)
     }
@@ -165,13 +165,13 @@ def vacuum(lake: Lake, name: str, hours: int) -> None:
 
 
 def _files(lake: Lake, name: str) -> tuple[int, int]:
-    """Files and bytes of the newest version."""
+    """Number and total size of the files of the newest version."""
     detail = DeltaTable.forPath(lake.spark, lake.path(name)).detail().select("numFiles", "sizeInBytes").collect()[0]
     return detail.numFiles, detail.sizeInBytes
 
 
 def _stored(lake: Lake, name: str) -> int:
-    """Bytes of all data files in the table's folder, whether a version needs them or not."""
+    """Bytes of all data files in the table's folder, referenced or not."""
     files, path = FileSystem(lake.spark), lake.path(name)
     return files.bytes_in(path) - files.bytes_in(f"{path}/_delta_log")
 
@@ -189,13 +189,13 @@ def _settings(lake: Lake, settings: dict[str, str]) -> Iterator[None]:
             conf.unset(key) if old is None else conf.set(key, old)
 
 
-# Which rows go. A rule says so in Spark SQL; None: none.
+# Rules: which rows are deleted, as a condition in Spark SQL; None: no rows.
 
 Rule = Callable[[Lake, str, Retention, datetime], str | None]
 
 
 def _deleted(lake: Lake, name: str, rule: Rule, retention: Retention, now: datetime) -> int:
-    """Deletes what a rule names, and says how many rows that were."""
+    """Deletes the rows of a rule and returns their number."""
 
     def delete() -> int:
         condition = rule(lake, name, retention, now)
@@ -204,7 +204,7 @@ def _deleted(lake: Lake, name: str, rule: Rule, retention: Retention, now: datet
             DeltaTable.forPath(lake.spark, lake.path(name)).delete(condition)
         return rows
 
-    with _settings(lake, _ACCOUNTED):
+    with _settings(lake, _RECONCILED_COMMIT):
         return retried(delete)
 
 
@@ -217,7 +217,7 @@ def _expired(lake: Lake, name: str, retention: Retention, now: datetime) -> str 
     oldest = retention.oldest(rule.kind, now)
     if oldest is None:
         return None
-    if rule.column == "event_date":  # whole days, so that the delete reads and writes no file
+    if rule.column == "event_date":  # whole partitions, so that the delete neither reads nor writes data files
         return f"event_date < DATE '{oldest:%Y-%m-%d}'"
     stored = rule.column
     if isinstance(declared, TableFamily):
@@ -232,14 +232,14 @@ _RAW = tuple(table.raw.name for table in EVENT_TABLES)
 
 
 def _no_longer_needed(lake: Lake, raw: str) -> str:
-    """The raw records that landing can do without.
+    """A condition for the raw records that landing no longer needs.
 
-    It needs those of batches that are not settled, those that `raw.files` does not know of yet, and one of the newest
-    batch, as the next one's number follows from it."""
-    settled = {row.batch for row in _column(lake, BATCHES.name, "batch", "outcome = 'settled'")}
+    It needs batches that are not accepted yet, batches not recorded in `raw.files` yet, and the newest batch, from
+    which the next batch number is derived."""
+    accepted = {row.batch for row in _column(lake, BATCHES.name, "batch", "outcome = 'settled'")}
     newest = max((row.newest for row in lake.read(raw).agg(F.max("batch").alias("newest")).collect()), default=0) or 0
     recorded = max((row.batch for row in _column(lake, FILES.name, "batch", "true")), default=0)
-    waiting = set(range(1, newest + 1)) - settled
+    waiting = set(range(1, newest + 1)) - accepted
     return f"batch < {min([newest, recorded + 1, *waiting])}"
 
 
@@ -248,14 +248,14 @@ def _column(lake: Lake, name: str, column: str, condition: str) -> list[Any]:
 
 
 def _orphaned(lake: Lake, name: str, retention: Retention, now: datetime) -> str | None:
-    """Hits of passes that were killed: none of them counts, and nothing else would ever remove them."""
+    """Hits of killed passes: they are never used, and nothing else would remove them."""
     if name != HITS.name:
         return None
     before = f"{now.astimezone(UTC) - KILLED_AFTER:%Y%m%dT%H%M%S%fZ}"
-    # The hits first: a pass stands in `hunts.passes` only after its hits are written.
+    # Read hits first: a pass is recorded in `hunts.passes` only after its hits are written.
     passes = [row.pass_id for row in _column(lake, HITS.name, "pass_id", f"pass_id < '{before}'")]
-    counted = {row.pass_id for row in _column(lake, PASSES.name, "pass_id", "true")}
-    orphans = sorted(one for one in passes if one not in counted)
+    recorded = {row.pass_id for row in _column(lake, PASSES.name, "pass_id", "true")}
+    orphans = sorted(one for one in passes if one not in recorded)
     return f"pass_id IN ({', '.join(map(string_literal, orphans))})" if orphans else None
 
 

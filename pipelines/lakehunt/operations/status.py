@@ -1,4 +1,4 @@
-"""`lakehunt status`: what a lake holds, and what was run on it lately."""
+"""`lakehunt status`: a lake's tables and its latest runs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.hunt_tables import RUNS
 
 AT_ONCE = 4
-"""Tables that are looked at together: for each, most time goes by while Spark plans."""
+"""Tables that are queried concurrently: most of the time of each query is planning."""
 
 LAST_RUNS = 5
 
 EVENTS = "events."
-"""What the names of tables with events begin with; all of them have a Timestamp."""
+"""Prefix of the names of event tables; all of them have a Timestamp."""
 
 
 @dataclass(frozen=True)
 class TableStatus:
-    """A table at its newest version. `first` and `last` are the times of its first and last event, of events only."""
+    """A table at its newest version. `first` and `last` are the times of its first and last event (event tables
+    only)."""
 
     table: str
     rows: int
@@ -40,7 +41,7 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """What a lake holds; `runs` are the last ones, rows of `hunts.runs`, the newest first."""
+    """A lake's tables and latest runs; `runs` are rows of `hunts.runs`, newest first."""
 
     lake: str
     tables: list[TableStatus]
@@ -52,7 +53,7 @@ class Status:
 
 
 def status(lake: Lake, hunts: Sequence[Hunt]) -> Status:
-    """What the lake holds, and the last runs of these hunts. Raises LakehuntError where it has no table."""
+    """The lake's tables, and the last runs of these hunts. Raises LakehuntError if it has no table."""
     names = maintenance.lake_tables(lake)
     with ThreadPoolExecutor(AT_ONCE) as workers:
         tables = list(workers.map(lambda name: _table(lake, name), names))

@@ -1,1 +1,1 @@
-"""Data rules, written once in `expectations/`: read as Great Expectations suites, applied to rows and to batches."""
+"""Data quality: Great Expectations suites from `expectations/`, applied to single rows and to batches."""

@@ -1,9 +1,9 @@
-"""Where Data Docs are, how people open them, how long they are kept: the `data_docs` section of the configuration.
+"""Where Data Docs are written, their URL, and how long they are kept: the `data_docs` section of the configuration.
 
 data_docs:
   folder: /srv/docs/lakehunt               # default: quality/data_docs in a lake that is a folder, else none
-  url: https://docs.example.com/lakehunt   # where people open the folder, for links in messages
-  keep: 30d                                # how long the pages of a batch stay
+  url: https://docs.example.com/lakehunt   # the URL of the folder, for links in messages
+  keep: 30d                                # how long the pages of a batch are kept
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class DataDocs:
     keep: timedelta = timedelta(days=30)
 
     def within(self, lake: str) -> DataDocs:
-        """With the folder that a lake has for them, where none is named and the lake is a folder."""
+        """With the lake's own folder for Data Docs, if none is configured and the lake is a folder."""
         if self.folder is not None or "://" in lake:
             return self
         return replace(self, folder=Path(lake).absolute() / "quality" / "data_docs")
 
     def link(self, page: str) -> str | None:
-        """How a person opens a page, which is named relative to the folder."""
+        """The URL or path of a page, which is relative to the folder."""
         if self.url is not None:
             return f"{self.url.rstrip('/')}/{page}"
         return str(self.folder / page) if self.folder is not None else None
@@ -51,7 +51,7 @@ def folder_of(batch: int) -> str:
 def read(value: object, base: Path) -> DataDocs:
     """Reads the section of the configuration; a relative folder counts from `base`.
 
-    Raises TypeError if it is not a mapping, YamlError with the line of an entry that cannot be used."""
+    Raises TypeError if it is not a mapping, YamlError with the line of an invalid entry."""
     if not isinstance(value, strict_yaml.Mapping):
         raise TypeError("expected a mapping of folder, url and keep")
     for key, entry in value.items():

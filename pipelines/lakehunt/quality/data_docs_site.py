@@ -1,7 +1,7 @@
-"""Data Docs for people: Great Expectations' page of every batch and suite, and an index that shows how days compare.
+"""The Data Docs site: Great Expectations' page for each batch and suite, and an index that compares days.
 
-Great Expectations renders the results; its pages are made to open without a network, and stay until they are too old,
-whatever later runs validate. The index is drawn from the tables.
+Pages rendered by Great Expectations are rewritten to work offline, and kept until they expire, whatever later runs
+validate. The index is rendered from the tables.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lakehunt.schemas.landing_tables import BATCHES
 from lakehunt.schemas.quality_tables import VALIDATIONS
 
 _HERE = Path(__file__).parent
-_FROM_ELSEWHERE = re.compile(r"<script\b.*?</script>|<link\b[^>]*>|<style\b.*?</style>", re.DOTALL)
+_EXTERNAL_RESOURCE = re.compile(r"<script\b.*?</script>|<link\b[^>]*>|<style\b.*?</style>", re.DOTALL)
 _NAVIGATION = re.compile(r'<nav class="navbar navbar-expand.*?</nav>\s*</div>\s*</nav>', re.DOTALL)
 _LINK_TO_SUITE = re.compile(r'<a href="[^"]*expectations/[^"]*"\s*>(.*?)</a>', re.DOTALL)
 _NEWSLETTER = re.compile(r"<footer.*?</footer>", re.DOTALL)
@@ -36,16 +36,16 @@ _BATCH = re.compile(r"batch (\d+)")
 
 
 def publish(lake: Lake, docs: DataDocs, site: Path, now: datetime) -> None:
-    """Takes over the pages that Great Expectations has made in `site`, removes those that are too old, and writes the
-    index. `docs` has a folder."""
+    """Copies the pages that Great Expectations rendered in `site`, removes expired ones, and writes the index. `docs`
+    has a folder."""
     assert docs.folder is not None
     style = (_HERE / "pages.css").read_text(encoding="utf-8")
     for page in sorted((site / "validations").rglob("*.html")):
         suite, run = page.relative_to(site / "validations").parts[:2]
-        batch = int(_BATCH.fullmatch(run)[1])  # type: ignore[index]  # the name that the validator gives a run
+        batch = int(_BATCH.fullmatch(run)[1])  # type: ignore[index]  # the run name is set by the validator
         target = docs.folder / page_of(batch, suite)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(_for_people(page.read_text(encoding="utf-8"), batch, suite, style), encoding="utf-8")
+        target.write_text(_offline_page(page.read_text(encoding="utf-8"), batch, suite, style), encoding="utf-8")
     docs.folder.mkdir(parents=True, exist_ok=True)
     since = now - docs.keep
     batches = _batches(lake, since)
@@ -57,18 +57,18 @@ def publish(lake: Lake, docs: DataDocs, site: Path, now: datetime) -> None:
     (docs.folder / "index.html").write_text(index, encoding="utf-8")
 
 
-def _for_people(page: str, batch: int, suite: str, style: str) -> str:
-    """A page of Great Expectations without what it fetches from elsewhere, and with a way back."""
+def _offline_page(page: str, batch: int, suite: str, style: str) -> str:
+    """A page of Great Expectations without external resources, and with a link to the index."""
     named = f"Batch {batch}: {html.escape(suite)}"
     crumbs = f'<nav class="crumbs"><a href="../index.html">Data quality</a> /</nav><h1>{named}</h1>'
-    own = _NAVIGATION.sub(lambda _: crumbs, _NEWSLETTER.sub("", _FROM_ELSEWHERE.sub("", page)))
+    own = _NAVIGATION.sub(lambda _: crumbs, _NEWSLETTER.sub("", _EXTERNAL_RESOURCE.sub("", page)))
     own = _LINK_TO_SUITE.sub(r"\1", own)
     own = _TITLE.sub("", own).replace("<head>", f"<head>\n<title>{named}</title>\n<style>{style}</style>", 1)
     return own.replace("Data asset: None<br>", "")
 
 
 def _batches(lake: Lake, since: datetime) -> list[Row]:
-    """The batches that landed since, the newest first."""
+    """The batches that landed since, newest first."""
     rows = lake.rows(BATCHES).where(F.col("landed_at") >= F.lit(since)).drop("hours").collect()
     return sorted(rows, key=lambda row: -row.batch)
 
@@ -90,7 +90,7 @@ def _landed_on(row: Row) -> str:
 
 
 def _with_verdicts(lake: Lake, folder: Path, batches: Sequence[Row], since: datetime) -> list[dict[str, Any]]:
-    """The batches that landed since, with the expectations that they failed, and their pages."""
+    """The batches with their failed expectations and their pages."""
     validated = lake.rows(VALIDATIONS).where(F.col("validated_at") >= F.lit(since))
     failed = defaultdict(list)
     for one in sorted(validated.where(~F.col("success")).collect(), key=lambda row: (row.suite, row.position)):
@@ -112,7 +112,7 @@ def _with_verdicts(lake: Lake, folder: Path, batches: Sequence[Row], since: date
 def _failure(row: Row) -> dict[str, Any]:
     rows = "" if row.unexpected_count is None else f", {row.unexpected_count:,} of {row.element_count:,} rows"
     observed = f", observed {row.observed}" if row.observed is not None else ""
-    return {"severity": row.severity, "said": f"{title(row.expectation, row.column)}{rows}{observed}. {row.notes}"}
+    return {"severity": row.severity, "message": f"{title(row.expectation, row.column)}{rows}{observed}. {row.notes}"}
 
 
 def _remove_all_but(folder: Path, kept: set[str]) -> None:

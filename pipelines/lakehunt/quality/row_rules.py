@@ -1,4 +1,4 @@
-"""Rules of a suite applied to single rows: what sends a record to quarantine alone, and what is wrong with a day."""
+"""Expectations of a suite as conditions on single rows: to quarantine records, and to check daily volumes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Arguments = dict[str, Any]
 
 @dataclass(frozen=True)
 class RowRule:
-    """A rule on one column: `broken` is true or false for each row, and `why` says what is wrong with such a row."""
+    """A rule on one column: `broken` is true for a row that violates it, and `why` is the message."""
 
     column: str
     broken: Column
@@ -25,14 +25,14 @@ class RowRule:
 
 
 def row_rules(suite: Suite) -> tuple[RowRule, ...]:
-    """The rules of `suite` that say `on_failure: quarantine`.
+    """The rules of `suite` with `on_failure: quarantine`.
 
-    Raises LakehuntError where such a rule is of a kind that cannot be judged row by row."""
+    Raises LakehuntError for a rule that cannot be evaluated row by row."""
     return tuple(_rule(rule, suite) for rule in suite.expectations if rule.quarantines)
 
 
 def rules(suite: Suite) -> tuple[RowRule, ...]:
-    """All rules of `suite`, in its order. Raises LakehuntError as `row_rules`."""
+    """All rules of `suite`, in order. Raises LakehuntError like `row_rules`."""
     return tuple(_rule(rule, suite) for rule in suite.expectations)
 
 
@@ -91,7 +91,7 @@ _PREDICATES: dict[str, Callable[[Column, Arguments], tuple[Column, str]]] = {
     "expect_column_values_to_match_regex": _regex,
     "expect_column_values_to_be_in_set": _in_set,
 }
-"""For each kind of expectation: what must hold, null passing as in Great Expectations, and how a breach is worded."""
+"""For each type of expectation: the condition (null passes, as in Great Expectations), and the message."""
 
 _ARGUMENTS: dict[str, Iterable[str]] = {
     "expect_column_values_to_be_between": ("min_value", "max_value"),

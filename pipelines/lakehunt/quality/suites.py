@@ -1,11 +1,11 @@
-"""Suites: Great Expectations' own JSON files, checked as far as possible before anything is written.
+"""Suites: Great Expectations' JSON files, validated as far as possible before anything is written.
 
     {"name": "device_process_events", "expectations": [
       {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "Timestamp"},
        "severity": "critical", "meta": {"notes": "why", "on_failure": "quarantine"}}]}
 
-`severity` is what a failure means for the batch: `critical` refuses it, `warning` warns, `info` is noted.
-`on_failure: quarantine` applies the rule to each row before that: a row that breaks it goes to quarantine alone.
+`severity` is what a failure means for the batch: `critical` refuses it, `warning` warns, `info` is recorded.
+`on_failure: quarantine` first applies the rule to each row: only the rows that violate it go to quarantine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KEYS = {"type", "kwargs", "severity", "meta"}
 
 @dataclass(frozen=True)
 class Expectation:
-    """One rule, as its suite writes it."""
+    """One expectation, as written in its suite."""
 
     type: str
     kwargs: dict[str, Any]
@@ -38,13 +38,13 @@ class Expectation:
 
     @property
     def title(self) -> str:
-        """Short and without values of the data: `FileSize: values to be between (min_value=0)`."""
+        """A short title without data values: `FileSize: values to be between (min_value=0)`."""
         arguments = [(key, value) for key, value in self.kwargs.items() if key != "column"]
         listed = ", ".join(f"{key}={value}" for key, value in arguments if not isinstance(value, list))
         return f"{title(self.type, self.column)}{f' ({listed})' if listed else ''}"
 
     def as_json(self, position: int) -> dict[str, Any]:
-        """In the form that Great Expectations reads, with the place by which its result is found again."""
+        """The JSON form that Great Expectations reads, with the position that identifies its result."""
         meta = {"notes": self.notes, "position": position}
         return {"type": self.type, "kwargs": self.kwargs, "severity": self.severity, "meta": meta}
 
@@ -61,15 +61,15 @@ class Suite:
 
 def title(type_: str, column: str | None) -> str:
     """An expectation without its arguments: `FileSize: values to be between`."""
-    said = type_.removeprefix("expect_").removeprefix("column_").replace("_", " ")
-    return f"{column}: {said}" if column else said
+    words = type_.removeprefix("expect_").removeprefix("column_").replace("_", " ")
+    return f"{column}: {words}" if column else words
 
 
 def load(file: Path, columns: Collection[str]) -> Suite:
     """The suite in `file`, for a table with these columns.
 
-    Raises LakehuntError, which names the file and the expectation, for what cannot be read, an unknown key, severity
-    or column. Whether Great Expectations knows the type, `validation.Validator` says."""
+    Raises LakehuntError, which names the file and the expectation, for an unreadable file and for an unknown key,
+    severity or column. Unknown types are found by `validation.Validator`."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_no_duplicates)
     except OSError as e:

@@ -1,7 +1,7 @@
-"""Great Expectations at work: suites against the frames of a batch, results without values, Data Docs.
+"""Runs Great Expectations: validates a batch's frames, stores results without data values, renders Data Docs.
 
-Importing Great Expectations takes seconds, so only `Validator` does, when there is something to validate. It must not
-phone home, and its results must not repeat values of the data: command lines hold secrets.
+Importing Great Expectations takes seconds, so only `Validator` imports it, when there is something to validate. It must
+not send analytics, and its results must not contain data values, as command lines may hold secrets.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _KEPT = (
     "unexpected_percent_total",
     "unexpected_percent_nonmissing",
 )
-"""What stays of a result: numbers. And of `observed_value` only a number, or the name of a type."""
+"""What is kept of a result: numbers. `observed_value` is kept only if it is a number or the name of a type."""
 
 
 @dataclass(frozen=True)
 class ExpectationResult:
-    """What came of one expectation for one batch."""
+    """The result of one expectation for one batch."""
 
     suite: str
     position: int
@@ -48,15 +48,15 @@ class ExpectationResult:
     unexpected_percent: float | None
 
     @property
-    def said(self) -> str:
-        """For a person: the rule, and how many rows broke it."""
+    def message(self) -> str:
+        """A message: the rule, and how many rows violate it."""
         if self.unexpected_count is not None and self.element_count is not None:
             return f"{self.expectation.title}: {self.unexpected_count} of {self.element_count} rows are not"
         return f"{self.expectation.title}: observed {self.observed if self.observed is not None else 'nothing usable'}"
 
 
 def prepare() -> None:
-    """Starts importing Great Expectations in the background, for a run that will need it and has to wait for Spark."""
+    """Starts importing Great Expectations in the background, while Spark starts."""
     threading.Thread(target=_great_expectations, daemon=True).start()
 
 
@@ -70,10 +70,10 @@ def _great_expectations() -> Any:
 
 
 class Validator:
-    """Runs suites. Makes one Great Expectations context for all batches of a run."""
+    """Runs suites. One Great Expectations context serves all batches of a run."""
 
     def __init__(self, suites: Iterable[Suite]) -> None:
-        """Raises LakehuntError, which names file and expectation, for a type or argument it does not know."""
+        """Raises LakehuntError, which names file and expectation, for an unknown type or argument."""
         self._gx: Any = _great_expectations()
         self.version = version("great-expectations")
         self._context: Any = self._gx.get_context(mode="ephemeral")
@@ -84,11 +84,11 @@ class Validator:
         self._definitions = {suite.name: self._definition(suite, source) for suite in self._suites.values()}
 
     def validate(self, batch: int, frames: Mapping[str, DataFrame], at: datetime) -> list[ExpectationResult]:
-        """The outcomes of every suite on its frame, in the order of the suites' files."""
+        """The results of every suite on its frame, in the order of the suites' files."""
         return [outcome for name, frame in frames.items() for outcome in self._validate(batch, name, frame, at)]
 
     def write_docs(self, folder: Path) -> None:
-        """Great Expectations' site, as HTML in `folder`, of all that this validator has validated."""
+        """Writes Great Expectations' HTML site with all results of this validator to `folder`."""
         site = {
             "class_name": "SiteBuilder",
             "site_name": "Lakehunt: data quality",
@@ -101,9 +101,9 @@ class Validator:
         self._context.build_data_docs(site_names=["lakehunt"])
 
     def _definition(self, suite: Suite, source: Any) -> Any:
-        """The suite, ready to run. Its expectations are built one by one: given as JSON, Great Expectations leaves out
-        those that it does not understand, with no more than a line in its log."""
-        built = [self._built(rule, number, suite) for number, rule in enumerate(suite.expectations, start=1)]
+        """The suite, ready to run. Expectations are built one by one: from JSON, Great Expectations would skip those
+        that it does not understand, with only a line in its log."""
+        built = [self._expectation(rule, number, suite) for number, rule in enumerate(suite.expectations, start=1)]
         added = self._context.suites.add(
             self._gx.ExpectationSuite(name=suite.name, expectations=built, meta={"notes": suite.notes})
         )
@@ -112,30 +112,30 @@ class Validator:
             self._gx.ValidationDefinition(name=suite.name, data=data, suite=added)
         )
 
-    def _built(self, rule: Expectation, number: int, suite: Suite) -> Any:
+    def _expectation(self, rule: Expectation, number: int, suite: Suite) -> Any:
         from great_expectations.expectations.expectation_configuration import (  # noqa: PLC0415
             ExpectationConfiguration,
         )
 
         try:
             return ExpectationConfiguration(**rule.as_json(number)).to_domain_obj()
-        except Exception as e:  # Great Expectations raises what it likes here
-            said = " ".join(str(e).split())[:300]
+        except Exception as e:  # Great Expectations may raise anything here
+            message = " ".join(str(e).split())[:300]
             place = f"{suite.file}, expectation {number} ({rule.type})"
-            raise LakehuntError(f"{place}: {said}", "see the gallery of expectations at greatexpectations.io") from e
+            raise LakehuntError(f"{place}: {message}", "see the gallery of expectations at greatexpectations.io") from e
 
     def _validate(self, batch: int, name: str, frame: DataFrame, at: datetime) -> list[ExpectationResult]:
         run = self._gx.RunIdentifier(run_name=f"batch {batch}", run_time=at)
         result = self._definitions[name].run(
             batch_parameters={"dataframe": frame}, result_format=_COUNTS_ONLY, run_id=run
         )
-        self._forget_values()
+        self._strip_values()
         found = {r.expectation_config.meta["position"]: r for r in result.results}
         rules = self._suites[name].expectations
-        return [_outcome(name, i, rule, found[i]) for i, rule in enumerate(rules, start=1)]
+        return [_result(name, i, rule, found[i]) for i, rule in enumerate(rules, start=1)]
 
-    def _forget_values(self) -> None:
-        """Takes out of the stored results, which Data Docs show, everything that may repeat the data."""
+    def _strip_values(self) -> None:
+        """Removes everything that may contain data values from the stored results, which Data Docs show."""
         store = self._context.validation_results_store
         for key in store.list_keys():
             stored = store.get(key)
@@ -173,7 +173,7 @@ def _observed(result: Any) -> str | None:
     return str(value) if value is not None and (is_type or _is_number(result)) else None
 
 
-def _outcome(suite: str, position: int, rule: Expectation, result: Any) -> ExpectationResult:
+def _result(suite: str, position: int, rule: Expectation, result: Any) -> ExpectationResult:
     counts = result.result
     return ExpectationResult(
         suite,

@@ -1,7 +1,7 @@
-"""Whether telemetry comes as it usually does: the day before an as-of against the days before it.
+"""Checks the volume and freshness of telemetry: the day before an as-of compared with earlier days.
 
-A feed that dries up looks to a hunter like a quiet network. So every run of hunts judges the events of its day by the
-suite `telemetry.json`, from the counts in `raw.batches`: nothing is scanned for it.
+A stalled feed looks like a quiet network. So each run of hunts validates its day's counts against the suite
+`telemetry.json`. Counts come from `raw.batches`; no events are scanned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lakehunt.schemas.landing_tables import BATCHES
 
 SUITE = "telemetry.json"
 USUAL_DAYS = 7
-"""The days before that a day is compared with."""
+"""Number of earlier days that a day is compared with."""
 
 COLUMNS = {
     "events": "BIGINT",
@@ -33,7 +33,7 @@ COLUMNS = {
     "hours_without_events": "BIGINT",
     "quarantined_percent": "DOUBLE",
 }
-"""The one row that the suite looks at."""
+"""Columns of the row that the suite validates for each day."""
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -42,9 +42,9 @@ _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 class DayVolume:
     """Telemetry of the 24 whole hours before an as-of.
 
-    `usual_events` is the median of the seven days before it, of those since the lake's first event; None where there
-    is none. `hours_without_events` are the last hours before the as-of that have none; None where there was never any.
-    `quarantined_percent` is of the records that landed in the day, None where none did."""
+    `usual_events` is the median of the seven days before, counting only days since the lake's first event; None if
+    there are none. `hours_without_events` is the number of hours since the last event; None if there never was one.
+    `quarantined_percent` is the share of the records that landed in the day; None if there are none."""
 
     as_of: datetime
     events: int
@@ -60,19 +60,19 @@ class DayVolume:
 
 
 def judge_days(lake: Lake, folder: Path, as_of: int, days: int = 1) -> list[DayVolume]:
-    """The last `days` days before an instant (ticks), the newest first, with what the suite in `folder` says of each.
+    """The last `days` days before an instant (ticks), newest first, each validated against the suite in `folder`.
 
-    A folder without that suite says nothing. Raises LakehuntError for a suite that cannot be used."""
+    Without that suite nothing is validated. Raises LakehuntError for an unusable suite."""
     end = times.to_datetime(as_of)
     batches = lake.rows(BATCHES)
-    hours, landed = _hours(batches, end), _landed(batches, end - _DAY * days, end)
+    hours, landed = _hours(batches, end), _landed_batches(batches, end - _DAY * days, end)
     found = [_day(end - _DAY * number, hours, landed) for number in range(days)]
     file = folder / SUITE
     return _with_verdicts(lake, suites.load(file, set(COLUMNS)), found) if file.exists() else found
 
 
 def _with_verdicts(lake: Lake, suite: Suite, days: Sequence[DayVolume]) -> list[DayVolume]:
-    """The days with what each broken rule says of them: the number that is wrong, and why it matters."""
+    """The days with a message for each violated rule: the wrong number, and why it matters."""
     rows = [(number, *(getattr(day, name) for name in COLUMNS)) for number, day in enumerate(days)]
     broken = [
         F.when(
@@ -82,10 +82,12 @@ def _with_verdicts(lake: Lake, suite: Suite, days: Sequence[DayVolume]) -> list[
         for expectation, rule in zip(suite.expectations, rules(suite), strict=True)
     ]
     frame = few_rows(lake.spark, {"number": "INT"} | COLUMNS, rows)
-    said = {row.number: row["said"] for row in frame.select("number", F.array(*broken).alias("said")).collect()}
+    messages = {
+        row.number: row["messages"] for row in frame.select("number", F.array(*broken).alias("messages")).collect()
+    }
 
     def of(number: int, severity: str) -> tuple[str, ...]:
-        pairs = zip(suite.expectations, said[number], strict=True)
+        pairs = zip(suite.expectations, messages[number], strict=True)
         return tuple(text for expectation, text in pairs if text and expectation.severity == severity)
 
     return [
@@ -94,14 +96,14 @@ def _with_verdicts(lake: Lake, suite: Suite, days: Sequence[DayVolume]) -> list[
 
 
 def _hours(batches: DataFrame, end: datetime) -> dict[datetime, int]:
-    """Events by hour, of whole hours before `end`."""
+    """Events by hour, for the whole hours before `end`."""
     hours = batches.where(F.col("outcome") == "settled").select(F.explode("hours").alias("of"))
     counted = hours.groupBy("of.hour").agg(F.sum("of.events").alias("events")).collect()
     return {utc(row.hour): row.events for row in counted if utc(row.hour) + _HOUR <= end}
 
 
-def _landed(batches: DataFrame, since: datetime, end: datetime) -> list[tuple[datetime, int, int]]:
-    """When a batch landed after `since` and until `end`, and how many records it had, and bad ones."""
+def _landed_batches(batches: DataFrame, since: datetime, end: datetime) -> list[tuple[datetime, int, int]]:
+    """For each batch landed after `since` and up to `end`: when, its records, and its quarantined records."""
     landed = batches.where((F.col("landed_at") > F.lit(since)) & (F.col("landed_at") <= F.lit(end)))
     return [(utc(row.landed_at), row.delivered, row.quarantined) for row in landed.collect()]
 

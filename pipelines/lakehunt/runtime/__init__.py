@@ -1,1 +1,1 @@
-"""The Spark session, its JVM, and what Lakehunt asks of both."""
+"""The Spark session and its JVM."""

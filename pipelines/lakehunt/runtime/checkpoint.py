@@ -1,4 +1,4 @@
-"""Rows that are computed once and then read several times."""
+"""Checkpoints of rows that are read several times."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ avoids that. Do not use it for rows that a dozen queries read."""
 
 
 def materialize(rows: DataFrame) -> DataFrame:
-    """The rows, computed now, without their lineage, so queries that read them do not plan it again."""
+    """Computes the rows now and cuts their lineage, so that queries on them do not plan it again."""
     return rows.localCheckpoint(storageLevel=ON_DISK)

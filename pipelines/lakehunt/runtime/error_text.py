@@ -1,4 +1,4 @@
-"""Why Spark could not do something, for a person to read."""
+"""Readable messages for Spark's and Java's exceptions."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
-_OF_TASK = re.compile(r"Lost task \S+ in stage \S+ \(TID \d+\) \(.*?\): (.*)")
+_TASK_FAILURE = re.compile(r"Lost task \S+ in stage \S+ \(TID \d+\) \(.*?\): (.*)")
 _PACKAGE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
 
 _MEMORY = "OutOfMemoryError"
 
 
 def describe(error: Exception) -> str:
-    """What went wrong: for a Java exception the first line and the one of its root cause, in one line; else the error's
-    message. A hint, if there is one, follows on its own line."""
+    """The message of an error; for a Java exception its first line with that of its root cause, in one line. A hint, if
+    there is one, follows on its own line."""
     if isinstance(error, Py4JJavaError):
-        return _with_hint(_thrown(error.java_exception))
+        return _with_hint(_with_root_cause(error.java_exception))
     if isinstance(error, (PySparkException, Py4JError)):
         return _with_hint(_first_line(str(error)))
     return str(error)
 
 
 def in_one_line(error: Exception) -> str:
-    """The same without a hint, for a place that has room for a line."""
+    """`describe` without the hint, on one line."""
     return _first_line(describe(error))
 
 
-def _thrown(thrown: Any) -> str:
+def _with_root_cause(thrown: Any) -> str:
     first = _summary(thrown)
     while thrown.getCause() is not None:
         thrown = thrown.getCause()
@@ -39,8 +39,8 @@ def _thrown(thrown: Any) -> str:
 
 def _summary(thrown: Any) -> str:
     line = _first_line(str(thrown.toString()))
-    of_task = _OF_TASK.search(line)
-    return _PACKAGE.sub("", of_task[1] if of_task else line)
+    failure = _TASK_FAILURE.search(line)
+    return _PACKAGE.sub("", failure[1] if failure else line)
 
 
 def _first_line(text: str) -> str:

@@ -11,9 +11,9 @@ from pyspark.sql import SparkSession
 
 
 class InputMetrics:
-    """Counts the input of all jobs that are run inside of a `with`: `bytes`, and `records`, which are rows of tables.
+    """Counts the input of all jobs that run inside a `with`: `bytes` and `records` (rows of tables).
 
-    Both are None if Spark does not report them: its status store is not a public interface."""
+    Both are None if Spark does not report them: its status store is not a public API."""
 
     def __init__(self, spark: SparkSession, name: str) -> None:
         self._context: Any = spark.sparkContext

@@ -1,5 +1,5 @@
-"""The Java classes of `lakehunt/java`, compiled when they are needed by Janino, Spark's own compiler for generated
-code: no JDK is needed, and no compiled file is part of the project."""
+"""Compiles the Java classes of `lakehunt/java` at run time with Janino, Spark's compiler for generated code: no JDK is
+needed, and the project contains no compiled files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def _compile_and_distribute(context: SparkContext, name: str) -> Any:
     compiler = _compiler(context, name)
     folder = Path(tempfile.mkdtemp(prefix=f"lakehunt-{name.lower()}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    jar = folder / f"{folder.name}.jar"  # Spark knows jars by their names: two threads may come here at once
+    # A unique name: Spark identifies jars by name, and two threads may get here at once.
+    jar = folder / f"{folder.name}.jar"
     with zipfile.ZipFile(jar, "w") as archive:
         for class_name, code in compiler.getBytecodes().items():
             archive.writestr(f"{class_name.replace('.', '/')}.class", bytes(code))

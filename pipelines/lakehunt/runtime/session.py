@@ -1,4 +1,4 @@
-"""The Spark session: Delta's jars, the settings that Kusto's semantics need, and errors that say what to do."""
+"""Starts the Spark session: Delta's jars, the settings that Kusto's semantics require, and helpful start errors."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ DEFAULTS = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.debug.maxToStringFields": "200",
-    # The JVM never compiles a larger method: Spark then has to make the stage of many small ones.
+    # The JIT never compiles larger methods (HugeMethodLimit); Spark then falls back to several small ones.
     "spark.sql.codegen.hugeMethodLimit": "8000",
-    # Where in Python each column was made: told to the JVM by two calls for every one, which is most of a compilation.
+    # PySpark's call-site tracking makes two JVM calls per column, which is most of a query's compilation time.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
-"""For one machine; the configuration, and before it spark-submit, may say otherwise."""
+"""Defaults for one machine, overridden by the configuration, which is overridden by spark-submit."""
 
 ALONE = {"spark.app.name": "lakehunt", "spark.master": "local[*]", "spark.driver.memory": "4g"}
-"""More of the same, where no spark-submit has chosen them."""
+"""Further defaults for a JVM that was not started by spark-submit."""
 
 REQUIRED = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -51,11 +51,11 @@ REQUIRED = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.legacy.parquet.nanosAsLong": "false",
 }
-"""Lakehunt's answers depend on these, so the configuration does not override them."""
+"""Lakehunt's results depend on these, so they override the configuration."""
 
 
 class SparkSettings(Protocol):
-    """What a session is started with; a `Config` has it."""
+    """Settings of a session; `Config` implements this."""
 
     @property
     def spark(self) -> Mapping[str, str]:
@@ -63,20 +63,20 @@ class SparkSettings(Protocol):
 
     @property
     def delta_jars(self) -> Path | None:
-        """The folder with Delta's jars; None: they are fetched, or were before."""
+        """The folder with Delta's jars; None: they are resolved by Ivy, or cached."""
 
 
 def start(config: SparkSettings, learning: bool = False) -> SparkSession:
-    """The process's one Spark session, started if there is none. `learning`: its JVM may keep what makes the next one
-    start sooner (see jvm.py).
+    """The process's Spark session, started if there is none. With `learning` its JVM may write the cache that lets the
+    next one start faster (see jvm_cache.py).
 
-    Under spark-submit what that was told comes first: its options and its spark-defaults.conf.
-    Raises LakehuntError where Java is missing or too old, or where Delta's jars cannot be fetched."""
+    Under spark-submit, its options and spark-defaults.conf take precedence.
+    Raises LakehuntError if Java is missing or too old, or if Delta's jars cannot be resolved."""
     running = SparkSession.getActiveSession()
     if running is not None:
         return _as_required(running)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    given = _submitted() if submitted else _alone(config, learning)
+    given = _submitted() if submitted else _own_jvm(config, learning)
     settings = DEFAULTS | dict(config.spark) | given | REQUIRED
     builder = SparkSession.builder
     for key, value in settings.items():
@@ -93,7 +93,7 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
 
 
 def _as_required(running: SparkSession) -> SparkSession:
-    """A session that another one has made, as the platform of a managed Spark does, with what can still be set."""
+    """An existing session, as on a managed Spark platform, with those required settings that can still be changed."""
     for key, value in REQUIRED.items():
         if running.conf.isModifiable(key):
             running.conf.set(key, value)
@@ -101,7 +101,7 @@ def _as_required(running: SparkSession) -> SparkSession:
 
 
 def _submitted() -> dict[str, str]:
-    """The settings that spark-submit has told its JVM."""
+    """The settings given by spark-submit."""
     SparkContext._ensure_initialized()
     return dict(SparkConf().getAll())
 
@@ -112,12 +112,12 @@ _CODEGEN = {
 }
 
 CODEGEN = "spark.lakehunt.codegen"
-"""Set to `never`, Spark compiles no code, not even to read whole tables: for many small lakes, as tests have them."""
+"""Set to `never`, Spark never generates code, not even for whole tables: for many tiny lakes, as in tests."""
 
 
 @contextmanager
 def codegen(spark: SparkSession, on: bool) -> Iterator[None]:
-    """Whether Spark compiles code for each query. For one over few rows that takes longer than the answer."""
+    """Turns Spark's code generation on or off. For a query over few rows, compiling takes longer than running."""
     on = on and spark.conf.get(CODEGEN, "") != "never"
     before = {name: spark.conf.get(name, None) for name in _CODEGEN[on]}
     for name, wanted in _CODEGEN[on].items():
@@ -138,8 +138,8 @@ def delta_package() -> str:
     return f"io.delta:delta-spark_{spark}_2.13:{version('delta-spark')}"
 
 
-def _alone(config: SparkSettings, learning: bool) -> dict[str, str]:
-    """The settings of a JVM that nobody else has started, before which the configuration's come."""
+def _own_jvm(config: SparkSettings, learning: bool) -> dict[str, str]:
+    """The settings of a JVM that this process starts; the configuration's take precedence."""
     settings = ALONE | dict(config.spark)
     jars = delta_jars(config)
     if jars and settings["spark.master"].startswith("local"):
@@ -157,8 +157,7 @@ _OPTIONS = "spark.driver.extraJavaOptions"
 
 
 def delta_jars(config: SparkSettings) -> list[Path]:
-    """Delta's jars, with those that they need: of the folder that the configuration names, or as the resolver has
-    fetched them before; none where it has to be asked.
+    """Delta's jars and their dependencies, from the configured folder or the cache; none if Ivy has to resolve them.
 
     Raises LakehuntError for a folder without them."""
     if config.delta_jars is None:
@@ -173,15 +172,15 @@ def delta_jars(config: SparkSettings) -> list[Path]:
 
 
 def _remember_jars(config: SparkSettings, spark: SparkSession) -> None:
-    """What the resolver has fetched, if it was asked for Delta and nothing else."""
-    asked = spark.conf.get(_PACKAGES, "")
+    """Caches the resolved jars, if only Delta was requested."""
+    requested = spark.conf.get(_PACKAGES, "")
     resolved = spark.conf.get("spark.jars", "") or ""
-    if asked == delta_package() and _PACKAGES not in config.spark and "spark.jars" not in config.spark:
+    if requested == delta_package() and _PACKAGES not in config.spark and "spark.jars" not in config.spark:
         jvm_cache.remember_jars(delta_package(), [Path(unquote(urlsplit(jar).path)) for jar in resolved.split(",")])
 
 
 def java() -> str:
-    """What `java -version` says. Raises LakehuntError where it is missing or too old."""
+    """The command and its `-version` output. Raises LakehuntError if Java is missing or too old."""
     home = os.environ.get("JAVA_HOME")
     command = f"{home}/bin/java" if home else shutil.which("java")
     if not command or not Path(command).exists():
@@ -189,23 +188,22 @@ def java() -> str:
             f"no Java found{f' at JAVA_HOME={home}' if home else ''}",
             f"install Java {MINIMUM_JAVA} or 21 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME",
         )
-    told = subprocess.run([command, "-version"], capture_output=True, text=True, check=False)
-    found = re.search(r'version "(?:1\.)?(\d+)', told.stderr)
+    result = subprocess.run([command, "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(?:1\.)?(\d+)', result.stderr)
     if not found or int(found[1]) < MINIMUM_JAVA:
         raise LakehuntError(
             f"{command} is Java {found[1] if found else '(unknown version)'}, Spark needs {MINIMUM_JAVA} or 21",
             "install it and set JAVA_HOME to its folder",
         )
-    return f"{command}\n{told.stderr}"
+    return f"{command}\n{result.stderr}"
 
 
 @contextmanager
 def _quiet_jvm() -> Iterator[Path]:
-    """Sends what the starting JVM prints into a file: a page of resolver output helps nobody, and on standard output it
-    would stand among our answers.
+    """Redirects the output of the starting JVM to a file, so that Ivy's page of output does not mix with ours.
 
-    The JVM inherits the descriptors, so its later warnings go there too. A file that nobody has named goes when the
-    process ends."""
+    The JVM inherits the descriptors, so later warnings go there too. The file is removed at exit, unless
+    LAKEHUNT_SPARK_LOG names it."""
     chosen = os.environ.get("LAKEHUNT_SPARK_LOG")
     if chosen == "-":
         yield Path(os.devnull)

@@ -1,3 +1,3 @@
-"""Every table of the lake, declared once: columns, retention, what `forget` removes, whether SQL clients see it.
+"""Declarations of all tables of the lake: columns, retention, what `forget` erases, whether SQL clients see them.
 
 Each declaration is a module-level name in one of these modules; `registry` collects them. Imports no Spark."""

@@ -1,4 +1,4 @@
-"""What alert channels have been told."""
+"""The table of sent alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event table: one YAML file next to this module declares a table of Defender; the rest is derived."""
+"""Event tables: a YAML file next to this module declares a table of Defender, and the rest is derived from it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ STORED_AS = {
     "long": "BIGINT",
     "real": "DOUBLE",
     "decimal": "DECIMAL(34,17)",
-    "datetime": "TIMESTAMP",  # microseconds; the 100 ns digit that Spark has no room for is in `tick_digits`
+    "datetime": "TIMESTAMP",  # microseconds; the 100 ns digit, which it cannot hold, is in `tick_digits`
     "timespan": "BIGINT",  # ticks of 100 ns
     "guid": "STRING",
     "string": "STRING",
     "dynamic": "STRING",  # JSON text
 }
-"""Spark SQL type in which a value of each Kusto type is stored in a Delta table."""
+"""The Spark SQL type that stores each Kusto type in Delta."""
 
 BATCH = TableColumn("batch", "BIGINT", "Number of the delivery, from 1; each one that brought records has its own")
 FILE = TableColumn("file", "STRING", "Blob that the record came in, full path or URI")
@@ -38,10 +38,10 @@ _EXPORTED_AT = TableColumn(
 )
 
 EVENT_KEY = ("event_date", "event_id")
-"""What identifies a stored event."""
+"""The key of a stored event."""
 
 RECORD_KEY = ("batch", "file", "line")
-"""What identifies a delivered record."""
+"""The key of a raw record."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class EventColumn:
 
 @dataclass(frozen=True)
 class EventTable:
-    """A table of events, as its YAML file declares it: for KQL, and as three tables of the lake."""
+    """A table of events as declared in its YAML file: one table in KQL, three tables in the lake."""
 
     name: str
     """In KQL: `DeviceProcessEvents`."""
@@ -66,11 +66,11 @@ class EventTable:
     suite: str
     """The file of its Great Expectations suite."""
     event: str
-    """What a row is, in words."""
+    """A description of a row."""
     times: tuple[str, ...]
-    """Columns that hold the event's time; the first one decides the day that it is stored under."""
+    """Columns with the event's time; the first one determines its partition (day)."""
     sequence: str
-    """The column that orders events of the same time."""
+    """The column that orders events with the same time."""
     device_id: str
     device_name: str
     account_name: str
@@ -79,9 +79,9 @@ class EventTable:
     account_columns: tuple[str, ...]
     """All columns that name the device or an account."""
     sensitive_columns: tuple[str, ...]
-    """Columns that may hold secrets: their values are not repeated in messages."""
+    """Columns that may contain secrets: their values are never repeated in messages."""
     columns: tuple[EventColumn, ...]
-    """In the order in which KQL sees them."""
+    """In the order of the KQL schema."""
 
     @property
     def subject_columns(self) -> tuple[str, str, str]:
@@ -94,17 +94,17 @@ class EventTable:
 
     @property
     def datetime_names(self) -> tuple[str, ...]:
-        """The columns that are times."""
+        """The columns of type datetime."""
         return tuple(column.name for column in self.columns if column.type == "datetime")
 
     @cached_property
     def kql_schema(self) -> Schema:
-        """The columns with their types, for KQL."""
+        """The KQL schema."""
         return tuple(Column(column.name, BY_NAME[column.type]) for column in self.columns)
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The tables of the lake that hold it."""
+        """Its tables in the lake."""
         return self.raw, self.events, self.quarantine
 
     @cached_property
@@ -150,7 +150,7 @@ class EventTable:
                 LINE,
             ),
             partitioned_by=("event_date",),
-            # When it happened, and when it came: what hunts, settlement and passes over new batches select by. Other
+            # Event time and landing time: hunts, promotion and passes over new batches filter by them. Other
             # numbers (process ids, sizes) span their whole range in every file.
             statistics=(*self.times, "exported_at", "landed_at", "batch", "line"),
             retention=Expires("events", "event_date"),
@@ -184,7 +184,7 @@ class EventTable:
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Every command loads these files before it begins: the one of libyaml is fifty times as fast."""
+"""Every command loads these files at start, and libyaml's loader is fifty times faster."""
 
 
 def load(file: Path) -> EventTable:

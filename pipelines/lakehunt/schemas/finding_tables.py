@@ -1,14 +1,14 @@
-"""Findings: `findings.all` with the same columns for every hunt, and a table for each hunt with its query's columns."""
+"""Findings: `findings.all` with the same columns for all hunts, and one table per hunt with its query's columns."""
 
 from __future__ import annotations
 
 from lakehunt.schemas.table import Erasure, Expires, Match, Table, TableColumn, TableFamily
 
 MAX_EVIDENCE = 100
-"""Events named by a finding. A finding of millions of events would else hold all of their ids in memory."""
+"""Maximum number of event ids in a finding's evidence. A finding may have millions of events."""
 
 CONTRACT = 1
-"""The version of what readers may rely on in `findings.all`: columns, their types and meanings.
+"""The contract version of `findings.all` for readers: its columns, their types and meanings.
 docs/reference/findings.md says when it is raised."""
 
 FINDINGS_ALL = Table(

@@ -1,4 +1,4 @@
-"""What hunts keep account of: the events that may matter to them, what was read, each run, and what exclusions did."""
+"""Tables that hunts write: candidate events, passes, the run log, and the effect of exclusions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ALWAYS_STORED = frozenset((
     "Timestamp", "ReportId", "DeviceId", "DeviceName", "AccountName", "FileName", "InitiatingProcessFileName",
     "InitiatingProcessParentFileName", "ProcessCommandLine",
 ))  # fmt: skip
-"""Columns that a hit has whatever the query reads: when, on which device, by whom, what, and its lineage."""
+"""Columns that every hit has, whatever the query reads: time, device, account, process and its parents."""
 
 HITS = Table(
     "hunts.hits",

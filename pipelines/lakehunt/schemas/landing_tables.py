@@ -1,4 +1,4 @@
-"""What landing keeps account of, for all event tables: how far each blob is landed, and what became of each batch."""
+"""Tables that landing writes, for all event tables: the progress of each blob and the outcome of each batch."""
 
 from __future__ import annotations
 

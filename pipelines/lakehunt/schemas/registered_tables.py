@@ -1,11 +1,11 @@
-"""Tables that a team registers in the configuration, so that hunts can join them. Imports no Spark.
+"""Registered tables: a team's own tables, declared in the configuration so that hunts can join them. Imports no Spark.
 
     tables:
       DeviceNetworkEvents:
         path: s3a://lake/device_network_events    # or: table: events.device_network_events, inside the lake
         columns: {Timestamp: datetime, DeviceId: string, RemoteIP: string, RemotePort: int, AdditionalFields: dynamic}
 
-The columns are declared here, because hunts are checked without opening a table; types are Kusto's."""
+Columns are declared, as hunts are checked without opening a table. Types are Kusto's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _IN_LAKE = re.compile(r"[\w-]+\.[\w.-]+")
 
 @dataclass(frozen=True)
 class RegisteredTable:
-    """A Delta table as the configuration declares it: at `path`, a folder or a URI, or else the lake's `table`."""
+    """A registered Delta table: at `path` (a folder or a URI), or else the lake's `table`."""
 
     name: str
     columns: Schema
@@ -36,14 +36,14 @@ class RegisteredTable:
 
 
 def read(section: strict_yaml.Mapping, base: Path) -> dict[str, RegisteredTable]:
-    """The tables of the configuration's section `tables`, by their names. Relative folders count from `base`.
+    """The tables of the configuration's section `tables`, by name. Relative folders count from `base`.
 
-    Raises YamlError, at its place, for what is wrong."""
+    Raises YamlError with the position of an invalid entry."""
     return {name: _table(section, name, base) for name in section}
 
 
 def _table(section: strict_yaml.Mapping, name: str, base: Path) -> RegisteredTable:
-    if name in event_tables.BY_NAME:  # no other table can stand in for one of these
+    if name in event_tables.BY_NAME:  # event tables cannot be replaced
         raise section.error(name, f"{name} is Lakehunt's own table", "register the table under another name")
     entry = section[name]
     if not name.strip() or not isinstance(entry, strict_yaml.Mapping):

@@ -1,4 +1,4 @@
-"""All tables of the lake. A declaration in any module of this package is found here without being listed again."""
+"""The registry of all tables. Declarations in any module of this package are found automatically."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lakehunt.schemas.table import FOLDERS, Expires, Table, TableFamily
 
 @cache
 def tables() -> tuple[Table, ...]:
-    """Every table with a name of its own, in the order in which data passes through their folders, then by name.
+    """All single tables, in the order of the data flow through their folders, then by name.
 
-    Raises ValueError for two of one name, and for one in a folder that is not Lakehunt's."""
+    Raises ValueError for a duplicate name, and for a table outside of Lakehunt's folders."""
     found: dict[str, Table] = {}
     named = (one for module in _modules() for one in vars(module).values() if isinstance(one, Table))
     for table in (*named, *(table for events in EVENT_TABLES for table in events.tables)):
@@ -28,25 +28,25 @@ def tables() -> tuple[Table, ...]:
 
 @cache
 def families() -> tuple[TableFamily, ...]:
-    """The families of tables, of which the lake has a member for each hunt."""
+    """The families of tables, with a member for each hunt."""
     found = {one.name: one for module in _modules() for one in vars(module).values() if isinstance(one, TableFamily)}
     return tuple(found[name] for name in sorted(found))
 
 
 def declarations() -> tuple[Table | TableFamily, ...]:
-    """Everything that is declared, for the documentation."""
+    """All declarations, for the documentation."""
     return *tables(), *families()
 
 
 def named(name: str) -> Table | TableFamily | None:
-    """The declaration of the table `folder.table` of a lake; None for one that is not Lakehunt's."""
+    """The declaration of the table `folder.table`; None if it is not a table of Lakehunt."""
     own = next((table for table in tables() if table.name == name), None)
     return own or next((family for family in families() if family.folder == name.partition(".")[0]), None)
 
 
 @cache
 def retention_kinds() -> tuple[str, ...]:
-    """The kinds of rows that the configuration can give a retention."""
+    """The kinds of rows whose retention can be configured."""
     kinds = (one.retention.kind for one in declarations() if isinstance(one.retention, Expires))
     return tuple(dict.fromkeys(kinds))
 

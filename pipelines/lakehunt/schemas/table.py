@@ -1,4 +1,4 @@
-"""What a table of the lake is, and what has to be decided about each one before it can exist.
+"""The declaration of a table: its columns, and decisions that every table requires (retention, erasure, access).
 
 Stored names are data: a table or column keeps its name, or a tested migration renames it."""
 
@@ -12,11 +12,11 @@ from enum import IntEnum
 from lakehunt.core.sql import quoted_name
 
 FOLDERS = ("raw", "events", "quarantine", "quality", "hunts", "findings")
-"""Folders of the lake whose tables Lakehunt writes, in the order in which data passes through them. Others, such as
-lookup tables of the team's own, are left alone."""
+"""Folders of the lake that Lakehunt writes, in the order of the data flow. Others, such as a team's own lookup tables,
+are left alone."""
 
 CONTRACT = "lakehunt.contract"
-"""The table property that holds the version of its contract."""
+"""The table property with the contract version."""
 
 _READER_VERSION_1 = {
     "delta.minReaderVersion": "1",
@@ -25,8 +25,7 @@ _READER_VERSION_1 = {
 }
 
 _SIZED_FILES = {"delta.autoOptimize.optimizeWrite": "true"}
-"""Delta gathers what a write adds to a partition into one file, or several where it is large, however many tasks made
-the rows."""
+"""Optimized writes: Delta combines the rows of all tasks into one file per partition, or several if it is large."""
 
 _STATISTICS = "delta.dataSkippingStatsColumns"
 _COUNTED = ("TIMESTAMP", "DATE", "BIGINT", "INT", "DOUBLE")
@@ -35,7 +34,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class TableColumn:
-    """A stored column: its name, its Spark SQL type (`BIGINT`, `ARRAY<STRING>`) and what it means to a reader."""
+    """A stored column: its name, its Spark SQL type (`BIGINT`, `ARRAY<STRING>`) and its comment."""
 
     name: str
     type: str
@@ -47,9 +46,9 @@ class TableColumn:
 
 @dataclass(frozen=True)
 class Expires:
-    """Rows are deleted when `column` is older than the configuration keeps rows of this `kind`.
+    """Rows are deleted when `column` is older than the configured retention of this `kind`.
 
-    `keep` is a Spark SQL condition on rows that stay whatever their age, and `why` says why they do."""
+    `keep` is a Spark SQL condition for rows that are kept whatever their age, and `why` is the reason."""
 
     kind: str
     column: str
@@ -59,7 +58,7 @@ class Expires:
 
 @dataclass(frozen=True)
 class KeptForever:
-    """Rows are never deleted for their age; `why` says why not."""
+    """Rows never expire; `why` is the reason."""
 
     why: str
 
@@ -68,8 +67,8 @@ class KeptForever:
 
 
 class Match(IntEnum):
-    """How rows about a device or an account are recognized. Tables are worked through in this order: events, by which
-    the rest is recognized, come last, so that a killed run can be repeated."""
+    """How rows about a device or an account are recognized. Tables are processed in this order: events, by which the
+    other rows are recognized, come last, so that a killed run can be repeated."""
 
     HUNT_RESULT = 1
     """Rows of a hunt's own table: by the ids of findings, or by a value anywhere in the row."""
@@ -78,15 +77,15 @@ class Match(IntEnum):
     EVENT_COPY = 3
     """By the event that the row is a copy of, or by column."""
     RECORD = 4
-    """Delivered text: by the event that it holds or, where it cannot be read, by a value anywhere in it."""
+    """Raw text: by its event or, if it cannot be parsed, by a value anywhere in it."""
     EVENT = 5
     """By column."""
 
 
 @dataclass(frozen=True)
 class Erasure:
-    """`forget` deletes the rows that match, or sets their columns `emptied` to null. `key` identifies a row; `devices`
-    and `accounts` are the columns (or delivered properties) that name one."""
+    """`forget` deletes matching rows, or sets their columns `emptied` to null. `key` identifies a row; `devices` and
+    `accounts` are the columns (or properties of a record) that name a device or an account."""
 
     match: Match
     key: tuple[str, ...]
@@ -97,14 +96,14 @@ class Erasure:
 
 @dataclass(frozen=True)
 class NotErased:
-    """`forget` leaves the table alone; `why` says why that is right."""
+    """`forget` does not change the table; `why` is the reason."""
 
     why: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decisions:
-    """What has to be decided about every table.
+    """Decisions that every table requires.
 
     `written` says, for the documentation, when rows are written; `served` whether SQL clients (`lakehunt serve`) see
     the table."""
@@ -127,21 +126,21 @@ class Table(Decisions):
     columns: Sequence[TableColumn]
     partitioned_by: Sequence[str] = ()
     statistics: Sequence[str] | None = None
-    """Columns of which the log keeps each file's smallest and largest value, so that readers skip files. None: all
-    times, dates and numbers. Texts have none: in files as they are landed every file spans all devices and names, so
-    they would skip nothing, and the names would outlive in the log the rows that `forget` removes."""
+    """Columns with min/max statistics per file in the log (data skipping). None: all times, dates and numbers. String
+    columns have none: each landed file spans all devices and names, so nothing would be skipped, and names would stay
+    in the log after `forget` erased the rows."""
 
     contract: int | None = None
-    """Version of what readers outside of Lakehunt may rely on; None: they may rely on nothing."""
+    """Version of the contract with readers outside of Lakehunt; None: no guarantees."""
 
     @property
     def folder(self) -> str:
-        """The folder of the lake that the table is in."""
+        """Its folder in the lake."""
         return self.name.partition(".")[0]
 
     @property
     def properties(self) -> dict[str, str]:
-        """Delta's properties of the table."""
+        """Its Delta table properties."""
         promised = {} if self.contract is None else {CONTRACT: str(self.contract)}
         return _READER_VERSION_1 | _SIZED_FILES | {_STATISTICS: ",".join(self._with_statistics())} | promised
 
@@ -163,13 +162,13 @@ class Table(Decisions):
 
 @dataclass(frozen=True)
 class TableFamily(Decisions):
-    """The tables of a folder that differ in their leading columns and share the trailing ones, as `findings.<hunt id>`.
+    """Tables of a folder with different leading columns and the same trailing ones, such as `findings.<hunt id>`.
 
     `retention.column` and `erasure.key` name trailing columns; a member may store one under another name."""
 
     folder: str
     member: str
-    """What stands for the table's name in the documentation."""
+    """The placeholder for the table's name in the documentation."""
     comment: str
     trailing: Sequence[TableColumn]
 
@@ -179,7 +178,7 @@ class TableFamily(Decisions):
         return f"{self.folder}.<{self.member}>"
 
     def table(self, member: str, comment: str, leading: Sequence[TableColumn]) -> Table:
-        """A member of the family. A trailing column whose name is taken gets a `1` appended, as in Kusto."""
+        """A member of the family. A trailing column whose name is taken is suffixed with `1`, as in Kusto."""
         taken = {column.name.lower() for column in leading}
         columns = list(leading)
         for column in self.trailing:
@@ -198,10 +197,10 @@ class TableFamily(Decisions):
         )
 
     def leading_names(self, stored: Sequence[str]) -> list[str]:
-        """The leading ones of a member's column names."""
+        """The names of a member's leading columns."""
         return list(stored[: len(stored) - len(self.trailing)])
 
     def stored_names(self, stored: Sequence[str]) -> dict[str, str]:
-        """What a member with these column names calls each trailing column."""
+        """The stored name of each trailing column in a member with these column names."""
         names = stored[-len(self.trailing) :]
         return {column.name: name for column, name in zip(self.trailing, names, strict=True)}

@@ -1,8 +1,8 @@
-"""`lakehunt serve`: Spark's own Thrift server, which the JDBC and ODBC drivers of Hive and Spark know, over the lake.
+"""`lakehunt serve`: Spark's Thrift server over the lake, for the JDBC and ODBC drivers of Hive and Spark.
 
-It runs in the session that Lakehunt makes, so its answers are Spark's over the same tables. It listens on the loopback
-interface by default, and elsewhere only where clients must prove who they are. What they may say is in
-gate.py, which tables they see in catalog.py."""
+It runs in Lakehunt's own session, on the same tables. It listens on the loopback interface by default, and elsewhere
+only if clients have to authenticate. statement_gate.py defines which statements are allowed, sql_catalog.py which
+tables clients see."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "LDAP": ("hive.server2.authentication.ldap.url", _TLS, *_KEYSTORE),
     "KERBEROS": (f"{_METHOD}.kerberos.principal", f"{_METHOD}.kerberos.keytab"),
 }
-"""How clients may prove who they are, and what must be set for it. With LDAP they send passwords, so it needs TLS."""
+"""Authentication methods and the settings that each needs. With LDAP clients send passwords, so it needs TLS."""
 
-_DECIDING = ("HIVE_SERVER2_THRIFT_BIND_HOST", "HIVE_SERVER2_THRIFT_PORT")
-"""Variables that Hive's server puts before every setting."""
+_OVERRIDING_VARIABLES = ("HIVE_SERVER2_THRIFT_BIND_HOST", "HIVE_SERVER2_THRIFT_PORT")
+"""Environment variables that override every setting of Hive's server."""
 
 DEFAULTS = {
-    # A large answer is fetched piece by piece, not gathered in memory before its first row goes out.
+    # Large results are fetched partition by partition, not collected in memory before the first row is sent.
     "spark.sql.thriftServer.incrementalCollect": "true",
 }
-"""The configuration may say otherwise."""
+"""Defaults, which the configuration may override."""
 
 REQUIRED = {
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.hive.thriftServer.singleSession": "false",
     # `SELECT '${env:PASSWORD}'` would reveal the environment of the server's process.
     "spark.sql.variable.substitute": "false",
-    # The gate refuses paths as tables; this does so, too.
+    # A second guard against paths as tables, beside the gate.
     "spark.sql.runSQLOnFiles": "false",
 }
-"""What the gate relies on, so the configuration does not override it."""
+"""Settings that the gate relies on; they override the configuration."""
 
 _ANY_SETTING = "|".join(name.replace(".", r"\.") for name in statement_gate.SETTINGS)
 
@@ -76,17 +76,17 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach it: all addresses of the name are of the loopback interface."""
+        """Whether only this machine can reach it: all addresses of the host are loopback addresses."""
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 
 def check(address: Address, config: Config) -> None:
-    """Whether the endpoint may listen there; needs no Spark.
+    """Checks that the endpoint may listen there; needs no Spark.
 
-    Raises UsageError for an address that is not this machine's, and for one that other machines can reach if nothing is
-    configured by which clients prove who they are; LakehuntError where the port is taken."""
-    for name in _DECIDING:
+    Raises UsageError for an address that is not this machine's, and for one that other machines can reach if no
+    authentication is configured; LakehuntError if the port is taken."""
+    for name in _OVERRIDING_VARIABLES:
         if name in os.environ:
             raise UsageError(f"the variable {name} would decide where the endpoint listens", "unset it")
     try:
@@ -127,7 +127,7 @@ def _check_free(address: Address) -> None:
 
 @contextmanager
 def prepared(config: Config) -> Iterator[Config]:
-    """The configuration of a session that serves, with a folder for what the server leaves on disk while it runs."""
+    """The configuration of the serving session, with a temporary folder for the server's files."""
     folder = tempfile.mkdtemp(prefix="lakehunt-serve-")
     Path(folder, "local").mkdir()
     places = {
@@ -143,17 +143,17 @@ def prepared(config: Config) -> Iterator[Config]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def serve(lake: Lake, address: Address, refresh: float, say: Progress, tell: Callable[[Address], None]) -> None:
-    """Answers clients until the process is asked to stop (SIGINT, SIGTERM).
+def serve(lake: Lake, address: Address, refresh: float, say: Progress, on_ready: Callable[[Address], None]) -> None:
+    """Serves clients until the process gets SIGINT or SIGTERM.
 
-    `tell` is called when clients can come. Every `refresh` seconds tables that are new in the lake are added.
-    Raises LakehuntError where the lake has no findings, or the server does not start or ends by itself."""
+    `on_ready` is called once clients can connect. Every `refresh` seconds new tables of the lake are added.
+    Raises LakehuntError if the lake has no findings, or the server does not start or stops by itself."""
     say("looking for tables")
     names = SqlCatalog(lake)
     names.make()
     say("starting the server")
-    with _asked_to_stop() as stop, statement_gate.closed(lake.spark, sql_catalog.SCHEMAS), _listening(lake, address):
-        tell(address)
+    with _stop_signal() as stop, statement_gate.installed(lake.spark, sql_catalog.SCHEMAS), _listening(lake, address):
+        on_ready(address)
         while not stop.wait(refresh):
             _refresh(names, say)
         say("stopping")
@@ -163,7 +163,7 @@ def _refresh(names: SqlCatalog, say: Progress) -> None:
     try:
         for name in names.refresh():
             say(f"added {name}")
-    except (Py4JJavaError, PySparkException, LakehuntError) as error:  # the store may answer again the next time
+    except (Py4JJavaError, PySparkException, LakehuntError) as error:  # the store may be reachable again next time
         say(f"could not look for new tables: {in_one_line(error)}")
     except (Py4JError, OSError) as error:
         raise LakehuntError(
@@ -172,8 +172,8 @@ def _refresh(names: SqlCatalog, say: Progress) -> None:
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    """Set as soon as the process is asked to stop; Spark's own handler of SIGINT would cancel what clients run."""
+def _stop_signal() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set. Spark's own SIGINT handler would cancel the queries of clients."""
     stop = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -191,7 +191,7 @@ def _asked_to_stop() -> Iterator[threading.Event]:
 def _listening(lake: Lake, address: Address) -> Iterator[None]:
     jvm: Any = lake.spark._jvm
     hadoop: Any = lake.spark._jsc.hadoopConfiguration()
-    # Set here, they come before whatever hive-site.xml, spark-submit or the configuration say.
+    # Set here, they override hive-site.xml, spark-submit and the configuration.
     for name, value in {
         "hive.server2.thrift.bind.host": address.host,
         "hive.server2.thrift.port": str(address.port),
@@ -201,11 +201,9 @@ def _listening(lake: Lake, address: Address) -> Iterator[None]:
     }.items():
         hadoop.set(name, value)
     for key, value in lake.spark.sparkContext.getConf().getAll():
-        if key.startswith(
-            _HADOOP + _METHOD
-        ):  # what asks the directory reads a configuration of its own, and properties
+        if key.startswith(_HADOOP + _METHOD):  # the LDAP client reads system properties, not this configuration
             jvm.System.setProperty(key.removeprefix(_HADOOP), value)
-    # When a driver asks for a list of tables, Hive starts a metastore in memory; it logs into the working directory.
+    # When a driver lists tables, Hive starts an in-memory metastore, which logs into the working directory.
     jvm.System.setProperty("derby.stream.error.file", f"{hadoop.get('hive.exec.local.scratchdir')}/derby.log")
     thriftserver = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2
     try:
@@ -213,9 +211,9 @@ def _listening(lake: Lake, address: Address) -> Iterator[None]:
     except Py4JError as error:
         raise LakehuntError(f"the server did not start: {in_one_line(error)}", "see docs/how-to/sql.md") from error
     try:
-        # A connection that brings another setting of Hive's is refused.
+        # Connections that bring any other Hive setting are refused.
         server.getHiveConf().setModifiableWhiteListRegex(_ANY_SETTING)
         yield
     finally:
-        with suppress(Py4JError, OSError):  # whatever ended Spark has ended the server
+        with suppress(Py4JError, OSError):  # if Spark has ended, so has the server
             server.stop()

@@ -1,8 +1,8 @@
-"""The tables and views of the endpoint, under the names by which its clients call them.
+"""The tables and views of the endpoint, under the names that clients use.
 
-Spark's catalog is in memory and holds only names and places: nothing of it is stored, and rows that are added to a
-table are there with the next query. A table's declaration (`lakehunt.schemas`) says whether it is served. What was
-delivered is not, nor are tables whose rows count only under conditions, such as `hunts.hits`."""
+Spark's catalog is in memory and maps names to paths: nothing is stored, and new rows of a table are visible to the next
+query. A table's declaration (`lakehunt.schemas`) says whether it is served. Raw records are not, nor are tables whose
+rows are valid only under conditions, such as `hunts.hits`."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ FAMILIES = tuple(family for family in registry.families() if family.served)
 SCHEMAS = (*dict.fromkeys((*(table.folder for table in TABLES), *(family.folder for family in FAMILIES))), views.SCHEMA)
 
 _VIEWED = (FINDINGS_ALL.name, RUNS.name, DEVICE_PROCESS_EVENTS.events.name)
-"""What the views read."""
+"""Tables that the views read."""
 
 
 def name_of(table: str) -> str:
-    """What clients call a table of the lake: Spark's catalog knows letters, digits and `_` only, so a hunt's id has `_`
-    for each other character."""
+    """The SQL name of a table of the lake: Spark's catalog allows only letters, digits and `_`, so each other character
+    of a hunt's id becomes `_`."""
     schema, _, rest = table.partition(".")
     return f"{schema}.{re.sub('[^A-Za-z0-9_]', '_', rest)}"
 
 
 class SqlCatalog:
-    """The names of one lake in Spark's catalog: of each the table that it stands for."""
+    """The names of one lake's tables in Spark's catalog."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._tables: dict[str, str] = {}
 
     def make(self) -> None:
-        """Makes schemas, tables and views.
+        """Creates schemas, tables and views.
 
-        Raises LakehuntError for a lake without findings, or with ones that an earlier Lakehunt has written."""
+        Raises LakehuntError for a lake without findings, or with findings of an earlier version of Lakehunt."""
         self._check()
         for schema in SCHEMAS:
             self._lake.spark.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
@@ -54,9 +54,9 @@ class SqlCatalog:
             self._lake.spark.sql(view.spark)
 
     def refresh(self) -> list[str]:
-        """Adds the tables that have come since the last time, and returns their names.
+        """Adds tables that are new since the last call, and returns their names.
 
-        Of two hunts whose ids differ in other characters than letters and digits alone, the first has the name."""
+        If the ids of two hunts map to the same name, the first one gets it."""
         new = {name: table for name, table in self._found() if name not in self._tables and self._lake.exists(table)}
         for name, table in new.items():
             self._add(name, table)
@@ -65,14 +65,15 @@ class SqlCatalog:
     def _add(self, name: str, table: str) -> None:
         schema, _, rest = name.partition(".")
         self._lake.spark.catalog.createTable(f"{schema}.`{rest}`", path=self._lake.path(table), source="delta")
-        # Queries take the columns from Delta's log. A driver's list of columns comes from the catalog, which has none.
+        # Queries read the columns from Delta's log, but a driver's list of columns comes from the catalog, which has
+        # none.
         session: Any = self._lake.spark._jsparkSession
         columns: Any = self._lake.read(table)._jdf.schema()
         session.sharedState().externalCatalog().alterTableDataSchema(schema, rest, columns)
         self._tables[name] = table
 
     def _found(self) -> Iterator[tuple[str, str]]:
-        """Names of what may be a table, and the tables; the one that has a name comes last."""
+        """SQL names and table names of possible tables; of equal SQL names the last one counts."""
         for family in FAMILIES:
             for folder in sorted(maintenance.folders(self._lake, family.folder), reverse=True):
                 table = f"{family.folder}.{folder}"

@@ -1,22 +1,21 @@
-"""What a client of the endpoint may say: queries over the schemas that are served, and looking around in them.
+"""The statements that clients of the endpoint may run: queries over the served schemas, and commands that list them.
 
-Spark's Thrift server knows no permissions. Whoever may say everything that Spark SQL can say may write and delete every
-table and file that the server's user may, read them (`SELECT * FROM text.`/etc/passwd``), and start programs
-(`SELECT TRANSFORM ... USING 'sh'`, `reflect('java.lang.Runtime', ...)`, `ADD JAR`). So each session that a client opens
-parses behind a gate: it lets a statement through if the parsed plan consists of nothing but what is named here. The
-engine gives two doors for this, an extension's parser and the settings of Hive's server; neither can be reached by a
-client.
+Spark's Thrift server has no permissions. Unrestricted Spark SQL can write and delete every table and file that the
+server's user can, read them (`SELECT * FROM text.`/etc/passwd``), and start programs (`SELECT TRANSFORM ... USING
+'sh'`, `reflect('java.lang.Runtime', ...)`, `ADD JAR`). So each client session parses through a gate: it accepts a
+statement only if its parsed plan consists of the nodes listed here. Spark has two hooks for this, a parser extension
+and the settings of Hive's server; clients can change neither.
 
-The gate itself is `StatementGate.java`, since a plan is looked at quickly only where it is. What it must see:
+The gate itself is `StatementGate.java`, as inspecting a plan is fast only inside the JVM. It checks:
 
-- every kind of plan: queries, and commands that only show something. What a new Spark adds is refused until it is
-  named here.
+- every plan node: queries, and commands that only show something. Nodes that a new Spark version adds are refused until
+  they are listed here.
 - names of tables, which may be paths (`delta.`/some/path``) or tables of another catalog.
-- functions that reach out of the query.
-- settings that the connection brought, in its address or otherwise. They could name another catalog, another address of
-  the object store, or classes to load.
+- functions that reach outside the query.
+- settings of the connection, from its URL or otherwise. They could name another catalog, another endpoint of the object
+  store, or classes to load.
 
-A plan is one before analysis, so nothing has been looked up, or read, when a statement is refused."""
+The plan is unresolved, so nothing has been looked up or read when a statement is refused."""
 
 from __future__ import annotations
 
@@ -51,9 +50,9 @@ QUERIES = (
         " UnresolvedSubqueryColumnAliases UnresolvedTVFAliases UnresolvedTableValuedFunction",
     ),
 )
-"""What a query is made of."""
+"""Plan nodes of queries."""
 
-LOOKING_AROUND = (
+METADATA_COMMANDS = (
     *_named(
         _LOGICAL,
         "DescribeColumn DescribeFunction DescribeNamespace DescribeRelation SetCatalogAndNamespace ShowColumns"
@@ -70,14 +69,14 @@ LOOKING_AROUND = (
         " ShowNamespacesCommand",
     ),
 )
-"""Commands that show what there is, and USE, which chooses the schema of the client's own session."""
+"""Commands that list and describe, and USE, which sets the schema of the client's own session."""
 
 EXPRESSIONS = _named(
     _ANALYSIS,
     "MultiAlias UnresolvedAlias UnresolvedAttribute UnresolvedExtractValue UnresolvedFunction UnresolvedGenerator"
     " UnresolvedOrdinal UnresolvedRegex UnresolvedStar UnresolvedStarExceptOrReplace UnresolvedWithinGroup",
 )
-"""Expressions beside those of `catalyst.expressions`; none of them builds a name while the query runs."""
+"""Expressions besides those of `catalyst.expressions`; none of them builds a name while the query runs."""
 
 REFUSED_FUNCTIONS = (
     *("reflect", "java_method", "try_reflect"),
@@ -85,13 +84,13 @@ REFUSED_FUNCTIONS = (
     *("from_xml", "to_xml", "schema_of_xml", "xpath", "xpath_boolean", "xpath_double", "xpath_float", "xpath_int"),
     *("xpath_long", "xpath_number", "xpath_short", "xpath_string"),
 )
-"""They call any method of any Java class, or read a file named in an argument: XML has schemas and entities."""
+"""They can call any method of any Java class, or read a file named in an argument (XML schemas and entities)."""
 
 TABLE_FUNCTIONS = (
     *("explode", "explode_outer", "inline", "inline_outer", "json_tuple", "posexplode", "posexplode_outer"),
     *("range", "sql_keywords", "stack", "variant_explode", "variant_explode_outer"),
 )
-"""Functions that make rows. Others read tables and files by their paths."""
+"""Allowed table-valued functions. Others read tables and files by path."""
 
 SETTINGS = (
     "hive.server2.thrift.resultset.default.fetch.size",
@@ -101,13 +100,13 @@ SETTINGS = (
     "spark.sql.parquet.fieldId.read.enabled",
     "spark.sql.parquet.fieldId.write.enabled",
 )
-"""What a session has beside the server's settings: what JDBC drivers bring, and Spark's server and Delta add."""
+"""Settings that a session may have besides the server's: those of JDBC drivers, Spark's server and Delta."""
 
 
 def rules(schemas: Sequence[str]) -> Mapping[str, list[str]]:
-    """What `StatementGate.java` asks for, for an endpoint that serves these schemas."""
+    """The configuration of `StatementGate.java` for an endpoint that serves these schemas."""
     return {
-        "plans": [*QUERIES, *LOOKING_AROUND],
+        "plans": [*QUERIES, *METADATA_COMMANDS],
         "tables": _named(_ANALYSIS, "UnresolvedRelation UnresolvedTable UnresolvedTableOrView"),
         "tables with options": _named(_ANALYSIS, "UnresolvedRelation"),
         "namespaces": [
@@ -126,11 +125,11 @@ def rules(schemas: Sequence[str]) -> Mapping[str, list[str]]:
 
 
 @contextmanager
-def closed(spark: SparkSession, schemas: Sequence[str]) -> Iterator[None]:
-    """From here on every new session parses behind the gate; this one, whose parser is there, does not.
+def installed(spark: SparkSession, schemas: Sequence[str]) -> Iterator[None]:
+    """Installs the gate for every new session; this session already has its parser and is not restricted.
 
-    At the end the JVM's properties are the old ones again. The parser stays in Spark's extensions: a session is not
-    used for anything else after it was served."""
+    On exit the JVM's properties are restored. The parser stays in Spark's extensions: a session is not used for
+    anything else after serving."""
     jvm: Any = spark._jvm
     session: Any = spark._jsparkSession
     gate = janino.compile_class(spark, "StatementGate").newInstance()

@@ -1,10 +1,10 @@
-"""Views for what people ask of findings: what is new, where, by which tactic, how it goes, what makes the noise.
+"""Views for common questions about findings: what is new, where, which tactics, trends, noisy command lines.
 
-The SQL is what Spark and DuckDB share, over `findings.all`, `hunts.runs` and `events.device_process_events`. One
-function has another name there: DuckDB's `unnest` is Spark's `explode` (PREPARED). A day is a day in UTC, so both need
-that as their time zone.
+The SQL uses only what Spark and DuckDB share, over `findings.all`, `hunts.runs` and `events.device_process_events`. One
+function is named differently: DuckDB's `unnest` is Spark's `explode` (PREPARED). Days are days in UTC, so both engines
+need UTC as their time zone.
 
-"Now" is a hunt's newest as-of, never the wall clock: a lake that was filled for last March answers as of last March."""
+"Now" is a hunt's newest as-of, not the wall clock: a lake filled for last March answers as of last March."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = "bi"
 
 @dataclass(frozen=True)
 class View:
-    """A view: its name in the schema `bi`, what a row is, its columns with what they mean, and its query."""
+    """A view: its name in the schema `bi`, a comment, its columns with comments, and its query."""
 
     name: str
     comment: str
@@ -27,14 +27,14 @@ class View:
 
     @property
     def spark(self) -> str:
-        """The statement that makes it in Spark, columns with their comments."""
+        """The statement that creates it in Spark, with comments."""
         columns = ", ".join(f"{name} COMMENT {string_literal(comment)}" for name, comment in self.columns)
         comment = string_literal(self.comment)
         return f"CREATE OR REPLACE VIEW {SCHEMA}.{self.name} ({columns}) COMMENT {comment} AS{self.query}"
 
     @property
     def duckdb(self) -> str:
-        """The statement that makes it in DuckDB."""
+        """The statement that creates it in DuckDB."""
         return f"CREATE OR REPLACE VIEW {SCHEMA}.{self.name} AS{self.query}"
 
 
@@ -43,7 +43,7 @@ PREPARED = (
     f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
     "CREATE OR REPLACE MACRO explode(list) AS unnest(list)",
 )
-"""What DuckDB needs before the views."""
+"""Statements that DuckDB needs before the views."""
 
 
 _HUNT = (("hunt_id", "The hunt's id"), ("hunt_name", "Its name at the newest as-of"))
@@ -235,4 +235,4 @@ WHERE e.event_date >= (SELECT CAST(min(first_seen) AS DATE) FROM bi.current_find
 GROUP BY f.hunt_id, e.ProcessCommandLine""",
     ),
 )
-"""In an order in which each can be made: some read the ones before them."""
+"""In order of creation: some read earlier ones."""

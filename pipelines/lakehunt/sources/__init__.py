@@ -1,2 +1,2 @@
-"""Sources of events: one module each, behind the protocol in base.py. A new source touches its module and its entry
+"""Sources of events: one module each, implementing the protocol in base.py. A new source needs its module and an entry
 point in pyproject.toml."""

@@ -1,4 +1,4 @@
-"""What a source is: a module that finds blobs, and turns their records into events.
+"""The interface of a source: a module that finds blobs and parses their records into events.
 
 A source is installed by an entry point of the group `lakehunt.sources` that names its module:
 
@@ -25,7 +25,7 @@ DEFAULT = "defender_streaming"
 
 
 class Source(Protocol):
-    """A module of this form. Its functions on records build expressions that run in Spark's JVM."""
+    """The functions that a source's module defines. Those on records build Spark expressions, without Python UDFs."""
 
     @property
     def NAME(self) -> str:  # noqa: N802 (a constant of the module)
@@ -33,25 +33,25 @@ class Source(Protocol):
 
     @property
     def TABLES(self) -> tuple[EventTable, ...]:  # noqa: N802
-        """The event tables whose records it can deliver."""
+        """The event tables that it can fill."""
 
     def find(self, spark: SparkSession, source: str) -> list[Blob]:
-        """The blobs in a folder, a glob or a file. Raises LakehuntError where there is none."""
+        """The blobs in a folder, a glob or a file. Raises LakehuntError if there are none."""
 
     def is_complete(self, text: Column) -> Column:
-        """Whether a line is a whole record; the last line of a blob that still grows may not be."""
+        """Whether a line is a complete record; the last line of a growing blob may not be."""
 
     def with_envelope(self, rows: DataFrame) -> DataFrame:
-        """`rows`, which have `text`, with what surrounds the event: `exported_at`, `tenant_id`, `category`."""
+        """Adds the fields around the event to `rows`, which have `text`: `exported_at`, `tenant_id`, `category`."""
 
     def parse(self, rows: DataFrame) -> DataFrame:
-        """Raw rows with the event's columns, `tick_digits`, `unknown_properties`, `event_id` and `faults`."""
+        """Adds the event's columns, `tick_digits`, `unknown_properties`, `event_id` and `faults` to raw rows."""
 
     def holds_event(self, text: Column) -> Column:
-        """Whether a record can be read, so that its fields say whom it is about."""
+        """Whether a record can be parsed, so that its fields name its device and account."""
 
     def fields(self, text: Column, names: Sequence[str]) -> Column:
-        """Some columns of the event in a record as a struct of texts, as far as they can be read."""
+        """The event's columns `names` in a record, as a struct of strings; null where they cannot be read."""
 
 
 @cache
@@ -61,12 +61,12 @@ def installed() -> dict[str, Source]:
 
 
 def delivering(table: Table) -> list[Source]:
-    """The sources that deliver what a table of the lake holds."""
+    """The sources that fill a table."""
     return [source for source in installed().values() if any(table in one.tables for one in source.TABLES)]
 
 
 def named(name: str = DEFAULT) -> Source:
-    """The source of this name. Raises LakehuntError where none is installed."""
+    """The source with this name. Raises LakehuntError if it is not installed."""
     sources = installed()
     if name not in sources:
         hint = f"installed: {', '.join(sources)}" if sources else "install lakehunt again: pip install ."

@@ -1,4 +1,4 @@
-"""The files of a source, on any file system that Hadoop reads: which there are, and how large."""
+"""Lists the files of a source, with their sizes, on any file system that Hadoop can read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HINT = "name a folder, a glob or a file of Streaming API blobs"
 
 @dataclass(frozen=True)
 class Blob:
-    """A file of a source. `read_from` is another path where its content had to be decompressed first."""
+    """A file of a source. `read_from` is the path of its unpacked copy, if it had to be unpacked."""
 
     path: str
     bytes: int
@@ -30,7 +30,7 @@ class Blob:
 
     @property
     def opened_at(self) -> str:
-        """The path under which Spark reads it."""
+        """The path that Spark reads."""
         return self.read_from or self.path
 
     @property
@@ -39,15 +39,14 @@ class Blob:
 
     @property
     def may_grow(self) -> bool:
-        """Whether its last line may be half-written: append blobs grow, compressed files are complete."""
+        """Whether its last line may be incomplete: append blobs grow, compressed files do not."""
         return not self.read_from and not self.path.endswith(_COMPRESSED)
 
 
 def find(spark: SparkSession, source: str) -> list[Blob]:
-    """All files of a folder (with its subfolders), a glob or a single path, in order of path.
+    """All files of a folder (with its subfolders), a glob or a single path, sorted by path.
 
-    Names that begin with `_` or `.` are bookkeeping of the store, as everywhere in Spark.
-    Raises LakehuntError where there is none."""
+    Names that begin with `_` or `.` are ignored, as everywhere in Spark. Raises LakehuntError if there are no files."""
     try:
         # Lists without opening the files. Not as Hive partitions: the key `m` occurs twice in a blob's path.
         listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(source)
@@ -59,17 +58,17 @@ def find(spark: SparkSession, source: str) -> list[Blob]:
     if not names:
         raise LakehuntError(f"the source {source} holds no file", _HINT)
     filled = {Blob(one_spelling(r.path), r.length, _utc(r.modified_at)) for r in rows}
-    empty = {Blob(name, 0, EPOCH) for name in {*names} - {blob.path for blob in filled}}  # Spark leaves these out
+    empty = {Blob(name, 0, EPOCH) for name in {*names} - {blob.path for blob in filled}}  # Spark leaves empty files out
     return sorted(filled | empty, key=lambda blob: blob.path)
 
 
 def path_of(uri: str) -> str:
-    """The path that Spark's encoded URI (`file:///a%20b`, as `_metadata.file_path` gives it) stands for."""
+    """The path of an encoded URI such as `file:///a%20b`, Spark's `_metadata.file_path`."""
     return one_spelling(unquote(uri))
 
 
 def one_spelling(path: str) -> str:
-    """`file:/a` and `file:///a` are the same: the first."""
+    """Normalizes `file:///a` to `file:/a`."""
     return re.sub(r"^file:/+", "file:/", path)
 
 

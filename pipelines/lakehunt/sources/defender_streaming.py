@@ -1,9 +1,9 @@
-"""Source `defender_streaming`: records of Defender's Streaming API, one JSON object a line.
+"""Source `defender_streaming`: records of Defender's Streaming API, one JSON object per line.
 
     {"time": "...", "tenantId": "...", "category": "AdvancedHunting-DeviceProcessEvents", "properties": {...}}
 
-The event is in `properties`. Delivered text becomes typed columns and, where it cannot be read, faults. Nothing is
-coerced: a number where text belongs is a fault, not text. Everything runs inside Spark's JVM, in one pass.
+The event is in `properties`. Its values become typed columns, or faults if they cannot be parsed. Nothing is coerced: a
+number in a string column is a fault, not a string. Everything runs inside Spark's JVM, in one pass.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ NAME = "defender_streaming"
 TABLES = (DEVICE_PROCESS_EVENTS,)
 CATEGORY = DEVICE_PROCESS_EVENTS.category
 MAX_RECORD_BYTES = 16 * 1024 * 1024
-"""Larger records are refused unread: no process event is that large, and one of them can exhaust an executor."""
+"""Larger records are refused without parsing: no process event is that large, and one could exhaust an executor."""
 
 SHOWN_CHARACTERS = 40
-"""How much of an unreadable value a fault repeats."""
+"""How much of an unreadable value is repeated in its fault."""
 
 FAULTS_TYPE = "ARRAY<STRUCT<column: STRING, why: STRING>>"
-"""What is wrong with a record: the column, null when the record cannot be read at all, and why."""
+"""What is wrong with a record: the column (null if the whole record is unreadable) and the reason."""
 
 _ENVELOPE = "time VARIANT, tenantId VARIANT, category VARIANT"
 _DATETIME = r"^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$"
@@ -45,11 +45,11 @@ _FOUND = {
     "ARRAY": "an array",
     "VOID": "null",
 }
-"""What each type that Spark finds in JSON is called in a fault."""
+"""How a fault names each type of `schema_of_variant`."""
 
 
 def find(spark: SparkSession, source: str) -> list[Blob]:
-    """The blobs in a folder (with its subfolders), a glob or a file. Raises LakehuntError where there is none."""
+    """The blobs in a folder (with its subfolders), a glob or a file. Raises LakehuntError if there are none."""
     return blobs.find(spark, source)
 
 
@@ -59,9 +59,10 @@ def is_complete(text: Column) -> Column:
 
 
 def with_envelope(rows: DataFrame) -> DataFrame:
-    """`rows`, which have `text STRING`, with what surrounds the event: `exported_at`, `tenant_id`, `category`.
+    """Adds the fields around the event to `rows`, which have `text STRING`: `exported_at`, `tenant_id`, `category`.
 
-    A field that is missing or no text (for the time: no readable time) is null; `parse` says why, if it matters."""
+    A field is null if it is missing or not a string (for the time: not a valid time); `parse` reports it if it
+    matters."""
     keep = [F.col(name) for name in rows.columns]
     readable = F.when(_is_small(F.col("text")), F.col("text"))
     record = rows.select(*keep, F.from_json(readable, _ENVELOPE).alias("_record"))
@@ -74,12 +75,12 @@ def with_envelope(rows: DataFrame) -> DataFrame:
 
 
 def fields(text: Column, names: Sequence[str]) -> Column:
-    """Some columns of the event in a record as a struct of texts, as far as they can be read."""
+    """The event's columns `names` in a record, as a struct of strings; null where they cannot be read."""
     return F.from_json(_properties(text), ", ".join(f"{name} STRING" for name in names))
 
 
 def holds_event(text: Column) -> Column:
-    """Whether a record can be read, so that its fields say whom it is about."""
+    """Whether a record can be parsed, so that its fields name its device and account."""
     return F.coalesce(_properties(text).startswith("{"), F.lit(False)) & is_complete(text)
 
 
@@ -88,18 +89,18 @@ def _properties(text: Column) -> Column:
 
 
 def parse(rows: DataFrame) -> DataFrame:
-    """The events in `rows`, which have `text STRING` and `bytes BINARY` (where the record is not UTF-8).
+    """Parses the events in `rows`, which have `text STRING` and `bytes BINARY` (if the record is not UTF-8).
 
     Returns `rows` with the 73 columns, `tick_digits`, `unknown_properties STRING` (a JSON object, or null),
-    `event_id` and `faults` (see FAULTS_TYPE; empty for a good record)."""
-    return rows.transform(_with_record).transform(_with_fields).transform(_with_values).transform(_finished)
+    `event_id` and `faults` (see FAULTS_TYPE; empty for a valid record)."""
+    return rows.transform(_with_record).transform(_with_fields).transform(_with_values).transform(_with_derived)
 
 
 def _only_value(text: Column) -> Column:
-    """The JSON value that `text` is, as a VARIANT, or null.
+    """`text` as a VARIANT if it is exactly one JSON value, else null.
 
-    Spark's parser stops after the first value, so `{...} rest` would lose the rest. Hence the text is looked at as the
-    first of two elements as well, and the second, its own hash, must be where it belongs."""
+    Spark's parser stops after the first value and would ignore the rest of `{...} rest`. So the text is also parsed as
+    the first element of a pair whose second element is its hash, and the hash must be found in its place."""
     seal = F.xxhash64(text).cast("string")
     pair = F.concat(F.lit("["), text, F.lit(","), seal, F.lit("]"))
     return F.when(F.get_json_object(pair, "$[1]") == seal, F.try_parse_json(text))
@@ -123,7 +124,8 @@ def _with_record(rows: DataFrame) -> DataFrame:
 
 
 def _with_fields(rows: DataFrame) -> DataFrame:
-    """Adds `_properties`, and `_field`: a struct with each delivered column as a VARIANT, unread."""
+    """Adds `_properties`, `_field`: a struct with each delivered column as an untyped VARIANT, and `_kind`: their
+    types."""
     wanted = ", ".join(f"`{column.name}`: VARIANT" for column in DEVICE_PROCESS_EVENTS.columns)
     opened = rows.withColumn("_properties", F.try_variant_get(F.col("_record"), "$.properties", "variant"))
     fields = F.try_variant_get(F.col("_properties"), "$", f"STRUCT<{wanted}>")
@@ -132,12 +134,12 @@ def _with_fields(rows: DataFrame) -> DataFrame:
 
 
 def _with_values(rows: DataFrame) -> DataFrame:
-    """Adds each column as a typed value, null where it is missing, null or unreadable, and the tick digits."""
+    """Adds each typed column, null if it is missing, null or unreadable, and the tick digits."""
     readers = {column.name: _READERS[column.type](column.name) for column in DEVICE_PROCESS_EVENTS.columns}
     return rows.withColumns(readers).withColumn("tick_digits", _tick_digits())
 
 
-def _finished(rows: DataFrame) -> DataFrame:
+def _with_derived(rows: DataFrame) -> DataFrame:
     added = {"faults": _faults(), "unknown_properties": _unknown_properties()}
     whole = rows.withColumns(added).withColumn("event_id", _event_id())
     return whole.withColumns(_filled_in()).drop("_record", "_properties", "_field", "_kind")
@@ -163,12 +165,12 @@ def _datetime(name: str) -> Column:
 
 
 def _timestamp(text: Column) -> Column:
-    """The microseconds of a UTC time; a seventh digit is cut off, so the time is floored, never rounded."""
+    """A UTC time in microseconds; a seventh fraction digit is truncated, not rounded."""
     return F.when(text.rlike(_DATETIME), text.try_cast("timestamp"))
 
 
 def _dynamic(name: str) -> Column:
-    """JSON text: as delivered when it came as text, else the object or array with its keys in delivered order."""
+    """JSON text: a string as delivered, an object or array with its keys in their original order."""
     nested = F.get_json_object(F.col("text"), f"$.properties.{name}")
     return F.when(_kind_of(name).rlike("^(OBJECT|ARRAY)"), nested).otherwise(_string(name))
 
@@ -192,7 +194,7 @@ _EXPECTED = {
 
 
 def _tick_digits() -> Column:
-    """The seventh fraction digit of every time (100 ns), for which a TIMESTAMP has no room; null with its time."""
+    """The seventh fraction digit (100 ns) of every time, which a TIMESTAMP cannot hold; null if the time is null."""
     return F.struct(
         *(
             F.when(F.col(name).isNotNull(), _tick_digit(name)).alias(name)
@@ -208,7 +210,7 @@ def _tick_digit(name: str) -> Column:
 
 
 def _unknown_properties() -> Column:
-    """What the record says beyond the known columns, as a JSON object; null if nothing."""
+    """Properties of the record without a column, as a JSON object; null if there are none."""
     known = DEVICE_PROCESS_EVENTS.column_names
     everything = F.try_variant_get(F.col("_properties"), "$", "MAP<STRING, VARIANT>")
     unknown = F.map_filter(everything, lambda name, _: ~name.isin(*known))
@@ -216,20 +218,20 @@ def _unknown_properties() -> Column:
 
 
 def _event_id() -> Column:
-    """A hash of everything the record says of its event, whenever and however often it was delivered.
+    """A hash of the event's content, independent of when and how often it was delivered.
 
-    Nulls leave no trace in the hashed JSON, so a column that a later version adds does not change old ids."""
-    said = [
+    Nulls do not occur in the hashed JSON, so a column added by a later version does not change old ids."""
+    content = [
         (F.unix_micros(F.col(c.name)) * TICKS_PER_MICROSECOND + F.col(f"tick_digits.{c.name}")).alias(c.name)
         if c.type == "datetime"
         else F.col(c.name)
         for c in DEVICE_PROCESS_EVENTS.columns
     ]
-    return F.sha2(F.to_json(F.struct(*said, F.col("unknown_properties"))), 256)
+    return F.sha2(F.to_json(F.struct(*content, F.col("unknown_properties"))), 256)
 
 
 def _filled_in() -> dict[str, Column]:
-    """What this source leaves out because it follows from the rest."""
+    """Columns that this source does not deliver, derived from the others."""
     digits = {
         name: F.coalesce(F.col(f"tick_digits.{name}"), F.col("tick_digits.Timestamp"))
         if name == "TimeGenerated"
@@ -244,13 +246,14 @@ def _filled_in() -> dict[str, Column]:
 
 
 def _faults() -> Column:
-    """All faults of a record. Whether there are any is asked in small expressions, which Spark compiles; what they are,
-    which few records need, is interpreted, and one lambda writes the sentences of all columns."""
+    """All faults of a record. Small, code-generated expressions check whether there are any; the texts, which few
+    records need, are built by interpreted expressions, one lambda for all columns."""
     names = DEVICE_PROCESS_EVENTS.column_names
     odd = F.array_compact(F.array(*(F.when(_unreadable(name), F.lit(name)) for name in names)))
     ours = F.array_compact(F.array(_record_fault(), _category_fault()))
     faults = F.concat(ours.cast(FAULTS_TYPE), F.transform(odd, _column_fault).cast(FAULTS_TYPE))
-    is_good = F.col("_field").isNotNull() & F.col("category").eqNullSafe(CATEGORY)  # a field: so it is an object in one
+    # `_field` is not null only if the record is an object with an object in `properties`
+    is_good = F.col("_field").isNotNull() & F.col("category").eqNullSafe(CATEGORY)
     all_read = ~F.array_contains(F.array(*map(_unreadable, names)), True)
     return F.when(is_good & all_read, F.array().cast(FAULTS_TYPE)).otherwise(faults)
 
@@ -264,7 +267,7 @@ def _fault(column: Column | None, why: Column) -> Column:
 
 
 def _record_fault() -> Column:
-    """Why the record cannot be read at all, or null."""
+    """Why the whole record is unreadable, or null."""
     size = F.octet_length(F.coalesce(F.col("bytes"), F.col("text").cast("binary")))
     too_large = F.concat(F.lit("record of "), size.cast("string"), F.lit(f" bytes is larger than {MAX_RECORD_BYTES}"))
     record, properties = _kind(F.col("_record")), _kind(F.col("_properties"))
@@ -305,7 +308,7 @@ def _lookup(words: dict[str, str], key: Column) -> Column:
 
 
 def _shown(name: Column, value: Column) -> Column:
-    """The unreadable value itself, cut short, unless it could hold a secret or is not a single value."""
+    """The unreadable value itself, truncated; hidden if it could contain a secret or is not a scalar."""
     text = F.try_variant_get(value, "$", "string")
     cut = F.concat(F.substring(text, 1, SHOWN_CHARACTERS), F.when(F.length(text) > SHOWN_CHARACTERS, "…").otherwise(""))
     hidden = name.isin(*DEVICE_PROCESS_EVENTS.sensitive_columns) | _kind(value).rlike("^(OBJECT|ARRAY)") | text.isNull()

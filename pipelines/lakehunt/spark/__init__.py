@@ -1,1 +1,1 @@
-"""Typed tree -> Spark plan: one small function for each operator and each function of KQL."""
+"""Compiles typed plans to Spark: one small function for each operator and each function of KQL."""

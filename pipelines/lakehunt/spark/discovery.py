@@ -1,4 +1,4 @@
-"""What columns a plugin makes of the data at hand, where a query does not say."""
+"""Finds out the result columns of plugins from the data, if the query does not declare them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lakehunt.spark.functions.registry import form
 from lakehunt.spark.relations import Relation
 
 MAX_COLUMNS = 1_000
-"""More than that is a mistake, not a table."""
+"""Maximum number of result columns."""
 
 _TYPES: dict[str, Type] = {"bool": BOOL, "long": LONG, "double": REAL, "string": STRING}
 
 
 def bag_unpack(source: Relation, op: s.Evaluate) -> Schema:
-    """The source's other columns, then one for each property name that some bag has, in sorted order. A property of
-    several types is dynamic.
+    """The source's other columns, then one for each property name in any bag, sorted. A property with values of several
+    types is dynamic.
 
-    Raises KqlError where a property is named as a column that is there already."""
+    Raises KqlError if a property has the name of an existing column."""
     name = getattr(op.plugin.args[0], "name", "")
     prefix = str(getattr(op.plugin.args[1], "value", "")) if len(op.plugin.args) > 1 else ""
     kept = [c for c in source.schema if c.name != name]
@@ -46,7 +46,7 @@ def _type_of(kinds: set[str]) -> Type:
 
 
 def pivot(source: Relation, op: s.Evaluate) -> Schema:
-    """A column of the aggregate's type for each value of the key column, in sorted order. The binder knows the rest."""
+    """A column of the aggregate's type for each value of the key column, sorted. The binder adds the others."""
     name = getattr(op.plugin.args[0], "name", "")
     kind = next(c.type for c in source.schema if c.name == name)
     text = form("scalar", "tostring", [kind]).call([kind], [column(name)], [None])
@@ -55,4 +55,4 @@ def pivot(source: Relation, op: s.Evaluate) -> Schema:
 
 
 COLUMNS = {"bag_unpack": bag_unpack, "pivot": pivot}
-"""What finds out the columns of each plugin whose columns depend on the data."""
+"""For each plugin whose columns depend on the data, the function that determines them."""

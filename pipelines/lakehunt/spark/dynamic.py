@@ -1,14 +1,14 @@
 """Dynamic values in Spark: JSON text, null for the null value.
 
-Text and not VARIANT, because a property bag keeps the order of its keys in Kusto, and a VARIANT sorts them. Text made
-here is compact, as Kusto prints it, and so two equal texts are the same value.
+Text and not VARIANT, because property bags keep the order of their keys in Kusto, and a VARIANT sorts them. Generated
+text is compact, as in Kusto, so equal values have equal texts.
 
-Three tricks carry most of this:
+Three techniques are used throughout:
 
-- `get_json_object(text, '$.a')` gives a string without its quotes, so that "5" and 5 look the same; but over an array
-  with a wildcard, `get_json_object('[' || text || ']', '$[*].a')`, it gives the JSON.
-- `from_json(text, 'array<string>')` loses the quotes as well, so every string is marked by a letter before (`_marked`).
-- a step is computed once, and not once for each mention, in a function of an array with that one element (`named`)."""
+- `get_json_object(text, '$.a')` returns a string without its quotes, so that "5" and 5 look the same; with a wildcard
+over an array, `get_json_object('[' || text || ']', '$[*].a')`, it returns JSON. - `from_json(text, 'array<string>')`
+loses the quotes as well, so every string is prefixed with a letter before (`_marked`). - a value that is used several
+times is computed once, as the element of a one-element array in a lambda (`named`)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from lakehunt.spark.values import named, text_of_datetime, text_of_decimal, text
 NULL = "null"
 
 STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
-"""Options with which Spark reads JSON and nothing besides."""
+"""Options for strict JSON."""
 
 
 def kind(value: Column) -> Column:
-    """What the value is, as `gettype` says it: null, bool, long, double, string, array or dictionary."""
+    """The type as returned by `gettype`: null, bool, long, double, string, array or dictionary."""
     return named(value, _kind)
 
 
@@ -57,23 +57,23 @@ def is_string(value: Column) -> Column:
 
 
 def number(value: Column) -> Column:
-    """A number as a DOUBLE; null where the value is none."""
+    """A number as a DOUBLE; null for other values."""
     return F.when(value.rlike(r"^-?\d"), value.cast("double"))
 
 
 def given(json: Column) -> Column:
-    """The dynamic value of a JSON text: the text `null`, as it stands in an array, is the null value."""
+    """The dynamic value of a JSON text: the text `null`, as in an array, is the null value."""
     return F.nullif(json, F.lit(NULL))
 
 
 def parsed(text: Column) -> Column:
-    """The value that a text of JSON writes; an empty text is null, and one that is not JSON is a string of itself."""
+    """Parses JSON text; an empty text is null, and text that is not JSON becomes a string."""
     return named(text, _parsed)
 
 
 def _parsed(text: Column) -> Column:
-    """Spark's parser stops at the end of the first value. Whether anything follows shows in an array and in an object
-    around it: what would end the one leaves the other broken."""
+    """Spark's parser stops after the first value. To detect trailing text, the text is also parsed inside an array and
+    inside an object: text that closes one is invalid in the other."""
     in_array = F.from_json(_boxed(text), "array<string>", STRICT)
     in_object = F.from_json(F.concat(F.lit('{"v":'), text, F.lit("}")), "map<string,string>", STRICT)
     one = (F.size(in_array) == 1) & (F.size(in_object) == 1)
@@ -85,8 +85,8 @@ def _parsed(text: Column) -> Column:
 
 
 def normal(json: Column) -> Column:
-    """JSON that Spark's parser wrote, with its numbers as Kusto writes them: a real that Java gives as a power of ten,
-    and an integer that no long holds, which is a real."""
+    """JSON written by Spark, with numbers in Kusto's format: reals that Java writes with an exponent, and integers out
+    of the range of long, which become reals."""
     odd = json.rlike(r"\dE-?\d|\d{19}")
     return F.when(odd, named(json, _renumbered)).otherwise(json)
 
@@ -102,7 +102,7 @@ def _renumbered(json: Column) -> Column:
 
 
 def text_of_json_real(value: Column) -> Column:
-    """A finite real in JSON: its shortest digits, with one after the point; a power of ten from 1E+15 on and below
+    """A finite real in JSON: the shortest digits, at least one after the point; with an exponent from 1E+15 and below
     1E-05."""
 
     def written(java: Column) -> Column:
@@ -120,13 +120,13 @@ def text_of_json_real(value: Column) -> Column:
 
 
 def _tokens(json: Column) -> Column:
-    """The strings, other values and marks of compact JSON, as ARRAY<STRING>; escapes are hidden."""
+    """Tokens of compact JSON (strings, other values, punctuation) as ARRAY<STRING>; escapes are hidden."""
     return F.regexp_extract_all(_hidden(json), F.lit(r'"[^"]*+"|[^",:\[\]{}]++|[,:\[\]{}]'), F.lit(0))
 
 
 def _hidden(json: Column) -> Column:
-    """JSON with its escaped backslashes and quotes as control characters, which JSON has none of: a string then reaches
-    from quote to quote."""
+    """JSON with escaped backslashes and quotes replaced by control characters, which JSON cannot contain, so that a
+    string extends from quote to quote."""
     return _replaced(json, ("\\\\", "\x01"), ('\\"', "\x02"))
 
 
@@ -141,7 +141,7 @@ def _replaced(text: Column, *pairs: tuple[str, str]) -> Column:
 
 
 def _marked(json: Column) -> Column:
-    """JSON with the letter s before every string."""
+    """JSON with every string prefixed with `s`."""
     return _shown(F.regexp_replace(_hidden(json), '"([^"]*+)"', '"s$1"'))
 
 
@@ -150,17 +150,17 @@ def _unmarked(json: Column) -> Column:
 
 
 def member(value: Column, path: str) -> Column:
-    """What lies at a path (`.a`, `['b c']`, `[0]`, joined), null where nothing does."""
+    """The value at a path (`.a`, `['b c']`, `[0]`, concatenated), or null."""
     return normal(F.get_json_object(_boxed(value), f"$[*]{path}"))
 
 
 def property_of(value: Column, name: Column) -> Column:
-    """The value of the property of this name."""
+    """The value of a property."""
     return named(F.struct(value.alias("value"), name.alias("name")), lambda p: _property_of(p["value"], p["name"]))
 
 
 def _property_of(value: Column, name: Column) -> Column:
-    unusual = name.rlike(r"^$|['*?\\]")  # what Spark's paths cannot name
+    unusual = name.rlike(r"^$|['*?\\]")  # not supported in Spark's JSON paths
     found = F.filter(properties(value), lambda p: p["n"] == name)
     plain = normal(_at(value, F.concat(F.lit("$[*]['"), name, F.lit("']"))))
     return F.when(is_bag(value), F.when(unusual, given(F.get(found, F.lit(0))["t"])).otherwise(plain))
@@ -179,8 +179,8 @@ def _item(value: Column, index: Column) -> Column:
 
 
 def elements(value: Column) -> Column:
-    """The elements of an array as ARRAY<STRING> of JSON texts (a null element is the text null); null where the value
-    is not an array."""
+    """The elements of an array as ARRAY<STRING> of JSON texts (a null element is the text `null`); null for other
+    values."""
 
     def read(json: Column) -> Column:
         return F.when(is_array(json), F.transform(F.from_json(_marked(json), "array<string>"), _json_of_marked))
@@ -189,8 +189,8 @@ def elements(value: Column) -> Column:
 
 
 def properties(value: Column) -> Column:
-    """The properties of a bag in their order as ARRAY<STRUCT<n, t>> of name and JSON text; null for any other value. Of
-    several equal names the first counts."""
+    """The properties of a bag, in order, as ARRAY<STRUCT<n, t>> of name and JSON text; null for other values. The first
+    of several equal names wins."""
 
     def read(json: Column) -> Column:
         return F.when(is_bag(json), named(F.map_entries(F.from_json(_marked(json), "map<string,string>")), distinct))
@@ -260,13 +260,13 @@ def bag_of(pairs: Sequence[tuple[Column, Column]]) -> Column:
 
 
 def encoded(value: Column, kind: Type) -> Column:
-    """A plan's value of any type as a dynamic one: JSON text, null for null. Datetimes, timespans, guids and decimals
-    become strings, and so does a real that JSON cannot write."""
+    """A value of any type converted to dynamic: JSON text, null for null. Datetimes, timespans, guids and decimals
+    become strings, as do reals that JSON cannot represent."""
     return _ENCODINGS[kind](value) if kind.element is None else from_elements(value, kind.element)
 
 
 def from_elements(value: Column, element: Type) -> Column:
-    """The dynamic array of an ARRAY of plan's values of one type."""
+    """The dynamic array of an ARRAY of values of one type."""
     if element in (INT, LONG, BOOL, STRING):
         return F.to_json(value)
     return F.when(value.isNotNull(), array(F.transform(value, lambda e: encoded(e, element))))
@@ -280,7 +280,7 @@ def _quoted(text: Column) -> Column:
 
 
 def _at(value: Column, path: Column) -> Column:
-    """The JSON at a path into the boxed value; the Python function takes constant paths only."""
+    """The JSON at a path into the boxed value. (The Python function takes only constant paths.)"""
     return F.call_function("get_json_object", _boxed(value), path)
 
 
@@ -289,7 +289,7 @@ def _boxed(value: Column) -> Column:
 
 
 def text(value: Column) -> Column:
-    """As `tostring` gives it: a string without its quotes, null as the empty one, anything else as JSON."""
+    """As `tostring`: a string without its quotes, null as the empty string, anything else as JSON."""
 
     def plain(json: Column) -> Column:
         return F.when(is_string(json), F.get_json_object(_boxed(json), "$[0]")).otherwise(json)
@@ -298,8 +298,8 @@ def text(value: Column) -> Column:
 
 
 def sorted_keys(json: Column) -> Column:
-    """An array or a bag with the keys of every bag in it sorted, as a VARIANT has them. A VARIANT changes numbers (1.0
-    to 1), so these go in as strings, told from others by a first letter."""
+    """A value with the keys of all bags sorted, by converting it to a VARIANT. A VARIANT changes numbers (1.0 to 1), so
+    they are stored as strings, with a prefix that distinguishes them."""
 
     def marked(token: Column) -> Column:
         string = F.concat(F.lit('"s'), _rest(token))

@@ -1,4 +1,4 @@
-"""Typed expressions -> Spark columns: one entry of a table for each kind of operator, the catalog for functions."""
+"""Compiles typed expressions to Spark columns: operators by tables, functions by the catalog."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from lakehunt.spark.functions.strings import refuse
 from lakehunt.spark.values import literal
 
 INGESTED = "$$ingested"
-"""The hidden column of when a row came into its table, in ticks."""
+"""The hidden column with the time, in ticks, at which a row was added to its table."""
 
 
 @lru_cache(maxsize=4096)
 def column(name: str) -> Column:
-    """The column of this very name: dots and backticks in it are part of it. It is of no frame, and so of any: a hunt
-    asks for hundreds, each a call of the JVM."""
+    """The column with this exact name, dots and backticks included. It is not bound to a frame: a hunt refers to
+    hundreds of columns, and each lookup in a frame is a JVM call."""
     return F.col(f"`{name.replace('`', '``')}`")
 
 
 class Queries(Protocol):
-    """What a query inside of an expression is worth, as a column."""
+    """Compiles subqueries of expressions to columns."""
 
     def scalar(self, plan: p.Plan) -> Column:
         """The first column of the first row."""
@@ -45,10 +45,10 @@ class Queries(Protocol):
 
 
 class Expressions:
-    """Compiles the expressions of one query; `now` is its one instant, in ticks.
+    """Compiles the expressions of one query; `now` is in ticks.
 
-    `done` has the columns of window functions that were computed before (see relations.py), by the expression's id;
-    `resolve` says where a name is found, by default in the frame."""
+    `done` has the columns of window functions that are already computed (see relations.py), by the expression's id;
+    `resolve` resolves names, by default to columns of the frame."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Expressions:
     def compile(self, expr: p.Expr) -> Column:
         """The Spark column.
 
-        Left branches are walked, not recursed into: real hunts have chains of hundreds of operators."""
+        Iterates over left branches instead of recursing: real hunts have chains of hundreds of operators."""
         chain: list[p.Call] = []
         while isinstance(expr, p.Call) and expr.args and expr.function not in _WHOLE and id(expr) not in self.done:
             chain.append(expr)
@@ -100,7 +100,7 @@ class Expressions:
         return column(INGESTED)
 
     def query(self, expr: p.ScalarQuery | p.ListQuery) -> Column:
-        """A query inside of an expression: a value, or the list of them."""
+        """A subquery: a value or a list of values."""
         try:
             if isinstance(expr, p.ListQuery):
                 return self.queries.values(expr.plan)
@@ -115,7 +115,7 @@ class Expressions:
         return _LOGIC[expr.function]([self.compile(term) for term in p.terms(expr, expr.function)])
 
     def _membership(self, expr: p.Call) -> Column:
-        """`in`, `has_any` and their relatives; the arguments are the comparison with each item."""
+        """`in`, `has_any` and their variants; the arguments are the comparisons with each item."""
         negated, op = expr.function.startswith("!"), expr.function.removeprefix("!")
         comparisons = [c for c in expr.args if isinstance(c, p.Call)]
         constants = [_constant(c.args[1]) if c.function in ("==", "=~") else None for c in comparisons]
@@ -150,9 +150,9 @@ class Expressions:
 
 
 def called(kind: str, expr: p.Call | p.Aggregation, args: Sequence[Column], *first: object) -> Column:
-    """What a function of the catalog makes of the arguments.
+    """Applies a function of the catalog to the arguments.
 
-    Raises KqlError, at the call's place, for a constant that the function does not take."""
+    Raises KqlError, at the call's position, for a constant that the function does not accept."""
     types = argument_types(expr)
     try:
         made: Column = form(kind, expr.function, types).call(types, args, constants(expr), *first)
@@ -164,22 +164,22 @@ def called(kind: str, expr: p.Call | p.Aggregation, args: Sequence[Column], *fir
 
 
 def as_argument(value: Column, kind: Type) -> Column:
-    """A function is given every dynamic value as JSON text, an array of one type too."""
+    """Functions take every dynamic value as JSON text, including typed arrays."""
     return encoded(value, kind) if kind == DYNAMIC else value
 
 
 def argument_types(expr: p.Call | p.Aggregation) -> tuple[Type, ...]:
-    """The types of the arguments as a function is given them."""
+    """The types of the arguments as passed to a function."""
     return tuple(DYNAMIC if arg.type == DYNAMIC else arg.type for arg in expr.args)
 
 
 def constants(expr: p.Call | p.Aggregation) -> list[object]:
-    """The value of each argument that is a constant."""
+    """The values of the constant arguments."""
     return [arg.value if isinstance(arg, p.Const) else None for arg in expr.args]
 
 
 def _balanced(join: Callable[[Column, Column], Column]) -> Callable[[Sequence[Column]], Column]:
-    """Joins many terms as a shallow tree: a chain of hundreds would be as deep a stack in Spark's optimizer."""
+    """Combines terms as a balanced tree: a chain of hundreds would make the stack of Spark's optimizer as deep."""
 
     def joined(parts: Sequence[Column]) -> Column:
         while len(parts) > 1:
@@ -211,8 +211,8 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def _with_dynamic(op: str, value: Column, other: Column, kind: Type) -> Column:
-    """A dynamic value with a scalar, by what it holds: text with text, a number with a number, a bool with a bool. How
-    Kusto compares others is not known."""
+    """Compares a dynamic value with a scalar of the same kind: text, number or bool. How Kusto compares other kinds is
+    not known."""
     held = dynamic.kind(value)
     compare = operators.COMPARISONS[op]
     if kind == STRING:
@@ -230,7 +230,7 @@ def _with_dynamic(op: str, value: Column, other: Column, kind: Type) -> Column:
 
 
 def _compared(op: str, value: Column, item: Column, kinds: tuple[Type, Type]) -> Column:
-    """A comparison of a value with an element, whose value is known only in the row."""
+    """A comparison of a value with an element that is not a constant."""
     if DYNAMIC in kinds and kinds[0] != kinds[1]:
         text = [dynamic.text(v) if k == DYNAMIC else v for v, k in zip((value, item), kinds, strict=True)]
         if STRING in kinds:
@@ -272,7 +272,7 @@ def _as_dynamic(expr: p.Call, args: list[Column]) -> Column:
 
 
 def _path(expr: p.Call, args: list[Column]) -> Column:
-    """Steps into a value. Names that JSON paths can hold are followed together, in one reading of the text."""
+    """Access to a path. Consecutive names that JSON paths support are combined, so the text is parsed once."""
     value = as_argument(args[0], expr.args[0].type)
     together = ""
     for step, compiled in zip(expr.args[1:], args[1:], strict=True):
@@ -313,7 +313,7 @@ _STEPS: dict[Type, Callable[[Column, Column], Column]] = {
 
 
 def _parsed(expr: p.Call, args: list[Column]) -> Column:
-    """The groups of a pattern of `parse`, null where the text does not fit."""
+    """The groups of a pattern of `parse`; null if the text does not match."""
     pattern = _constant(expr.args[1]) or ""
     count = len(re.findall(r"(?<!\\)\((?!\?)", pattern))
     groups = (
@@ -327,7 +327,7 @@ def _group(expr: p.Call, args: list[Column]) -> Column:
 
 
 def _pairs(expr: p.Call, args: list[Column]) -> Column:
-    """The pairs of a text as a bag; a text in quotes may hold delimiters."""
+    """The key-value pairs of a text as a bag; quoted text may contain delimiters."""
     between, within, quote = (_constant(arg) or "" for arg in expr.args[1:])
     pieces = _split_outside(args[0], between, quote)
     pairs = F.filter(pieces, lambda piece: F.contains(piece, F.lit(within)))
@@ -352,7 +352,7 @@ def _unquoted(value: Column, quote: str) -> Column:
 
 
 def _split_outside(value: Column, delimiter: str, quote: str) -> Column:
-    """The parts of a text between delimiters, those inside of quotes not counted."""
+    """Splits a text at delimiters outside of quotes."""
     pattern = text.quoted(delimiter)
     if quote:
         mark = text.quoted(quote)
@@ -388,7 +388,7 @@ _WHOLE: dict[str, Callable[[Expressions, p.Call], Column]] = {
     **dict.fromkeys(MEMBERSHIP, Expressions._membership),
     **dict.fromkeys(_LISTED, Expressions._listed),
 }
-"""Functions that are compiled as a whole, not argument by argument."""
+"""Functions that compile their arguments themselves."""
 
 _LEAVES: dict[type[p.Expr], Callable[..., Column]] = {
     p.Const: Expressions._constant,

@@ -1,18 +1,18 @@
-"""What a typed plan becomes in Spark, and what it is compiled against; `plans/` has the function for each kind of plan.
+"""Compiled plans (`Relation`) and their environment (`Context`); `plans/` has the function for each kind of plan.
 
-Beside the columns that the query has, a frame carries hidden ones, whose names start with `$$`, as the binder lets no
-column of a query be called:
+Besides the query's columns, a frame has hidden ones, whose names start with `$$`, which the binder does not allow for
+columns of a query:
 
-    $$order      where the row stands in the written order, by which every free choice is made: an event's
-                 (Timestamp, ReportId, content), a group's keys, a written row's position
+    $$order      the deterministic row order, which decides wherever Kusto's result is arbitrary: an event's
+                 (Timestamp, ReportId, content), a group's keys, a datatable row's position
     $$sort0...   the values of the last `sort`
-    $$ingested   when a row of a stored table came into it, in ticks; gone once rows are grouped or joined
-    $$trace      on request, what a row was made of (see trace.py)
-    $$excluded   on request, which exclusions an event falls under; gone before any other row is looked at
-    $$outer1...  inside of a body of `mv-apply`, the row that the body is applied to
-    $$row1...    there, and in `partition`, what tells one group of rows from another
-    $$position   where the row stands in a sort, for aggregates that follow it
-    $$window1... what a window function gave, until the step that it stands in is done
+    $$ingested   when a row was added to its stored table, in ticks; lost when rows are grouped or joined
+    $$trace      on request, the provenance of a row (see trace.py)
+    $$excluded   on request, which exclusions match an event; dropped before rows are combined
+    $$outer1...  in a body of `mv-apply`, columns of the row that the body is applied to
+    $$row1...    there, and in `partition`, the key of a group of rows
+    $$position   the position of the row in a sort, for aggregates that follow it
+    $$window1... the result of a window function, until its step is compiled
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ POSITION = "$$position"
 
 @dataclass(frozen=True)
 class SortedBy:
-    """A hidden column that holds the values of a sort's key."""
+    """A hidden column with the values of a sort key."""
 
     column: str
     descending: bool
@@ -62,10 +62,10 @@ _ORDERINGS = {
 
 @dataclass(frozen=True)
 class Relation:
-    """A frame with the columns of `schema` (in a plan's representation, see values.py) and the hidden ones.
+    """A frame with the columns of `schema` (in engine types, see values.py) and the hidden ones.
 
-    `groups` are the hidden columns by which a body of `mv-apply` or `partition` sees only rows of its own group, and
-    `carried` those that are the same in all rows of a group."""
+    `groups` are the hidden columns that separate the groups of a body of `mv-apply` or `partition`, and `carried` those
+    that are constant within a group."""
 
     frame: DataFrame
     schema: Schema
@@ -83,7 +83,7 @@ class Relation:
 
     @property
     def fixed(self) -> tuple[str, ...]:
-        """The hidden columns that are the same in all rows of a group: those that tell groups apart first."""
+        """The hidden columns that are constant within a group: the keys of groups first."""
         return (*self.groups, *(n for n in self.carried if n not in self.groups))
 
     @property
@@ -91,33 +91,33 @@ class Relation:
         return trace.TRACE in self.frame.columns
 
     def select_columns(self, names: Set[str]) -> Relation:
-        """This relation with only these columns, and the hidden ones."""
+        """The relation with only these columns, and the hidden ones."""
         kept = tuple(c for c in self.schema if c.name in names)
         return replace(self, frame=self.frame.select(*(column(c.name) for c in kept), *self.hidden), schema=kept)
 
     def null_out_unread(self, names: Set[str]) -> Relation:
-        """This relation for somebody who reads only these columns: the others are there, but hold nothing."""
+        """The relation for a reader of only these columns: the others are replaced by nulls."""
         kept = [column(c.name) if c.name in names else _nothing(c) for c in self.schema]
         return replace(self, frame=self.frame.select(*kept, *self.hidden))
 
     @property
     def orderings(self) -> list[Column]:
-        """The order of the rows: of the last sort, and among equals the written one."""
+        """The order of the rows: the last sort, then the deterministic row order."""
         return [*(key.ordering for key in self.sorted_by), column(ORDER).asc()]
 
     def stored(self) -> DataFrame:
-        """The query's columns as they are stored in Delta, in their order; the hidden ones after them."""
+        """The query's columns in the types stored in Delta, followed by the hidden ones."""
         columns = [stored(column(c.name), c.type).alias(c.name) for c in self.schema]
         return self.frame.select(*columns, *self.hidden)
 
     def in_order(self) -> DataFrame:
-        """The query's columns, in a plan's representation, rows in their order."""
+        """The query's columns in engine types, with the rows in order."""
         return self.frame.orderBy(*self.orderings).select(*(column(c.name) for c in self.schema))
 
 
 @lru_cache(maxsize=4096)
 def _nothing(column: KqlColumn) -> Column:
-    """A column of this name and type that holds nothing."""
+    """A null column of this name and type."""
     return F.lit("" if column.type == STRING else None).cast(spark_type(column.type)).alias(column.name)
 
 
@@ -130,10 +130,10 @@ def _no_external(plan: p.External) -> Relation:
 
 @dataclass(frozen=True)
 class Context:
-    """What a plan is compiled against.
+    """The environment of compilation.
 
-    `scan` opens a stored table, `external` files outside of the lake; `computed` holds relations of parts of the plan
-    that are there already, `given` those that bodies are applied to."""
+    `scan` reads a stored table, `external` reads files outside of the lake; `computed` has relations of parts of the
+    plan that are already compiled, `given` those that bodies are applied to."""
 
     spark: SparkSession
     now: int
@@ -148,29 +148,29 @@ class Context:
         return Expressions(self.now, _Queries(self), done, resolve)
 
     def with_computed(self, plan: p.Plan, relation: Relation) -> Context:
-        """This context, in which `plan` (this very object) is `relation`."""
+        """The context in which `plan` (by identity) compiles to `relation`."""
         return replace(self, computed={**self.computed, id(plan): relation})
 
     def with_given(self, name: str, relation: Relation) -> Context:
         return replace(self, given={**self.given, name: relation})
 
     def every_group(self, source: Relation) -> DataFrame:
-        """A row for each group of rows that the body around `source` is applied to: its fixed columns, and the trace of
-        the row that was expanded to the group."""
+        """One row for each group that the body around `source` is applied to: its fixed columns, and the trace of the
+        row that was expanded to the group."""
         outer = source.groups[-1].replace("$$row", "$$outer")
         given = self.given[outer].frame
         kept = [n for n in given.columns if n in source.fixed or (n == trace.TRACE and outer in given.columns)]
         return given.select(*(column(n) for n in kept)).dropDuplicates(list(source.groups))
 
     def in_every_group(self, relation: Relation, source: Relation) -> Relation:
-        """A table from outside of the body around `source`, once for each group."""
+        """A table from outside of the body around `source`, repeated for each group."""
         frame = relation.frame.crossJoin(self.every_group(source).drop(trace.TRACE))
         return replace(relation, frame=frame, groups=source.groups, carried=source.carried)
 
 
 @dataclass(frozen=True)
 class _Queries:
-    """Queries inside of expressions, as Spark's scalar subqueries."""
+    """Subqueries of expressions, as Spark's scalar subqueries."""
 
     context: Context
 
@@ -196,7 +196,7 @@ C = TypeVar("C", bound=Compiler)
 
 
 def compiles(kind: type[p.Plan]) -> Callable[[C], C]:
-    """Enters the function that compiles this kind of plan."""
+    """Registers the function that compiles this kind of plan."""
 
     def enter(function: C) -> C:
         _PLANS[kind] = function
@@ -206,7 +206,7 @@ def compiles(kind: type[p.Plan]) -> Callable[[C], C]:
 
 
 def compile_plan(plan: p.Plan, context: Context) -> Relation:
-    """The Spark plan of a typed plan. Nothing runs yet."""
+    """Compiles a typed plan. Nothing is executed yet."""
     known = context.computed.get(id(plan))
     return known if known is not None else _PLANS[type(plan)](plan, context)
 
@@ -215,7 +215,7 @@ def compile_plan(plan: p.Plan, context: Context) -> Relation:
 
 
 class _Staging(Serial):
-    """The rows of a relation in their order, to whose frame window functions add columns."""
+    """An ordered relation to which columns for window functions are added."""
 
     def __init__(self, source: Relation) -> None:
         object.__setattr__(self, "order", source.orderings)
@@ -236,7 +236,7 @@ class _Staging(Serial):
 
 
 def ready(source: Relation, exprs: Iterable[p.Expr], context: Context) -> tuple[Relation, Expressions]:
-    """The source with a column for each window function and each query in the expressions, and what compiles them.
+    """The source with a column for each window function and each subquery in the expressions, and their compiler.
 
     Inner ones come first: Spark cannot compute one window function from another in the same step."""
     parts = [part for expr in exprs for part in reversed(list(p.parts(expr)))]
@@ -246,7 +246,7 @@ def ready(source: Relation, exprs: Iterable[p.Expr], context: Context) -> tuple[
     staging, done = _Staging(source), dict[int, Column]()
     for part in staged:
         expressions = context.expressions(done)
-        # Spark has no subquery in the lambda of a higher-order function, so it is a column, too
+        # Spark does not support subqueries in lambdas of higher-order functions, so they become columns, too
         made = _over(part, expressions, staging) if isinstance(part, p.WindowCall) else expressions.query(part)
         done[id(part)] = staging.staged(made)
     return staging.source, context.expressions(done)

@@ -1,4 +1,4 @@
-"""The operator `scan`: a machine of steps that walks over rows in order, as a fold over an array of them.
+"""The operator `scan`: a state machine over ordered rows, implemented as a fold over an array of rows.
 
 The state of step k is the sequence that has come as far as k: the number of its match, and the last row, with its
 declared columns, that each of the steps 1 to k has matched. For each row, from the last step to the first:
@@ -36,10 +36,10 @@ class Machine:
         self.kept += [(name, value.type) for name, value in plan.declared]
 
     def matches(self, rows: Column) -> Column:
-        """ARRAY<STRUCT<row, match, declared...>>: each match in order, with the number of its row from 0."""
+        """ARRAY<STRUCT<row, match, declared...>>: the matches in order, with their row numbers from 0."""
         return F.aggregate(rows, self._start(), self._after, lambda state: state["out"])
 
-    # A field of these structs is called by its number, so that a column or a step may be called as it likes.
+    # Fields of these structs are named by number, so that columns and steps can have any name.
 
     def _record(self) -> str:
         fields = ", ".join(f"f{i}: {spark_type(t)}" for i, (_, t) in enumerate(self.kept))
@@ -104,7 +104,7 @@ class Machine:
         return self.expressions(self._resolve(row, sequence)).compile(step.condition)
 
     def _resolve(self, row: Column, sequence: Column) -> Resolve:
-        """A bare name is the row's column, or a declared one's default; `step.name` is what the sequence has."""
+        """A bare name is the row's column, or a declared column's default; `step.name` is the value in the sequence."""
 
         def value(name: str) -> Column:
             for i, step in enumerate(self.plan.steps):
@@ -123,7 +123,7 @@ class Machine:
         return literal(value.value, value.type) if isinstance(value, p.Const) else F.lit(None)
 
     def _with(self, step: p.Step, row: Column, sequence: Column, match: Column) -> Column:
-        """The sequence with the row, and what the step assigns, as the step's last."""
+        """The sequence with the row, and the step's assignments, as its last match of the step."""
         compiled = self.expressions(self._resolve(row, sequence))
         assigned = {name: compiled.compile(value) for name, value in step.assignments}
         fields = [row[c.name] for c in self.source]
@@ -143,7 +143,7 @@ class Machine:
 
 
 def columns_of(rows: Column, match: Column, plan: p.ScanRows, source: Sequence[str]) -> list[Column]:
-    """The columns of the result, of one match: those of these names of its row, and the declared ones."""
+    """The result columns of one match: the source columns of its row, and the declared ones."""
     row = F.get(rows, match["row"].cast("int"))
     made = [row[name].alias(name) for name in source]
     made += [match[f"d{i}"].alias(name) for i, (name, _) in enumerate(plan.declared)]

@@ -1,5 +1,5 @@
-"""What a result row was made of, carried beside it through every operator: how many events, when, on which device, and
-a bounded sample of them.
+"""The provenance of result rows, carried through every operator in a hidden column: how many events, when, on which
+device, and a bounded sample of them.
 
     $$trace STRUCT<
       events BIGINT, first BIGINT, last BIGINT          how many events, and the ticks of the first and last; one that
@@ -24,7 +24,7 @@ TRACE = "$$trace"
 RANK = "$$rank"
 
 SUBJECTS = DEVICE_PROCESS_EVENTS.subject_columns
-"""Columns of an event that say whom a finding is about."""
+"""Columns of an event that identify the subject of a finding."""
 
 
 def of_event(event_id: Column, ticks: Column) -> Column:
@@ -42,7 +42,7 @@ def of_event(event_id: Column, ticks: Column) -> Column:
 
 
 def ranked(frame: DataFrame, keys: Sequence[Column], order: Column) -> DataFrame:
-    """The frame with each row's rank in its group, so that a group's evidence can be cut off before it is collected."""
+    """The frame with each row's rank in its group, so that evidence is limited before it is collected."""
     window = Window.partitionBy(*keys).orderBy(order) if keys else Window.partitionBy(F.lit(0)).orderBy(order)
     return frame.withColumn(RANK, F.row_number().over(window))
 
@@ -65,18 +65,18 @@ def combined() -> Column:
 
 
 def _is_known(one: Column) -> Column:
-    """Whether the evidence has all events of a trace: then, and only then, one that comes twice can be counted once."""
+    """Whether the evidence has all events of a trace; only then can duplicates be counted once."""
     return one["events"] == F.size(one["evidence"])
 
 
 def subject(name: str) -> Column:
-    """The one value that all events of a row have in the column, null where they have several."""
+    """The value of the column if all events of a row have the same one, else null."""
     one = F.col(f"`{TRACE}`")
     return F.when(one["low"][name] == one["high"][name], one["low"][name])
 
 
 def both(left: Column, right: Column) -> Column:
-    """The trace of two traced rows that were joined; one of them may be missing."""
+    """The trace of two joined rows, one of which may be missing."""
     first, second = F.coalesce(left, right), F.coalesce(right, left)
     evidence = F.array_distinct(F.concat(first["evidence"], second["evidence"]))
     count = F.when(_is_known(first) & _is_known(second), F.size(evidence).cast("bigint"))
@@ -92,7 +92,7 @@ def both(left: Column, right: Column) -> Column:
 
 
 def grouped(frame: DataFrame, keys: Sequence[Column], made: Sequence[Column], order: Column) -> DataFrame:
-    """The frame grouped by the keys, with the trace of each group where the frame is traced."""
+    """The frame grouped by the keys, with the trace of each group if the frame is traced."""
     if TRACE not in frame.columns:
         return frame.groupBy(*keys).agg(*made)
     return ranked(frame, keys, order).groupBy(*keys).agg(*made, combined().alias(TRACE))

@@ -1,4 +1,4 @@
-"""How values of Kusto's types live in a Spark plan, in a Delta table and in JSON.
+"""Representation of Kusto's types in Spark plans (engine types), in Delta tables and in JSON.
 
 | Kusto    | in a plan                          | stored in Delta             |
 | -------- | ---------------------------------- | --------------------------- |
@@ -14,8 +14,8 @@
 | dynamic  | STRING, JSON text; ARRAY<element>  | STRING, JSON text; ARRAY<element> |
 
 A tick is 100 ns, the resolution of Kusto. Spark's TIMESTAMP has microseconds, so a plan counts ticks in a BIGINT and no
-comparison at a boundary is ever off by one. A dynamic that is known to be an array of one type, as `make_set` makes it,
-is an ARRAY."""
+comparison at a boundary is ever off by one. A dynamic that is known to be an array of one type, such as the result of
+`make_set`, is an ARRAY."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def stored_type(kind: Type) -> str:
 
 
 def literal(value: object, kind: Type) -> Column:
-    """A constant of a plan. A null string is the empty one: Kusto's strings are never null."""
+    """A constant. A null string becomes the empty string, as Kusto's strings are never null."""
     if kind == STRING:
         return F.lit(value or "")
     if kind == DYNAMIC:
@@ -83,12 +83,12 @@ def literal(value: object, kind: Type) -> Column:
 
 
 def dynamic_text(value: object) -> str | None:
-    """JSON data as a dynamic lives in a plan."""
+    """JSON data as the text of a dynamic value."""
     return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def ticks(timestamp: Column, digit: Column | None = None) -> Column:
-    """Ticks of a stored TIMESTAMP, with the 100 ns digit that was stored beside it."""
+    """Ticks of a stored TIMESTAMP and its separately stored 100 ns digit."""
     whole = F.unix_micros(timestamp) * F.lit(TICKS_PER_MICROSECOND)
     return whole if digit is None else whole + F.coalesce(digit, F.lit(0)).cast("bigint")
 
@@ -104,7 +104,7 @@ def moment(instant: int) -> Column:
 
 
 def sql_moment(ticks: int) -> str:
-    """An instant, cut to microseconds, as Spark SQL writes it."""
+    """An instant, truncated to microseconds, as a Spark SQL literal."""
     return f"TIMESTAMP '{times.to_datetime(ticks):%Y-%m-%d %H:%M:%S.%f} UTC'"
 
 
@@ -113,12 +113,12 @@ def _floor_div(value: Column, by: int) -> Column:
 
 
 def within_calendar(instant: Column) -> Column:
-    """Null where an instant lies outside of Kusto's calendar, the years 1 to 9999."""
+    """The instant, or null if it is outside of Kusto's range, the years 1 to 9999."""
     return F.when((instant >= times.FIRST_TICK) & (instant <= times.LAST_TICK), instant)
 
 
 def stored(column: Column, kind: Type) -> Column:
-    """A plan's value as it is stored."""
+    """A value converted from its engine type to its stored type."""
     if kind == DATETIME:
         return timestamp(column)
     if kind.element == DATETIME:
@@ -127,7 +127,7 @@ def stored(column: Column, kind: Type) -> Column:
 
 
 def text_of_datetime(ticks_column: Column) -> Column:
-    """To the tick, seven digits always: `2021-03-14T06:40:15.3380000Z`."""
+    """With ticks, always seven digits: `2021-03-14T06:40:15.3380000Z`."""
     seconds = F.date_format(timestamp(ticks_column), "yyyy-MM-dd'T'HH:mm:ss.SSSSSS")
     return F.concat(seconds, F.pmod(ticks_column, F.lit(TICKS_PER_MICROSECOND)).cast("string"), F.lit("Z"))
 
@@ -154,8 +154,8 @@ def text_of_timespan(value: Column) -> Column:
 
 
 def text_of_real(value: Column) -> Column:
-    """The fewest digits that read back as the same number and, of those, the largest; a digit after the point always;
-    a power of ten from 1E+15 on and below 1E-05.
+    """The shortest digits that parse to the same number and, of those, the largest; always a digit after the point;
+    with an exponent from 1E+15 and below 1E-05.
 
     So 0.1 + 0.2 is 0.30000000000000007, which is the same number as 0.30000000000000004."""
     text = named(F.struct(F.abs(value).alias("size"), value.cast("string").alias("java")), _text_of_finite)
@@ -168,7 +168,7 @@ def text_of_real(value: Column) -> Column:
 
 
 EXACT_DIGITS = 15
-"""Up to so many digits, no two texts are the same number."""
+"""Up to this many digits, different texts are different numbers."""
 
 
 def named(value: Column, use: Callable[[Column], Column]) -> Column:
@@ -177,13 +177,13 @@ def named(value: Column, use: Callable[[Column], Column]) -> Column:
 
 
 def _text_of_finite(number: Column) -> Column:
-    sign = F.when(F.startswith(number["java"], F.lit("-")), "-").otherwise("")  # also of the zero below zero
+    sign = F.when(F.startswith(number["java"], F.lit("-")), "-").otherwise("")  # also for negative zero
     text = named(_digits(F.ltrim(number["java"], F.lit("-"))), lambda n: _exactly(number["size"], n))
     return F.concat(sign, F.when(number["size"] == 0, F.lit("0.0")).otherwise(text))
 
 
 def _digits(java: Column) -> Column:
-    """The digits of Java's text of a number, without zeros around them, and the power of ten to multiply them by."""
+    """The significant digits of Java's text of a number, and the power of ten to multiply them by."""
     mantissa = F.substring_index(java, "E", 1)
     power = F.coalesce(F.regexp_extract(java, "E(.*)", 1).try_cast("int"), F.lit(0))
     digits = F.ltrim(F.replace(mantissa, F.lit("."), F.lit("")), F.lit("0"))
@@ -199,8 +199,8 @@ def _exactly(size: Column, number: Column) -> Column:
 
 
 def _largest(size: Column, digits: Column, exponent: Column) -> Column:
-    """Of the numbers near `digits` times ten to `exponent` that are `size`, the one with the fewest digits, and of
-    those the largest. Java does not always find the fewest."""
+    """Of the decimals near `digits` times ten to `exponent` that parse to `size`, the shortest, and of those the
+    largest. Java does not always find the shortest."""
     shorter = F.call_function("div", digits, F.lit(10))
     near = [(shorter + k, exponent + 1) for k in (1, 0)] + [(digits + k, exponent) for k in range(9, -1, -1)]
     found = [
@@ -240,17 +240,17 @@ def _with_point(digits: Column, exponent: Column) -> Column:
 
 
 def text_of_decimal(value: Column) -> Column:
-    """Digits without the zeros that end a fraction, and never a power of ten."""
+    """Digits without trailing zeros of the fraction, and never with an exponent."""
     return F.regexp_replace(F.replace(F.format_number(value, 18), F.lit(","), F.lit("")), r"\.?0+$", "")
 
 
 def quotient(value: Column, by: Column, kind: Type) -> Column:
-    """How often `by` goes into a value of the same sign, whole; of integers and times to the last digit."""
+    """The integer quotient of values of the same sign; exact for integers and times."""
     return F.floor(value / by).cast("bigint") if kind in (REAL, DECIMAL) else F.call_function("div", value, by)
 
 
 def as_json(value: Any, kind: Type) -> Any:
-    """A collected value in the form that `query --jsonl` writes: what `json.dumps` takes, exact to the tick."""
+    """A collected value as data for `json.dumps`, with times exact to the tick."""
     return None if value is None else _AS_JSON.get(kind, _same)(value, kind)
 
 

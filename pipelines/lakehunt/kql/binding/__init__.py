@@ -1,6 +1,6 @@
-"""Syntax tree -> typed tree: resolves names, checks and converts types, names results. A module for each family of
-operators (rows, groups, tables, bodies, texts), of sources (sources) and of scalar expressions (scalars, calls), each
-with a table from a form of the syntax to the function that binds it; `functions` has `let`."""
+"""The binder: converts a syntax tree to a typed plan. It resolves names, checks and converts types, and names results.
+One module for each family of operators (rows, groups, tables, bodies, texts), for sources and for scalar expressions
+(scalars, calls), each with a table from syntax node to binding function; `functions` binds `let`."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ RULES = Rules(OPERATORS, sources.SOURCES, scalars.SCALARS)
 
 
 def bind(query: str, tables: Mapping[str, Schema], catalog: Catalog, schema_of: SchemaOf | None = None) -> p.Plan:
-    """The typed tree of a query over `tables`, for a backend with the functions of `catalog`.
+    """The typed plan of a query over `tables`, for a backend with the functions of `catalog`.
 
-    `schema_of` finds out what columns `evaluate bag_unpack` makes of the data; without it a query has to say.
-    Raises QueryErrors with all errors found, each with its place."""
+    `schema_of` determines the result columns of `evaluate bag_unpack` from the data; without it a query must declare
+    them. Raises QueryErrors with all errors, each with its position."""
     tree = parse(query)
     binder = Binder(tables, catalog, RULES, schema_of or (lambda plan, evaluate: None))
     functions.lets(binder, tree)
@@ -72,7 +72,7 @@ def bind(query: str, tables: Mapping[str, Schema], catalog: Catalog, schema_of: 
 
 
 def bind_condition(condition: str, table: str, schema: Schema, catalog: Catalog) -> p.Expr:
-    """The typed tree of a condition on the rows of one stored table. Raises QueryErrors."""
+    """The typed expression of a condition on the rows of one stored table. Raises QueryErrors."""
     tree = parse_condition(condition)
     binder = Binder({table: schema}, catalog, RULES, lambda plan, evaluate: None)
     bound = binder.predicate(tree, p.Scan(schema, table, tree.span))
@@ -82,7 +82,7 @@ def bind_condition(condition: str, table: str, schema: Schema, catalog: Catalog)
 
 
 def _check_names(binder: Binder, plan: p.Plan) -> None:
-    """No column may be called as a backend calls its own."""
+    """Refuses columns with the reserved prefix of a backend's columns."""
     waiting, seen = [plan], {id(plan)}
     while waiting:
         step = waiting.pop()

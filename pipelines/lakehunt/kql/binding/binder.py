@@ -1,6 +1,6 @@
-"""The binder: variables, errors, and what becomes of each part of a query, by the tables of its rules.
+"""The binder: holds variables and errors, and dispatches each part of a query to its binding rule.
 
-It goes on after an error, so that one reading reports all of a query's errors."""
+It continues after an error, so that all errors of a query are reported at once."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from lakehunt.kql.errors import Kind, KqlError, Span
 from lakehunt.kql.types import BOOL, NUMERIC, Schema, Type
 
 SchemaOf = Callable[[p.Plan, s.Evaluate], Schema | None]
-"""Finds out what columns a plugin makes of the data; None where no data are at hand."""
+"""Determines the result columns of a plugin from the data; None if there is no data."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What binds each kind of operator, of source and of scalar expression."""
+    """The binding functions of each kind of operator, source and scalar expression."""
 
     operators: Mapping[type[s.Operator], Callable[..., p.Plan]]
     sources: Mapping[type[s.Expr], Callable[..., p.Plan]]
@@ -30,7 +30,7 @@ class Rules:
 
 
 class Binder:
-    """Binds one query: `errors` holds what was wrong."""
+    """Binds one query; errors are collected in `errors`."""
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class Binder:
         self.variables: dict[str, Variable] = {}
         self.outer: tuple[tuple[str, Mapping[str, Type]], ...] = ()
         self.errors: list[KqlError] = []
-        self.named: dict[int, str] = {}  # what `as` called a plan, by its id
+        self.named: dict[int, str] = {}  # names given by `as`, by the id of the plan
         self.calls = 0
         self.bodies = 0
-        self.unseen: frozenset[str] = frozenset()  # variables of a row around the table that is bound
+        self.unseen: frozenset[str] = frozenset()  # variables of an outer row, invisible to the table being bound
 
     @contextmanager
     def inside(self, variables: Mapping[str, Variable]) -> Iterator[None]:
@@ -60,7 +60,7 @@ class Binder:
             self.variables = outside
 
     def table(self, expr: s.Expr) -> p.Plan:
-        """A table by itself: it sees nothing of a row around it, be it that of a body or of a function's call."""
+        """Binds a table expression, which cannot see an outer row, neither of a body nor of a function call."""
         outer, unseen, self.outer = self.outer, self.unseen, ()
         of_row = [name for name, variable in self.variables.items() if _reads_row(variable)]
         self.unseen = unseen.union(of_row)
@@ -80,7 +80,7 @@ class Binder:
         return reader(self, expr)
 
     def steps(self, plan: p.Plan, operators: Sequence[s.Operator]) -> p.Plan:
-        """The operators of a pipeline over a plan. What `as` names is known to the steps after it."""
+        """Binds the operators of a pipeline. Names given by `as` are visible to the operators after it."""
         outside = dict(self.variables)
         for operator in operators:
             plan = self.rules.operators[type(operator)](self, plan, operator)
@@ -92,7 +92,7 @@ class Binder:
         return self.rules.scalars[type(expr)](self, expr, scope)
 
     def row(self, source: p.Plan) -> Scope:
-        """What an expression over a row of the source can see."""
+        """The scope of an expression over a row of the source."""
         return Scope({c.name: c.type for c in source.schema}, self.outer, is_ordered(source), is_stored(source))
 
     def predicate(self, expr: s.Expr, source: p.Plan) -> p.Expr:
@@ -102,7 +102,7 @@ class Binder:
         return bound
 
     def constant(self, expr: s.Expr, types: Sequence[Type], what: str) -> object:
-        """The value of a constant of one of these types; None, and an error, where it is none."""
+        """The value of a constant of one of these types; reports an error and returns None otherwise."""
         bound = constants.fold(self.scalar(expr, Scope()))
         if isinstance(bound, p.Const) and bound.type in types:
             return bound.value
@@ -120,7 +120,7 @@ class Binder:
         self.fail(Kind.SEMANTIC, f"there is no column '{name}'", span, nearest(name, known))
 
     def no_function(self, call: s.Call, names: Iterable[str]) -> None:
-        """The error for a function that is not there: in this place, here at all, or in Kusto."""
+        """The error for a function that is not allowed here, not supported, or unknown to Kusto."""
         near = nearest(call.name, [n for n in names if "." not in n])
         if call.name in self.catalog.names():
             self.fail(Kind.SEMANTIC, f"the function '{call.name}' cannot be used here", call.name_span, near)
@@ -142,7 +142,7 @@ class Binder:
 
 
 def _reads_row(variable: Variable) -> bool:
-    """Whether a variable's value is another one in every row: an argument that a function was called with."""
+    """Whether a variable depends on the row, as an argument of a function call may."""
     if not isinstance(variable, p.Expr):
         return False
     return any(isinstance(part, (p.ColumnRef, p.OuterRef, p.WindowCall, p.Ingested)) for part in p.parts(variable))

@@ -14,7 +14,7 @@ from lakehunt.kql.result_names import Names, own_name
 from lakehunt.kql.types import BOOL, DYNAMIC, LONG, NUMERIC, Column, Type
 
 MAX_EXPANDED = 2_147_483_647
-"""Elements of one value that are expanded where no limit is given; Kusto's default."""
+"""The default limit of expanded elements per value, as in Kusto."""
 
 
 def mv_expand(binder: Binder, source: p.Plan, op: s.MvExpand) -> p.Plan:
@@ -99,7 +99,7 @@ def scan(binder: Binder, source: p.Plan, op: s.Scan) -> p.Plan:
 
 
 def _step(binder: Binder, step: s.Step, op: s.Scan, columns: dict[str, Type], state: dict[str, Type]) -> p.Step:
-    """A step's expressions read the row's columns, the state under its bare name, and that of a step as `s.name`."""
+    """Binds a step, whose expressions see the row's columns, the state by bare name, and a step's state as `s.name`."""
     names = {f"{other.name}.{n}": t for other in op.steps for n, t in {**columns, **state}.items()}
     scope = Scope({**columns, **state, **names}, binder.outer)
     known = {other.name for other in op.steps}
@@ -125,7 +125,7 @@ def _step(binder: Binder, step: s.Step, op: s.Scan, columns: dict[str, Type], st
 
 
 def _flattened(expr: s.Expr, steps: set[str]) -> s.Expr:
-    """`s1.count` as one name, where `s1` is a step."""
+    """`s1.count` as a single name, if `s1` is a step."""
 
     def change(part: s.Expr) -> s.Expr | None:
         if isinstance(part, s.Path) and isinstance(part.value, s.Name) and part.value.name in steps:

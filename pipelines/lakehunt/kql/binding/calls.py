@@ -1,4 +1,4 @@
-"""Calls of scalar and window functions: their arguments, by the signatures of the catalog."""
+"""Binds calls of scalar and window functions, by the signatures of the catalog."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.types import DATETIME, STRING, TIMESPAN, Type
 
 PACKS = {"pack_all": "bag_pack", "bag_pack_columns": "bag_pack"}
-"""Functions of columns, by what packs the columns' names and values."""
+"""Functions of columns, with the function that packs the columns' names and values."""
 
 
 def call(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
@@ -119,7 +119,7 @@ def _column_if_exists(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
 def signature(
     binder: Binder, function: Scalar | WindowFunction | Aggregate, call: s.Call, args: list[p.Expr]
 ) -> tuple[list[p.Expr], Type] | None:
-    """The arguments, converted, and the result's type, by the first signature that fits."""
+    """The converted arguments and the result type, by the first matching signature."""
     if any(arg.type is UNKNOWN for arg in args):
         return None
     for signature in function.signatures:
@@ -148,7 +148,8 @@ def _by_constant(signature: Signature, args: Sequence[p.Expr]) -> Type | None:
 
 
 def _constants(binder: Binder, call: s.Call, signature: Signature, args: Sequence[p.Expr]) -> list[p.Expr]:
-    """The arguments, those folded that must be constants; an error where one is none, or no pattern."""
+    """The arguments, with constants folded where required; reports arguments that are not constant or not a valid
+    regex."""
     checked: list[p.Expr] = []
     for wanted, given in zip(signature.wanted(len(args)) or [], args, strict=True):
         arg = constants.fold(given) if isinstance(wanted, (Constant, Pattern)) else given
@@ -178,4 +179,4 @@ FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
     "columnifexists": _column_if_exists,
     "ingestion_time": _ingestion_time,
 }
-"""What looks like a function and is not one: its value does not come from its arguments' alone."""
+"""Special forms: calls whose value depends on more than the values of their arguments."""

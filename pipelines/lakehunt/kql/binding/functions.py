@@ -1,4 +1,4 @@
-"""`let`: variables and functions, and calls of these functions."""
+"""Binds `let` variables and functions, and calls of these functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lakehunt.kql.errors import Kind
 from lakehunt.kql.types import DYNAMIC, NUMERIC
 
 MAX_CALLS = 32
-"""Functions of a query that call one another."""
+"""Maximum depth of calls of a query's functions."""
 
 
 def lets(binder: Binder, tree: s.Query) -> None:
@@ -41,7 +41,7 @@ def is_tabular(binder: Binder, expr: s.Expr) -> bool:
 
 
 def gives_table(binder: Binder, function: Function) -> bool:
-    """Whether a function's body is a table; its tabular parameters are."""
+    """Whether a function returns a table."""
     with binder.inside(function.variables):
         for parameter in function.definition.parameters:
             if parameter.type is None:

@@ -1,4 +1,4 @@
-"""Operators that make one row of many: summarize, distinct, count, top-nested, make-series, pivot."""
+"""Binds aggregating operators: summarize, distinct, count, top-nested, make-series, pivot."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def summarize(binder: Binder, source: p.Plan, op: s.Summarize) -> p.Plan:
 
 
 class Group:
-    """The aggregates of one `summarize`: calls by themselves, or inside of scalar expressions (`sum(a) / count()`)."""
+    """The aggregates of one `summarize`: plain calls, or calls in scalar expressions (`sum(a) / count()`)."""
 
     def __init__(self, binder: Binder, source: p.Plan, by: Keys) -> None:
         self.binder = binder
@@ -94,7 +94,7 @@ class Group:
         return [(given[0] if given else self.names.unique(own) if own else self.names.column(), result)]
 
     def alone(self, item: s.Expr) -> p.Aggregation | None:
-        """The one aggregate that an item is, under its name; an error where it is more, or none."""
+        """The aggregate of an item that must be exactly one aggregate, with its name; else reports an error."""
         name, value = split(item)
         function = self._aggregate(value)
         if function is None or not isinstance(value, s.Call):
@@ -121,7 +121,7 @@ class Group:
         return bool(found)
 
     def _inside(self, value: s.Expr) -> p.Expr:
-        """A scalar expression over aggregates: each becomes a hidden column that the expression reads."""
+        """A scalar expression over aggregates; each aggregate becomes a hidden column that the expression reads."""
         scope_names: dict[str, Type] = {}
 
         def hidden(call: s.Expr) -> s.Expr | None:
@@ -159,7 +159,7 @@ class Group:
         return self.names.unique(name) if name else self.names.column()
 
     def _expanded(self, function: Aggregate, call: s.Call) -> list[s.Expr]:
-        """The arguments, `*` replaced by every column that is not a key (nor the one that `arg_max` looks at)."""
+        """The arguments, with `*` replaced by all columns except keys and the one that `arg_max` maximizes."""
         grouped = {key.name for _, key in self.by if isinstance(key, p.ColumnRef)}
         first = call.args[0] if call.args and function.name in _EXTREMES else None
         grouped |= {first.name} if isinstance(first, s.Name) else set()
@@ -210,7 +210,7 @@ def _extreme(
 def _covariance(
     group: Group, function: Aggregate, args: Sequence[s.Expr], made: Sequence[p.Expr], result: Type
 ) -> Outputs:
-    """Both values are in the name, where Microsoft's binder has the first only: the engine's answer."""
+    """Both values are in the name, as in the engine; Microsoft's binder has only the first."""
     return [function.prefix + "_".join(own_name(arg, group.prefixes) or "" for arg in args[:2])], [result]
 
 
@@ -219,8 +219,8 @@ def _percentiles(
 ) -> Outputs:
     own = own_name(args[0], group.prefixes) or ""
     weighted = "w" in function.name
-    asked = [m.value for m in made[2 if weighted else 1 :] if isinstance(m, p.Const)]
-    names = [f"percentile_{own}_{_digits(value)}" for value in asked]
+    constants = [m.value for m in made[2 if weighted else 1 :] if isinstance(m, p.Const)]
+    names = [f"percentile_{own}_{_digits(value)}" for value in constants]
     return names, [result] * len(names)
 
 
@@ -236,7 +236,7 @@ _OUTPUTS = {
     **dict.fromkeys(("covariance", "covariancep", "covarianceif", "covariancepif"), _covariance),
     **dict.fromkeys(("percentile", "percentiles", "percentilew", "percentilesw"), _percentiles),
 }
-"""How the columns of an aggregate are named, where it is not its prefix and its argument's name."""
+"""Naming rules of aggregates whose columns are not named by prefix and argument."""
 
 
 def top_nested(binder: Binder, source: p.Plan, op: s.TopNested) -> p.Plan:
@@ -300,7 +300,7 @@ def _default(binder: Binder, kind: Type, default: s.Expr | None, item: s.Expr) -
 
 
 def _on_axis(binder: Binder, axis: Type, value: p.Expr | None, is_step: bool) -> p.Expr | None:
-    """A limit or the step of a series, as the axis has it."""
+    """A limit or the step of a series, converted to the type of the axis."""
     wanted = TIMESPAN if is_step and axis == DATETIME else axis
     if value is None or UNKNOWN in (axis, value.type):
         return value
@@ -346,7 +346,7 @@ def _bag_unpack(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
 
 
 def _plugin_schema(binder: Binder, source: p.Plan, op: s.Evaluate, kept: Sequence[Column]) -> Sequence[Column]:
-    """The columns that a plugin makes: as the query gives them, else as the data are, where data are at hand."""
+    """The result columns of a plugin: as declared in the query, else determined from the data, if there is any."""
     if op.columns is not None:
         found: list[Column] = []
         for column in op.columns:
@@ -392,4 +392,4 @@ def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
 
 
 PLUGINS = {"bag_unpack": _bag_unpack, "pivot": _pivot}
-"""The plugins of `evaluate` that there are."""
+"""The supported plugins of `evaluate`."""

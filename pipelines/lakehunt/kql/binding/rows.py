@@ -1,4 +1,4 @@
-"""Operators that handle a row at a time, and those that only order or cut: where, extend, project, sort, take, ..."""
+"""Binds row-by-row operators, and those that sort or limit rows: where, extend, project, sort, take, ..."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def project(binder: Binder, source: p.Plan, op: s.Project) -> p.Plan:
 
 
 def new_columns(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> list[tuple[str, p.Expr]]:
-    """The columns that a list of items makes, as `project`, `distinct` and the keys of `summarize` have it."""
+    """The columns of a list of items, as in `project`, `distinct` and the keys of `summarize`."""
     scope = binder.row(source)
     given = [split(item) for item in _one_by_one(binder, items)]
     names = Names(n for n, _ in given if n)
@@ -76,7 +76,7 @@ def new_columns(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> list
 
 
 def _one_by_one(binder: Binder, items: Sequence[s.Expr]) -> list[s.Expr]:
-    """The items, each one column: a function that makes several is one call for each of them.
+    """The items, one per column: a function with several columns becomes one call for each.
 
     `(a, b) = series_fit_line(s)` names the first two; `a = series_fit_line(s)` is the first alone."""
     made: list[s.Expr] = []
@@ -126,7 +126,7 @@ def project_reorder(binder: Binder, source: p.Plan, op: s.ProjectReorder) -> p.P
 
 
 def _numbered(name: str) -> tuple[tuple[str, int], ...]:
-    """A key by which `a2` comes before `a10`."""
+    """A natural sort key: `a2` before `a10`."""
     return tuple((text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name))
 
 
@@ -215,7 +215,7 @@ DOTNET_TYPES = {
     "string": "System.String",
     "dynamic": "System.Object",
 }
-"""What `getschema` calls each type."""
+"""The .NET types shown by `getschema`."""
 
 
 def invoke(binder: Binder, source: p.Plan, op: s.Invoke) -> p.Plan:
@@ -232,4 +232,4 @@ INVOKED = {
     "FileProfile": "it asks a Microsoft service; join a lookup table that your team provides, with the files' SHA1 and "
     "GlobalPrevalence, registered under `tables` in lakehunt.yaml",
 }
-"""Functions that a portal has and a lake has not, and what to do instead."""
+"""Functions of a portal that a lake does not have, with an alternative."""

@@ -1,4 +1,4 @@
-"""Scalar expressions: names, operators, lists, ranges and steps into dynamic values."""
+"""Binds scalar expressions: names, operators, lists, ranges and paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, INT, LONG, STRING, TIMES
 _DESCRIBED: dict[type, str] = {s.Star: "`*`", s.Named: "named expression", s.TermSearch: "search term"}
 
 _ON_VALUES = frozenset(["==", "!=", "<", "<=", ">", ">="])
-"""Comparisons that a column takes part in as what it is; any other is with its text."""
+"""Comparisons of a column by value; other operators use its text."""
 
 
 def literal(binder: Binder, expr: s.Literal, scope: Scope) -> p.Expr:
@@ -61,7 +61,7 @@ def unary(binder: Binder, expr: s.Unary, scope: Scope) -> p.Expr:
 
 
 def binary(binder: Binder, expr: s.Binary, scope: Scope) -> p.Expr:
-    # A chain of hundreds of `or` is one deep left branch, so it is walked, not recursed into.
+    # Iterative: a chain of hundreds of `or` is one deep left branch.
     chain: list[s.Binary] = []
     leftmost: s.Expr = expr
     while isinstance(leftmost, s.Binary):
@@ -76,7 +76,7 @@ def binary(binder: Binder, expr: s.Binary, scope: Scope) -> p.Expr:
 
 
 def _any_column(binder: Binder, chain: list[s.Binary], star: s.Star, scope: Scope) -> p.Expr:
-    """`* has "x"`: some column has it; only columns that the operator is defined for are asked."""
+    """`* has "x"`: a disjunction over all columns that the operator is defined for."""
     found: p.Expr | None = None
     link = chain[-1]
     value = binder.scalar(link.right, scope)
@@ -91,8 +91,8 @@ def _any_column(binder: Binder, chain: list[s.Binary], star: s.Star, scope: Scop
         operand = column if link.op in _ON_VALUES else converted(column, STRING)
         typing = operators.BINARY[link.op](operand.type, value.type) if value.type is not UNKNOWN else None
         if typing is not None:
-            asked = operation(binder, link.op, operand, value, link.span, link.op_span)
-            found = asked if found is None else p.Call(BOOL, link.span, "or", (found, asked))
+            check = operation(binder, link.op, operand, value, link.span, link.op_span)
+            found = check if found is None else p.Call(BOOL, link.span, "or", (found, check))
     left = found or p.Const(BOOL, link.span, False)
     for after in reversed(chain[:-1]):
         left = operation(binder, after.op, left, binder.scalar(after.right, scope), after.span, after.op_span)
@@ -138,7 +138,7 @@ def in_list(binder: Binder, expr: s.InList, scope: Scope) -> p.Expr:
 
 
 def _checks(binder: Binder, op: str, expr: s.InList, operand: p.Expr, item: s.Expr, scope: Scope) -> list[p.Expr]:
-    """The comparisons that one item of a list stands for: with itself, or with each element that it has."""
+    """The comparisons for one item of a list: with the item, or with each of its elements."""
     if is_tabular(binder, item):
         plan = binder.table(item)
         if not plan.schema:
@@ -159,7 +159,7 @@ def _checks(binder: Binder, op: str, expr: s.InList, operand: p.Expr, item: s.Ex
 
 
 def _one_of(binder: Binder, op: str, expr: s.InList, operand: p.Expr, listed: p.Expr, kind: Type) -> p.Expr:
-    """`op` with any (for has_all, every) element of a list that is known only when the query runs."""
+    """`op` with any (for has_all, every) element of a list that is not a constant."""
     if UNKNOWN in (operand.type, kind):
         return unknown(expr.span)
     if kind != DYNAMIC and operators.BINARY[op](operand.type, kind) is None:

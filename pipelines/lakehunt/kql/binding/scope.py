@@ -1,6 +1,6 @@
-"""What the rules of the binder share: what an expression can see, functions of `let`, and the making of typed trees.
+"""Shared by all binding rules: scopes, functions of `let`, and constructors of typed expressions.
 
-An expression that failed has the type UNKNOWN, which fits everywhere and so causes no second error."""
+An expression with an error has the type UNKNOWN, which matches every type and so causes no further errors."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ UNKNOWN = Type("unknown")
 
 @dataclass(frozen=True)
 class Scope:
-    """What an expression can see.
+    """The scope of an expression.
 
     `columns` are those of its row (None outside of a row); `outer` those of the row around the body of `mv-apply`, and
-    the name of that body. `ordered` says whether rows have an order that window functions can follow, `stored` whether
-    they are those of a stored table."""
+    the name of that body. `ordered` says whether rows are serialized, as window functions require, `stored` whether
+    they are rows of a stored table."""
 
     columns: Mapping[str, Type] | None = None
     outer: tuple[tuple[str, Mapping[str, Type]], ...] = ()
@@ -37,7 +37,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Function:
-    """A function defined by `let`, with the variables that it saw there."""
+    """A function defined by `let`, with the variables visible there (a closure)."""
 
     definition: s.LetFunction
     variables: Mapping[str, Variable]
@@ -51,12 +51,12 @@ def unknown(span: Span) -> p.Expr:
 
 
 def split(item: s.Expr) -> tuple[str | None, s.Expr]:
-    """The name that an item is given, if it is, and its expression."""
+    """The explicit name of an item, if any, and its expression."""
     return (item.names[0], item.value) if isinstance(item, s.Named) else (None, item)
 
 
 def element(value: object, span: Span) -> p.Expr:
-    """An element of a constant array, as a value of its own type."""
+    """An element of a constant array, as a constant of its own type."""
     for python, kind in ((bool, BOOL), (int, LONG), (float, REAL), (str, STRING)):
         if isinstance(value, python):
             return p.Const(kind, span, value)
@@ -81,7 +81,7 @@ def projected(source: p.Plan, columns: Sequence[tuple[str, p.Expr]]) -> p.Plan:
 
 
 def is_ordered(plan: p.Plan) -> bool:
-    """Whether the rows of a plan have an order by themselves: of a sort, and kept by what handles a row at a time."""
+    """Whether the rows of a plan are ordered: by a sort, whose order row-by-row operators keep."""
     while isinstance(plan, (p.Filter, p.Project, p.Take, p.Expand)):
         plan = plan.source
     return isinstance(plan, (p.Sort, p.Serialize, p.Range, p.ScanRows))
@@ -95,7 +95,7 @@ def is_stored(plan: p.Plan) -> bool:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint that names what was probably meant; letters in another case count as near."""
+    """A hint with the most similar known name, ignoring case."""
     folded = {k.lower(): k for k in known}
     near = difflib.get_close_matches(name.lower(), list(folded), 1, 0.7)
     return f"did you mean '{folded[near[0]]}'?" if near else ""

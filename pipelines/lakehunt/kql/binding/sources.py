@@ -1,4 +1,4 @@
-"""Where a query's rows come from: a table, a variable, a call, or rows written in the query."""
+"""Binds sources: tables, variables, calls, and inline rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import DATETIME, DYNAMIC, INT, LONG, NUMERIC, STRING, TIMESPAN, Column, Type
 
 MAX_ROWS_OF_A_QUERY = 10_000
-"""Rows of a datatable; more belong into a table."""
+"""Maximum number of rows of a datatable; more belong in a table."""
 
 EXTERNAL_FORMATS = ("csv", "tsv", "psv", "scsv", "txt", "json", "multijson")
 """Formats of files that `externaldata` can read."""

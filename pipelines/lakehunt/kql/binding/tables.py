@@ -1,4 +1,4 @@
-"""Operators over several tables: join, lookup, union, search, find."""
+"""Binds operators over several tables: join, lookup, union, search, find."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def join(binder: Binder, source: p.Plan, op: s.Join) -> p.Plan:
 
 
 def _joined(left: p.Plan, right: p.Plan, kind: str, hidden: set[str]) -> tuple[Schema, tuple[tuple[bool, str], ...]]:
-    """The columns of a join: the left one's, then the right one's; a name that is taken gets a number."""
+    """The columns of a join: the left table's, then the right one's; a name that is taken is numbered."""
     if kind in ("rightsemi", "rightanti"):
         return right.schema, tuple((False, c.name) for c in right.schema)
     schema, columns = list(left.schema), [(True, c.name) for c in left.schema]
@@ -126,13 +126,13 @@ def _united(binder: Binder, expr: s.Expr, position: int) -> list[tuple[str, p.Pl
 
 
 def _source_name(binder: Binder, plan: p.Plan, position: int) -> str:
-    """What `withsource` calls a table: its name, or the one that `as` gave it."""
+    """A table's name for `withsource`: its own, or the one given by `as`."""
     default = plan.table if isinstance(plan, p.Scan) else f"union_arg{position}"
     return binder.named.get(id(plan), default)
 
 
 def _view(binder: Binder, expr: s.Expr) -> str | None:
-    """The name of a view (`let V = view () {...}`), which `withsource` calls by it as it does a table."""
+    """The name of a view (`let V = view () {...}`), which `withsource` uses like a table's name."""
     variable = binder.variables.get(expr.name) if isinstance(expr, (s.Name, s.Call)) else None
     return variable.definition.name if isinstance(variable, Function) and variable.definition.view else None
 
@@ -164,7 +164,7 @@ def united(
 
 
 def _is_array(value: p.Expr) -> bool:
-    """A dynamic value that lives as a Spark array; beside others it has to live as they do."""
+    """Whether a dynamic value is a Spark array, which must be converted if others are JSON text."""
     return value.type == DYNAMIC and value.type.element is not None
 
 
@@ -185,7 +185,7 @@ def _searched(
     unnamed: str,
     sensitive: bool,
 ) -> p.Plan:
-    """The rows that a search finds, with the name of the table that each is from."""
+    """The rows found by a search, each with the name of its table."""
     if source.schema:
         named = [(f"{unnamed}0", source)]
     elif tables:

@@ -1,4 +1,4 @@
-"""Operators that take text apart: parse, parse-where, parse-kv.
+"""Binds operators that parse text: parse, parse-where, parse-kv.
 
 Source: learn.microsoft.com/kusto/query/parse-operator, .../parse-kv-operator; where they are silent, the engine's
 answers: a column before a text of the pattern takes as little as it can, in a regular expression as much as it can."""
@@ -58,7 +58,7 @@ def _check_type(binder: Binder, column: s.Captured) -> None:
 def _pattern(
     binder: Binder, parts: Sequence[s.Literal | s.Captured | s.Star], kind: str, flags: str, span: Span
 ) -> str:
-    """The pattern as one regular expression of the whole text."""
+    """The pattern as one regular expression for the whole text."""
     regex = kind == "regex"
     made: list[str] = []
     for i, part in enumerate(parts):
@@ -100,7 +100,7 @@ _DIGITS = {
 
 
 def _without_groups(pattern: str) -> str:
-    """The pattern with its groups made to capture nothing: only columns do."""
+    """The pattern with its groups made non-capturing: only columns capture."""
     made, i = "", 0
     in_class = False
     while i < len(pattern):

@@ -1,7 +1,7 @@
 """Aggregate functions that count, add up and compare. Source: learn.microsoft.com/kusto/query/aggregation-functions.
 
-An aggregate that has a form with a predicate (`sumif`) is entered once for both: the predicate leaves a null where it
-does not hold, and nulls take no part."""
+An aggregate with a predicate form (`sumif`) is registered once for both: values for which the predicate is not true
+become null, and nulls are ignored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lakehunt.spark.functions.registry import Function, Group, aggregate
 from lakehunt.spark.values import spark_type
 
 ORDERED = OneOf((*NUMERIC, TIMESPAN, DATETIME, STRING, BOOL))
-"""What can be the smallest or the largest. A guid cannot."""
+"""Types that have a minimum and a maximum; guid has not."""
 
 COUNTED = OneOf((*NUMERIC, TIMESPAN, DATETIME, GUID, DYNAMIC))
 
@@ -24,14 +24,14 @@ NAN = float("nan")
 
 
 def first_type(types: Sequence[Type]) -> Type:
-    """The type of the first argument. A dynamic value reaches a function as JSON text, so it is no known array."""
+    """The type of the first argument. A dynamic value is passed as JSON text, so its element type is not kept."""
     return DYNAMIC if types[0] == DYNAMIC else types[0]
 
 
 def with_predicate(
     name: str, *values: Parameter, returns: Result, options: tuple[Parameter, ...] = ()
 ) -> Callable[[Function], Function]:
-    """Enters `name(values, options)` and `nameif(values, predicate, options)`. The options may be left out."""
+    """Registers `name(values, options)` and `nameif(values, predicate, options)`, with optional options."""
 
     def enter(function: Function) -> Function:
         def only_where(group: Group, *args: Column) -> Column:
@@ -60,7 +60,7 @@ def count(group: Group) -> Column:
 
 @aggregate("count", COUNTED, returns=LONG, prefix="count_")
 def count_of_column(group: Group, value: Column) -> Column:
-    """All rows, those with a null too."""
+    """Counts all rows, including nulls."""
     return F.count(F.lit(1))
 
 
@@ -71,7 +71,7 @@ def countif(group: Group, condition: Column) -> Column:
 
 @with_predicate("dcount", Any(), returns=LONG, options=(Constant(INTEGER),))
 def dcount(group: Group, value: Column, accuracy: int | None = None) -> Column:
-    """Exact, so within Kusto's estimate at any accuracy. Nulls count for nothing."""
+    """Exact, so within the error of Kusto's estimate at any accuracy. Nulls are ignored."""
     return F.count_distinct(value)
 
 
@@ -89,13 +89,13 @@ def _sum_type(types: Sequence[Type]) -> Type:
 
 @with_predicate("sum", OneOf((*NUMERIC, TIMESPAN)), returns=_sum_type)
 def sum_(group: Group, value: Column) -> Column:
-    """Of nothing: 0. In a long it wraps, as Kusto's does."""
+    """0 without values. A long wraps around, as in Kusto."""
     zero = F.lit(0).cast(spark_type(_sum_type(group.types)))
     return F.coalesce(F.sum(value), zero)
 
 
 def _mean(value: Column) -> Column:
-    """The sum, which wraps where it is of longs, by the count. Of nothing: NaN."""
+    """The sum (which wraps around for longs) divided by the count; NaN without values."""
     return F.coalesce(F.sum(value).cast("double") / F.count(value), F.lit(NAN))
 
 
@@ -111,7 +111,7 @@ def avg_of_decimals(group: Group, value: Column) -> Column:
 
 @with_predicate("avg", TIMESPAN, returns=TIMESPAN)
 def avg_of_timespans(group: Group, value: Column) -> Column:
-    """To the tick, the rest cut. Of nothing: null."""
+    """Truncated to ticks; null without values."""
     return F.call_function("div", F.sum(value), F.count(value))
 
 
@@ -124,7 +124,7 @@ def is_nan(value: Column, kind: Type) -> Column:
 
 @with_predicate("min", ORDERED, returns=first_type)
 def min_(group: Group, value: Column) -> Column:
-    """NaN where one is among the values."""
+    """NaN if any value is NaN."""
     if group.types[0] != REAL:
         return F.min(value)
     return F.when(F.max(F.isnan(value)), F.lit(NAN)).otherwise(F.min(value))
@@ -132,7 +132,7 @@ def min_(group: Group, value: Column) -> Column:
 
 @with_predicate("max", ORDERED, returns=first_type)
 def max_(group: Group, value: Column) -> Column:
-    """NaN where one is among the values: for Spark it is the largest number."""
+    """NaN if any value is NaN, which Spark treats as the largest number."""
     return F.max(value)
 
 

@@ -1,8 +1,8 @@
 """Functions of dynamic arrays. Source: learn.microsoft.com/kusto/query/scalar-functions (dynamic and array functions);
 where it is silent, the engine's answers.
 
-An array is taken apart into its elements' JSON texts, and put together again. Of any other value the result is
-null, unless said otherwise."""
+Arrays are split into the JSON texts of their elements and rebuilt. For other values the result is null, unless stated
+otherwise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.values import named
 
 MAX_LENGTH = 1_048_576
-"""Elements that `range` and `repeat` make at most."""
+"""Maximum number of elements of `range` and `repeat`."""
 
 
 def _slice(texts: Column, start: Column, count: Column) -> Column:
@@ -40,7 +40,7 @@ def array_length(array: Column) -> Column:
 
 @scalar("array_concat", rest=(DYNAMIC,), returns=DYNAMIC)
 def array_concat(*arrays: Column) -> Column:
-    """What is not an array adds nothing."""
+    """Arguments that are not arrays are ignored."""
     none = F.array().cast("array<string>")
     return dynamic.array(F.concat(*(F.coalesce(dynamic.elements(a), none) for a in arrays)))
 
@@ -52,7 +52,7 @@ def array_reverse(array: Column) -> Column:
 
 @scalar("array_slice", DYNAMIC, INTEGER, INTEGER, returns=DYNAMIC)
 def array_slice(array: Column, start: Column, end: Column) -> Column:
-    """From `start` to `end`, both included; a negative one counts from the end. What lies outside is not there."""
+    """From `start` to `end`, inclusive; negative indexes count from the end. Indexes out of range are ignored."""
 
     def change(texts: Column) -> Column:
         size = F.size(texts)
@@ -108,8 +108,8 @@ def array_rotate_right(array: Column, count: Column) -> Column:
 
 @scalar("array_shift_left", DYNAMIC, INTEGER, Any(), optional=1, returns=DYNAMIC, typed=True)
 def array_shift_left(types: tuple[Type, ...], array: Column, count: Column, filler: Column | None = None) -> Column:
-    """What leaves on one side is made up for by the filler on the other. Without a filler that is null, or the empty
-    string where the elements are strings."""
+    """Elements shifted out on one side are replaced by the filler on the other; by default null, or the empty string if
+    the elements are strings."""
     given = None if filler is None else dynamic.encoded(filler, types[2])
 
     def change(texts: Column) -> Column:
@@ -153,7 +153,7 @@ def array_sort_desc_by(first: Column, array: Column, nulls_last: bool | None = T
 
 
 def _sorted(array: Column, nulls_last: bool | None, descending: bool, other: Column | None = None) -> Column:
-    """Sorted by a key that is made so that a descending order is the reverse: only what is compared by value turns."""
+    """Sorts by a key for which descending order is the exact reverse for comparable values only."""
     turn = -1 if descending else 1
 
     def change(texts: Column) -> Column:
@@ -206,8 +206,8 @@ def array_index_of(
     length: Column | None = None,
     occurrence: int | None = 1,
 ) -> Column:
-    """The place, from 0, of the value; -1 where it is not found. A negative start counts from the end; a length of -1
-    has no limit. Null where the length or the occurrence makes no sense."""
+    """The index of the value, from 0; -1 if it is not found. A negative start counts from the end; a length of -1 is
+    unlimited. Null for an invalid length or occurrence."""
     first = F.lit(0) if start is None else start
     count = F.lit(-1) if length is None else length
     nth = 1 if occurrence is None else occurrence
@@ -232,8 +232,8 @@ def array_index_of(
 
 @scalar("array_iff array_iif", DYNAMIC, Any(), Any(), returns=DYNAMIC, typed=True)
 def array_iff(types: tuple[Type, ...], conditions: Column, then: Column, otherwise: Column) -> Column:
-    """For each condition the element at its place, or the value that is not an array. A number but 0 is true; what is
-    neither a boolean nor a number gives null."""
+    """For each condition the element at the same index, or the value if it is not an array. Numbers except 0 are true;
+    other conditions that are not booleans give null."""
     thens, others = (dynamic.encoded(v, t) for v, t in zip((then, otherwise), types[1:], strict=True))
 
     def choose(parts: Column) -> Column:
@@ -286,12 +286,12 @@ def pack_array(types: tuple[Type, ...], *values: Column) -> Column:
 
 @scalar("zip", DYNAMIC, DYNAMIC, rest=(DYNAMIC,), returns=DYNAMIC)
 def zip_(*arrays: Column) -> Column:
-    """An array of the elements at each place; where one has ended, null."""
+    """An array of the elements at each index; null after the end of a shorter array."""
     texts = F.arrays_zip(*(dynamic.elements(a).alias(f"_{i}") for i, a in enumerate(arrays)))
     return dynamic.array(F.transform(texts, lambda row: dynamic.array_of(*(row[f"_{i}"] for i in range(len(arrays))))))
 
 
-# Arrays from nothing
+# Generated arrays
 
 
 def _places(count: Column) -> Column:
@@ -384,7 +384,7 @@ def set_equals(left: Column, right: Column) -> Column:
 
 @scalar("jaccard_index", DYNAMIC, DYNAMIC, returns=REAL)
 def jaccard_index(left: Column, right: Column) -> Column:
-    """How many distinct elements both have, by how many there are; of nothing, NaN."""
+    """The size of the intersection divided by the size of the union; NaN if both are empty."""
 
     def index(sets: Column) -> Column:
         a, b = sets["a"], sets["b"]

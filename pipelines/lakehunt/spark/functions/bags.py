@@ -1,7 +1,7 @@
 """Functions of property bags and of JSON. Source: learn.microsoft.com/kusto/query/scalar-functions (dynamic functions);
 where it is silent, the engine's answers.
 
-Of a value that is not a bag the result is null, unless said otherwise."""
+For values that are not bags the result is null, unless stated otherwise."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def parse_json_of_dynamic(value: Column) -> Column:
 
 @scalar("parse_json parsejson todynamic toobject", STRING, returns=DYNAMIC)
 def parse_json(text: Column) -> Column:
-    """Text that is not JSON is a string of itself, the empty one null."""
+    """Text that is not JSON becomes a string, the empty text null."""
     return dynamic.parsed(text)
 
 
@@ -77,7 +77,7 @@ def _has(bag: Column, name: Column) -> Column:
 
 @scalar("bag_merge", DYNAMIC, DYNAMIC, rest=(DYNAMIC,), returns=DYNAMIC)
 def bag_merge(*bags: Column) -> Column:
-    """Of several values for a key, the first. What is not a bag adds nothing."""
+    """The first value of a key wins. Arguments that are not bags are ignored."""
     none = F.array().cast("array<struct<n:string,t:string>>")
     return dynamic.bag_of_properties(F.concat(*(F.coalesce(dynamic.properties(b), none) for b in bags)))
 

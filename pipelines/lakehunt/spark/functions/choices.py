@@ -1,7 +1,7 @@
-"""Aggregate functions that choose a row of the group: `take_any`, `arg_max` and their relatives.
+"""Aggregate functions that choose a row of the group: `take_any`, `arg_max` and their variants.
 
-Source: learn.microsoft.com/kusto/query/take-any-aggregation-function and arg-max-aggregation-function. Where Kusto may
-choose, the choice here is a rule: the earliest row of the group."""
+Source: learn.microsoft.com/kusto/query/take-any-aggregation-function and arg-max-aggregation-function. Where Kusto's
+choice is arbitrary, the earliest row of the group is chosen here."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def anyif(group: Group, value: Column, predicate: Column) -> Column:
 
 
 def _reversed_text(value: Column) -> Column:
-    """A text that sorts before another where the value's sorts after it: its bytes, each digit turned around, and an
-    end mark that is above every digit."""
+    """A text with the reverse sort order: its bytes as inverted digits, followed by a mark that is greater than all
+    digits."""
     turned = F.translate(F.hex(F.encode(value, "UTF-8")), "0123456789ABCDEF", "FEDCBA9876543210")
     return F.concat(turned, F.lit("~"))
 
@@ -59,7 +59,7 @@ _REVERSED: dict[Type, Callable[[Column], Column]] = {
     TIMESPAN: F.bitwise_not,
     STRING: _reversed_text,
 }
-"""For each type a value that is the smaller the larger the given one is."""
+"""For each type, a conversion to a value with the reverse sort order."""
 
 
 def _first_by(group: Group, key: Column, values: tuple[Column, ...]) -> Column:

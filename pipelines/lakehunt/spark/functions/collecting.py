@@ -1,4 +1,4 @@
-"""Aggregate functions that put the values of a group into one dynamic value: lists, sets and bags.
+"""Aggregate functions that collect the values of a group into a dynamic value: lists, sets and bags.
 
 Source: learn.microsoft.com/kusto/query/make-list-aggregation-function and its neighbours. A list follows the order of
 the rows; a set, whose order Kusto leaves open, is sorted here."""
@@ -17,10 +17,10 @@ from lakehunt.spark import dynamic
 from lakehunt.spark.functions.registry import Group, aggregate
 
 MAX_SIZE = 1_048_576
-"""Values that are held when no size is given, and at most."""
+"""Default and maximum number of values."""
 
 MAX_OLD_SIZE = 128
-"""Values that the old names (`makeset`, `makelist`, `make_dictionary`) hold when no size is given."""
+"""Default number of values of the old names (`makeset`, `makelist`, `make_dictionary`)."""
 
 SIZE = Constant(INTEGER)
 
@@ -36,7 +36,7 @@ def _limit(size: int | None) -> int:
 
 
 def bound(value: Column, body: Callable[[Column], Column]) -> Column:
-    """`body` of a value that is computed once, however often the body names it."""
+    """`body(value)`, with the value computed only once, however often the body uses it."""
     return F.transform(F.array(value), body)[0]
 
 
@@ -47,7 +47,7 @@ def _in_order(group: Group, value: Column, kept: Column) -> Column:
 
 
 def _flat(texts: Column) -> Column:
-    """The elements of those JSON texts that are arrays, the others as they are. A null is kept, as JSON's."""
+    """The elements of JSON arrays, and other JSON texts unchanged. Null is kept as the JSON null."""
     parts = F.transform(
         texts,
         lambda t: F.when(dynamic.is_array(t), dynamic.elements(t)).otherwise(F.array(F.coalesce(t, F.lit("null")))),
@@ -109,7 +109,7 @@ def make_set_of_dynamic(group: Group, value: Column, size: int | None = MAX_SIZE
 
 
 def _set_of_dynamic(value: Column, kept: Column, size: int | None) -> Column:
-    """An array adds each of its elements. Values are the same where their JSON is."""
+    """Arrays add each of their elements. Values are compared by their JSON text."""
     texts = F.collect_set(F.when(kept, F.coalesce(value, F.lit("null"))))
     return dynamic.array(F.slice(F.array_sort(F.array_distinct(_flat(texts))), 1, _limit(size)))
 
@@ -138,7 +138,7 @@ def makeset_of_dynamic(group: Group, value: Column, size: int | None = MAX_OLD_S
 
 
 def _bag(group: Group, value: Column, kept: Column, size: int | None) -> Column:
-    """The properties of all bags; of several with one name the earliest row's. What is not a bag is skipped."""
+    """The properties of all bags; the earliest row wins. Values that are not bags are ignored."""
     bags = _in_order(group, value, kept & dynamic.is_bag(value))
     properties = F.flatten(F.transform(bags, lambda bag: F.map_entries(dynamic.entries(bag))))
     placed = F.transform(properties, lambda p, i: F.struct(p["key"].alias("n"), i.alias("i"), p["value"].alias("t")))

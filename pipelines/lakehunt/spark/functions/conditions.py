@@ -1,4 +1,4 @@
-"""Conditions: what is null, and which of several values to take.
+"""Conditional functions and null checks.
 
 Source: learn.microsoft.com/kusto/query/scalar-functions (conditional functions)."""
 
@@ -85,7 +85,7 @@ def iff(condition: Column, then: Column, otherwise: Column) -> Column:
     last=(Same(mixed=True),),
 )
 def case(*arguments: Column) -> Column:
-    """The value behind the first condition that is true, else the last value."""
+    """The value after the first true condition, else the last value."""
     result = arguments[-1]
     for at in range(len(arguments) - 3, -1, -2):
         result = F.when(arguments[at], arguments[at + 1]).otherwise(result)

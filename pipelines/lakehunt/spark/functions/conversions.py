@@ -1,8 +1,8 @@
 """Conversions between types. Source: learn.microsoft.com/kusto/query/scalar-functions (conversion functions); where it
 is silent, the engine's answers.
 
-What cannot be converted is null. A dynamic value is converted as the value in it: a number as a number, a string as the
-text of one."""
+Values that cannot be converted become null. A dynamic value is converted by its content: a number like a number, a
+string like text."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TICKS = OneOf((DATETIME, TIMESPAN))
 
 @scalar("tostring", OneOf((STRING, INT, LONG, GUID)), returns=STRING)
 def tostring(value: Column) -> Column:
-    """The text; of null, the empty one."""
+    """The text; the empty string for null."""
     return F.coalesce(value.cast("string"), F.lit(""))
 
 
@@ -93,7 +93,7 @@ def toint(value: Column) -> Column:
 
 @scalar("tolong", OneOf((BOOL, INT, LONG, REAL)), returns=LONG)
 def tolong(value: Column) -> Column:
-    """Of a real: cut towards zero, and one that is too large is the largest long."""
+    """Reals are truncated towards zero; too large ones become the largest long."""
     return value.cast("bigint")
 
 
@@ -105,7 +105,7 @@ def toint_of_long(value: Column) -> Column:
 
 @scalar("toint", REAL, returns=INT)
 def toint_of_real(value: Column) -> Column:
-    """Cut towards zero; one that is too large is the largest int."""
+    """Truncated towards zero; too large values become the largest int."""
     return value.cast("int")
 
 
@@ -155,7 +155,7 @@ def _if_int(value: Column) -> Column:
 
 @scalar("toreal todouble", OneOf((BOOL, INT, LONG, REAL, DECIMAL, TIMESPAN)), returns=REAL)
 def toreal(value: Column) -> Column:
-    """Of a timespan: in ticks."""
+    """Timespans in ticks."""
     return value.cast("double")
 
 
@@ -283,7 +283,7 @@ def _offset(zone: Column) -> Column:
 @scalar("totimespan totime", TIMESPAN, returns=TIMESPAN)
 @scalar("totimespan totime", OneOf((INT, LONG)), returns=TIMESPAN)
 def totimespan(value: Column) -> Column:
-    """Of a number: so many ticks."""
+    """Numbers are ticks."""
     return value.cast("bigint")
 
 
@@ -323,7 +323,7 @@ def toguid(value: Column) -> Column:
 
 @scalar("toguid", STRING, returns=GUID)
 def toguid_of_string(text: Column) -> Column:
-    """The first 32 hexadecimal digits, hyphens in their places passed over; what follows is not read."""
+    """The first 32 hexadecimal digits, with hyphens in the usual places; the rest is ignored."""
     groups = "-?".join(f"([0-9a-fA-F]{{{size}}})" for size in (8, 4, 4, 4, 12))
     return F.when(text.rlike(f"^{groups}"), F.lower(F.regexp_replace(text, f"(?s)^{groups}.*$", "$1-$2-$3-$4-$5")))
 

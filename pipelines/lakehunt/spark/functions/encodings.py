@@ -15,7 +15,7 @@ from lakehunt.spark.functions.registry import form, scalar
 from lakehunt.spark.functions.strings import refuse
 
 _TICKS_TO_1970 = 621_355_968_000_000_000
-"""Between Kusto's first instant, the start of the year 1, and the plan's."""
+"""Ticks from the start of the year 1, Kusto's first instant, to 1970."""
 
 _BASE64 = r"\A(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\z"
 
@@ -27,7 +27,7 @@ def base64_encode_tostring(text: Column) -> Column:
 
 @scalar("base64_decode_tostring base64_decodestring", STRING, returns=STRING)
 def base64_decode_tostring(text: Column) -> Column:
-    """Empty where the text is not base64, or what it writes is not UTF-8."""
+    """Empty if the text is not base64, or the decoded bytes are not UTF-8."""
     written = _decoded(text).cast("string")
     return F.coalesce(F.when(F.is_valid_utf8(written), written), F.lit(""))
 
@@ -141,7 +141,7 @@ def url_encode_component(text: Column) -> Column:
 
 
 def _percent_encoded(text: Column, space: str) -> Column:
-    """Every byte but those of letters, digits and `-._` as %xx, in small letters."""
+    """Percent-encodes every byte except letters, digits and `-._`, in lower case."""
     encoded = F.transform(
         F.split(text, ""),
         lambda c: (

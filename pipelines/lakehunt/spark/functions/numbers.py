@@ -14,7 +14,7 @@ from lakehunt.kql.catalog import NUMBER, Constant, Same
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
 from lakehunt.spark.functions.registry import scalar
 
-# The forms of a function are tried in the order in which they are entered: of decorators, the lowest is first.
+# Overloads are tried in order of registration: of several decorators, the lowest comes first.
 
 # Rounding
 

@@ -1,4 +1,4 @@
-"""Functions that take texts of a known form apart: command lines, URLs, paths, CSV, JSON by a path.
+"""Functions that parse structured text: command lines, URLs, paths, CSV, JSON by a path.
 
 Source: learn.microsoft.com/kusto/query/scalar-functions (string functions); where it is silent, the engine's answers,
 and for command lines what Windows does (CommandLineToArgvW)."""
@@ -92,7 +92,7 @@ _STEP = re.compile(r"""\.(\w+)|\[\s*(\d+)\s*\]|\[\s*(?:'([^'\\]*)'|"([^"'\\]*)")
 
 @scalar("extract_json extractjson", Constant(STRING), STRING, returns=STRING)
 def extract_json(path: str, text: Column) -> Column:
-    """What lies at a path, as text; empty where nothing does or the text is not JSON."""
+    """The value at a path, as text; empty if there is none or the text is not JSON."""
     return dynamic.text(dynamic.member(_json(text), _path(path)))
 
 
@@ -174,7 +174,7 @@ def parse_url(url: Column) -> Column:
 
 @scalar("parse_path", STRING, returns=DYNAMIC)
 def parse_path(path: Column) -> Column:
-    """The parts of a path of Windows or Unix, in which slashes of either kind may stand."""
+    """The parts of a Windows or Unix path, with slashes of either kind."""
     scheme = F.regexp_extract(path, r"\A([A-Za-z][A-Za-z0-9+.-]+)://", 1)
     rest = F.regexp_replace(path, r"\A[A-Za-z][A-Za-z0-9+.-]+://", "")
     root = F.regexp_extract(rest, r"\A[A-Za-z]:[\\/]", 0)

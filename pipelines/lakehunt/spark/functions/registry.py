@@ -1,12 +1,12 @@
-"""Where each KQL function is entered, once: its name, what it takes and gives, and how Spark computes it.
+"""The registry of KQL functions: each is registered once with its name, signature and Spark implementation.
 
     @scalar("toupper", Text(), returns=STRING)
     def toupper(text: Column) -> Column:
         return F.upper(text)
 
-An argument arrives as a Spark column in a plan's representation (see `lakehunt.spark.values`), a dynamic one always as
-its JSON text (see `lakehunt.spark.dynamic`), a `Constant` as its Python value (None for null), an optional one that is
-left out not at all. A result is in a plan's representation, too.
+Arguments are Spark columns in engine types (see `lakehunt.spark.values`), dynamic ones always as JSON text (see
+`lakehunt.spark.dynamic`); a `Constant` is passed as its Python value (None for null), and omitted optional arguments
+are not passed. Results are in engine types, too.
 
 The binder reads the signatures (`CATALOG`), the compiler the implementations."""
 
@@ -29,14 +29,14 @@ CATALOG = Catalog()
 
 @dataclass(frozen=True)
 class Form:
-    """One form of a function: its signature and how Spark computes it."""
+    """One overload of a function: its signature and implementation."""
 
     signature: Signature
     function: Function
     typed: bool
 
     def call(self, types: Sequence[Type], columns: Sequence[Any], constants: Sequence[object], *first: object) -> Any:
-        """The result for these arguments: `columns` where a parameter takes a column, else the constant's value."""
+        """Calls the function with `columns`, or with the constant's value for `Constant` parameters."""
         wanted = self.signature.wanted(len(types)) or []
         values = [c if isinstance(w, Constant) else v for w, v, c in zip(wanted, columns, constants, strict=True)]
         return self.function(*first, *((tuple(types),) if self.typed else ()), *values)
@@ -44,8 +44,8 @@ class Form:
 
 @dataclass(frozen=True)
 class Group:
-    """What an aggregate may need besides its arguments: the row's place in the written order, by which every choice is
-    made that must not depend on chance, and the types of the arguments."""
+    """What an aggregate may need besides its arguments: the deterministic row order, by which ties are broken, and the
+    types of the arguments."""
 
     order: Column
     types: tuple[Type, ...]
@@ -63,16 +63,17 @@ def scalar(
     last: tuple[Parameter, ...] = (),
     typed: bool = False,
 ) -> Callable[[F_], F_]:
-    """Enters a scalar function under one or several names (`"isnotempty notempty"`).
+    """Registers a scalar function under one or several names (`"isnotempty notempty"`).
 
-    Entered again with other parameters, it has one more form; the first that fits is used. See
-    `lakehunt.kql.catalog.Signature` for `optional`, `rest` and `last`. With `typed`, the function is given the types
-    of its arguments, as a tuple, before them."""
+    Registering it again with other parameters adds an overload; the first matching one is used. See
+    `lakehunt.kql.catalog.Signature` for `optional`, `rest` and `last`. With `typed`, the function first gets the types
+    of its arguments as a tuple."""
     return _enter("scalar", names, Signature(parameters, returns, optional, rest, last), typed)
 
 
 def window(names: str, *parameters: Parameter, returns: Result, optional: int = 0) -> Callable[[F_], F_]:
-    """Enters a window function. It is called with a `lakehunt.spark.functions.windows.Serial`, then its arguments."""
+    """Registers a window function. It is called with a `lakehunt.spark.functions.windows.Serial`, then its
+    arguments."""
     return _enter("window", names, Signature(parameters, returns, optional), False)
 
 
@@ -85,14 +86,14 @@ def aggregate(
     rest: tuple[Parameter, ...] = (),
     columns: bool = False,
 ) -> Callable[[F_], F_]:
-    """Enters an aggregate function. It is called with a `Group`, then its arguments.
+    """Registers an aggregate function. It is called with a `Group`, then its arguments.
 
     `prefix` starts the name of its column; see `lakehunt.kql.catalog.Aggregate`."""
     return _enter("aggregate", names, Signature(parameters, returns, optional, rest), False, prefix, columns)
 
 
 def form(kind: str, name: str, types: Sequence[Type]) -> Form:
-    """The form of a function for arguments of these types; they were checked by the binder."""
+    """The overload of a function for arguments of these types, which the binder has checked."""
     for candidate in _FORMS[kind, name]:
         if candidate.signature.bind(types) is not None:
             return candidate

@@ -1,4 +1,4 @@
-"""Functions of regular expressions; `lakehunt.kql.regexes` writes their patterns for Java.
+"""Functions of regular expressions; `lakehunt.kql.regexes` translates their patterns for Java.
 
 Source: learn.microsoft.com/kusto/query/scalar-functions (string functions); where it is silent, the engine's
 answers."""
@@ -105,7 +105,7 @@ def _all(known: Regex, groups: range | list[int], text: Column) -> Column:
 
 @scalar("replace_regex", STRING, REGEX, Constant(STRING), returns=STRING)
 def replace_regex(text: Column, pattern: str, rewrite: str) -> Column:
-    r"""All matches; `\1` in the rewriting stands for the first group, `\0` for the match."""
+    r"""All matches; `\1` in the rewrite is the first group, `\0` the match."""
     known = regex(pattern)
     return F.regexp_replace(text, known.repeated, _java_rewrite(known, rewrite or ""))
 
@@ -130,7 +130,7 @@ def _java_rewrite(known: Regex, rewrite: str) -> str:
 
 @scalar("trim", REGEX, STRING, returns=STRING)
 def trim(pattern: str, text: Column) -> Column:
-    """Takes away one match at the start and one at the end."""
+    """Removes one match at the start and one at the end."""
     return trim_end(pattern, trim_start(pattern, text))
 
 
@@ -192,7 +192,7 @@ _QUOTED = r"([\\.+*?()|\[\]{}^$#&~-])"
 
 @scalar("regex_quote", Text(), returns=STRING)
 def regex_quote(text: Column) -> Column:
-    """A backslash before every character that means something in a regular expression."""
+    """Escapes every special character of regular expressions."""
     unknown = text.rlike(r"[ !\"%',/:;<=>@`\x00-\x1f\x7f]")
     return refuse(
         unknown, "regex_quote: whether Kusto escapes this is not known", F.regexp_replace(text, _QUOTED, r"\\$1")

@@ -1,10 +1,10 @@
 """Functions of series, which are dynamic arrays of numbers. Source: learn.microsoft.com/kusto/query/scalar-functions
 (series functions); where it is silent, the engine's answers.
 
-A series of integers alone stays one where its function keeps the type of its elements. Of a value that is not one the
+A series of only integers keeps its type if the function preserves element types. For values that are not series the
 result is null.
 
-A function that makes several columns at once is entered once for each column, under the names that `PARTS` has."""
+A function with several columns is registered once per column, under the names in `PARTS`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _real_text(value: Column) -> Column:
 
 
 def _each(change: Callable[[Column], Column]) -> Callable[[Column], Column]:
-    """A function that changes each number; what is none becomes null."""
+    """A function applied to each number; other elements become null."""
 
     def function(array: Column) -> Column:
         return dynamic.array(F.transform(_numbers(array), lambda n: _real_text(change(n))))
@@ -53,7 +53,7 @@ def _each(change: Callable[[Column], Column]) -> Callable[[Column], Column]:
 
 
 def _quotient(left: Column, right: Column) -> Column:
-    """IEEE division, by zero too, where Spark gives null."""
+    """IEEE division, also by zero, for which Spark returns null."""
     nan = F.lit(float("nan"))
     by_zero = F.when((left == 0) | F.isnan(left), nan).otherwise(F.signum(left) * F.lit(float("inf")))
     quotient = F.when(right == 0, by_zero).otherwise(left / right)
@@ -95,10 +95,10 @@ def series_abs(array: Column) -> Column:
 
 
 def _pairwise(name: str, combine: Callable[[Column, Column, Column], Column]) -> None:
-    """Enters a function of two series, or of one and a number that stands for a series as long.
+    """Registers a function of two series, or of a series and a number, which is repeated.
 
-    `combine` is given two elements' texts and whether all numbers are integers. What is not a number, or missing in the
-    shorter series, gives null."""
+    `combine` gets the texts of two elements and whether all numbers are integers. Elements that are not numbers, or are
+    missing in the shorter series, give null."""
 
     def function(types: tuple[Type, ...], left: Column, right: Column) -> Column:
         sides = (_side(left, types[0]), _side(right, types[1]))
@@ -182,7 +182,7 @@ def _sum(numbers: Column) -> Column:
 
 @scalar("series_sum array_sum", DYNAMIC, returns=REAL)
 def series_sum(array: Column) -> Column:
-    """Null where there is no element, or one that is not a number."""
+    """Null if the series is empty or has an element that is not a number."""
     return named(_numbers(array), lambda n: F.when((F.size(n) > 0) & _finite(n), _sum(n)))
 
 
@@ -195,7 +195,7 @@ def series_product(array: Column) -> Column:
 
 
 def _dot(left: Column, right: Column) -> Column:
-    """Over the length of the shorter, without what is not a number."""
+    """Over the shorter length, ignoring elements that are not numbers."""
     both = F.zip_with(left, right, lambda a, b: F.coalesce(a * b, F.lit(0.0)))
     return F.when((F.size(left) > 0) & (F.size(right) > 0), _sum(both))
 
@@ -285,7 +285,7 @@ def _backward(values: Column) -> Column:
 
 
 def _filled(array: Column, placeholder: Column | None, fill: Callable[[Column], Column]) -> Column:
-    """With what is missing filled from its neighbours, or left where it has none on that side."""
+    """Missing elements filled from their neighbours, or left if there is none on that side."""
     missing = _missing(placeholder)
 
     def change(texts: Column) -> Column:

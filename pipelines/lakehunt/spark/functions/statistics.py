@@ -23,13 +23,13 @@ from lakehunt.spark.values import spark_type
 
 
 def _rounded(variance: Column) -> Column:
-    """To ten decimals, as the engine does it; a number so large that it has no more of them stays as it is."""
+    """Rounded to ten decimals, as in the engine; numbers too large for decimals are unchanged."""
     scale = F.lit(1e10)
     return F.when(F.abs(variance) < 9e5, F.rint(variance * scale) / scale).otherwise(variance)
 
 
 def _variance(of: Callable[[Column], Column], value: Column) -> Column:
-    """Of no value or one: 0."""
+    """0 for fewer than two values."""
     return _rounded(F.coalesce(of(value.cast("double")), F.lit(0.0)))
 
 
@@ -68,7 +68,7 @@ def covariancep(group: Group, x: Column, y: Column) -> Column:
 
 RANKED = OneOf((*NUMERIC, DATETIME, TIMESPAN))
 LISTED = OneOf((INT, LONG, DATETIME, TIMESPAN))
-"""What an array of percentiles is known for: how the engine writes reals into it is not."""
+"""Types with supported arrays of percentiles; the engine's format of reals in them is not known."""
 
 PERCENTILE = Constant(NUMBER)
 
@@ -84,7 +84,7 @@ def _percentiles_type(types: Sequence[Type]) -> Type:
 
 
 def _rank(percentile: object, count: Column) -> Column:
-    """The place from 1 of the nearest-rank percentile among so many sorted values; the 0th is the smallest."""
+    """The nearest rank, from 1, of a percentile among `count` sorted values; the 0th is the smallest."""
     if isinstance(percentile, bool) or not isinstance(percentile, (int, float, Decimal)) or not 0 <= percentile <= 100:
         raise LakehuntError(f"a percentile is a number from 0 to 100, not {percentile}")
     return F.greatest(F.lit(1), F.ceil(F.lit(float(percentile)) * count / F.lit(100.0)))
@@ -137,7 +137,7 @@ def _struct(values: Sequence[Column]) -> Column:
 
 @aggregate("percentile", RANKED, PERCENTILE, returns=_percentile_type, prefix="percentile_")
 def percentile_(group: Group, value: Column, percentile: object) -> Column:
-    """The smallest value that at least so many per cent are no larger than. Kusto estimates it; this is exact."""
+    """The nearest-rank percentile. Kusto estimates it; this is exact."""
     return bound(_ranked(group, value), lambda values: _at(values, percentile))
 
 

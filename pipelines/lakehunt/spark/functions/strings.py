@@ -1,7 +1,7 @@
 """String functions. Source: learn.microsoft.com/kusto/query/scalar-functions (string functions); where it is silent,
 the engine's answers. Characters are Unicode code points throughout.
 
-Where neither says what Kusto gives, the query fails with a message rather than guess."""
+Where Kusto's result is not known, the query fails with a message instead of guessing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_REPEATED = 1024
 
 
 def refuse(condition: Column, message: str, value: Column) -> Column:
-    """The value; the query fails in a row where the condition holds, because Kusto's answer is not known."""
+    """The value; fails the query if the condition is true for a row, as Kusto's result is not known."""
     return F.when(condition, F.raise_error(F.lit(message))).otherwise(value)
 
 
@@ -177,8 +177,8 @@ def replace_string(text: Column, lookup: Column, rewrite: Column) -> Column:
 
 @scalar("replace_strings", STRING, Constant(DYNAMIC), Constant(DYNAMIC), returns=STRING)
 def replace_strings(text: Column, lookups: object, rewrites: object) -> Column:
-    """One lookup after the other takes its matches; what one has taken, by a stand-in, no later one matches. A lookup
-    that is not a string is passed over; what has a rewrite that is not a string is taken and stays as it is."""
+    """Lookups are applied in order; text replaced by one (through a placeholder) is not matched by later ones. A lookup
+    that is not a string is ignored; matches whose rewrite is not a string are consumed but not changed."""
     if not isinstance(lookups, list) or not isinstance(rewrites, list) or len(lookups) != len(rewrites):
         raise LakehuntError("replace_strings needs two arrays of one length")
     pairs = [(old, new) for old, new in zip(lookups, rewrites, strict=True) if isinstance(old, str) and old]
@@ -192,7 +192,7 @@ def replace_strings(text: Column, lookups: object, rewrites: object) -> Column:
 
 @scalar("translate", STRING, STRING, STRING, returns=STRING)
 def translate(search: Column, replacement: Column, text: Column) -> Column:
-    """Where the replacements are fewer, the last one stands for the rest; where there are none, characters go."""
+    """If there are fewer replacements, the last one is used for the rest; without any, characters are removed."""
     missing = F.greatest(F.length(search) - F.length(replacement), F.lit(0))
     last = F.substring(replacement, -1, 1)
     return F.call_function("translate", text, search, F.concat(replacement, F.call_function("repeat", last, missing)))
@@ -240,7 +240,7 @@ _UNITS = ("Bytes", "KB", "MB", "GB", "TB", "PB", "EB")
     optional=2,
 )
 def format_bytes(size: Column, precision: int | None = 0, unit: str | None = None) -> Column:
-    """Rounded to so many digits of a unit; of the largest that the size reaches where none is given."""
+    """Rounded to `precision` digits of a unit, by default the largest one that the size reaches."""
     if precision is None or not 0 <= precision <= 15 or (unit and unit not in _UNITS):
         raise LakehuntError("format_bytes takes 0 to 15 digits and a unit", f"one of {', '.join(_UNITS)}")
     value = size.cast("double")

@@ -1,4 +1,4 @@
-"""Searching text as Kusto does: by terms, and without regard to case beyond ASCII.
+"""Kusto's text search: by terms, and case-insensitive beyond ASCII.
 
 A term is a maximal run of Unicode letters and numbers. `has` finds a needle whose edges, where they are term characters
 themselves, do not touch another one in the text: `'shipping' has 'ping'` is false, `'a_b' has 'a'` true.
@@ -16,21 +16,21 @@ TERM = r"[\p{L}\p{N}]"
 
 
 def folded(text: Column) -> Column:
-    """Text in which letters that differ by case only are the same. Sigma has two small forms, which are one letter."""
+    """Case-folded text. The two lower-case forms of sigma are the same letter."""
     return F.replace(F.lower(text), F.lit("ς"), F.lit("σ"))
 
 
 class Needle:
-    """What is searched for: a constant of the query, or a column.
+    """The search text: a constant or a column.
 
-    For a constant, all that can be known about it is found out here instead of in every row."""
+    For a constant, its properties are computed here once instead of for every row."""
 
     def __init__(self, column: Column, constant: str | None, any_case: bool) -> None:
         self.constant = fold(constant) if any_case and constant is not None else constant
         self.column = F.lit(self.constant) if self.constant is not None else folded(column) if any_case else column
 
     def bounded(self, text: Column, before: bool, after: bool) -> Column:
-        """Whether the needle stands in `text` with a term's boundary where asked (and where its edge is a term's)."""
+        """Whether `text` contains the needle with the requested term boundaries (at edges that are term characters)."""
         found = text.contains(self.column)
         if self.constant is None:
             return found & F.rlike(text, self._pattern_of_column(before, after))
@@ -39,7 +39,7 @@ class Needle:
 
     @staticmethod
     def _pattern(needle: str, before: bool, after: bool) -> str | None:
-        """A regular expression, or None where `contains` alone decides."""
+        """A regular expression, or None if `contains` is sufficient."""
         left = f"(?<!{TERM})" if before and needle and _is_term(needle[0]) else ""
         right = f"(?!{TERM})" if after and needle and _is_term(needle[-1]) else ""
         return f"{left}{quoted(needle)}{right}" if left or right else None

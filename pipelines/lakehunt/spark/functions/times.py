@@ -39,7 +39,7 @@ from lakehunt.spark.values import ticks, timestamp, within_calendar
 
 
 def _floored(value: Column, size: Column) -> Column:
-    """Down to a multiple of `size`, also below zero; a size that is not positive gives null."""
+    """Rounded down to a multiple of `size`, also below zero; null if the size is not positive."""
     return F.when(size > 0, value - F.pmod(value, size))
 
 
@@ -249,7 +249,7 @@ _COUNTS: dict[str, Callable[[Column], Column]] = {
     **{name: _counting(unit) for name, unit in _UNITS.items() if name != "week"},
     "nanosecond": lambda value: value * 100,
 }
-"""What `datetime_diff` counts: how many periods ended before a datetime."""
+"""For `datetime_diff`: the number of periods that ended before a datetime."""
 
 
 def _sunday(value: Column) -> Column:
@@ -279,7 +279,7 @@ def make_datetime(
     minute: Column | None = None,
     second: Column | None = None,
 ) -> Column:
-    """Null for what is on no calendar and no clock."""
+    """Null for invalid dates and times."""
     zero = F.lit(0.0)
     hour, minute, second = (zero if part is None else part for part in (hour, minute, second))
     date = F.make_date(year.cast("int"), month.cast("int"), day.cast("int"))
@@ -381,7 +381,7 @@ def bin_at_of_datetime(value: Column, size: Column, fixed: Column) -> Column:
 
 @cache
 def _zones() -> list[str]:
-    """The zones that Java knows: Spark fails at any other."""
+    """The time zones of Java; Spark fails for others."""
     context = SparkContext._active_spark_context
     assert context is not None, "a column is made while Spark runs"
     known: Any = context._jvm.java.time.ZoneId.getAvailableZoneIds()  # type: ignore[union-attr]

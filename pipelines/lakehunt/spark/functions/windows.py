@@ -1,6 +1,6 @@
 """Window functions: a row's number, rank and running sum, its neighbours and its session.
 
-Source: learn.microsoft.com/kusto/query/window-functions. They need rows in one order, which is what a Serial knows."""
+Source: learn.microsoft.com/kusto/query/window-functions. They need serialized rows, see Serial."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lakehunt.spark.values import literal, spark_type
 
 @dataclass(frozen=True)
 class Serial(ABC):
-    """Rows in one order. `order` are the orderings that tell every row from every other."""
+    """Serialized rows. `order` is a total order."""
 
     order: Sequence[Column]
 
@@ -30,7 +30,7 @@ class Serial(ABC):
         another in the same step."""
 
     def rows(self, *run: Column) -> WindowSpec:
-        """The rows in order, on their own in each run of rows."""
+        """The window of ordered rows in each run."""
         return Window.partitionBy(*run).orderBy(*self.order)
 
     def until_here(self, *run: Column) -> WindowSpec:
@@ -107,14 +107,14 @@ _DEFAULTS: dict[Type, Constant] = {
     DECIMAL: Constant(NUMBER),
     DYNAMIC: Constant(DYNAMIC),
 }
-"""What can stand where there is no such row, for each type of the column."""
+"""The constant accepted as default value for each column type."""
 
 
 def _neighbour(kind: Type, before: bool) -> Callable[..., Column]:
     shifted = F.lag if before else F.lead
 
     def neighbour(serial: Serial, value: Column, offset: int | None = 1, default: object = None) -> Column:
-        """The column's value so many rows away, and the default where there is none."""
+        """The column's value `offset` rows away, or the default."""
         if offset is None or offset < 0:
             raise LakehuntError("the offset must be a number of rows from 0 on")
         row = shifted(F.struct(value.alias("value")), offset).over(serial.rows())

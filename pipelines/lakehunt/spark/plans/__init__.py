@@ -1,5 +1,5 @@
-"""Typed plans -> Spark DataFrames, by family: one small function for each kind of plan. Importing this package fills
-the table that `compile_plan` looks in."""
+"""Compiles typed plans to Spark DataFrames: one small function for each kind of plan, by family. Importing this package
+registers them for `compile_plan`."""
 
 from lakehunt.spark.plans import bodies, groups, rows, tables
 from lakehunt.spark.relations import Context, compile_plan

@@ -1,4 +1,4 @@
-"""Values expanded to rows, and operators applied to groups of rows: mv-expand, mv-apply, partition, scan."""
+"""Compiles operators that expand values or apply a body to groups of rows: mv-expand, mv-apply, partition, scan."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def expand(plan: p.Expand, context: Context) -> Relation:
 
 
 def _elements(value: Column, in_arrays: bool) -> Column:
-    """What a value expands to: an array's elements, a bag's properties, else itself; null to one null."""
+    """The elements that a value expands to: an array's elements, a bag's properties, else the value itself."""
     pairs = F.map_entries(dynamic.entries(value))
 
     def one(entry: Column) -> Column:
@@ -82,7 +82,8 @@ def within(plan: p.PerGroup, context: Context) -> Relation:
 
 
 def _by_element(plan: p.PerGroup, source: Relation, row: str, context: Context) -> Relation:
-    """The rows that the body of `mv-apply` sees: a group for each source row, of its elements, which carry that row."""
+    """The input of the body of `mv-apply`: one group per source row with its elements, which carry the row's
+    columns."""
     assert plan.rows is not None
     place = [*(column(n) for n in source.groups), column(ORDER)]
     copy = F.row_number().over(Window.partitionBy(*place).orderBy(column(ORDER)))
@@ -95,7 +96,7 @@ def _by_element(plan: p.PerGroup, source: Relation, row: str, context: Context) 
 
 
 def _by_key(plan: p.PerGroup, source: Relation, row: str, context: Context) -> Relation:
-    """The rows that the body of `partition` sees: those with the same key are a group."""
+    """The input of the body of `partition`: rows with the same key are a group."""
     assert plan.key is not None
     prepared, expressions = ready(source, [plan.key], context)
     key = F.struct(expressions.compile(plan.key).alias("key"))
@@ -104,7 +105,7 @@ def _by_key(plan: p.PerGroup, source: Relation, row: str, context: Context) -> R
 
 
 def _order(body: Relation, row: str) -> Column:
-    """Group after group, and in each the order of the body's rows."""
+    """Order by group, then by the order of the body's rows."""
     place = column(ORDER)
     if body.sorted_by:
         place = F.row_number().over(Window.partitionBy(column(row)).orderBy(*body.orderings))
@@ -113,7 +114,7 @@ def _order(body: Relation, row: str) -> Column:
 
 @compiles(p.ScanRows)
 def scan_rows(plan: p.ScanRows, context: Context) -> Relation:
-    """All rows of a group gathered in their order, and the machine of steps run over them."""
+    """Collects the rows of each group in order, and runs the state machine over them."""
     source = compile_plan(plan.source, context)
     numbered = Window.partitionBy(*(column(g) for g in source.groups)).orderBy(*source.orderings)
     kept = [n for n in source.frame.columns if n == trace.TRACE]

@@ -1,4 +1,4 @@
-"""Rows made of many: summarize, top-nested, make-series, pivot."""
+"""Compiles aggregating operators: summarize, top-nested, make-series, pivot."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _may_be_empty(plan: p.Plan) -> bool:
 
 
 def _of_every_group(source: Relation, frame: DataFrame, made: Sequence[Column], context: Context) -> DataFrame:
-    """The aggregates of each group, those of nothing for a group that has lost all of its rows."""
+    """The aggregates of each group, including groups that have lost all of their rows."""
     every = context.every_group(source)
     inner = frame.groupBy(*(column(g).alias(f"{g}?") for g in source.groups)).agg(*made)
     if trace.TRACE in every.columns:
@@ -76,7 +76,7 @@ def _of_every_group(source: Relation, frame: DataFrame, made: Sequence[Column], 
 _IN_ORDER = frozenset(
     ["make_list", "makelist", "make_list_if", "make_list_with_nulls", "make_bag", "make_bag_if", "make_dictionary"]
 )
-"""Aggregates that follow the order of sorted rows; any other chooses by the written order."""
+"""Aggregates that respect the order of sorted rows; others use the deterministic row order."""
 
 
 def _aggregated(aggregation: p.Aggregation, expressions: Expressions, source: Relation | None = None) -> Column:
@@ -89,7 +89,7 @@ def _aggregated(aggregation: p.Aggregation, expressions: Expressions, source: Re
 
 
 def _outputs(aggregation: p.Aggregation, made: Column) -> list[Column]:
-    """The columns of an aggregate; one that makes several (`any(A, B)`) is a struct until here."""
+    """The columns of an aggregate; several (`any(A, B)`) are fields of a struct until here."""
     if CATALOG.aggregates[aggregation.function].columns:
         values = [made[f"_{i}"] for i in range(len(aggregation.names))]
     else:
@@ -100,7 +100,7 @@ def _outputs(aggregation: p.Aggregation, made: Column) -> list[Column]:
 
 @compiles(p.TopNested)
 def top_nested(plan: p.TopNested, context: Context) -> Relation:
-    """Each level's groups within the level above, the best of them kept, joined from the top down."""
+    """Keeps the best groups of each level within those of the level above, and joins the levels from the top down."""
     read = [e for level in plan.levels for e in (level.of, *level.aggregate.args)]
     source, expressions = ready(compile_plan(plan.source, context), read, context)
     own = [f"$$key{i}" for i in range(len(plan.levels))]
@@ -131,7 +131,7 @@ def top_nested(plan: p.TopNested, context: Context) -> Relation:
 
 
 def _best(level: p.Nest, grouped: DataFrame, value: str, above: Sequence[str], key: str) -> DataFrame:
-    """The groups of a level that are the best within the level above."""
+    """The best groups of a level within each group of the level above."""
     if level.count is None:
         return grouped
     best = column(value).desc_nulls_last() if level.descending else column(value).asc_nulls_last()
@@ -181,8 +181,7 @@ def series(plan: p.Series, context: Context) -> Relation:
 def _on_axis(
     plan: p.Series, source: Relation, expressions: Expressions, limits: tuple[Column | None, Column | None]
 ) -> DataFrame:
-    """The source's rows within the limits, with their keys, the start of their group's axis and the number of their
-    bin."""
+    """The source's rows within the limits, with keys, the start of the group's axis and the bin number."""
     _, axis = plan.axis
     start, stop = limits
     frame = source.frame.withColumn("$$axis", expressions.compile(axis))
@@ -204,7 +203,7 @@ def _on_axis(
 
 
 def _bins(plan: p.Series, frame: DataFrame, keys: Sequence[str], expressions: Expressions) -> DataFrame:
-    """A row for each series: its bins by their numbers, and the last number."""
+    """One row per series: its bins by number, and the last bin number."""
     made = [_aggregated(a, expressions).alias(f"$$made{i}") for i, a in enumerate(plan.aggregates)]
     by_series = [column(k) for k in (*keys, "$$start")]
     bins = trace.grouped(frame, [*by_series, column("$$bin")], made, column(ORDER))

@@ -1,4 +1,4 @@
-"""Where rows come from, and what handles one at a time, orders or cuts them."""
+"""Compiles sources, row-by-row operators, and operators that sort or limit rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def given(plan: p.Given, context: Context) -> Relation:
 
 @compiles(p.Values)
 def rows(plan: p.Values, context: Context) -> Relation:
-    """Rows written in the query go to Spark as one JSON text: no Python process has to serve them."""
+    """Inline rows, passed to Spark as one JSON text, which needs no Python worker."""
     fields = [f"c{i}: {spark_type(c.type)}" for i, c in enumerate(plan.schema)]
     rows = [{f"c{i}": cell for i, cell in enumerate(_cells(row, plan))} for row in plan.rows]
     schema = f"array<struct<{', '.join(['position: bigint', *fields])}>>"
@@ -93,7 +93,7 @@ def sort(plan: p.Sort, context: Context) -> Relation:
 
 
 def _sortable(value: Column, key: p.SortKey) -> Column:
-    """A NaN sorts with the nulls, just inside of them."""
+    """NaN sorts next to the nulls, between them and other values."""
     if key.value.type != REAL:
         return value
     return F.struct(_nan_rank(value, key).alias("rank"), value.alias("value"))

@@ -1,4 +1,4 @@
-"""Several tables: join, lookup, union."""
+"""Compiles operators over several tables: join, lookup, union."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def join(plan: p.Join, context: Context) -> Relation:
 
 
 _KEEPING_RIGHT = frozenset(["right", "full", "rightsemi", "rightanti"])
-"""Joins that give rows of the right side for which there is none on the left."""
+"""Joins that return unmatched rows of the right side."""
 
 
 def _first_of_each(relation: Relation, keys: Sequence[str]) -> Relation:
-    """One row for each value of the keys: the earliest."""
+    """The first row for each key."""
     within = Window.partitionBy(*(column(k) for k in (*relation.groups, *keys))).orderBy(column(ORDER))
     numbered = relation.frame.withColumn(WINDOW, F.row_number().over(within))
     return replace(relation, frame=numbered.filter(column(WINDOW) == 1).drop(WINDOW))
