@@ -68,7 +68,7 @@ def one(*texts: str, edges: int = 0, column: str = C) -> KeywordClause:
     ],
 )
 def test_what_a_condition_needs(condition: str, expected: list[KeywordClause]) -> None:
-    (front,) = _split(condition).fronts
+    (front,) = _split(condition).alternatives
     found = [
         clause
         for term in front.conditions
@@ -116,7 +116,7 @@ def test_letters_that_are_small_ascii_letters_though_they_are_not_ascii() -> Non
     ],
 )
 def test_which_texts_are_left(lake: Lake, condition: str, text: str | None, suspected: bool) -> None:
-    (front,) = _split(condition).fronts
+    (front,) = _split(condition).alternatives
     asked = tuple(
         c for term in front.conditions for c in keywords.keyword_clauses(prefilter.folded(term), prefilter.stored_name)
     )
@@ -135,13 +135,13 @@ def test_no_event_is_lost(lake: Lake) -> None:
     splits = [_split(_condition(rng)) for _ in range(100)]
     frame, context = lake.read(events_table.TABLE), EVENTS_ONLY.context(lake, 0)
     sifted = (
-        prefilter.apply_prefilters(frame, [one.fronts for one in splits], context)
+        prefilter.apply_prefilters(frame, [one.alternatives for one in splits], context)
         .frame.select("ReportId", prefilter.HUNTS)
         .collect()
     )
     found = {(row.ReportId, place) for row in sifted for place in row[prefilter.HUNTS]}
     relation = events_table.relation(frame, traced=False)
-    said = [_all(context.expressions().compile(term) for term in one.fronts[0].conditions) for one in splits]
+    said = [_all(context.expressions().compile(term) for term in one.alternatives[0].conditions) for one in splits]
     rows = relation.frame.select("ReportId", *(value.alias(f"h{place}") for place, value in enumerate(said))).collect()
     expected = {(row.ReportId, place) for row in rows for place in range(len(splits)) if row[f"h{place}"]}
     assert found == expected
