@@ -229,7 +229,7 @@ class _HuntingRun:
             found = done.findings
             self.found.append(found)
             previous = self.previous.get(one.hunt.id)
-            same_schema = previous is not None and previous.shaped == one.hunt.digest
+            same_schema = previous is not None and previous.schema_version == one.hunt.digest
             if found.count or self._ran_before(one.hunt) or not same_schema:
                 writer.write_own(self.lake, found)
         except (*_FAILURES, KqlError) as error:
