@@ -168,8 +168,8 @@ def load_folder(folder: str | Path) -> tuple[list[Hunt], list[LakehuntError]]:
     """All hunts in a folder and below, ordered by path, and the errors of files that are not valid hunts.
 
     Every `*.yaml` and `*.yml` is read, except hidden files and folders and the siblings of hunts.
-    An id that an earlier file has is an error of the later one. The hunts have their exclusions, of which one that
-    cannot be used is an error, too. Raises LakehuntError without the folder."""
+    An id that an earlier file has is an error in the later one. The hunts have their exclusions; an invalid exclusion
+    is an error, too. Raises LakehuntError if there is no such folder."""
     files, errors = find(folder)
     hunts: dict[str, Hunt] = {}
     for file in files:
@@ -191,8 +191,7 @@ def with_exclusions(hunts: Iterable[Hunt], loaded: Iterable[ExclusionFile]) -> l
 
 
 def find(folder: str | Path, wanted: Callable[[Path], bool] | None = None) -> tuple[list[Path], list[LakehuntError]]:
-    """The files in a folder and below, by default those of hunts, in the order of their paths, and the errors of
-    folders that cannot be read."""
+    """The files in a folder and below (by default hunts), ordered by path, and the errors of unreadable folders."""
     root = Path(folder)
     if not root.is_dir():
         raise LakehuntError(f"no folder of hunts at {root}", "name it as `hunts` in the configuration")
