@@ -69,10 +69,10 @@ def one(*texts: str, edges: int = 0, column: str = C) -> KeywordClause:
     ],
 )
 def test_what_a_condition_needs(condition: str, expected: list[KeywordClause]) -> None:
-    (front,) = _split(condition).fronts
+    (predicate,) = _split(condition).alternatives
     found = [
         clause
-        for term in front.conditions
+        for term in predicate.conditions
         for clause in keywords.keyword_clauses(prefilter.folded(term), prefilter.stored_name)
     ]
     assert found == expected
@@ -96,7 +96,7 @@ def test_letters_that_are_small_ascii_letters_though_they_are_not_ascii() -> Non
 
 
 @pytest.mark.parametrize(
-    ("condition", "text", "suspected"),
+    ("condition", "text", "is_candidate"),
     [
         ('ProcessCommandLine has "ping"', "PING -n 1", True),
         ('ProcessCommandLine has "ping"', "shipping", False),
@@ -116,33 +116,35 @@ def test_letters_that_are_small_ascii_letters_though_they_are_not_ascii() -> Non
         ("strlen(ProcessCommandLine) > 90", "ab", True),
     ],
 )
-def test_which_texts_are_left(lake: Lake, condition: str, text: str | None, suspected: bool) -> None:
-    (front,) = _split(condition).fronts
+def test_which_texts_are_left(lake: Lake, condition: str, text: str | None, is_candidate: bool) -> None:
+    (predicate,) = _split(condition).alternatives
     asked = tuple(
-        c for term in front.conditions for c in keywords.keyword_clauses(prefilter.folded(term), prefilter.stored_name)
+        c
+        for term in predicate.conditions
+        for c in keywords.keyword_clauses(prefilter.folded(term), prefilter.stored_name)
     )
     spark = lake.spark
     rows = spark.createDataFrame([(text, 1), (text, 0)], "ProcessCommandLine string, mask bigint")
     found = rows.select(
         keywords.surviving_hunts(spark, [keywords.KeywordPlan(asked, 0, 0)], [rows.mask]).alias("left")
     ).collect()
-    assert [row.left for row in found] == [[1] if suspected else None, None]
+    assert [row.left for row in found] == [[1] if is_candidate else None, None]
 
 
 def test_no_event_is_lost(lake: Lake) -> None:
-    """Random conditions on random texts: what is sifted is what each condition says of each event."""
+    """Random conditions on random texts: what is prefiltered is what each condition says of each event."""
     rng = random.Random(7)
     store(lake, [event(ReportId=n, **{column: _text(rng) for column in _COLUMNS}) for n in range(150)])
     splits = [_split(_condition(rng)) for _ in range(100)]
     frame, context = lake.read(events_table.TABLE), EVENTS_ONLY.context(lake, 0)
-    sifted = (
-        prefilter.apply_prefilters(frame, [one.fronts for one in splits], context)
+    prefiltered = (
+        prefilter.apply_prefilters(frame, [one.alternatives for one in splits], context)
         .frame.select("ReportId", prefilter.HUNTS)
         .collect()
     )
-    found = {(row.ReportId, place) for row in sifted for place in row[prefilter.HUNTS]}
+    found = {(row.ReportId, place) for row in prefiltered for place in row[prefilter.HUNTS]}
     relation = events_table.relation(frame, traced=False)
-    said = [_all(context.expressions().compile(term) for term in one.fronts[0].conditions) for one in splits]
+    said = [_all(context.expressions().compile(term) for term in one.alternatives[0].conditions) for one in splits]
     rows = relation.frame.select("ReportId", *(value.alias(f"h{place}") for place, value in enumerate(said))).collect()
     expected = {(row.ReportId, place) for row in rows for place in range(len(splits)) if row[f"h{place}"]}
     assert found == expected

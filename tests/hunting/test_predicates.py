@@ -26,7 +26,7 @@ def written(query: str) -> list[list[str]]:
     """The conditions of each front, as the query writes them."""
     found = made(query)
     assert isinstance(found, RowPredicates), found
-    return [[query[c.span.start : c.span.end] for c in front.conditions] for front in found.fronts]
+    return [[query[c.span.start : c.span.end] for c in front.conditions] for front in found.alternatives]
 
 
 FRONTS = {
@@ -107,7 +107,7 @@ def test_columns_that_double_with_every_step_do_not_explode() -> None:
     doubled = "".join(f" | extend x{i + 1} = strcat(x{i}, x{i})" for i in range(40))
     found = made(f"{E} | where FileName == 'a' | extend x0 = SHA1{doubled} | where x40 == 'b'")
     assert isinstance(found, RowPredicates)
-    assert [len(front.conditions) for front in found.fronts] == [1]
+    assert [len(front.conditions) for front in found.alternatives] == [1]
 
 
 def test_thousands_of_terms_can_be_split() -> None:

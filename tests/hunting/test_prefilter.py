@@ -59,7 +59,7 @@ def test_other_conditions_stay_as_they_are(condition: str) -> None:
 def _term(condition: str) -> p.Expr:
     split_ = extract_row_predicates(bind(f"DeviceProcessEvents | where {condition}", KQL_TABLES, CATALOG))
     assert isinstance(split_, RowPredicates)
-    (term,) = split_.fronts[0].conditions
+    (term,) = split_.alternatives[0].conditions
     return term
 
 
@@ -70,13 +70,13 @@ def test_events_are_read_by_code_that_the_jvm_compiles(spark: Any, lake: Lake, t
     pack.write(pack.hunts(count, days=7), tmp_path / "hunts")
     hunts, _ = hunt_file.load_folder(tmp_path / "hunts")
     splits = [extract_row_predicates(compiled_hunt.compile_hunt(one).plan) for one in hunts]
-    fronts = [one.fronts for one in splits if isinstance(one, RowPredicates)]
-    sifted = prefilter.apply_prefilters(lake.read(events_table.TABLE), fronts, EVENTS_ONLY.context(lake, 0))
-    plan = sifted.frame._jdf.queryExecution().executedPlan()
+    predicates = [one.alternatives for one in splits if isinstance(one, RowPredicates)]
+    prefiltered = prefilter.apply_prefilters(lake.read(events_table.TABLE), predicates, EVENTS_ONLY.context(lake, 0))
+    plan = prefiltered.frame._jdf.queryExecution().executedPlan()
     debug = getattr(spark._jvm.org.apache.spark.sql.execution.debug, "package$")
     stages = getattr(debug, "MODULE$").codegenStringSeq(plan)
     read = [stage for stage in map(stages.apply, range(stages.size())) if "FileScan" in stage._1()]
     read = [stage for stage in read if "CollectMetrics" not in stage._1()]  # what is above asks few events
-    assert len(fronts) == count
+    assert len(predicates) == count
     assert read, "Spark's plan has no stage that reads files"
     assert all(0 < stage._3().maxMethodCodeSize() < 8000 for stage in read)

@@ -13,14 +13,14 @@ from lakehunt.core.printable import is_hidden
 FINDINGS, FAILURE, WARNING = "findings", "failure", "warning"
 
 MOST_COMMANDS, MOST_LETTERS = 5, 500
-"""Command lines of a device that an alert shows, and how much of each."""
+"""Maximum command lines per device in an alert, and maximum letters of each."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """What a hunt newly found on one device; without a name or an id where a finding's events come from several.
+    """New findings of a hunt on one device; name and id are None if a finding's events come from several devices.
 
-    `commands` are samples, without their secrets."""
+    `commands` are samples with secrets redacted."""
 
     device_id: str | None
     device_name: str | None
@@ -39,7 +39,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Alert:
-    """One message. `as_of` and all times are UTC. Of a failure or a warning, `text` says what is wrong."""
+    """One message. `as_of` and all times are UTC. `text` is the problem of a failure or a warning."""
 
     kind: str
     title: str
@@ -56,14 +56,14 @@ class Alert:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The items in it, each of which is sent once: its findings, or the message itself."""
+        """Keys of its items, each of which is sent once: its findings, or the message itself."""
         found = tuple(key for device in self.devices for key in device.finding_ids)
-        about = self.as_of.isoformat() if self.kind == FAILURE else self.title  # a warning belongs to no as-of
+        about = self.as_of.isoformat() if self.kind == FAILURE else self.title  # a warning has no as-of
         return found or (digest(self.kind, self.hunt_id or "", about),)
 
     @property
     def id(self) -> str:
-        """The same for the same content, so that a receiver can know an alert that comes again."""
+        """Derived from the content, so that a receiver can recognise an alert that is sent again."""
         return f"lakehunt-{digest(self.kind, self.hunt_id or '', *sorted(self.keys))[:32]}"
 
 
@@ -72,7 +72,7 @@ def digest(*parts: str) -> str:
 
 
 def as_json(alert: Alert) -> dict[str, Any]:
-    """The alert for programs, docs/how-to/alerts.md has its contract; its times as `moment` writes them."""
+    """The alert as JSON (contract: docs/how-to/alerts.md); times as `moment` formats them."""
     return {"version": 1, "id": alert.id, **asdict(alert)}
 
 
@@ -83,7 +83,7 @@ def moment(value: object) -> str:
 
 
 def as_text(alert: Alert) -> str:
-    """The alert for people: plain text that every channel shows as it is."""
+    """The alert as plain text, which every channel shows unchanged."""
     lines = [alert.text] if alert.text else []
     attack = ", ".join((*alert.tactics, *alert.techniques))
     lines += [f"ATT&CK: {attack}"] if attack else []
@@ -107,6 +107,6 @@ def counted(number: int, what: str) -> str:
 
 
 def visible(command: str) -> str:
-    """A command line as one line of text: what would hide, turn or break it is written out."""
+    """A command line as one line of text, with invisible, bidirectional and line-break characters escaped."""
     shown = "".join(f"\\u{ord(c):04x}" if is_hidden(c) else c for c in command)
     return shown if len(shown) <= MOST_LETTERS else f"{shown[:MOST_LETTERS]}... ({len(command)} characters)"

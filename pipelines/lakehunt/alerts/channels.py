@@ -31,7 +31,7 @@ from lakehunt.core.errors import LakehuntError
 
 KINDS = (FINDINGS, FAILURE, WARNING)
 TIMEOUT = 30
-"""Seconds that a receiver has for an answer."""
+"""Seconds to wait for a response."""
 
 EVIDENCE = "lakehunt findings --hunt {hunt_id} --as-of {as_of}"
 
@@ -42,7 +42,7 @@ class ChannelError(LakehuntError):
 
 @dataclass(frozen=True)
 class Channel:
-    """One receiver. `deliver` raises ChannelError, in which no secret stands."""
+    """One receiver. `deliver` raises ChannelError, whose message contains no secret."""
 
     name: str
     kinds: tuple[str, ...]
@@ -51,7 +51,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class AlertSettings:
-    """The section, read."""
+    """The parsed `alerts` section."""
 
     channels: tuple[Channel, ...] = ()
     evidence: str = EVIDENCE
@@ -63,8 +63,8 @@ class AlertSettings:
 def webhook(url: str, secret: str | None, body: Any, message_id: str) -> None:
     """Posts JSON to an address; both address and secret may be `env:NAME`.
 
-    With a secret it is signed as standardwebhooks.com says: over the message's id, the time in seconds, and the body.
-    Raises ChannelError where the receiver does not take it."""
+    With a secret, it is signed per standardwebhooks.com: over the message id, the time in seconds, and the body.
+    Raises ChannelError if the receiver does not accept it."""
     import requests  # noqa: PLC0415  (slow to import, and needed only to send)
 
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=moment).encode()
@@ -74,11 +74,13 @@ def webhook(url: str, secret: str | None, body: Any, message_id: str) -> None:
         signed = hmac.new(_key(secret), f"{message_id}.{at}.".encode() + content, hashlib.sha256).digest()
         headers["webhook-signature"] = f"v1,{base64.b64encode(signed).decode()}"
     try:
-        answer = requests.post(valued(url), data=content, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+        response = requests.post(
+            resolve_env(url), data=content, headers=headers, timeout=TIMEOUT, allow_redirects=False
+        )
     except requests.RequestException as error:
         raise ChannelError(f"no answer ({type(error).__name__})", "see that the receiver is up") from error
-    if not answer.ok or answer.is_redirect:
-        raise ChannelError(f"the receiver answered {answer.status_code}", "see the receiver's own log")
+    if not response.ok or response.is_redirect:
+        raise ChannelError(f"the receiver answered {response.status_code}", "see the receiver's own log")
 
 
 def _webhook(url: str, secret: str | None) -> Callable[[Alert], None]:
@@ -88,7 +90,7 @@ def _webhook(url: str, secret: str | None) -> Callable[[Alert], None]:
 def _ocsf(target: str, secret: str | None) -> Callable[[Alert], None]:
     def deliver(alert: Alert) -> None:
         records = list(ocsf.detection_findings(alert))
-        place = valued(target)
+        place = resolve_env(target)
         if place.startswith(("http://", "https://")):
             webhook(place, secret, records, alert.id)
             return
@@ -108,7 +110,7 @@ def _notify(address: str, _: str | None) -> Callable[[Alert], None]:
 
         service = apprise.Apprise()
         level = apprise.NotifyType.INFO if alert.kind == FINDINGS else apprise.NotifyType.WARNING
-        if not service.add(valued(address)):
+        if not service.add(resolve_env(address)):
             raise ChannelError("Apprise does not know this address", "see the list of services of Apprise")
         text = as_text(alert)
         if not service.notify(title=alert.title, body=text, notify_type=level, body_format=apprise.NotifyFormat.TEXT):
@@ -125,9 +127,8 @@ _FORMS: Mapping[str, tuple[Callable[[str, str | None], Callable[[Alert], None]],
 """How a channel delivers, and which kinds it supports."""
 
 
-def valued(text: str) -> str:
-    """The text, or the value of the environment variable that `env:NAME` names. Raises ChannelError where it is not
-    set."""
+def resolve_env(text: str) -> str:
+    """The text, or for `env:NAME` the value of the environment variable. Raises ChannelError if it is not set."""
     name = text.removeprefix("env:")
     if name == text:
         return text
@@ -137,8 +138,8 @@ def valued(text: str) -> str:
 
 
 def _key(secret: str) -> bytes:
-    """A secret as standardwebhooks.com writes it, `whsec_` and base64, or any other text."""
-    text = valued(secret)
+    """The key bytes of a secret: `whsec_` and base64 as on standardwebhooks.com, or any other text."""
+    text = resolve_env(secret)
     if not text.startswith("whsec_"):
         return text.encode()
     try:
@@ -151,8 +152,8 @@ def _key(secret: str) -> bytes:
 
 
 def read(value: object, base: Path) -> AlertSettings:
-    """Reads the section of the configuration; relative files count from `base`. Secrets are looked up when they are
-    needed.
+    """Reads the section of the configuration; relative files are relative to `base`. Secrets are resolved when
+    an alert is sent.
 
     Raises TypeError if it is not a mapping, YamlError with the line of an entry that cannot be used."""
     if not isinstance(value, strict_yaml.Mapping):
@@ -168,7 +169,7 @@ def read(value: object, base: Path) -> AlertSettings:
 
 
 def _evidence(section: strict_yaml.Mapping) -> str:
-    """Its text, in which only what an alert has may be named."""
+    """The `evidence` template; only `{hunt_id}` and `{as_of}` may occur in it."""
     text = _text(section, "evidence")
     try:
         text.format(hunt_id="", as_of="")
@@ -188,12 +189,12 @@ def _channel(name: str, named: strict_yaml.Mapping, base: Path) -> Channel:
     forms = [form for form in _FORMS if form in written]
     if len(forms) != 1:
         raise named.error(name, f"alerts: {name} needs one of {', '.join(_FORMS)}", "see docs/how-to/alerts.md")
-    made, able = _FORMS[forms[0]]
+    make, supported = _FORMS[forms[0]]
     target = _text(written, forms[0])
     if forms[0] == "ocsf" and "://" not in target and not target.startswith("env:"):
         target = str(base / target)
     secret = _text(written, "secret") if "secret" in written else None
-    return Channel(name, _kinds(written, able), made(target, secret))
+    return Channel(name, _kinds(written, supported), make(target, secret))
 
 
 def _only(section: strict_yaml.Mapping, known: Sequence[str]) -> None:
@@ -209,9 +210,11 @@ def _text(section: strict_yaml.Mapping, key: str) -> str:
     return value
 
 
-def _kinds(written: strict_yaml.Mapping, able: Sequence[str]) -> tuple[str, ...]:
-    kinds = written.get("kinds", list(able))
-    known = [kind for kind in kinds if kind in able] if isinstance(kinds, list) else []
+def _kinds(written: strict_yaml.Mapping, supported: Sequence[str]) -> tuple[str, ...]:
+    kinds = written.get("kinds", list(supported))
+    known = [kind for kind in kinds if kind in supported] if isinstance(kinds, list) else []
     if not isinstance(kinds, list) or not kinds or len(known) < len(kinds):
-        raise written.error("kinds", "alerts: kinds has one that this channel cannot send", f"of {', '.join(able)}")
+        raise written.error(
+            "kinds", "alerts: kinds has one that this channel cannot send", f"of {', '.join(supported)}"
+        )
     return tuple(map(str, known))

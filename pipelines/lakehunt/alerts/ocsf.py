@@ -70,10 +70,10 @@ def _info(alert: Alert, device: Device) -> dict[str, Any]:
 
 
 def _attacks(alert: Alert) -> list[dict[str, Any]]:
-    """An entry for each tactic and for each technique: which belongs to which, a hunt does not say."""
-    said = attack.normalised(alert.tactics, alert.techniques)
-    tactics = [{"tactic": {"uid": one.id, "name": one.name}} for one in said.tactics]
-    return [{"version": attack.version(), **one} for one in (*tactics, *map(_technique, said.techniques))]
+    """One entry per tactic and per technique: a hunt does not say which technique belongs to which tactic."""
+    labels = attack.normalised(alert.tactics, alert.techniques)
+    tactics = [{"tactic": {"uid": one.id, "name": one.name}} for one in labels.tactics]
+    return [{"version": attack.version(), **one} for one in (*tactics, *map(_technique, labels.techniques))]
 
 
 def _technique(found: attack.AttackEntry) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Secrets out of command lines, before they leave the lake.
+"""Redacts secrets in command lines before they leave the lake.
 
-In its place stands `[redacted]` or `[encoded]`, so that the rest still reads as a command. Rather too much goes than
-too little: the whole command line is in the events table, for those who may read it."""
+A secret is replaced by `[redacted]` or `[encoded]`, so that the rest still reads as a command. When in doubt, text is
+redacted: the full command line is in the events table, for those who may read it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _WORD = rf"(?P<secret>{_QUOTED}|[^\s\"']++)"
 
 _OPTION = r"(?:^|(?<=[\s;&|(\"']))(?:--?|/)"
 _BETWEEN = r"\b.{0,1000}?"
-"""Command lines are written by attackers: what may be long is bounded, or is never given back (`++`), so that no text
-takes long."""
+"""Attackers write command lines: every long repetition is bounded or possessive (`++`), so that no text causes
+catastrophic backtracking."""
 
 
-def _(pattern: str, put: str = REDACTED) -> tuple[re.Pattern[str], str]:
-    return re.compile(pattern, re.IGNORECASE), put
+def _(pattern: str, replacement: str = REDACTED) -> tuple[re.Pattern[str], str]:
+    return re.compile(pattern, re.IGNORECASE), replacement
 
 
 _SECRETS = (
     _(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?P<secret>.*?)(?:-----END|$)"),
-    # PowerShell's encoded commands may hold anything
+    # PowerShell's encoded commands may contain anything
     _(rf"{_OPTION}(?:e|ec|en|enc|enco\w*+)[\s:]+{_WORD}", ENCODED),
     _(r"frombase64string\(\s*+(?P<secret>\"[^\"]*+\"|'[^']*+')", ENCODED),
     # --name value, -Name value, --name=value, /name:value
@@ -54,20 +54,20 @@ _SECRETS = (
     _(r"(?P<secret>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[opusr]_\w{20,}+|\bgithub_pat_\w{20,}+|(?<![\w-])(?:glpat-[\w-]{15,}+|"
       r"xox[abeoprs]-[\w-]{10,}+|sk[-_](?:live|test|proj|ant)[-_][\w-]{10,}+|pypi-[\w-]{30,}+)|\bAIza[\w-]{30,}+|\bnpm_\w{30,}+)"),
 )  # fmt: skip
-"""Each finds a secret as its group of that name, with what to put there."""
+"""Patterns whose group `secret` matches a secret, each with its replacement."""
 
 
 def redacted(command: str) -> str:
     """The command line without what looks like a password, a token, a key or an encoded script."""
-    for pattern, put in _SECRETS:
-        command = pattern.sub(partial(_without, put), command)
+    for pattern, replacement in _SECRETS:
+        command = pattern.sub(partial(_without, replacement), command)
     return command
 
 
-def _without(put: str, found: re.Match[str]) -> str:
+def _without(replacement: str, found: re.Match[str]) -> str:
     secret = found["secret"]
     if not secret.strip("\"'") or secret in {REDACTED, ENCODED}:
         return found[0]
     start = found.start("secret") - found.start()
     quote = secret[0] if secret[0] in "\"'" else ""
-    return f"{found[0][:start]}{quote}{put}{quote}{found[0][start + len(secret) :]}"
+    return f"{found[0][:start]}{quote}{replacement}{quote}{found[0][start + len(secret) :]}"

@@ -30,13 +30,13 @@ from lakehunt.schemas.hunt_tables import RUNS
 from lakehunt.schemas.landing_tables import BATCHES
 
 NEAR = timedelta(days=14)
-"""A finding that a channel was told for an as-of at most so far away is no news: a backfill found it earlier, or it was
-there, went, and came back."""
+"""A finding that a channel was sent for an as-of within this distance is not sent again: a backfill found it for an
+earlier as-of, or it disappeared and came back."""
 
 
 @dataclass(frozen=True)
 class AlertDelivery:
-    """What became of an alert at a channel: `error` says why it was not taken."""
+    """The outcome of sending an alert to a channel; `error` is the reason if it was rejected."""
 
     channel: str
     alert: Alert
@@ -52,11 +52,11 @@ def send(
         return []
     at = times.to_datetime(as_of)
     warnings = [*_refused(lake, at), *_unusual(day)]
-    known = _known(lake, at)
+    known = _history(lake, at)
     news = cache(lambda run: (_found(lake, run), _failed(lake, run)))
     done = []
     for channel in alerts.channels:
-        mine = known.get(channel.name, _Known())
+        mine = known.get(channel.name, _ChannelHistory())
         for run in sorted({at} | mine.missed):
             found, failed = news(run)
             due = [*_by_hunt([row for row in found if row.finding_id not in mine.sent], run, alerts.evidence)]
@@ -70,21 +70,21 @@ def send(
 
 
 @dataclass(frozen=True)
-class _Known:
-    """Keys of the items that a channel was sent, and as-ofs of the ones that it rejected."""
+class _ChannelHistory:
+    """Keys of the items that a channel was sent, and as-ofs of those that it rejected."""
 
     sent: set[str] = field(default_factory=set)
     missed: set[datetime] = field(default_factory=set)
 
 
-def _known(lake: Lake, at: datetime) -> dict[str, _Known]:
+def _history(lake: Lake, at: datetime) -> dict[str, _ChannelHistory]:
     """What each channel was sent for this as-of and close ones. A warning belongs to its subject, not to an as-of."""
     near = F.col("as_of").between(F.lit(at - NEAR), F.lit(at + NEAR)) | (F.col("kind") == WARNING)
     keys = lake.rows(SENT).filter(near).groupBy("channel", "kind", "key")
     sent = F.bool_or(F.col("sent_at").isNotNull()).alias("sent")
-    known: dict[str, _Known] = {}
+    known: dict[str, _ChannelHistory] = {}
     for row in keys.agg(sent, F.max("as_of").alias("as_of")).collect():
-        mine = known.setdefault(row.channel, _Known())
+        mine = known.setdefault(row.channel, _ChannelHistory())
         if row.sent:
             mine.sent.add(row.key)
         elif row.kind != WARNING:
@@ -92,12 +92,12 @@ def _known(lake: Lake, at: datetime) -> dict[str, _Known]:
     return known
 
 
-def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime, known: _Known) -> AlertDelivery:
+def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime, known: _ChannelHistory) -> AlertDelivery:
     error = None
     try:
         channel.deliver(alert)
-    except ChannelError as refused:
-        error = str(refused)
+    except ChannelError as rejection:
+        error = str(rejection)
     if error is None or alert.as_of not in known.missed:
         sent_at = now if error is None else None
         rows = [(channel.name, alert.kind, key, alert.id, alert.as_of, sent_at) for key in alert.keys]
@@ -110,7 +110,7 @@ def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime, known: _
 
 
 def _found(lake: Lake, at: datetime) -> list[Row]:
-    """The new findings, hunt by hunt and device by device."""
+    """The new findings, ordered by hunt and device."""
     new = lake.rows(FINDINGS_ALL).filter((F.col("as_of") == F.lit(at)) & (F.col("status") == "new"))
     rows = _with_commands(lake, new.drop("result"))
     rows.sort(key=lambda row: (row.hunt_name, row.hunt_id, row.device_name or "", row.device_id or "", row.finding_id))
@@ -122,7 +122,7 @@ def _by_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> list[Alert]:
 
 
 def _with_commands(lake: Lake, findings: DataFrame) -> list[Row]:
-    """The findings, each with the command lines of some of its events."""
+    """The findings, each with the command lines of up to MOST_COMMANDS of its events."""
     few = findings.withColumn("evidence", F.slice("evidence", 1, MOST_COMMANDS)).persist()
     try:
         seen = few.agg(F.to_date(F.min("first_seen")).alias("first"), F.to_date(F.max("last_seen")).alias("last"))
@@ -174,7 +174,7 @@ def _device(device_id: str | None, name: str | None, rows: Sequence[Row]) -> Dev
     )
 
 
-# What went wrong
+# Failures and warnings
 
 
 def _failed(lake: Lake, at: datetime) -> list[Alert]:
@@ -190,7 +190,7 @@ def _failed(lake: Lake, at: datetime) -> list[Alert]:
 
 
 def _refused(lake: Lake, at: datetime) -> list[Alert]:
-    """Batches that an expectation keeps from hunts."""
+    """Batches that failed a critical expectation, so hunts do not see them."""
     rows = lake.rows(BATCHES).filter(F.col("outcome") == "refused").collect()
     return [
         Alert(
@@ -204,8 +204,8 @@ def _refused(lake: Lake, at: datetime) -> list[Alert]:
 
 
 def _unusual(day: DayVolume | None) -> list[Alert]:
-    """Telemetry that did not come as it usually does."""
-    if day is None or not (said := [*day.critical, *day.warnings]):
+    """A warning if the volume of the day's telemetry is unusual."""
+    if day is None or not (problems := [*day.critical, *day.warnings]):
         return []
     title = f"Telemetry of the day to {day.as_of:%Y-%m-%dT%H:%M:%SZ} is not as usual"
-    return [Alert(WARNING, title, day.as_of, text="\n".join([counted(day.events, "event"), *said]))]
+    return [Alert(WARNING, title, day.as_of, text="\n".join([counted(day.events, "event"), *problems]))]

@@ -233,9 +233,9 @@ def _explained(one: Explanation, verbose: bool) -> Iterator[str]:
         yield f"  full scan: every run reads all events of its window, because {one.why}"
     else:
         yield "  incremental: every event is read once, after it landed, and kept as a hit if"
-    for number, front in enumerate(one.fronts):
+    for number, conditions in enumerate(one.alternatives):
         yield from (["    or"] if number else [])
-        for condition in front:
+        for condition in conditions:
             yield f"    {condition.text}   [{_DECIDED[condition.by]}]"
     for exclusion, state in one.exclusions:
         if state == "on" or verbose:

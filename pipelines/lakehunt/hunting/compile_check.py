@@ -1,4 +1,4 @@
-"""Checks hunts without running them: every file, with all that is wrong in it, at its place."""
+"""Checks hunts without running them: reports every problem of every file with its position."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from lakehunt.kql.errors import KqlError, QueryErrors, Span, line_and_column
 from lakehunt.kql.types import Schema
 
 FILE = "file"
-"""The kind of a problem of the file; those of its query have one of `lakehunt.kql.errors.Kind`."""
+"""The kind of a problem outside the query; problems in the query have a `lakehunt.kql.errors.Kind`."""
 
 
 QUERY_SUFFIX = ".kql"
-"""A file of this name, where it is named, is a query without a hunt around it."""
+"""Suffix of files that contain a bare query instead of a hunt."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong at a place in a hunt's file. Lines and columns count from one; `end` is the place after it.
+    """Something wrong at a place in a hunt's file. Lines and columns count from one; `end` is exclusive.
 
-    `excerpt` is the query's line and what marks the place under it; empty for what is not in the query. `table` is the
-    name of a table where the problem is that there is none."""
+    `excerpt` is the query's line with a marker line below; empty for problems outside the query. `table` is the name of
+    an unknown table, if that is the problem."""
 
     kind: str
     message: str
@@ -41,11 +41,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """A file and what it is: a hunt whose query has a result, or exclusions, or problems.
+    """A checked file: a hunt with its query's schema, or exclusions, or problems.
 
-    `hunt` is there if the file could be read, also where its query is wrong; `id` and `name` as far as they could.
-    `warnings` are about what changes no result but was hardly meant; with them alone, the file is `ok`.
-    `exclusions` are those of a file of exclusions that can be used; None for any other."""
+    `hunt` is set if the file could be read, even if its query is wrong; `id` and `name` if they could be read.
+    `warnings` are probable mistakes that change no result; a file with warnings only is `ok`.
+    `exclusions` are the usable ones of an exclusion file; None for other files."""
 
     file: Path
     id: str | None = None
@@ -63,7 +63,7 @@ class CheckedFile:
 
 def check_files(paths: Sequence[Path], tables: TableCatalog) -> list[CheckedFile]:
     """Every hunt in these files and folders, each file once, in order; ids are compared across all of them. Then the
-    files of exclusions in the folders, and beside the files, which the hunts then have."""
+    exclusion files in the folders and beside the files; their exclusions are attached to the hunts."""
     checked: list[CheckedFile] = []
     earlier: dict[str, Hunt] = {}
     for file in _files(paths, checked):
@@ -88,7 +88,7 @@ def _exclusion_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _files(paths: Iterable[Path], checked: list[CheckedFile]) -> Iterator[Path]:
-    """The files at the paths. A folder that cannot be read is told as one that has been checked."""
+    """The files at the paths. An unreadable folder is added to `checked` with its problem."""
     seen: set[Path] = set()
     for path in paths:
         files, errors = hunt_file.find(path) if path.is_dir() else ([path], [])
@@ -105,7 +105,7 @@ def _check(file: Path, earlier: dict[str, Hunt], tables: TableCatalog) -> Checke
     try:
         hunt = hunt_file.load(file, earlier)
     except HuntError as error:
-        # The file has errors outside of the query: those inside are told at the same time.
+        # The file has errors outside the query: errors inside it are reported with them.
         part = error.hunt
         query = check_query(part, tables) if part and part.query else None
         problems = [*map(of_file, error.problems), *(query.problems if query else ())]
@@ -126,12 +126,12 @@ def _check_query_file(file: Path, tables: TableCatalog) -> CheckedFile:
 
 
 def check_text(file: Path, text: str, tables: TableCatalog) -> CheckedFile:
-    """A query without a hunt around it."""
+    """Checks a bare query."""
     return _without_hunt(check_query(_around(file, text), tables))
 
 
 def of_text(file: Path, text: str, errors: QueryErrors) -> CheckedFile:
-    """A query without a hunt around it, of which the errors are known."""
+    """The result for a bare query whose errors are known."""
     hunt = _around(file, text)
     return CheckedFile(file, problems=tuple(_of_query(hunt, error) for error in errors.errors))
 
@@ -145,7 +145,7 @@ def _without_hunt(checked: CheckedFile) -> CheckedFile:
 
 
 def check_query(hunt: Hunt, tables: TableCatalog) -> CheckedFile:
-    """A hunt that has been read, and what its query is over these tables."""
+    """Checks the query of a hunt against these tables."""
     schema: Schema = ()
     problems: tuple[Problem, ...] = ()
     try:
@@ -163,7 +163,7 @@ def _warnings(hunt: Hunt | None) -> tuple[Problem, ...]:
 
 
 def of_file(error: LakehuntError) -> Problem:
-    """What is wrong with a file, at its place if the error says one."""
+    """The problem of a file, with its position if the error has one."""
     if isinstance(error, YamlError):
         return Problem(FILE, error.problem, error.position, error.position, error.hint)
     return _anywhere(error)
@@ -181,7 +181,7 @@ def _of_query(hunt: Hunt, error: KqlError) -> Problem:
 
 
 def excerpt(text: str, span: Span) -> tuple[str, str]:
-    """The line on which the span starts, and under it marks as far as the span goes on this line."""
+    """The line on which the span starts, and a line of markers below the part of the span on that line."""
     line, column = line_and_column(text, span.start)
     shown = text.split("\n")[line - 1]
     before, length = shown[: column - 1], min(span.end - span.start, len(shown) - column + 1)

@@ -17,7 +17,7 @@ from lakehunt.kql.types import TICKS_PER_MICROSECOND
 
 @dataclass(frozen=True)
 class CompiledHunt:
-    """A hunt whose query was understood."""
+    """A hunt whose query compiles."""
 
     hunt: Hunt
     plan: p.Plan
@@ -34,19 +34,19 @@ def compile_hunt(hunt: Hunt, tables: TableCatalog = EVENTS_ONLY) -> CompiledHunt
 
 
 def at_its_place(hunt: Hunt, errors: QueryErrors) -> HuntError:
-    """Every error of a query at its place in the hunt's file."""
+    """The errors of a query with their positions in the hunt's file."""
     return HuntError([hunt.error(*errors.place(e), e.message, e.hint) for e in errors.errors])
 
 
 def query_period(hunt: Hunt) -> int:
-    """How far a hunt looks back whose query does not say, in ticks."""
+    """The lookback (ticks) of a hunt whose query has no time filter."""
     if hunt.query_period is None:
         return DEFAULT_PERIOD
     return hunt.query_period // timedelta(microseconds=1) * TICKS_PER_MICROSECOND
 
 
 def select_hunts(hunts: Sequence[Hunt], wanted: Sequence[str]) -> list[Hunt]:
-    """The hunts with these ids, or names; all where none is asked for.
+    """The hunts with these ids or names; all if `wanted` is empty.
 
     Raises LakehuntError for one that does not exist."""
     if not wanted:

@@ -1,4 +1,4 @@
-"""Runs hunts: new events are read once for all of them together, then each hunt's query runs on its hits.
+"""Runs hunts: new events are scanned once for all hunts together, then each hunt's query runs on its hits.
 
 A hunt whose query has no row-level predicates (see incremental/predicates.py) reads all events of its window, with the
 same result."""
@@ -44,40 +44,39 @@ from lakehunt.spark.plans import compile_plan
 
 _FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError)
 
-FEW_HITS = 1_000_000
-"""So many rows are asked about without compiling code for each question: that takes longer than the answer."""
+CODEGEN_THRESHOLD = 1_000_000
+"""Up to this many hits, queries run without whole-stage codegen: compiling takes longer than interpreting."""
 
-
-AT_ONCE = 2
-"""Hunts that are asked about their hits at the same time: planning a query, which is most of it, takes one core."""
+PARALLEL_HUNTS = 2
+"""Hunts evaluated concurrently on their hits: query planning, which dominates, takes one core each."""
 
 
 def run_hunts(
     lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Progress, tables: TableCatalog = EVENTS_ONLY, full: bool = False
 ) -> list[HuntRun]:
-    """Runs every hunt on these tables as of an instant (ticks, whole microseconds), stores its findings and the runs.
+    """Runs every hunt on these tables as of an instant (ticks, whole microseconds); stores findings and the run log.
 
     `full` reads all events of each hunt's window instead of its hits; the findings are the same.
-    A hunt that fails is a failed run and stops no other."""
-    with codegen(lake.spark, on=False):  # but for what is read in full: the ledger, hits and findings are small
+    A hunt that fails is recorded as a failed run and does not stop the others."""
+    with codegen(lake.spark, on=False):  # run log, hits and findings are small; full scans switch it on
         return _HuntingRun(lake, list(hunts), as_of, say, tables).run(full)
 
 
 @dataclass(frozen=True)
 class _PlannedHunt:
-    """A hunt at an as-of: its plan limited to its window, and how it can be decided event by event."""
+    """A hunt at an as-of: its plan limited to its window, and its row-level predicates if it has any."""
 
     hunt: Hunt
     plan: p.Plan
     window: TimeWindow
-    split: RowPredicates | FullScan
+    predicates: RowPredicates | FullScan
 
     @property
-    def sought(self) -> HuntRequest:
-        assert isinstance(self.split, RowPredicates)
+    def request(self) -> HuntRequest:
+        assert isinstance(self.predicates, RowPredicates)
         since = self.window.since
-        read = replace(self.split, columns=self.split.columns | self.hunt.excluded_by)
-        return HuntRequest(self.hunt.id, self.hunt.digest, read, None if since is None else utc_day(since))
+        predicates = replace(self.predicates, columns=self.predicates.columns | self.hunt.excluded_by)
+        return HuntRequest(self.hunt.id, self.hunt.digest, predicates, None if since is None else utc_day(since))
 
 
 class _HuntingRun:
@@ -89,9 +88,9 @@ class _HuntingRun:
         self.run_id = f"{self.started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
         self.runs: list[HuntRun] = []
         self.found: list[ComputedFindings] = []
-        with ThreadPoolExecutor(1) as beside:
-            beside.submit(lambda: self.events)  # a failure surfaces again, for each hunt, when the property is read
-            self.past = run_log.previous_runs(lake, hunts, as_of)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: self.events)  # a failure surfaces again, for each hunt, when the property is read
+            self.previous = run_log.previous_runs(lake, hunts, as_of)
 
     @cached_property
     def events(self) -> EventsSnapshot:
@@ -102,19 +101,19 @@ class _HuntingRun:
         stored = False
         try:
             self._record_exclusions()
-            asked = [one for hunt in self.hunts if (one := self._asked(hunt))]
-            split_ = [one for one in asked if isinstance(one.split, RowPredicates) and not full]
-            unsplit = self._from_hits(split_)
-            for one in asked:
-                if one not in split_ or one in unsplit:
-                    self._in_full(one)
+            planned = [one for hunt in self.hunts if (one := self._planned(hunt))]
+            incremental = [one for one in planned if isinstance(one.predicates, RowPredicates) and not full]
+            unfiltered = self._run_incremental(incremental)
+            for one in planned:
+                if one not in incremental or one in unfiltered:
+                    self._run_full(one)
             self.say("storing findings")
             self._store_all()
             stored = True
         finally:
             order = {hunt.id: place for place, hunt in enumerate(self.hunts)}
             self.runs.sort(key=lambda run: order[run.hunt.id])
-            # What is not in findings.all has not succeeded: it stays as it was started, like what was killed.
+            # A run that is not in findings.all has not succeeded: its record stays at STARTED, like a killed run.
             run_log.record_runs(self.lake, [run for run in self.runs if stored or run.error is not None])
         return self.runs
 
@@ -129,7 +128,7 @@ class _HuntingRun:
     def _active(self, hunt: Hunt) -> tuple[Exclusion, ...]:
         return tuple(one for one in hunt.exclusions if one.applies(self.as_of))
 
-    def _asked(self, hunt: Hunt) -> _PlannedHunt | None:
+    def _planned(self, hunt: Hunt) -> _PlannedHunt | None:
         try:
             compiled = compile_hunt(hunt, self.tables)
             plan, window = limit_to_window(compiled.plan, self.as_of, query_period(hunt))
@@ -138,48 +137,48 @@ class _HuntingRun:
             self._failed(hunt, error)
             return None
 
-    # From hits
+    # Incremental
 
-    def _from_hits(self, hunts: Sequence[_PlannedHunt]) -> list[_PlannedHunt]:
-        """Runs hunts on their hits; those whose conditions cannot be decided beforehand are returned."""
+    def _run_incremental(self, hunts: Sequence[_PlannedHunt]) -> list[_PlannedHunt]:
+        """Runs hunts on their hits; returns those whose predicates failed on an event and that need a full run."""
         if not hunts:
             return []
         try:
             context = self.tables.context(self.lake, self.as_of)
-            sought = [one.sought for one in hunts]
-            hits = hits_table.complete_hits(self.lake, self.events, sought, context, self.say)
+            requests = [one.request for one in hunts]
+            hits = hits_table.complete_hits(self.lake, self.events, requests, context, self.say)
         except _FAILURES as error:
             for one in hunts:
                 self._failed(one.hunt, error, one)
             return []
-        # What a condition refuses may lie outside of the window: only the whole query can tell.
-        unsplit = [one for one in hunts if one.hunt.id in hits.failed]
-        rest = [one for one in hunts if one not in unsplit]
+        # The event on which a predicate fails may lie outside the window: only the full query can tell.
+        unfiltered = [one for one in hunts if one.hunt.id in hits.failed]
+        rest = [one for one in hunts if one not in unfiltered]
         if not rest:
-            return unsplit
-        with self._opened(hits, rest) as (seen, counts), ThreadPoolExecutor(AT_ONCE) as pool:
+            return unfiltered
+        with self._cached_hits(hits, rest) as (events, counts), ThreadPoolExecutor(PARALLEL_HUNTS) as pool:
 
             def on_hits(one: _PlannedHunt) -> None:
-                effort = hits.effort.get(one.hunt.id, ScanStats())
-                known = {"mode": INCREMENTAL, "events_scanned": effort.events, "bytes_read": effort.bytes}
-                self._on_hits(one, seen, counts.get(one.hunt.digest, 0), known)
+                stats = hits.stats.get(one.hunt.id, ScanStats())
+                known = {"mode": INCREMENTAL, "events_scanned": stats.events, "bytes_read": stats.bytes}
+                self._on_hits(one, events, counts.get(one.hunt.digest, 0), known)
 
             for done in [pool.submit(on_hits, one) for one in rest]:
                 done.result()
-        return unsplit
+        return unfiltered
 
     @contextmanager
-    def _opened(
+    def _cached_hits(
         self, hits: HitCoverage, hunts: Sequence[_PlannedHunt]
     ) -> Iterator[tuple[events_table.HitEvents, dict[str, int]]]:
-        """The hits of all hunts' windows, in memory, and how many each hunt has."""
-        starts = {one.sought.since for one in hunts}
+        """The hits of all hunts' windows, persisted, and the number of hits per hunt version."""
+        starts = {one.request.since for one in hunts}
         since = None if None in starts else min(start for start in starts if start)
         rows = hits_table.scan_hits(self.lake, hits, [one.hunt.digest for one in hunts], since, utc_day(self.as_of))
         rows = rows.repartition("hunt_version").sortWithinPartitions("hunt_version").persist()
         try:
             counts = {row.hunt_version: row["count"] for row in rows.groupBy("hunt_version").count().collect()}
-            with codegen(self.lake.spark, on=sum(counts.values()) > FEW_HITS):
+            with codegen(self.lake.spark, on=sum(counts.values()) > CODEGEN_THRESHOLD):
                 yield events_table.HitEvents(rows), counts
         finally:
             rows.unpersist()
@@ -190,59 +189,59 @@ class _HuntingRun:
             self._finish(one, lambda: _Evaluation(writer.compute_findings(nothing)), known)
             return
         self.say(f"hunting: {one.hunt.name}")
-        self._finish(one, lambda: self._computed(one, lambda: hits.of(one.hunt.digest)), known)
+        self._finish(one, lambda: self._evaluate(one, lambda: hits.of(one.hunt.digest)), known)
 
-    # In full
+    # Full
 
-    def _in_full(self, one: _PlannedHunt) -> None:
+    def _run_full(self, one: _PlannedHunt) -> None:
         self.say(f"hunting in full: {one.hunt.name}")
-        meter = InputMetrics(self.lake.spark, f"{self.run_id} {one.hunt.id}")
+        metrics = InputMetrics(self.lake.spark, f"{self.run_id} {one.hunt.id}")
         known: dict[str, Any] = {"mode": FULL}
 
-        def computed() -> _Evaluation:
+        def evaluate() -> _Evaluation:
             with codegen(self.lake.spark, on=True):
-                done = self._computed(one, lambda: self.events, meter)
-            known.update(events_scanned=meter.records, bytes_read=meter.bytes)
+                done = self._evaluate(one, lambda: self.events, metrics)
+            known.update(events_scanned=metrics.records, bytes_read=metrics.bytes)
             return done
 
-        self._finish(one, computed, known)
+        self._finish(one, evaluate, known)
 
     # Both
 
-    def _computed(
-        self, one: _PlannedHunt, events: Callable[[], Readable], meter: AbstractContextManager[object] | None = None
+    def _evaluate(
+        self, one: _PlannedHunt, events: Callable[[], Readable], metrics: AbstractContextManager[object] | None = None
     ) -> _Evaluation:
-        """What a hunt finds, and how many events passed its fronts."""
+        """Evaluates a hunt over these events."""
         active = self._active(one.hunt)
         context = self.tables.context(self.lake, self.as_of, events, traced=True, excluding=active)
-        with materialized_prefixes(one.plan, context, meter) as passed:
-            relation = compile_plan(one.plan, passed.context)
+        with materialized_prefixes(one.plan, context, metrics) as prefixes:
+            relation = compile_plan(one.plan, prefixes.context)
             result = writer.HuntResult(one.hunt, one.plan, relation, one.window, self.as_of)
             return _Evaluation(
-                writer.compute_findings(result, exclusion_marks.events_of(passed.excluded)), passed.matched
+                writer.compute_findings(result, exclusion_marks.events_of(prefixes.excluded)), prefixes.matched
             )
 
-    def _finish(self, one: _PlannedHunt, computed: Callable[[], _Evaluation], known: dict[str, Any]) -> None:
-        """Stores what a hunt finds in its own table, and writes down that, or why it failed."""
+    def _finish(self, one: _PlannedHunt, evaluate: Callable[[], _Evaluation], known: dict[str, Any]) -> None:
+        """Stores a hunt's findings in its own table, and records success or the reason of failure."""
         clock = time.perf_counter()
         try:
-            done = computed()
-            found = done.found
+            done = evaluate()
+            found = done.findings
             self.found.append(found)
-            before = self.past.get(one.hunt.id)
-            shaped = before is not None and before.shaped == one.hunt.digest
-            if found.count or self._ran_before(one.hunt) or not shaped:
+            previous = self.previous.get(one.hunt.id)
+            same_schema = previous is not None and previous.schema_version == one.hunt.digest
+            if found.count or self._ran_before(one.hunt) or not same_schema:
                 writer.write_own(self.lake, found)
         except (*_FAILURES, KqlError) as error:
             self._failed(one.hunt, error, one, clock, known)
             return
         used = self._active(one.hunt)
-        told = known | {"matched": done.matched, "suppressed": found.suppressed_count, "findings": found.count}
-        self.runs.append(self._run(one.hunt, seconds=_since(clock), window=one.window, exclusions=used, **told))
+        details = known | {"matched": done.matched, "suppressed": found.suppressed_count, "findings": found.count}
+        self.runs.append(self._run(one.hunt, seconds=_since(clock), window=one.window, exclusions=used, **details))
 
     def _ran_before(self, hunt: Hunt) -> bool:
         """Whether a run at this as-of may have left findings."""
-        return hunt.id in self.past and self.past[hunt.id].seen
+        return hunt.id in self.previous and self.previous[hunt.id].seen
 
     def _store_all(self) -> None:
         done = {run.hunt.id for run in self.runs if run.error is None}
@@ -257,16 +256,18 @@ class _HuntingRun:
         self,
         hunt: Hunt,
         error: Exception,
-        asked: _PlannedHunt | None = None,
+        planned: _PlannedHunt | None = None,
         clock: float | None = None,
         known: dict[str, Any] | None = None,
     ) -> None:
-        told = dict(known or {}, window=asked.window if asked else None, seconds=_since(clock) if clock else None)
-        why = _error_text(hunt, asked.plan if asked else None, error)
-        self.runs.append(self._run(hunt, outcome=run_log.FAILED, error=why, **told))
+        details = dict(
+            known or {}, window=planned.window if planned else None, seconds=_since(clock) if clock else None
+        )
+        why = _error_text(hunt, planned.plan if planned else None, error)
+        self.runs.append(self._run(hunt, outcome=run_log.FAILED, error=why, **details))
 
-    def _run(self, hunt: Hunt, **told: Any) -> HuntRun:
-        return HuntRun(hunt, self.as_of, self.run_id, self.started, **told)
+    def _run(self, hunt: Hunt, **details: Any) -> HuntRun:
+        return HuntRun(hunt, self.as_of, self.run_id, self.started, **details)
 
 
 def _since(clock: float) -> float:
@@ -274,14 +275,14 @@ def _since(clock: float) -> float:
 
 
 def _error_text(hunt: Hunt, plan: p.Plan | None, error: Exception) -> str:
-    """What went wrong with a hunt, at its place in the hunt's file where there is one."""
+    """The error of a hunt, with its position in the hunt's file if there is one."""
     placed = error if isinstance(error, KqlError) else plan and runtime_errors.locate(plan, error)
     return str(at_its_place(hunt, QueryErrors(hunt.query, [placed]))) if placed else describe(error)
 
 
 @dataclass(frozen=True)
 class _Evaluation:
-    """What a hunt found, and how many events passed its fronts."""
+    """A hunt's findings, and how many events passed the row-local prefixes of its plan."""
 
-    found: ComputedFindings
+    findings: ComputedFindings
     matched: int = 0

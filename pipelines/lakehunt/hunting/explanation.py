@@ -1,4 +1,4 @@
-"""How a hunt is run: what of it is decided event by event, and what is asked about the hits. Needs no Spark session."""
+"""How a hunt will be run: its row-level predicates, and the plan over its hits. Needs no Spark session."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ from lakehunt.spark.plans import compile_plan
 
 @dataclass(frozen=True)
 class Explanation:
-    """A hunt as it will be run at one as-of.
+    """How a hunt will be run at one as-of.
 
-    `why` says why it has to read all events of its window, at a place in the hunt's file where there is one; None for a
-    hunt that is run from its hits. Then `fronts` are the alternatives of what makes an event a hit: each a list of
-    conditions as the query writes them, with what decides them."""
+    `why` is the reason for a full scan of its window, with the place in the hunt's file if there is one; None for an
+    incremental hunt. For the latter, an event is a hit if it meets all conditions of one of the `alternatives`."""
 
     hunt: Hunt
     window: TimeWindow
     why: str | None
-    fronts: tuple[tuple[ExplainedCondition, ...], ...]
+    alternatives: tuple[tuple[ExplainedCondition, ...], ...]
     columns: tuple[str, ...]
     plan: tuple[str, ...]
     exclusions: tuple[tuple[Exclusion, str], ...] = ()
@@ -38,8 +37,8 @@ class Explanation:
 
 @dataclass(frozen=True)
 class ExplainedCondition:
-    """A condition on one event: its KQL, and whether it is decided for each distinct tuple of file names and lineage
-    (`tuple`) or for each event that its tuple leaves (`event`)."""
+    """A condition on one event: its KQL, and whether it is evaluated once per distinct process key (`tuple`) or for
+    each event whose key is accepted (`event`)."""
 
     text: str
     by: str
@@ -50,44 +49,48 @@ def explain(compiled: CompiledHunt, as_of: int) -> Explanation:
     hunt = compiled.hunt
     how = extract_row_predicates(compiled.plan)
     plan, window = limit_to_window(compiled.plan, as_of, query_period(hunt))
-    fronts = tuple(_conditions(hunt, front) for front in how.fronts) if isinstance(how, RowPredicates) else ()
+    alternatives = (
+        tuple(_conditions(hunt, predicate) for predicate in how.alternatives) if isinstance(how, RowPredicates) else ()
+    )
     columns = tuple(sorted(how.columns | hunt.excluded_by)) if isinstance(how, RowPredicates) else ()
     why = _why(hunt, how) if isinstance(how, FullScan) else None
     states = tuple((one, one.state(as_of)) for one in hunt.exclusions)
-    return Explanation(hunt, window, why, fronts, columns, tuple(_steps(hunt, plan, 0)), states)
+    return Explanation(hunt, window, why, alternatives, columns, tuple(_steps(hunt, plan, 0)), states)
 
 
-def _why(hunt: Hunt, whole: FullScan) -> str:
-    if whole.scan is None:
-        return whole.why
-    line, column = line_and_column(hunt.query, whole.scan.span.start)
+def _why(hunt: Hunt, scan: FullScan) -> str:
+    if scan.scan is None:
+        return scan.why
+    line, column = line_and_column(hunt.query, scan.scan.span.start)
     place = hunt.place(line, column)
-    return f"{hunt.file}:{place.line}:{place.column}: {whole.why}"
+    return f"{hunt.file}:{place.line}:{place.column}: {scan.why}"
 
 
-def _conditions(hunt: Hunt, front: RowPredicate) -> tuple[ExplainedCondition, ...]:
-    by_tuple = [c for c in front.conditions if p.references(c) <= set(prefilter.PROCESS_KEY)]
-    rest = sorted((c for c in front.conditions if c not in by_tuple), key=lambda c: prefilter.cost(prefilter.folded(c)))
-    told = [ExplainedCondition(_text(hunt, c.span), "tuple") for c in by_tuple]
-    return (*told, *(ExplainedCondition(_text(hunt, c.span), "event") for c in rest))
+def _conditions(hunt: Hunt, predicate: RowPredicate) -> tuple[ExplainedCondition, ...]:
+    on_key = [c for c in predicate.conditions if p.references(c) <= set(prefilter.PROCESS_KEY)]
+    rest = sorted(
+        (c for c in predicate.conditions if c not in on_key), key=lambda c: prefilter.cost(prefilter.folded(c))
+    )
+    of_key = [ExplainedCondition(_text(hunt, c.span), "tuple") for c in on_key]
+    return (*of_key, *(ExplainedCondition(_text(hunt, c.span), "event") for c in rest))
 
 
 def _text(hunt: Hunt, span: Span) -> str:
-    """The KQL on one line; parentheses that stand around its first or last part are put back."""
+    """The KQL on one line; parentheses that the span cuts off are restored."""
     text = " ".join(hunt.query[span.start : span.end].split())
     missing = text.count(")") - text.count("(")
     return "(" * missing + text + ")" * -missing
 
 
 def _steps(hunt: Hunt, plan: p.Plan, depth: int) -> Iterator[str]:
-    """The plan, a line for each step, sources indented."""
+    """The plan, one line per step, sources indented."""
     yield "  " * depth + _step(hunt, plan)
     for source in p.sources(plan):
         yield from _steps(hunt, source, depth + 1)
 
 
 def _is_window(plan: p.Filter) -> bool:
-    """Whether the query does not write the condition: its window does."""
+    """Whether the filter comes from the lookback window, not from the query text."""
     scans = (step for step in p.walk(plan) if isinstance(step, p.Scan))
     return any(plan.predicate.span == scan.span for scan in scans)
 
@@ -112,7 +115,7 @@ def _short(names: Sequence[str]) -> str:
 
 
 def spark_plan(lake: Lake, compiled: CompiledHunt, as_of: int, tables: TableCatalog) -> str:
-    """What Spark will do for the whole query over the lake's events, as Spark says it."""
+    """Spark's formatted physical plan for the whole query over the lake's events."""
     plan, _ = limit_to_window(compiled.plan, as_of, query_period(compiled.hunt))
     frame = compile_plan(plan, tables.context(lake, as_of)).in_order()
     mode = lake.spark._jvm.org.apache.spark.sql.execution.ExplainMode.fromString("formatted")  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The row-local prefix of each branch of a plan, computed once: the rest of the plan reads few rows several times."""
+"""Materializes the row-local prefix of each branch of a plan, because the rest of the plan reads it several times."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from lakehunt.spark.relations import Relation
 
 @dataclass
 class MaterializedPrefixes:
-    """What passed the row-local prefixes of a plan: how many events, the rows that are excluded, and a context that has
-    the others."""
+    """The row-local prefixes of a plan: the number of events that passed them, the excluded rows, and a context that
+    provides the other rows."""
 
     context: Context
     matched: int = 0
@@ -32,46 +32,46 @@ class MaterializedPrefixes:
 
 @contextmanager
 def materialized_prefixes(
-    plan: p.Plan, context: Context, meter: AbstractContextManager[object] | None = None
+    plan: p.Plan, context: Context, metrics: AbstractContextManager[object] | None = None
 ) -> Iterator[MaterializedPrefixes]:
-    """Computes each row-local prefix of a plan once, with the columns that the rest reads. The meter runs while the
-    tables are read."""
+    """Computes each row-local prefix of a plan once, with the columns that the rest reads. `metrics` is entered while
+    the tables are read."""
     kept: list[Relation] = []
     counts: list[int] = []
-    passed = MaterializedPrefixes(context)
+    prefixes = MaterializedPrefixes(context)
     try:
-        with meter or nullcontext():
-            for front in row_local_parts(plan):
-                relation = compile_plan(front, passed.context).null_out_unread(p.needed(plan, front))
+        with metrics or nullcontext():
+            for prefix in row_local_parts(plan):
+                relation = compile_plan(prefix, prefixes.context).null_out_unread(p.needed(plan, prefix))
                 relation.frame.persist(ON_DISK)
                 kept.append(relation)
                 counts.append(relation.frame.count())
                 counting, excluded = exclusion_marks.split_excluded(relation)
-                passed.context = passed.context.with_computed(front, counting)
+                prefixes.context = prefixes.context.with_computed(prefix, counting)
                 if excluded is not None and not excluded.isEmpty():
-                    passed.excluded.append(excluded)
-        passed.matched = _events_of(kept, counts)
-        yield passed
+                    prefixes.excluded.append(excluded)
+        prefixes.matched = _count_events(kept, counts)
+        yield prefixes
     finally:
         for relation in kept:
             relation.frame.unpersist()
 
 
-def _events_of(fronts: Sequence[Relation], counts: Sequence[int]) -> int:
-    """The events that are in fronts with so many rows, each once; the rows, where no front reads events."""
-    events = [one.frame for one in fronts if one.traced]
+def _count_events(prefixes: Sequence[Relation], counts: Sequence[int]) -> int:
+    """The number of distinct events in the prefixes; the number of rows if no prefix reads events."""
+    events = [one.frame for one in prefixes if one.traced]
     if len(events) < 2:
-        return sum(count for one, count in zip(fronts, counts, strict=True) if one.traced or not events)
+        return sum(count for one, count in zip(prefixes, counts, strict=True) if one.traced or not events)
     ids = (frame.select(column(trace.TRACE)["evidence"][0]["event_id"]) for frame in events)
     return reduce(DataFrame.union, ids).distinct().count()
 
 
 def is_empty(plan: p.Plan) -> bool:
-    """Whether a plan gives no rows where DeviceProcessEvents has none."""
+    """Whether a plan yields no rows if DeviceProcessEvents has none."""
     if isinstance(plan, p.Scan):
         return plan.table == EVENTS
     if isinstance(plan, p.Summarize):
-        return bool(plan.keys) and is_empty(plan.source)  # without keys it gives one row, of no rows too
+        return bool(plan.keys) and is_empty(plan.source)  # without keys it yields one row even for no input
     if isinstance(plan, p.Union):
         return all(is_empty(table) for table in plan.tables)
     if isinstance(plan, p.Join):

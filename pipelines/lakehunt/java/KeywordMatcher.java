@@ -26,7 +26,7 @@ public final class KeywordMatcher implements UDF2, Serializable {
     private int[][][] clausesOf;
     private int[][] clausesOfOthers;
     private int[][] clausesOfColumn;
-    int[] frontOf;
+    int[] predicateOf;
     int[] wanted;
     int[] groupOf;
     long[] bitOf;
@@ -38,11 +38,11 @@ public final class KeywordMatcher implements UDF2, Serializable {
     /**
      * @param columns for each text [keywords, numbers of the clauses that any non-ASCII text satisfies]; a keyword is
      *     [text, edges, numbers of the clauses that it satisfies]
-     * @param fronts the number of the predicate that each clause belongs to
+     * @param predicates the number of the predicate that each clause belongs to
      * @param places for each predicate, [group, bit] of the hunt that remains once all its clauses are satisfied
      * @param groups the number of masks
      */
-    public void configure(List columns, List fronts, List places, int groups) {
+    public void configure(List columns, List predicates, List places, int groups) {
         int count = columns.size();
         texts = new String[count][];
         edges = new int[count][];
@@ -50,23 +50,23 @@ public final class KeywordMatcher implements UDF2, Serializable {
         clausesOfOthers = new int[count][];
         clausesOfColumn = new int[count][];
         for (int column = 0; column < count; column++) {
-            List told = (List) columns.get(column);
-            read(column, (List) told.get(0), (List) told.get(1));
+            List described = (List) columns.get(column);
+            read(column, (List) described.get(0), (List) described.get(1));
         }
-        frontOf = numbers(fronts);
+        predicateOf = numbers(predicates);
         groupOf = new int[places.size()];
         bitOf = new long[places.size()];
         wanted = new int[places.size()];
-        for (int clause = 0; clause < frontOf.length; clause++) {
-            wanted[frontOf[clause]]++;
+        for (int clause = 0; clause < predicateOf.length; clause++) {
+            wanted[predicateOf[clause]]++;
         }
         always = new long[groups];
-        for (int front = 0; front < places.size(); front++) {
-            int[] place = numbers((List) places.get(front));
-            groupOf[front] = place[0];
-            bitOf[front] = 1L << place[1];
-            if (wanted[front] == 0) {
-                always[place[0]] |= bitOf[front];
+        for (int predicate = 0; predicate < places.size(); predicate++) {
+            int[] place = numbers((List) places.get(predicate));
+            groupOf[predicate] = place[0];
+            bitOf[predicate] = 1L << place[1];
+            if (wanted[predicate] == 0) {
+                always[place[0]] |= bitOf[predicate];
             }
         }
     }
@@ -87,15 +87,15 @@ public final class KeywordMatcher implements UDF2, Serializable {
         }
     }
 
-    /** This as a function of columns. It is asked once for a row, wherever it stands: Spark does not know what it costs. */
+    /** This matcher as a function of columns. Non-deterministic, so that Spark evaluates it once per row. */
     public UserDefinedFunction function() {
         return functions.udf((UDF2) this, DataTypes.createArrayType(DataTypes.LongType, false)).asNondeterministic();
     }
 
     /**
      * @param event the column's texts as bytes of UTF-8, null for an empty one
-     * @param left for each group of hunts, those that are left
-     * @return for each group, the hunts that are still left; null where there is none
+     * @param left for each group of hunts, a mask of the candidates so far
+     * @return for each group, the remaining candidates; null if there are none
      */
     public Object call(Object event, Object left) {
         Seq before = (Seq) left;
@@ -187,13 +187,13 @@ public final class KeywordMatcher implements UDF2, Serializable {
         }
         Work work = (Work) works.get();
         if (work == null) {
-            work = new Work(frontOf.length, wanted.length, always.length);
+            work = new Work(predicateOf.length, wanted.length, always.length);
             works.set(work);
         }
         return work;
     }
 
-    /** Each task gets its own copy of this, without the automata: they are large, and quickly made. */
+    /** Each task gets its own copy of this object without the automata: they are large and quick to build. */
     private synchronized void prepare() {
         if (works == null) {
             automata = new Automaton[texts.length];
@@ -218,18 +218,18 @@ public final class KeywordMatcher implements UDF2, Serializable {
         return all;
     }
 
-    /** What one event satisfies. Nothing is cleared between events: a number says which event an entry belongs to. */
+    /** What one event satisfies. Entries are not cleared between events: each holds the number of the event that set it. */
     private static final class Work {
         final int[] clauses;
-        final int[] fronts;
+        final int[] predicates;
         final int[] met;
         final long[] masks;
         int event = 0;
 
-        Work(int clauses, int fronts, int groups) {
+        Work(int clauses, int predicates, int groups) {
             this.clauses = new int[clauses];
-            this.fronts = new int[fronts];
-            this.met = new int[fronts];
+            this.predicates = new int[predicates];
+            this.met = new int[predicates];
             this.masks = new long[groups];
         }
 
@@ -237,7 +237,7 @@ public final class KeywordMatcher implements UDF2, Serializable {
             event++;
             if (event == Integer.MAX_VALUE) {
                 Arrays.fill(clauses, 0);
-                Arrays.fill(fronts, 0);
+                Arrays.fill(predicates, 0);
                 event = 1;
             }
             Arrays.fill(masks, 0L);
@@ -250,20 +250,20 @@ public final class KeywordMatcher implements UDF2, Serializable {
                     continue;
                 }
                 clauses[clause] = event;
-                int front = keywords.frontOf[clause];
-                if (fronts[front] != event) {
-                    fronts[front] = event;
-                    met[front] = 0;
+                int predicate = keywords.predicateOf[clause];
+                if (predicates[predicate] != event) {
+                    predicates[predicate] = event;
+                    met[predicate] = 0;
                 }
-                met[front]++;
-                if (met[front] == keywords.wanted[front]) {
-                    masks[keywords.groupOf[front]] |= keywords.bitOf[front];
+                met[predicate]++;
+                if (met[predicate] == keywords.wanted[predicate]) {
+                    masks[keywords.groupOf[predicate]] |= keywords.bitOf[predicate];
                 }
             }
         }
     }
 
-    /** States are rows of a table with a column for each kind of byte; a row is named by where it begins in the table. */
+    /** States are rows of a table with a column per kind of byte; a state is the offset of its row in the table. */
     private static final class Automaton {
         final int[] kinds = new int[256];
         int width = 1;
@@ -296,7 +296,7 @@ public final class KeywordMatcher implements UDF2, Serializable {
             link(states);
         }
 
-        /** Bytes that occur in no keyword are of one kind. */
+        /** Bytes that occur in no keyword share one kind. */
         private void sort(String[] keywords) {
             for (int keyword = 0; keyword < keywords.length; keyword++) {
                 for (int i = 0; i < keywords[keyword].length(); i++) {
@@ -312,7 +312,7 @@ public final class KeywordMatcher implements UDF2, Serializable {
             }
         }
 
-        /** From a tree to an automaton, states in the order of their depth: each goes on where the longest shorter one does. */
+        /** Adds the failure links to the trie, breadth first: a missing transition is that of the longest proper suffix. */
         private void link(int states) {
             int[] shorter = new int[states];
             int[] queue = new int[states];

@@ -18,7 +18,7 @@ import scala.Tuple2;
 import scala.runtime.AbstractFunction2;
 
 /**
- * Stands before the parser of every session that a client opens, and lets through what gate.py names: see there for why.
+ * Wraps the parser of every client session and only admits what gate.py allows; gate.py has the reasons.
  *
  * Spark's own compiler for the code of queries, Janino, compiles this file when the endpoint starts. Janino knows
  * generics by their raw types only.
@@ -28,20 +28,20 @@ public final class StatementGate extends AbstractFunction2 {
     private scala.collection.immutable.Map given;
     ClassLoader jars;
 
-    /** Takes the rules of gate.py, a session as clients get it, for its settings, and what knows Spark's jars. */
+    /** Takes the rules of gate.py, a fresh client session (for its settings), and the class loader of Spark's jars. */
     public void configure(Map rules, SparkSession fresh, ClassLoader jars) {
         this.rules = rules;
         this.given = fresh.conf().getAll();
         this.jars = jars;
     }
 
-    /** What Spark calls for each new session: its parser, behind the gate. */
+    /** Called by Spark for each new session: returns its parser behind the gate. */
     public Object apply(Object session, Object parser) {
-        Class[] told = new Class[] {ParserInterface.class};
-        return Proxy.newProxyInstance(ParserInterface.class.getClassLoader(), told, new Guard(this, session, parser));
+        Class[] interfaces = new Class[] {ParserInterface.class};
+        return Proxy.newProxyInstance(ParserInterface.class.getClassLoader(), interfaces, new Guard(this, session, parser));
     }
 
-    /** Whoever asks the guarded parser for a plan gets one that was checked. */
+    /** A proxy of the parser: every plan that it returns has been checked. */
     public static final class Guard implements InvocationHandler {
         private final StatementGate gate;
         private final SparkSession session;
@@ -73,7 +73,7 @@ public final class StatementGate extends AbstractFunction2 {
         }
     }
 
-    /** A setting that a client has brought could change where tables are looked for, or which classes are loaded. */
+    /** A client's settings could change where tables are looked up or which classes are loaded. */
     void checkSettings(SparkSession session) {
         scala.collection.Iterator settings = session.conf().getAll().iterator();
         while (settings.hasNext()) {
@@ -87,7 +87,7 @@ public final class StatementGate extends AbstractFunction2 {
         }
     }
 
-    /** Looks at a plan, and at all that is in it: plans, expressions, plans in expressions, in any list or pair. */
+    /** Checks a plan and everything nested in it: plans, expressions, plans in expressions, in any list or pair. */
     void check(Object part) {
         if (part instanceof LogicalPlan) {
             checkPlan((LogicalPlan) part);
@@ -160,7 +160,7 @@ public final class StatementGate extends AbstractFunction2 {
         }
     }
 
-    /** The parts of the name that a node has as its first element, in small letters. */
+    /** The parts of the name that a node has as its first element, in lower case. */
     private static String[] names(Object node) {
         scala.collection.Seq parts = (scala.collection.Seq) ((Product) node).productElement(0);
         String[] names = new String[parts.length()];
@@ -199,7 +199,7 @@ public final class StatementGate extends AbstractFunction2 {
         }
     }
 
-    /** Puts such properties in the place of the ones that there are. */
+    /** Replaces the system properties by sealed ones. */
     public void sealProperties() {
         Sealed sealed = new Sealed();
         sealed.putAll(System.getProperties());

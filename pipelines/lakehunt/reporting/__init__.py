@@ -1,1 +1,1 @@
-"""A page of what was found, for people who would rather look than query: one HTML file, and an ATT&CK layer."""
+"""Reports of findings for people who do not query: one HTML page, and an ATT&CK Navigator layer."""

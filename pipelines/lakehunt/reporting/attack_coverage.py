@@ -1,4 +1,4 @@
-"""Which tactics and techniques of ATT&CK the hunts look for, and how many findings each has."""
+"""The ATT&CK tactics and techniques that the hunts cover, with their numbers of findings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lakehunt.reporting.report_data import Report
 
 @dataclass(frozen=True)
 class Technique:
-    """A technique, or a tactic: its hunts by their ids, and how many findings these have. The name is '' for an id that
+    """A tactic or technique: the ids of its hunts, and how many findings these have. The name is '' for an id that
     this version of ATT&CK does not have."""
 
     id: str
@@ -31,7 +31,7 @@ class Coverage:
 
 
 def coverage(report: Report) -> Coverage:
-    """A finding counts for each tactic and technique that its hunt names: which one it is of, nobody says."""
+    """A finding counts for every tactic and technique of its hunt: the hunt does not say which one it shows."""
     found = Counter(one.hunt_id for one in report.findings)
     tactics: dict[str, dict[str, str]] = {}
     techniques: dict[str, dict[str, str]] = {}

@@ -1,4 +1,4 @@
-"""Charts of a report, as inline SVG: pygal draws them, the page's style sheet colours them.
+"""Charts of a report as inline SVG: drawn by pygal, coloured by the page's style sheet.
 
 pygal's own styles, its configuration, which it writes as a script, and its tooltips, which need one, are left out: no
 chart may weaken what the page lets run. Browsers show the value of a bar from its title."""
@@ -17,25 +17,25 @@ from lakehunt.reporting.report_data import Finding
 
 WIDTH, HEIGHT = 520, 230
 MOST_DAYS = 92
-"""Days that a chart shows, the last ones."""
+"""Maximum days in a chart; the most recent ones are shown."""
 
 MOST_SERIES = 5
-"""Hunts that have a colour of their own; the others share one."""
+"""Hunts with a colour of their own; the others share one."""
 
 MOST_LABELS = 6
-"""Days that are named below a chart."""
+"""Maximum labels on the axis of days."""
 
 _LETTERS = 48
 
 
 def by_status(findings: Sequence[Finding]) -> Markup:
-    """Findings by day of their last event: new ones, and those that were there before."""
+    """Findings by day of their last event: new and recurring."""
     names = {True: "new", False: "recurring"}
     return _stacked(findings, [names[one.is_new] for one in findings], list(names.values()), "status")
 
 
 def by_hunt(findings: Sequence[Finding]) -> Markup:
-    """Findings by day of their last event: the hunts that found most, and the others."""
+    """Findings by day of their last event: the hunts with most findings, and all others."""
     most = [id_ for id_, _ in Counter(one.hunt_id for one in findings).most_common(MOST_SERIES)]
     names = {one.hunt_id: _short(printable(one.hunt_name)) for one in findings}
     series = [names[one.hunt_id] if one.hunt_id in most else "other hunts" for one in findings]
@@ -43,7 +43,7 @@ def by_hunt(findings: Sequence[Finding]) -> Markup:
 
 
 def _stacked(findings: Sequence[Finding], series: Sequence[str], order: Sequence[str], kind: str) -> Markup:
-    """A bar for each day, made of the series; those that are empty are left out."""
+    """A stacked bar per day; empty series are left out."""
     if not findings:
         return Markup("")
     counts = Counter(zip(series, (one.day for one in findings), strict=True))
@@ -53,7 +53,7 @@ def _stacked(findings: Sequence[Finding], series: Sequence[str], order: Sequence
 
 
 def _days(seen: Iterable[str]) -> list[str]:
-    """The days from the first to the last; if they are too many, the last of those that are seen."""
+    """The days from the first to the last; if they are too many, the most recent ones with findings."""
     first, last = (date.fromisoformat(day) for day in (min(seen), max(seen)))
     if (last - first).days < MOST_DAYS:
         return [f"{first + timedelta(days=n)}" for n in range((last - first).days + 1)]
@@ -89,7 +89,7 @@ def _drawn(days: Sequence[str], series: Mapping[str, Sequence[int]], kind: str) 
 
 
 def _for_the_page(svg: ElementTree.Element, kind: str) -> Markup:
-    """The drawing alone: without scripts, styles and comments, each bar with its value as title."""
+    """The SVG without scripts, styles and comments, with each bar's value as its title."""
     for parent in list(svg.iter()):
         for child in list(parent):
             if not isinstance(child.tag, str) or child.tag in {"defs", "title"} or "overlay" in child.get("class", ""):
@@ -108,7 +108,7 @@ def _for_the_page(svg: ElementTree.Element, kind: str) -> Markup:
 
 
 def _titled(bars: ElementTree.Element, bar: ElementTree.Element, name: str) -> None:
-    """A bar that says its day and value when it is pointed at; one of nothing is left out."""
+    """A bar with day and value as tooltip; empty bars are left out."""
     label = {one.get("class", ""): one.text or "" for one in bar.iterfind("desc")}
     for one in list(bar.iterfind("desc")):
         bar.remove(one)

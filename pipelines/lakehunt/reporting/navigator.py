@@ -1,4 +1,4 @@
-"""A layer for MITRE's ATT&CK Navigator: what the hunts look for, and what they found.
+"""A layer for MITRE's ATT&CK Navigator: the techniques that hunts cover, and their findings.
 
 Source: the Navigator's layer format 4.5, github.com/mitre-attack/attack-navigator, layers/spec/v4.5/layerformat.md."""
 

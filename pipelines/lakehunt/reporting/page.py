@@ -1,4 +1,4 @@
-"""The report as one HTML file that opens anywhere: nothing is fetched, nothing that an attacker wrote can run.
+"""The report as one self-contained HTML file: nothing is fetched, and no text of an attacker can run as a script.
 
 Everything that comes from the data goes through the template's escaping, hidden characters through `visible.pieces`.
 Beside that, a content security policy names the hashes of the page's own script and style: whatever else got into the
@@ -27,10 +27,10 @@ from lakehunt.reporting.attack_coverage import coverage
 from lakehunt.reporting.report_data import Finding, HuntRuns, Report
 
 MOST_LETTERS = 240
-"""Letters of a command line in a line of the list or the tree; the whole one stands among the finding's commands."""
+"""Maximum letters of a command line in the list and the tree; the finding's commands show it in full."""
 
 MOST_DEVICES = 200
-"""Devices that are listed; all are counted."""
+"""Maximum devices in the list; all are counted."""
 
 _HERE = Path(__file__).parent
 
@@ -74,7 +74,7 @@ def _text(name: str) -> str:
 
 
 def _policy(script: str, style: str) -> str:
-    """What the page may do: run its own script, use its own style. Nothing else, from nowhere."""
+    """The page's content security policy: its own script and style, nothing else."""
     allowed = {"default-src": "'none'", "script-src": _hash(script), "style-src": _hash(style)}
     forbidden = dict.fromkeys(("base-uri", "form-action"), "'none'")
     return "; ".join(f"{name} {value}" for name, value in (allowed | forbidden).items())
@@ -85,7 +85,7 @@ def _hash(text: str) -> str:
 
 
 def _moment(at: datetime | int | None) -> str:
-    """`2026-03-10 06:40:15`; a time in ticks with its milliseconds, if there are any."""
+    """`2026-03-10 06:40:15`; a time in ticks with its milliseconds, if not zero."""
     if at is None:
         return ""
     if isinstance(at, datetime):
@@ -116,7 +116,7 @@ def _totals(report: Report, devices: int) -> Mapping[str, int]:
 
 @dataclass(frozen=True)
 class DeviceSummary:
-    """What was found on a device; without an id, in findings whose events come from several."""
+    """The findings of a device; without an id, the findings whose events come from several devices."""
 
     id: str | None
     name: str | None

@@ -1,4 +1,4 @@
-"""A report for people who may not read the events table: without what looks like a secret (`alerts/redaction.py`)."""
+"""A report for people who may not read the events table: secrets are redacted (`alerts/redaction.py`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lakehunt.reporting.report_data import Details, HuntRuns, Report
 
 
 def without_secrets(report: Report) -> Report:
-    """The report without secrets in command lines, in values of findings and in errors of hunts."""
+    """The report with secrets redacted in command lines, values of findings and errors of hunts."""
     details = {key: _details(one) for key, one in report.details.items()}
     return replace(report, details=details, hunts=[_hunt(one) for one in report.hunts], redacted=True)
 
@@ -30,7 +30,7 @@ def _node(node: ProcessNode) -> ProcessNode:
 
 
 def _value(value: Any) -> Any:
-    """A value of JSON with all texts in it redacted. Keys are columns, or what an event's fields are called."""
+    """A JSON value with all texts redacted. Keys are names of columns or fields, and stay."""
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What a report shows, read from the lake: about ten Spark jobs, however many hunts and findings there are."""
+"""Reads the data of a report from the lake, in about ten Spark jobs whatever the number of hunts and findings."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from lakehunt.schemas.landing_tables import BATCHES
 from lakehunt.schemas.quality_tables import VALIDATIONS
 
 MOST_FINDINGS = 300
-"""Findings that are shown one by one, the severest and newest first; all of them are counted."""
+"""Maximum findings with details, severest and newest first; all are counted."""
 
 MOST_EVENTS = 12
-"""Events of a finding whose command lines and lineage are shown."""
+"""Maximum events per finding whose command lines and lineage are shown."""
 
 MOST_AROUND = 50_000
-"""Most events that are read around the events of all findings together."""
+"""Maximum events read around the events of all findings together."""
 
 LEAST_DAYS, MOST_DAYS = 7, 31
-"""Days of telemetry that are shown."""
+"""Maximum days of telemetry shown."""
 
 
 @dataclass(frozen=True)
 class Period:
-    """The as-ofs that a report is about, in ticks; both are included, and the same for one as-of."""
+    """The range of as-ofs of a report, in ticks, both inclusive; equal for a single as-of."""
 
     since: int
     until: int
@@ -55,14 +55,14 @@ class Period:
 
     @property
     def days(self) -> int:
-        """How many days of telemetry belong to it."""
+        """The number of days of telemetry to show."""
         return min(max((self.until - self.since) // TICKS_PER_DAY + 1, LEAST_DAYS), MOST_DAYS)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding as its newest as-of of the period has it. `is_new`: an as-of of the period was the first to have it;
-    `as_ofs` counts those that have it. Times are UTC."""
+    """A finding at its newest as-of in the period. `is_new`: it first appeared in the period; `as_ofs`: the number of
+    as-ofs in the period that have it. Times are UTC."""
 
     finding_id: str
     hunt_id: str
@@ -82,7 +82,7 @@ class Finding:
 
     @property
     def day(self) -> str:
-        """The day of its last event; of its as-of, where it has none."""
+        """The day of its last event, or of its as-of if it has no events."""
         return f"{self.last_seen or self.as_of:%Y-%m-%d}"
 
     @property
@@ -93,8 +93,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Details:
-    """What is shown of a single finding: its row in the query's columns, its first events' lineage. `gone` of these
-    events are not in the lake any more, `unnamed` of its events are not looked at."""
+    """The details of a finding: its row in the query's columns, and the lineage of its first events. `gone` counts
+    those that are no longer in the lake, `unnamed` the events that were not read."""
 
     result: Mapping[str, Any]
     trees: Sequence[ProcessNode] = ()
@@ -103,7 +103,7 @@ class Details:
 
     @property
     def commands(self) -> list[tuple[str, int]]:
-        """The command lines of its events, each with how often it was run."""
+        """The command lines of its events with their counts."""
         counted: Counter[str] = Counter()
         for node in walk(self.trees):
             if node.evidence:
@@ -113,8 +113,8 @@ class Details:
 
 @dataclass(frozen=True)
 class HuntRuns:
-    """A hunt, and its runs in the period. Of `last`, the newest one, the counts are shown: windows overlap, so those of
-    several runs together would count events twice."""
+    """A hunt and its runs in the period. Counts are those of the newest run (`last`): windows overlap, so sums over
+    runs would count events twice."""
 
     id: str
     name: str
@@ -142,8 +142,8 @@ class Quality:
 
 @dataclass(frozen=True)
 class Report:
-    """All that a report shows. `findings` in the order of the page; the first of them have details, by (hunt, id).
-    `redacted`: what looks like a secret is left out."""
+    """The data of a report. `findings` are in page order; the first ones have details, by (hunt, id). `redacted`:
+    secrets are redacted."""
 
     period: Period
     findings: Sequence[Finding]
@@ -157,7 +157,7 @@ class Report:
         return self.findings[:MOST_FINDINGS]
 
     def details_of(self, one: Finding) -> Details:
-        """What is shown of a finding; nothing, if a run has replaced it while the report was read."""
+        """The details of a finding; None if a run replaced it while the report was read."""
         return self.details.get((one.hunt_id, one.finding_id), Details({}))
 
 
@@ -198,7 +198,7 @@ def _named(period: Period) -> str:
 
 
 def _last_of_each(runs: DataFrame) -> list[Row]:
-    """How the last run of each hunt for each as-of ended, in the order of as-ofs."""
+    """The last run of each hunt for each as-of, ordered by as-of."""
     last = F.max_by(F.struct(*RUNS.column_names), F.struct("started_at", "run_id")).alias("last")
     rows = runs.groupBy("hunt_id", "as_of").agg(last).select("last.*").collect()
     return sorted(rows, key=lambda row: (row.as_of, row.hunt_name, row.hunt_id))
@@ -271,7 +271,7 @@ def _detail(row: Row, family: ProcessFamily, there: set[str]) -> Details:
 
 
 def _whole_rows(lake: Lake, shown: Sequence[Finding]) -> list[Row]:
-    """The rows of findings at the as-ofs that are shown, with their first events."""
+    """The findings' rows at the as-ofs shown, with their first events."""
     columns = {"hunt_id": "STRING", "finding_id": "STRING", "as_of": "TIMESTAMP"}
     keys = few_rows(lake.spark, columns, [(one.hunt_id, one.finding_id, one.as_of) for one in shown])
     rows = lake.rows(FINDINGS_ALL).join(F.broadcast(keys), list(columns), "left_semi")

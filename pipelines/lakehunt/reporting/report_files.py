@@ -1,4 +1,4 @@
-"""Writes a report: the page, and the layer for the ATT&CK Navigator."""
+"""Writes a report: the page and the ATT&CK Navigator layer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lakehunt.reporting.report_data import Period
 
 @dataclass(frozen=True)
 class Written:
-    """The files that were written, and how many findings they cover; `shown` are listed."""
+    """The files that were written, and the numbers of findings covered and listed (`shown`)."""
 
     files: Sequence[Path]
     findings: int
@@ -28,7 +28,7 @@ class Written:
 
 
 def check_folders(*files: Path | None) -> None:
-    """Raises LakehuntError for a file that cannot be written because of its folder: before Spark starts, not after."""
+    """Raises LakehuntError if the folder of a file cannot be written to; called before Spark starts."""
     for file in filter(None, files):
         if not file.parent.is_dir() or file.is_dir():
             why = "is a folder" if file.is_dir() else f"there is no folder {file.parent}"
@@ -46,8 +46,8 @@ def write(
     redact: bool,
     say: Callable[[str], None],
 ) -> Written:
-    """Reads the lake as `reading.read` does, and writes the page to `output` and the layer to `layer`, if one is asked
-    for. `period` are as-ofs in ticks; `redact`: without secrets."""
+    """Reads the lake as `report_data.read` does, and writes the page to `output` and, if given, the layer to `layer`.
+    `period` are as-ofs in ticks; `redact`: redact secrets."""
     say("reading findings and what is around them")
     report = report_data.read(lake, hunts, only, Period(*period) if period else None, suites)
     if redact:
@@ -62,7 +62,7 @@ def write(
 
 
 def _replace(file: Path, text: str) -> None:
-    """Whoever has the file open sees the old page or the new one, never half of one."""
+    """Writes atomically: readers see the old page or the new one, never a partial one."""
     try:
         atomic_write.write(file, text.encode())
     except OSError as error:

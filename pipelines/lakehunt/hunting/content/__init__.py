@@ -1,1 +1,1 @@
-"""What a team writes: hunts, their exclusions, and MITRE ATT&CK, by which they are labelled."""
+"""Content that a team writes: hunts and exclusions; and the MITRE ATT&CK labels of hunts."""

@@ -1,4 +1,4 @@
-"""MITRE ATT&CK's ids and names for what hunts write: `PrivilegeEscalation`, `privilege escalation`, `TA0004` are one.
+"""Maps what hunts write to MITRE ATT&CK: `PrivilegeEscalation`, `privilege escalation` and `TA0004` are the same.
 
 A hunt's own words stay as they are, in its file and in `findings.all`, which has ATT&CK's beside them; every entry here
 keeps them as `written`."""
@@ -26,14 +26,14 @@ _ALIASES = {
     "privesc": "TA0004",
     "recon": "TA0043",
 }
-"""What tactics are also called, in letters alone."""
+"""Other names of tactics, letters only."""
 
 _OTHER_TACTICS = frozenset([
     *("preattack", "impairprocesscontrol", "inhibitresponsefunction"),
     *("exploit", "malware", "malwarecomponent", "misconfiguration", "ransomware", "vulnerability"),
 ])  # fmt: skip
-"""What Microsoft's own hunts have as tactics and ATT&CK for Enterprise has not, in letters alone: Sentinel's, of other
-matrices, and Defender's categories of alerts."""
+"""Tactics in Microsoft's hunts that ATT&CK for Enterprise does not have, letters only: Sentinel's from other matrices,
+and Defender's alert categories."""
 
 _OTHER_MATRIX = re.compile(r"T0[0-9]{3}")  # ATT&CK for ICS
 
@@ -43,7 +43,7 @@ _TECHNIQUE_ID = re.compile(r"(?<![A-Za-z0-9])T([0-9]{4})(?:[./]([0-9]{3}))?(?![0
 
 @dataclass(frozen=True)
 class AttackEntry:
-    """A tactic or technique under ATT&CK's id and name. The name is '' for an id that this version does not have."""
+    """A tactic or technique: ATT&CK's id and name. The name is '' for an id that this version does not have."""
 
     id: str
     name: str
@@ -55,7 +55,7 @@ class AttackEntry:
 
 @dataclass(frozen=True)
 class AttackMapping:
-    """What a hunt says of ATT&CK, each entry once; `unknown` are words that are neither, as they were written."""
+    """The distinct ATT&CK labels of a hunt; `unknown` are labels that are neither tactic nor technique, unchanged."""
 
     tactics: tuple[AttackEntry, ...] = ()
     techniques: tuple[AttackEntry, ...] = ()
@@ -78,7 +78,7 @@ class _Names:
 
 
 def version() -> str:
-    """The version of ATT&CK whose names these are."""
+    """The ATT&CK version of the names."""
     return _names().version
 
 
@@ -95,17 +95,17 @@ def normalised(tactics: Iterable[str], techniques: Iterable[str]) -> AttackMappi
 
 
 def tactic_names(written: Iterable[str]) -> tuple[str, ...]:
-    """ATT&CK's names of tactics, each once; a word that is not a tactic stays as it was written."""
+    """ATT&CK's names of tactics without duplicates; unknown ones stay unchanged."""
     return tuple(dict.fromkeys(entry.name if (entry := tactic(text)) else text for text in written))
 
 
 def technique_ids(written: Iterable[str]) -> tuple[str, ...]:
-    """ATT&CK's ids of techniques, each once; a word that is not a technique stays as it was written."""
+    """ATT&CK's ids of techniques without duplicates; unknown ones stay unchanged."""
     return tuple(dict.fromkeys(entry.id if (entry := technique(text)) else text for text in written))
 
 
 def tactic(written: str) -> AttackEntry | None:
-    """The tactic that is meant: by its id, or by its name in any case, with or without blanks."""
+    """The tactic with this id or name, ignoring case and spaces."""
     names = _names().tactics
     found = _TACTIC_ID.search(written)
     id_ = found[0].upper() if found else _tactic_ids().get(_letters(written), "")
@@ -126,7 +126,7 @@ def technique(written: str) -> AttackEntry | None:
 
 
 def problem_of_tactic(written: str) -> tuple[str, str] | None:
-    """What is wrong with what a hunt writes as a tactic, and a hint; None where it is one."""
+    """The problem with a hunt's tactic, and a hint; None if it is valid."""
     if tactic(written) or _letters(written) in _OTHER_TACTICS:
         return None
     names = {_letters(name): name.title().replace(" ", "") for name in _names().tactics.values()}
@@ -136,7 +136,7 @@ def problem_of_tactic(written: str) -> tuple[str, str] | None:
 
 
 def problem_of_technique(written: str) -> tuple[str, str] | None:
-    """What is wrong with what a hunt writes as a technique, and a hint; None where it is one."""
+    """The problem with a hunt's technique, and a hint; None if it is valid."""
     found = technique(written)
     if found and (found.name or _OTHER_MATRIX.match(found.id)):
         return None
@@ -152,7 +152,7 @@ def problem_of_technique(written: str) -> tuple[str, str] | None:
 
 
 def known_techniques(text: str) -> Iterator[str]:
-    """The ids of techniques in a text, as they are written there; only those that ATT&CK has, or had."""
+    """The technique ids in a text, as written; only ids that ATT&CK has or had."""
     names = _names()
     for found in _TECHNIQUE_ID.finditer(text):
         id_ = found[0].upper().replace("/", ".")

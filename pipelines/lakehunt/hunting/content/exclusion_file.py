@@ -1,20 +1,20 @@
-"""Exclusions: events that a hunt is not to see, because somebody knows what they are.
+"""Exclusions: known harmless events that a hunt must not see.
 
-They stand beside the hunts: in `<hunt>.exclusions.yaml` for the hunt in `<hunt>.yaml`, or in any other
-`*.exclusions.yaml` of the folder, where each names the hunts that it is for:
+They are stored next to the hunts: in `<hunt>.exclusions.yaml` for the hunt in `<hunt>.yaml`, or in any other
+`*.exclusions.yaml` of the folder, where each names its hunts:
 
     exclusions:
-    - name: log-rotation                # unique in the folder of hunts; it stands for the exclusion in tables
+    - name: log-rotation                # unique in the folder of hunts; identifies the exclusion in tables
       reason: IIS packs its own logs every night
       owner: web-platform@example.com
       expires: 2027-01-31               # optional: the last day on which it suppresses anything
       enabled: false                    # optional: true
-      hunts: [Some hunt's name or id]   # not beside a hunt; `all` for all
+      hunts: [Some hunt's name or id]   # only in a shared file; `all` for all
       where: |
         ProcessCommandLine has @'C:\\inetpub\\logs\\LogFiles'
 
-`where` is a condition on the columns of DeviceProcessEvents, in KQL. An event for which it is true is not there for the
-hunt. One that cannot be used suppresses nothing: that costs false alarms, never a finding.
+`where` is a condition on the columns of DeviceProcessEvents, in KQL. The hunt does not see
+events for which it is true. An invalid exclusion suppresses nothing: that costs false alarms, never a finding.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _KEYS = ("name", "reason", "owner", "expires", "enabled", "hunts", "where")
 
 
 class Excludable(Protocol):
-    """What exclusions need to know of a hunt, to be for it."""
+    """The attributes of a hunt that exclusions refer to."""
 
     @property
     def id(self) -> str: ...
@@ -64,7 +64,7 @@ class Excludable(Protocol):
 
 @dataclass(frozen=True)
 class Exclusion:
-    """One exclusion, compiled. `hunts` are the ids of those that it is for."""
+    """One exclusion, compiled. `hunts` are the ids of the hunts that it applies to."""
 
     name: str
     where: str
@@ -79,17 +79,16 @@ class Exclusion:
 
     @cached_property
     def version(self) -> str:
-        """16 hexadecimal digits that change when its condition does: SHA-256 of the text, without blank space around
-        it."""
+        """16 hexadecimal digits that change with the condition: from the SHA-256 of its stripped text."""
         return hashlib.sha256(self.where.strip().encode()).hexdigest()[:16]
 
     @property
     def columns(self) -> frozenset[str]:
-        """Columns of the event that it looks at."""
+        """Event columns that the condition reads."""
         return frozenset(p.references(self.condition))
 
     def has_expired(self, as_of: int) -> bool:
-        """Whether a run as of an instant (ticks) comes after its last day, which ends at midnight (UTC)."""
+        """Whether a run as of an instant (ticks) is after its last day, which ends at midnight (UTC)."""
         if self.expires is None:
             return False
         end = times.parse_datetime(self.expires.isoformat())
@@ -109,7 +108,7 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class ExclusionFile:
-    """A file's exclusions, and the errors of those that cannot be used, each with its place."""
+    """A file's valid exclusions, and the errors of the invalid ones, with positions."""
 
     file: Path
     exclusions: tuple[Exclusion, ...]
@@ -117,7 +116,7 @@ class ExclusionFile:
 
 
 def is_exclusion_file(file: Path) -> bool:
-    """Whether a file is taken for one by its name."""
+    """Whether a file's name is that of an exclusion file."""
     return (
         file.suffix.lower() in {".yaml", ".yml"}
         and file.stem.lower().endswith(SUFFIX)
@@ -126,10 +125,10 @@ def is_exclusion_file(file: Path) -> bool:
 
 
 def condition(text: str) -> p.Expr:
-    """The typed tree of a condition that one event decides by itself. Raises QueryErrors."""
+    """The typed tree of a condition that depends on one event alone. Raises QueryErrors."""
     bound = bind_condition(text, DEVICE_PROCESS_EVENTS.name, DEVICE_PROCESS_EVENTS.kql_schema, CATALOG)
     part = next(beyond_one_row(bound), None)
-    if part is not None:  # now() would let an old event come back, and another table would have to be kept as it was
+    if part is not None:  # with now() an old event could reappear; another table would have to be versioned
         message = "an exclusion is decided by the event alone, without now() or another table"
         hint = "write the values that are meant; `expires` ends an exclusion"
         raise QueryErrors(text, [KqlError(Kind.UNSUPPORTED, message, part.span, hint)])
@@ -137,7 +136,7 @@ def condition(text: str) -> p.Expr:
 
 
 def load(files: Iterable[Path], hunts: Sequence[Excludable]) -> list[ExclusionFile]:
-    """What is in these files, for these hunts. A name that an earlier file has is an error of the later one."""
+    """The exclusions in these files, for these hunts. A name that an earlier file uses is an error in the later one."""
     by_file = {hunt.file.resolve(): hunt for hunt in hunts}
     earlier: dict[str, Exclusion] = {}
     loaded = []
@@ -164,7 +163,7 @@ def by_hunt(loaded: Iterable[ExclusionFile]) -> dict[str, tuple[Exclusion, ...]]
 
 
 def _beside(file: Path, hunts: Mapping[Path, Excludable]) -> tuple[str, ...] | None:
-    """The id of the hunt that the file stands beside; none where that hunt cannot be read. None: it stands alone."""
+    """The id of the hunt that the file belongs to; () if that hunt cannot be read; None for a shared file."""
     stem = file.stem[: -len(SUFFIX)]
     for suffix in (".yaml", ".yml"):
         hunt = file.with_name(stem + suffix)
@@ -175,7 +174,7 @@ def _beside(file: Path, hunts: Mapping[Path, Excludable]) -> tuple[str, ...] | N
 
 
 class _Reader:
-    """Reads one file; what is wrong with an exclusion is collected, and the others are used."""
+    """Reads one file; errors of invalid exclusions are collected, the others are used."""
 
     def __init__(
         self, file: Path, hunts: Sequence[Excludable], beside: tuple[str, ...] | None, earlier: Mapping[str, Exclusion]

@@ -1,9 +1,9 @@
 """A hunt: one Microsoft Sentinel or Defender hunting-query YAML file, unmodified.
 
-Three fields are needed: `id` (a GUID), `name` and `query`. Those of Sentinel's hunting queries and analytics rules
-(https://learn.microsoft.com/azure/sentinel/sentinel-analytic-rules-creation) are known; others are kept in
-`Hunt.other`, with a warning, because they are more often a slip of the pen than a field that Lakehunt should know.
-A file's problems are found together, each with file, line and column.
+Three fields are required: `id` (a GUID), `name` and `query`. The fields of Sentinel's hunting queries and analytics
+rules (https://learn.microsoft.com/azure/sentinel/sentinel-analytic-rules-creation) are known; others are kept in
+`Hunt.other`, with a warning, because they are usually typing mistakes.
+All problems of a file are reported together, each with file, line and column.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from lakehunt.schemas.hunt_tables import ALWAYS_STORED
 SEVERITIES = ("Informational", "Low", "Medium", "High")
 SUFFIXES = (".yaml", ".yml")
 SIBLINGS = ("exclusions", "tests")
-"""What stands beside a hunt: `<hunt>.exclusions.yaml` and `<hunt>.tests.yaml`."""
+"""Files next to a hunt: `<hunt>.exclusions.yaml` and `<hunt>.tests.yaml`."""
 
-LONGEST_PERIOD = timedelta(days=3660)  # ten years: more is a slip, and would reach before the calendar's start
+LONGEST_PERIOD = timedelta(days=3660)  # ten years: more is a mistake, and could precede the first date
 
 _TOLERATED = frozenset({
     "OriginalUri", "alertDetailsOverride", "alertRuleTemplateName", "customDetails", "description-detailed",
@@ -47,7 +47,7 @@ _TOLERATED = frozenset({
 """Fields of Sentinel and Defender rules that change no result: kept in `Hunt.other`, without a warning."""
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-"""What an id is, in lower case."""
+"""A hunt's id, in lower case."""
 
 _ID_NAMESPACE = uuid.UUID("2fd1c5b0-4e0f-5ad6-9a44-6d6a1f2e7c31")  # of the ids that hints suggest; any fixed one does
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # "\e" in quotes could command a reader's terminal
@@ -66,13 +66,13 @@ _DURATIONS = (
 """ISO 8601 without years and months, which have no fixed length, and Kusto's timespans."""
 
 
-_ANYWHERE = TextMap("<hunt>", START, exact=True)  # of a hunt that comes from no file
+_ANYWHERE = TextMap("<hunt>", START, exact=True)  # for a hunt without a file
 
 
 class HuntError(LakehuntError):
-    """What is wrong with a hunt's file: all problems found, in the order of their places. Never empty.
+    """The problems of a hunt's file, ordered by position; never empty.
 
-    `hunt` is the hunt as far as it could be read, so that its query can be checked, too."""
+    `hunt` is the hunt as far as it could be read, so that its query can also be checked."""
 
     def __init__(self, problems: Sequence[YamlError], hunt: Hunt | None = None) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.position))
@@ -90,7 +90,7 @@ class Connector:
 
 @dataclass(frozen=True)
 class Hunt:
-    """A hunt as its file says it. What does not bear on results is kept as it is written."""
+    """A hunt as read from its file. Fields that do not affect results are kept as written."""
 
     id: str
     name: str
@@ -114,9 +114,9 @@ class Hunt:
 
     @cached_property
     def digest(self) -> str:
-        """The hunt's version: 16 hexadecimal digits that change when its results may, with what its query says and its
-        period. A comment, a line break or a new name makes no new version. Exclusions have versions of their own; here
-        counts only what they look at, which the hunt's hits must have.
+        """The hunt's version (fingerprint): 16 hexadecimal digits that change when its results may, with its query and
+        period. A comment, a line break or a new name does not change it. Exclusions have their own versions; of them
+        only the columns that they read count here, because the hunt's hits must have these.
 
         SHA-256 of the period in microseconds (or nothing), a line break, the query as `formatted` writes it, a line for
         each column that only exclusions read, and one for each function and operator of the query whose results have
@@ -128,29 +128,29 @@ class Hunt:
 
     @property
     def excluded_by(self) -> frozenset[str]:
-        """Columns of events that its exclusions look at, expired ones too, but not those that are switched off."""
+        """Event columns that its exclusions read, including expired ones but not disabled ones."""
         return frozenset[str]().union(*(one.columns for one in self.exclusions if one.enabled))
 
     def place(self, line: int, column: int) -> Position:
-        """Where in the file a place in the query stands; all numbers count from one."""
+        """The position in the file of a position in the query; all numbers count from one."""
         return self.query_map.place(line, column)
 
     def error(self, line: int, column: int, message: str, hint: str = "") -> YamlError:
-        """An error at a place in the query, reported at its place in the file."""
+        """An error at a position in the query, reported at its position in the file."""
         return YamlError(str(self.file), self.place(line, column), message, hint)
 
     def sibling(self, what: str) -> Path:
-        """The file beside the hunt's that holds its `exclusions` or its `tests`; it need not exist."""
+        """The path of the hunt's `exclusions` or `tests` file; it need not exist."""
         return next(filter(Path.exists, siblings(self.file, what)), siblings(self.file, what)[0])
 
 
 def siblings(file: Path, what: str) -> list[Path]:
-    """What the file beside a hunt's that holds its `exclusions` or its `tests` may be called."""
+    """The possible paths of a hunt's `exclusions` or `tests` file."""
     return [file.with_name(f"{file.stem}.{what}{suffix}") for suffix in SUFFIXES]
 
 
 def _one_way_of_writing(query: str) -> str:
-    """The query without comments and layout; one that cannot be parsed, as it is."""
+    """The query without comments and layout; unchanged if it cannot be parsed."""
     try:
         return formatted(parse(query))
     except (QueryErrors, KqlError):
@@ -158,18 +158,18 @@ def _one_way_of_writing(query: str) -> str:
 
 
 def load(path: str | Path, earlier: Mapping[str, Hunt] | None = None) -> Hunt:
-    """The hunt in a file. An id that one of `earlier` (hunts by their id) has is an error.
+    """The hunt in a file. An id that is in `earlier` (hunts by id) is an error.
 
-    Raises YamlError for what is not YAML, HuntError with everything else that is wrong."""
+    Raises YamlError for invalid YAML, HuntError with all other problems."""
     return read(strict_yaml.load_file(path), Path(path), earlier or {})
 
 
 def load_folder(folder: str | Path) -> tuple[list[Hunt], list[LakehuntError]]:
-    """All hunts in a folder and below, in the order of their paths, and the errors of the files that are none.
+    """All hunts in a folder and below, ordered by path, and the errors of files that are not valid hunts.
 
-    Every `*.yaml` and `*.yml` is tried, but for hidden ones, those in hidden folders, and the siblings of hunts.
-    An id that an earlier file has is an error of the later one. The hunts have their exclusions, of which one that
-    cannot be used is an error, too. Raises LakehuntError without the folder."""
+    Every `*.yaml` and `*.yml` is read, except hidden files and folders and the siblings of hunts.
+    An id that an earlier file has is an error in the later one. The hunts have their exclusions; an invalid exclusion
+    is an error, too. Raises LakehuntError if there is no such folder."""
     files, errors = find(folder)
     hunts: dict[str, Hunt] = {}
     for file in files:
@@ -185,14 +185,13 @@ def load_folder(folder: str | Path) -> tuple[list[Hunt], list[LakehuntError]]:
 
 
 def with_exclusions(hunts: Iterable[Hunt], loaded: Iterable[ExclusionFile]) -> list[Hunt]:
-    """The hunts, each with the exclusions that are for it."""
+    """The hunts, each with its exclusions."""
     own = exclusion_file.by_hunt(loaded)
     return [replace(hunt, exclusions=own.get(hunt.id, ())) for hunt in hunts]
 
 
 def find(folder: str | Path, wanted: Callable[[Path], bool] | None = None) -> tuple[list[Path], list[LakehuntError]]:
-    """The files in a folder and below, by default those of hunts, in the order of their paths, and the errors of
-    folders that cannot be read."""
+    """The files in a folder and below (by default hunts), ordered by path, and the errors of unreadable folders."""
     root = Path(folder)
     if not root.is_dir():
         raise LakehuntError(f"no folder of hunts at {root}", "name it as `hunts` in the configuration")
@@ -211,13 +210,13 @@ def _files(root: Path, errors: list[LakehuntError]) -> Iterator[Path]:
 
 
 def is_hunt_file(file: Path) -> bool:
-    """Whether a file is taken for a hunt by its name."""
+    """Whether a file's name is that of a hunt."""
     is_sibling = file.stem.lower().endswith(tuple(f".{what}" for what in SIBLINGS))
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and not is_sibling
 
 
 def read(document: strict_yaml.Mapping, file: Path, earlier: Mapping[str, Hunt]) -> Hunt:
-    """The hunt in a document that is, or is to be, a file's. Raises HuntError as `load` does."""
+    """The hunt in a document read from, or to be written to, a file. Raises HuntError as `load` does."""
     reader = _Reader(document)
     query, query_map = reader.query()
     hunt = Hunt(
@@ -254,27 +253,27 @@ class _Reader:
         self.known: set[str] = set()
 
     def value(self, key: str) -> Value:
-        """A field as it is; None if it is missing."""
+        """A field's raw value; None if it is missing."""
         self.known.add(key)
         return self.document.get(key)
 
     def text(self, key: str) -> str:
-        """A single value as it was written, without the blank space around it; '' if it is missing."""
+        """A scalar as written, stripped; '' if it is missing."""
         return self._text(self.document, key, self.value(key))
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts, also one written as a single text; () if it is missing."""
+        """A list of texts, or a single text as a list of one; () if it is missing."""
         return self._texts(self.document, key, self.value(key))
 
     def title(self, key: str) -> str:
-        """Text that is needed, on one line: it is shown in logs and tables."""
+        """A required text on one line: it is shown in logs and tables."""
         title = self._needed(key, "a short name for people")
         if len(title.splitlines()) > 1:
             self._report(key, f"{key} has more than one line", "shorten it; `description` may have many lines")
         return title
 
     def id(self, seed: str, earlier: Mapping[str, Hunt]) -> str:
-        """The GUID, in lower case. It names tables and folders, so it can be nothing else, and none that is taken."""
+        """The GUID in lower case. It names tables and folders, so nothing else is accepted, and it must be unique."""
         suggestion = f"a GUID that no other hunt has, for example {uuid.uuid5(_ID_NAMESPACE, seed)}"
         text = self._needed("id", suggestion).lower()
         if text and not GUID.fullmatch(text):
@@ -284,7 +283,7 @@ class _Reader:
         return text
 
     def query(self) -> tuple[str, TextMap]:
-        """The query, without the Markdown fence around it if it has one, and where it stands."""
+        """The query without its Markdown fence, if any, and its position map."""
         if not self._needed("query", "the KQL, in a block after 'query: |'"):
             return "", _ANYWHERE
         text, text_map = self.document.text("query"), self.document.text_map("query")
@@ -295,7 +294,7 @@ class _Reader:
             return text, text_map
 
     def period(self, key: str) -> timedelta | None:
-        """A length of time; None if it is missing."""
+        """A duration; None if it is missing."""
         text = self.text(key)
         if not text:
             return None
@@ -306,7 +305,7 @@ class _Reader:
             return None
 
     def severity(self, key: str) -> str | None:
-        """One of SEVERITIES, written in any case; None if it is missing."""
+        """One of SEVERITIES, ignoring case; None if it is missing."""
         text = self.text(key)
         severity = next((severity for severity in SEVERITIES if severity.lower() == text.lower()), None)
         if text and not severity:
@@ -314,7 +313,7 @@ class _Reader:
         return severity
 
     def connectors(self, key: str) -> tuple[Connector, ...]:
-        """A list of mappings as Sentinel has them, of names alone, or just one of either; () if it is missing."""
+        """A list of mappings (Sentinel's form) or of names, or a single one of either; () if it is missing."""
         value = self.value(key)
         if isinstance(value, strict_yaml.Sequence):
             connectors = [self._connector(value, index, entry) for index, entry in enumerate(value)]
@@ -323,12 +322,12 @@ class _Reader:
         return tuple(connector for connector in connectors if connector != Connector(""))
 
     def rest(self) -> dict[str, Value]:
-        """The fields that nothing has read."""
+        """The fields that were not read."""
         return {key: value for key, value in self.document.items() if key not in self.known}
 
     def warnings(self) -> tuple[YamlError, ...]:
-        """What is odd but changes no result, in the order of its places: fields that Lakehunt does not know, tactics
-        and techniques that ATT&CK does not have."""
+        """Suspicious entries that change no result, ordered by position: unknown fields, and tactics and techniques
+        that ATT&CK does not have."""
         fields = [self._unknown(key) for key in self.rest() if key not in _TOLERATED]
         tactics = self._not_in_attack("tactics", attack.problem_of_tactic)
         techniques = self._not_in_attack("relevantTechniques", attack.problem_of_technique)
@@ -340,7 +339,7 @@ class _Reader:
         return self.document.error(key, f"unknown field {key[:60]!r} is kept but not used", hint)
 
     def _not_in_attack(self, key: str, problem_of: Callable[[str], tuple[str, str] | None]) -> Iterator[YamlError]:
-        """A warning for each entry of a list with which something is wrong: the problem and a hint."""
+        """A warning for each list entry that has a problem."""
         value = self.document.get(key)
         entries: list[tuple[Located[Any], Any]] = [(self.document, key)] if key in self.document else []
         if isinstance(value, strict_yaml.Sequence):
@@ -392,9 +391,9 @@ class _Reader:
 
 
 def parse_period(text: str) -> timedelta:
-    """A length of time as ISO 8601 (P7D, PT1H, P14DT12H) or Kusto (7d, 1.5h, 30m, 1.00:00:00) writes it.
+    """Parses a duration: ISO 8601 (P7D, PT1H, P14DT12H) or Kusto (7d, 1.5h, 30m, 1.00:00:00).
 
-    Raises ValueError for anything else, and unless it is longer than nothing and at most LONGEST_PERIOD."""
+    Raises ValueError for other text, and for durations that are not positive or exceed LONGEST_PERIOD."""
     found = next((match for form in _DURATIONS if (match := form.fullmatch(text))), None)
     parts = {unit: float(number) for unit, number in found.groupdict().items() if number} if found else {}
     if not parts:
@@ -409,7 +408,7 @@ def parse_period(text: str) -> timedelta:
 
 
 def _without_fence(text: str, text_map: TextMap) -> tuple[str, TextMap]:
-    """The text between ```kql and ```, or the text as it is. Raises ValueError for half a fence."""
+    """The text between ```kql and ```, or the unchanged text. Raises ValueError for an unclosed fence."""
     lines = text.split("\n")
     filled = [number for number, line in enumerate(lines) if line.strip()]
     first, last = filled[0], filled[-1]

@@ -1,4 +1,4 @@
-"""`lakehunt new`: a hunt to begin with, and its test. Both work as they are."""
+"""`lakehunt new`: a starter hunt and its test, both of which run unchanged."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ tests:
 def create(name: str, folder: Path) -> tuple[Path, Path]:
     """Writes a hunt of this name, and its tests, into the folder. Returns the two files.
 
-    Raises LakehuntError where the name is none, one of the files is there, or they cannot be written."""
+    Raises LakehuntError if the name is invalid, a file exists, or a file cannot be written."""
     name = " ".join(name.split())
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if not stem:
@@ -71,5 +71,5 @@ def create(name: str, folder: Path) -> tuple[Path, Path]:
 
 
 def _quoted(name: str) -> str:
-    """The name as a YAML value: what could be taken for something else stands in quotes."""
+    """The name as a YAML value, quoted if necessary."""
     return name if re.fullmatch(r"[A-Za-z][\w ,.()/-]*", name) else "'" + name.replace("'", "''") + "'"

@@ -2,7 +2,7 @@
 
 `findings.all` names the first events of each finding. They are looked up in `events`, only on the days that the finding
 spans; then, device by device and around their time, the processes that started them and that they started. What makes
-a process the parent of another one is in lineage.py."""
+a process the parent of another one is in process_tree.py."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 
 SHORTEST = 8
-"""Characters of a finding's id that name it, if no other one begins with them."""
+"""Minimum length of a finding id prefix."""
 
 NEAR = 5 * TICKS_PER_MINUTE
-"""How far from an event its siblings and what it started are looked for."""
+"""How far (ticks) from an event its siblings and children are looked up."""
 
 STEPS = 4
-"""Times that ancestors of ancestors are looked for; each time finds two generations."""
+"""Maximum look-ups of ancestors; each finds two generations."""
 
 MOST_AROUND = 20_000
-"""Events around the evidence that are read; the first ones, where there are more."""
+"""Maximum events around the evidence that are read, earliest first."""
 
 _CANDIDATES = 5
 
@@ -74,7 +74,7 @@ _PROCESSES = {
         "file_name": "InitiatingProcessParentFileName",
     },
 }
-"""The three processes that an event tells of: fields of `lineage.Process`, and the columns they are in."""
+"""The three processes that an event describes: fields of `process_tree.Process` and their columns."""
 
 _KEPT = ("Timestamp", "DeviceId", "DeviceName", *(name for one in _PROCESSES.values() for name in one.values()))
 
@@ -83,9 +83,9 @@ _KEPT = ("Timestamp", "DeviceId", "DeviceName", *(name for one in _PROCESSES.val
 class Evidence:
     """A finding, its events and their lineage.
 
-    `finding` is a row of `findings.all`, its times as text and its `result` as an object. `events` are those of its
-    evidence that the lake still has, with the columns that have a value, times as text; in the order of time. `gone`
-    counts the others. `cut`: there were more events around them than are read."""
+    `finding` is a row of `findings.all`, with times as text and `result` as an object. `events` are its evidence that
+    the lake still has: non-empty columns, times as text, in order of time. `gone` counts the missing events. `cut`:
+    there were more events around them than MOST_AROUND."""
 
     finding: dict[str, Any]
     events: list[dict[str, Any]]
@@ -100,10 +100,10 @@ class Evidence:
 
 
 def of_finding(lake: Lake, name: str, as_of: int | None = None, near: int = NEAR) -> Evidence:
-    """The evidence of a finding named by its id or the beginning of it, at an as-of (ticks) or the newest that has it;
+    """The evidence of a finding, given its id or an id prefix, at an as-of (ticks; None: the newest that has it), with
     siblings up to `near` ticks from an event.
 
-    Raises UsageError for what is not an id, LakehuntError for a finding that is not there, or one of several."""
+    Raises UsageError if `name` is not an id, LakehuntError if no finding or more than one matches."""
     row = find(lake, name, as_of)
     whole = _events_of(lake, [row], events_table.SCHEMA)
     found = [event_of(one) for one in whole]
@@ -124,7 +124,7 @@ def of_finding(lake: Lake, name: str, as_of: int | None = None, near: int = NEAR
 
 
 def check_name(name: str) -> str:
-    """The beginning of a finding's id, in lower case. Raises UsageError for what cannot be one."""
+    """The id prefix in lower case. Raises UsageError if it cannot be one."""
     prefix = name.strip().lower()
     if not _ID.fullmatch(prefix):
         hint = f"give {SHORTEST} to 64 hexadecimal digits, the beginning of a finding_id (lakehunt findings)"
@@ -133,7 +133,7 @@ def check_name(name: str) -> str:
 
 
 def find(lake: Lake, name: str, as_of: int | None = None) -> Row:
-    """The row of `findings.all` of a finding, as `of_finding` says."""
+    """The finding's row of `findings.all`; arguments and errors as in `of_finding`."""
     prefix = check_name(name)
     rows = lake.rows(FINDINGS_ALL).filter(F.col("finding_id").startswith(prefix))
     if as_of is not None:
@@ -162,7 +162,7 @@ def _candidates(rows: Sequence[Row]) -> list[str]:
 
 
 def _events_of(lake: Lake, findings: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
-    """The events that findings name, as KQL sees them: times in ticks, texts never null."""
+    """The events that findings name, with engine types: times in ticks, texts never null."""
     ids = sorted({event for row in findings for event in row["evidence"]})
     seen = [utc(row[name]) for row in findings for name in ("first_seen", "last_seen") if row[name] is not None]
     if not ids or not seen:
@@ -182,7 +182,7 @@ _LINEAGE = [column for column in events_table.SCHEMA if column.name in _KEPT]
 
 
 def events_of(lake: Lake, findings: Sequence[Row]) -> list[Event]:
-    """The events that findings name, as far as the lake still has them."""
+    """The events that findings name and that the lake still has."""
     return [event_of(row) for row in _events_of(lake, findings, _LINEAGE)]
 
 
@@ -195,31 +195,31 @@ def event_of(row: Row) -> Event:
 
 
 def _event_json(row: Row) -> dict[str, Any]:
-    """The columns that have a value: most are empty in most events."""
-    told: dict[str, Any] = {"event_id": row["event_id"]}
+    """The non-empty columns: most are empty in most events."""
+    fields: dict[str, Any] = {"event_id": row["event_id"]}
     for column in events_table.SCHEMA:
         value = row[column.name]
         if value is not None and value != "":
-            told[column.name] = times.format_datetime(value) if column.type == DATETIME else value
-    return told
+            fields[column.name] = times.format_datetime(value) if column.type == DATETIME else value
+    return fields
 
 
-# What is around them
+# Events around them
 
 
 def around_events(
     lake: Lake, evidence: Sequence[Event], near: int = NEAR, steps: int = STEPS, most: int = MOST_AROUND
 ) -> tuple[list[Event], bool]:
-    """Events of the processes around some: ancestors, siblings and what they started within `near` ticks; and whether
-    there were more than `most` of a kind. One Spark job for each step up, until there is nothing more to be found."""
+    """Events of the processes around the evidence: ancestors, siblings and children within `near` ticks; and whether a
+    look-up had more than `most`. One Spark job per step up, until nothing new is found."""
     found: dict[str, Event] = {}
-    asked: set[ProcessLookup] = set()
+    done: set[ProcessLookup] = set()
     seeds, ids, cut = evidence, {event.event_id for event in evidence}, False
     for _ in range(steps):
-        due = process_lookups(seeds, ids, near) - asked
+        due = process_lookups(seeds, ids, near) - done
         if not due:
             break
-        asked |= due
+        done |= due
         rows = _looked_up(lake, due, most + 1)
         cut = cut or len(rows) > most
         new = {row.event_id: event_of(row) for row in rows[:most] if row.event_id not in found}
@@ -230,24 +230,24 @@ def around_events(
 
 
 def _looked_up(lake: Lake, due: Collection[ProcessLookup], most: int) -> list[Row]:
-    """The events that are wanted, in the order of time, once for each `place` for which they are."""
+    """The events that match the look-ups, in order of time, once per matching `place`."""
     days = sorted(
         {events_table.utc_day(at) for one in due for at in (*range(one.since, one.until, TICKS_PER_DAY), one.until)}
     )
     events = lake.rows(DEVICE_PROCESS_EVENTS.events).filter(F.col("event_date").isin(days))
     rows = [(w.device_id, w.place, w.id, *map(_micros, (w.since, w.until))) for w in sorted(due, key=str)]
     types = {"device": "STRING", "place": "STRING", "id": "BIGINT", "since": "BIGINT", "until": "BIGINT"}
-    asked = F.broadcast(few_rows(lake.spark, types, rows)).alias("asked")
-    here = (F.col("DeviceId") == F.col("asked.device")) & (F.col("in.place") == F.col("asked.place"))
-    here &= F.col("in.id") == F.col("asked.id")
-    here &= F.unix_micros("Timestamp").between(F.col("asked.since"), F.col("asked.until"))
-    matched = _in_each_place(events).join(asked, here, "left_semi")
+    lookups = F.broadcast(few_rows(lake.spark, types, rows)).alias("lookup")
+    here = (F.col("DeviceId") == F.col("lookup.device")) & (F.col("in.place") == F.col("lookup.place"))
+    here &= F.col("in.id") == F.col("lookup.id")
+    here &= F.unix_micros("Timestamp").between(F.col("lookup.since"), F.col("lookup.until"))
+    matched = _in_each_place(events).join(lookups, here, "left_semi")
     chosen = matched.select("event_id", F.col("in.place").alias("place"), *_as_kql(_LINEAGE))
     return chosen.orderBy("Timestamp", "event_id").limit(most).collect()
 
 
 def _in_each_place(events: DataFrame) -> DataFrame:
-    """Every event once for each process that it tells of: `in` is the process's place and id."""
+    """Every event once per process that it describes; `in` has the process's place and id."""
     ids = ((place, _PROCESSES[name]["id"]) for place, name in _PLACES.items())
     places = F.array(*(F.struct(F.lit(place).alias("place"), F.col(id_).alias("id")) for place, id_ in ids))
     return events.withColumn("in", F.explode(places))

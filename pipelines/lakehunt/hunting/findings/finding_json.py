@@ -1,4 +1,4 @@
-"""A finding for programs and people."""
+"""Findings as JSON."""
 
 from __future__ import annotations
 

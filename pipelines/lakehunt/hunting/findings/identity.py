@@ -1,4 +1,4 @@
-"""What makes a result row the same finding tomorrow, and what to tell a reader about its columns."""
+"""The identity of findings across runs, and descriptions of their columns."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from lakehunt.kql import plan as p
 
 
 def identity(plan: p.Plan) -> tuple[str, ...] | None:
-    """Names of the columns that say which finding a row is: the keys of the last `summarize`, as far as they are still
+    """Names of the columns that identify a finding: the keys of the last `summarize`, as far as they are still
     there. None where the rows have no such keys; a row is then what its events are.
 
-    Counts and sets do not take part in it: they change from day to day while the finding stays the same."""
+    Counts and sets are excluded: they change from day to day while the finding stays the same."""
     if isinstance(plan, p.Summarize):
         return tuple(name for name, _ in plan.keys)
     if isinstance(plan, (p.Filter, p.Sort, p.Take)):
@@ -32,12 +32,11 @@ def _renamed(plan: p.Project, keys: tuple[str, ...] | None) -> tuple[str, ...] |
 
 
 Known = Mapping[str, Mapping[str, str]]
-"""What columns mean, by the names of their tables."""
+"""Descriptions of columns, by table name."""
 
 
 def descriptions(plan: p.Plan, query: str, known: Known) -> dict[str, str]:
-    """What each column of the result is, for a table's comments: the meaning of a table's column where it is one, else
-    the KQL that makes it."""
+    """Comments for the result's columns: the description of the source column, or else the KQL that computes it."""
     return {column.name: _described(plan, column.name, query, known) for column in plan.schema}
 
 

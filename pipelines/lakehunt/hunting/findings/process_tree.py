@@ -60,7 +60,7 @@ class Process:
     unique_id: str | None = None
 
     @property
-    def is_told(self) -> bool:
+    def is_described(self) -> bool:
         return bool(self.file_name) or bool(self.id)
 
     @property
@@ -101,8 +101,8 @@ class ProcessNode:
 
 @dataclass(frozen=True)
 class ProcessLookup:
-    """Events to look for: of a device, with a Timestamp from `since` to `until` (ticks), in which a process of this id
-    has a place: it was created (`own`), it has created (`parent`), or its child has (`grandparent`)."""
+    """A search for events of a device with a Timestamp from `since` to `until` (ticks, inclusive) in which a process id
+    appears as the created process (`own`), its parent (`parent`) or its grandparent (`grandparent`)."""
 
     device_id: str
     place: str
@@ -140,7 +140,7 @@ def process_trees(events: Iterable[Event], evidence: Iterable[str], near: int) -
     """The processes around the events of a finding: each event of the evidence that is among `events` in one node,
     its ancestors, what it started, and what its parent started within `near` ticks of it. Roots in order of time.
 
-    Whatever the events say, it ends: a process that would be its own ancestor begins a tree."""
+    Contradictory events cannot cause a cycle: a process that would be its own ancestor becomes a root."""
     return ProcessFamily(events).trees(evidence, near)
 
 
@@ -151,22 +151,22 @@ class ProcessFamily:
         by_id = {event.event_id: event for event in events}
         in_order = sorted(by_id.values(), key=lambda event: (event.at, event.event_id))
         same = _same(in_order)
-        self.told: dict[Key, tuple[Process, Event]] = {}
+        self.described: dict[Key, tuple[Process, Event]] = {}
         self.own: dict[Key, list[Event]] = defaultdict(list)
         self.key_of: dict[str, Key] = {}
         self.parent: dict[Key, Key] = {}
         for event in in_order:
             key = self.key_of[event.event_id] = _own_key(event, same)
             self.own[key].append(event)
-        # What a process's own event says of it comes before what its children say.
+        # A process's own event takes precedence over its children's events.
         for key, own in self.own.items():
-            self.told[key] = own[0].process, own[0]
+            self.described[key] = own[0].process, own[0]
         for key, own in self.own.items():
             self._link(key, own[0].parent, own[0])
         for key, own in self.own.items():
             parent = self.parent.get(key)
             for event in own:
-                if parent is not None and parent == _told_key(event.device_id, event.parent, key):
+                if parent is not None and parent == _parent_key(event.device_id, event.parent, key):
                     self._link(parent, event.grandparent, event)
         self._break_cycles()
         self.children: dict[Key, list[Key]] = defaultdict(list)
@@ -175,9 +175,9 @@ class ProcessFamily:
 
     def _link(self, key: Key, parent: Process, event: Event) -> None:
         """The first mention of a parent counts."""
-        if parent.is_told and key not in self.parent:
-            self.parent[key] = _told_key(event.device_id, parent, key)
-            self.told.setdefault(self.parent[key], (parent, event))
+        if parent.is_described and key not in self.parent:
+            self.parent[key] = _parent_key(event.device_id, parent, key)
+            self.described.setdefault(self.parent[key], (parent, event))
 
     def _break_cycles(self) -> None:
         done: set[Key] = set()
@@ -193,7 +193,7 @@ class ProcessFamily:
             done |= path
 
     def trees(self, evidence: Iterable[str], near: int) -> list[ProcessNode]:
-        """As the function of this name, for events of the family."""
+        """See `process_trees`; `evidence` are ids of events of the family."""
         return _TreeBuilder(self, set(evidence), near).roots()
 
     def ancestors(self, key: Key) -> Iterator[Key]:
@@ -210,8 +210,8 @@ class ProcessFamily:
             yield from level
 
     def order(self, key: Key) -> tuple[int, int, str]:
-        """When a process was created, or is first heard of."""
-        process, event = self.told[key]
+        """Sort key: when a process was created or first mentioned, its id."""
+        process, event = self.described[key]
         known = process.created if process.has_time else None
         own = self.own[key][0].at if key in self.own else None
         return min((at for at in (known, own) if at is not None), default=event.at), process.id or 0, str(key)
@@ -223,8 +223,8 @@ def _known(device: str, process: Process) -> Known | None:
     return device, process.id, process.created
 
 
-def _told_key(device: str, process: Process, child: Key) -> Key:
-    """A process that an event names as a parent; if its creation is unknown, it is only the parent of that child."""
+def _parent_key(device: str, process: Process, child: Key) -> Key:
+    """The key of a parent that an event names; if its creation is unknown, it is the parent of that child alone."""
     return _known(device, process) or ("parent of", child)
 
 
@@ -234,32 +234,32 @@ def _own_key(event: Event, same: Mapping[Known, Known]) -> Key:
 
 
 def _same(events: Sequence[Event]) -> dict[Known, Known]:
-    """Processes whose own event says another creation than their children: what it says, and what the children say."""
+    """Maps a process to its identity in its children's events, if these state another creation than its own event."""
     children: dict[tuple[str, int], list[tuple[Known, Event]]] = defaultdict(list)
     for event in events:
-        if told := _known(event.device_id, event.parent):
-            children[told[:2]].append((told, event))
+        if stated := _known(event.device_id, event.parent):
+            children[stated[:2]].append((stated, event))
     same: dict[Known, Known] = {}
     for event in events:
         known = _known(event.device_id, event.process)
         about = children.get(known[:2], ()) if known else ()
-        if known is None or known in same or any(told == known for told, _ in about):
+        if known is None or known in same or any(stated == known for stated, _ in about):
             continue
-        meant = {told for told, child in about if _is_parent(event, child)}
-        if meant:
-            same[known] = max(meant)  # the latest creation
+        candidates = {stated for stated, child in about if _is_parent(event, child)}
+        if candidates:
+            same[known] = max(candidates)  # the latest creation
     return same
 
 
 def _is_parent(event: Event, child: Event) -> bool:
     """Whether an event belongs to the parent that a child names, although its creation time differs."""
-    own, told = event.process, child.parent
-    if own.unique_id and told.unique_id and {own.unique_id, told.unique_id}.isdisjoint({"0"}):
-        return own.unique_id == told.unique_id
+    own, stated = event.process, child.parent
+    if own.unique_id and stated.unique_id and {own.unique_id, stated.unique_id}.isdisjoint({"0"}):
+        return own.unique_id == stated.unique_id
     assert own.created is not None
-    assert told.created is not None
-    between = told.created <= own.created <= min(told.created + LATE, child.at)
-    return between and _names(own) == _names(told)
+    assert stated.created is not None
+    between = stated.created <= own.created <= min(stated.created + LATE, child.at)
+    return between and _names(own) == _names(stated)
 
 
 def _names(process: Process) -> tuple[str, str]:
@@ -267,7 +267,7 @@ def _names(process: Process) -> tuple[str, str]:
 
 
 class _TreeBuilder:
-    """The part of a family that is around some events, as nodes."""
+    """Builds the nodes around some events of a family."""
 
     def __init__(self, family: ProcessFamily, evidence: set[str], near: int) -> None:
         self.family, self.evidence, self.near = family, evidence, near
@@ -289,7 +289,7 @@ class _TreeBuilder:
         return roles
 
     def _leave_out(self, roles: dict[Key, str]) -> None:
-        """What is too much below one process, with all that it has started."""
+        """Removes the processes beyond MOST_CHILDREN below a process, with their descendants."""
         for parent in list(roles):
             others = [key for key in self.family.children[parent] if roles.get(key) in {DESCENDANT, SIBLING}]
             others.sort(key=self.family.order)
@@ -319,7 +319,7 @@ class _TreeBuilder:
         for key in keys:
             parent = family.parent.get(key)
             (roots if parent not in nodes else below[parent]).append(key)
-        for root in roots:  # grows as it is walked: what is too deep begins a tree
+        for root in roots:  # grows during iteration: levels beyond the maximum start new trees
             level = [root]
             for _ in range(MOST_LEVELS - 1):
                 for key in level:
@@ -332,7 +332,7 @@ class _TreeBuilder:
         return [nodes[key] for key in roots]
 
     def _node(self, key: Key) -> ProcessNode:
-        process, event = self.family.told[key]
+        process, event = self.family.described[key]
         own = self.family.own.get(key, [])
         ids = tuple(one.event_id for one in own)
         chosen = tuple(id_ for id_ in ids if id_ in self.evidence)
@@ -351,8 +351,8 @@ def walk(nodes: Iterable[ProcessNode]) -> Iterator[ProcessNode]:
 
 
 def as_json(node: ProcessNode) -> dict[str, Any]:
-    """A tree for programs. Times as Kusto writes them, null where they are not known; `in_lake` says whether the lake
-    has an event of the process itself, `more` how many children are left out."""
+    """The tree as JSON. Times are in Kusto's format, null if unknown; `in_lake`: the lake has the process's own event;
+    `more`: the number of omitted children."""
     process = node.process
     return {
         "role": node.role,

@@ -1,4 +1,4 @@
-"""Reads findings back for people."""
+"""Reads stored findings."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from lakehunt.schemas.hunt_tables import RUNS
 
 @dataclass(frozen=True)
 class HuntFindings:
-    """The findings of one hunt at one as-of (ticks; None where it has never run). `columns` are the query's;
-    a row of `findings.all` each, whose `result` is the query's row."""
+    """The findings of one hunt at one as-of (ticks; None if it has never run). `columns` are the query's; each row is
+    one of `findings.all`, whose `result` is the query's row."""
 
     hunt: Hunt
     as_of: int | None
@@ -31,7 +31,7 @@ class HuntFindings:
 
 
 def latest_findings(lake: Lake, hunts: Sequence[Hunt], as_of: int | None) -> list[HuntFindings]:
-    """The findings of each hunt at the as-of (ticks), or else at the last one for which it ran."""
+    """The findings of each hunt at the as-of (ticks; None: its last run's)."""
     if not lake.exists(FINDINGS_ALL.name):
         return [HuntFindings(hunt, None, (), []) for hunt in hunts]
     at = dict.fromkeys((hunt.id for hunt in hunts), as_of) if as_of is not None else _last_as_ofs(lake)

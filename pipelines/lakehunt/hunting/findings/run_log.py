@@ -1,4 +1,4 @@
-"""`hunts.runs`: what every run of a hunt did, also of one that failed or never ended."""
+"""`hunts.runs`: a record of every run of a hunt, including those that failed or never ended."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class HuntRun:
 
 
 def record_runs(lake: Lake, runs: Sequence[HuntRun]) -> None:
-    """Writes the runs down, in one transaction."""
+    """Appends the runs to the run log in one transaction."""
     if runs:
         lake.append(RUNS, lake.local(RUNS, [_row(run) for run in runs]))
 
@@ -76,15 +76,15 @@ def _row(run: HuntRun) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class PreviousRuns:
-    """Earlier runs of a hunt: whether any of them has this as-of, and which version of the hunt last wrote its findings
-    table, whose columns follow from it; None if that is not known."""
+    """Earlier runs of a hunt: whether any of them has this as-of, and which hunt version last wrote its findings table
+    (its schema); None if that is not known."""
 
     seen: bool
-    shaped: str | None
+    schema_version: str | None
 
 
 def previous_runs(lake: Lake, hunts: Iterable[Hunt], as_of: int) -> dict[str, PreviousRuns]:
-    """Of those of these hunts that have run, by their ids; at one as-of (ticks)."""
+    """The earlier runs of the hunts that have run, by hunt id; `as_of` in ticks."""
     runs = lake.rows(RUNS).filter(F.col("hunt_id").isin(sorted(hunt.id for hunt in hunts)))
     stored = F.when(F.col("outcome") != FAILED, F.struct("run_id", "hunt_version", "engine_version", "outcome"))
     rows = runs.groupBy("hunt_id").agg(
@@ -98,12 +98,12 @@ def previous_runs(lake: Lake, hunts: Iterable[Hunt], as_of: int) -> dict[str, Pr
 
 
 def _is_done(last: Row | None) -> bool:
-    """Whether the last run that could have stored findings is known to have ended well, by this version."""
+    """Whether the last run that could have stored findings is known to have succeeded, with this release."""
     return last is not None and (last.outcome, last.engine_version) == (SUCCEEDED, ENGINE_VERSION)
 
 
 def in_progress(lake: Lake, since: datetime) -> set[str]:
-    """The versions of hunts of which a run was started at `since` or later and has not ended."""
+    """The hunt versions with a run that was started at `since` or later and has not ended."""
     rows = lake.rows(RUNS).filter(F.col("started_at") >= F.lit(since))
     runs = rows.groupBy("run_id", "hunt_id", "as_of").agg(
         F.bool_and(F.col("outcome") == STARTED).alias("open"), F.first("hunt_version").alias("hunt_version")
@@ -112,15 +112,15 @@ def in_progress(lake: Lake, since: datetime) -> set[str]:
 
 
 def recent_runs(lake: Lake, hunts: Sequence[Hunt], as_of: int | None, limit: int) -> list[dict[str, object]]:
-    """The last runs of these hunts, newest first: a row of `hunts.runs` each, how it ended if it did."""
+    """The last runs of these hunts, newest first: one row of `hunts.runs` each, the final one if the run has ended."""
     rows = lake.rows(RUNS).filter(F.col("hunt_id").isin([hunt.id for hunt in hunts]))
     if as_of is not None:
         rows = rows.filter(F.unix_micros("as_of") == as_of // TICKS_PER_MICROSECOND)
     end = F.max_by(F.struct(*RUNS.column_names), F.col("outcome") != STARTED).alias("run")
     ended = rows.groupBy("run_id", "hunt_id", "as_of").agg(end).select("run.*")
     found = ended.orderBy(F.desc("started_at"), "hunt_name").limit(limit).collect()
-    return [{name: _known(value) for name, value in row.asDict().items()} for row in found]
+    return [{name: _in_utc(value) for name, value in row.asDict().items()} for row in found]
 
 
-def _known(value: object) -> object:
+def _in_utc(value: object) -> object:
     return utc(value) if isinstance(value, datetime) else value

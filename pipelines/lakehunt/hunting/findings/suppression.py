@@ -1,7 +1,7 @@
-"""What exclusions did: the events that they kept out of a run, and the exclusions that a run used.
+"""Records the effect of exclusions: the events that they suppressed in a run, and the exclusions that a run used.
 
-`hunts.suppressed` says which events did not count at which as-of, and why; the events themselves stay in `hunts.hits`.
-`hunts.exclusions` keeps every exclusion that a run ever used, so that a backfill can use those of then."""
+`hunts.suppressed` has the suppressed events per as-of, with the exclusions; the events also stay in `hunts.hits`.
+`hunts.exclusions` keeps every exclusion that a run ever used, so that a backfill can reuse the ones of that time."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ from lakehunt.spark import values
 def write_suppressed(
     lake: Lake, suppressed: Mapping[str, DataFrame | None], versions: Mapping[str, str], as_of: int
 ) -> None:
-    """Puts the suppressed events of hunts (by their ids, with the hunts' versions) in the place of those that the table
-    has for them and the as-of (ticks)."""
+    """Replaces the suppressed events of these hunts (by hunt id; `versions` too) at the as-of (ticks)."""
     if not suppressed:
         return
     moment = values.moment(as_of)
@@ -39,8 +38,8 @@ def write_suppressed(
         for hunt, events in suppressed.items()
         if events is not None
     ]
-    there = lake.rows(SUPPRESSED).filter(F.col("hunt_id").isin(sorted(suppressed)) & (F.col("as_of") == moment))
-    if not made and (not lake.exists(SUPPRESSED.name) or there.isEmpty()):
+    stored = lake.rows(SUPPRESSED).filter(F.col("hunt_id").isin(sorted(suppressed)) & (F.col("as_of") == moment))
+    if not made and (not lake.exists(SUPPRESSED.name) or stored.isEmpty()):
         return
     named = ", ".join(f"'{hunt}'" for hunt in sorted(suppressed))
     rows = reduce(DataFrame.unionByName, made) if made else lake.local(SUPPRESSED, [])
@@ -48,7 +47,7 @@ def write_suppressed(
 
 
 def record_exclusions(lake: Lake, used: Iterable[Exclusion], now: datetime) -> None:
-    """Keeps those exclusions that no run has used before."""
+    """Stores the exclusions that no earlier run has used."""
     wanted = {(one.name, one.version): one for one in used}
     if not wanted:
         return
@@ -63,26 +62,26 @@ def record_exclusions(lake: Lake, used: Iterable[Exclusion], now: datetime) -> N
 
 
 def exclusions_at(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> list[Hunt]:
-    """The hunts with the exclusions of the first run of this as-of (ticks); where there was none, of the first run of
-    the as-of before it; where there was none either, with those that they have now.
+    """The hunts with the exclusions that the first run of this as-of (ticks) used; if it never ran, those of the first
+    run of the nearest earlier as-of; if there is none, their current exclusions.
 
-    Raises LakehuntError for an exclusion that this version of Lakehunt does not understand any more."""
+    Raises LakehuntError for an exclusion that this version of Lakehunt can no longer compile."""
     used = _used(lake, hunts, as_of)
     any_used = any(keys for _, keys in used.values())
     kept = {(row.name, row.version): row for row in lake.rows(EXCLUSIONS).collect()} if any_used else {}
 
-    def then(hunt: Hunt) -> Hunt:
+    def with_used(hunt: Hunt) -> Hunt:
         if hunt.id not in used:
             return hunt
         same, keys = used[hunt.id]
         return replace(hunt, exclusions=tuple(_restored(kept[key], hunt, ending=not same) for key in keys))
 
-    return [then(hunt) for hunt in hunts]
+    return [with_used(hunt) for hunt in hunts]
 
 
 def _used(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> dict[str, tuple[bool, list[tuple[str, str]]]]:
-    """Whether the run that `as_then` looks at was of this very as-of, and names and versions of what it used, by the
-    hunt's id."""
+    """By hunt id: whether the run that `exclusions_at` uses had exactly this as-of, and the names and versions of the
+    exclusions that it used."""
     of_hunts = F.col("hunt_id").isin([hunt.id for hunt in hunts]) & (F.col("outcome") == run_log.SUCCEEDED)
     micros = F.unix_micros("as_of")
     runs = lake.rows(RUNS).filter(of_hunts & (micros <= as_of // TICKS_PER_MICROSECOND))
@@ -93,7 +92,7 @@ def _used(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> dict[str, tuple[bool
 
 
 def _restored(row: Row, hunt: Hunt, ending: bool) -> Exclusion:
-    """`ending`: it may have had its last day since."""
+    """The exclusion as it was stored; `ending`: keep its expiry date."""
     try:
         compiled = exclusion_file.condition(row.condition)
     except QueryErrors as errors:
@@ -103,14 +102,14 @@ def _restored(row: Row, hunt: Hunt, ending: bool) -> Exclusion:
     return Exclusion(row.name, row.condition, row.reason, row.owner, expires, hunts=(hunt.id,), condition=compiled)
 
 
-# Read back
+# Effects
 
 
 @dataclass(frozen=True)
 class ExclusionEffect:
-    """What an exclusion did lately: `events` that it kept out, each once, and the time of the last of them.
+    """The recent effect of an exclusion: the number of distinct `events` that it suppressed, and the time of the last.
 
-    `state` is on, off or expired at the as-of that was asked about."""
+    `state` is on, off or expired at the requested as-of."""
 
     exclusion: Exclusion
     state: str
@@ -119,7 +118,7 @@ class ExclusionEffect:
 
 
 def exclusion_effects(lake: Lake, exclusions: Iterable[Exclusion], as_of: int, days: int) -> list[ExclusionEffect]:
-    """What each did in the runs as of the last `days` days before an instant (ticks), in their order."""
+    """The effect of each exclusion in runs as of the last `days` days before an instant (ticks), in the given order."""
     at = times.to_datetime(as_of)
     since = times.to_datetime(as_of - days * TICKS_PER_DAY)
     rows = lake.rows(SUPPRESSED).filter((F.col("as_of") > F.lit(since)) & (F.col("as_of") <= F.lit(at)))

@@ -1,7 +1,7 @@
 """Findings: `findings.<hunt>` with exactly the query's columns, `findings.all` with the same columns for every hunt.
 
-Both are replaced per as-of in one transaction each, so a run can be repeated, and one that finds nothing clears what an
-earlier one found."""
+Both are replaced per as-of in one transaction each, so a run can be repeated, and a run without findings clears those
+of an earlier one."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ ALL = FINDINGS_ALL.name
 
 @dataclass(frozen=True)
 class HuntResult:
-    """What one hunt found at one as-of: its relation, traced if it reads events, and what it was compiled from. No
-    relation: there is nothing that it could have found.
+    """The result of one hunt at one as-of: its relation, traced if it reads events, and what it was compiled from. The
+    relation is None if there cannot be any rows.
 
     `as_of` is in ticks, whole microseconds."""
 
@@ -51,21 +51,21 @@ def name_of(hunt: Hunt) -> str:
 
 @dataclass(frozen=True)
 class ComputedFindings:
-    """The rows of a result, computed, with their finding id and their place in the query's order; None for none."""
+    """The materialized rows of a result, with finding id and position in the query's order; None if there are none."""
 
     result: HuntResult
     rows: DataFrame | None
     count: int
     suppressed: DataFrame | None = None
-    """Events that exclusions kept out (see suppression.py)."""
+    """Events that exclusions suppressed (see suppression.py)."""
     suppressed_count: int = 0
 
 
 def compute_findings(result: HuntResult, suppressed: DataFrame | None = None) -> ComputedFindings:
     """Runs the hunt's query.
 
-    The rows forget how they were made: Spark would plan that anew, for all hunts together, when `findings.all` is
-    written."""
+    The rows are materialized, which truncates their lineage: otherwise Spark would plan the queries of all hunts again
+    when `findings.all` is written."""
     if result.relation is None:
         return ComputedFindings(result, None, 0)
     rows = materialize(_numbered(result, result.relation))
@@ -82,9 +82,9 @@ def _numbered(result: HuntResult, relation: Relation) -> DataFrame:
     )
     if keys is not None:
         return frame.withColumn("$$finding", _digest(F.lit(result.hunt.id), _row_json(relation, set(keys))))
-    # Nothing tells a row from its equals: a lookup list may hold one twice. The second is a finding of its own.
+    # Rows may be equal, for example in a lookup list. Each copy is a finding of its own.
     content = [F.lit(result.hunt.id), _evidence_json(relation), _row_json(relation)]
-    # By its digest, not by the content: rows are sorted for that, and would carry all of theirs twice.
+    # Partitioned by digest, not by content: the sort would carry all the content twice.
     copy = F.row_number().over(Window.partitionBy("$$finding").orderBy("$$ordinal"))
     copied = frame.withColumn("$$finding", _digest(*content)).withColumn("$$copy", copy)
     later = F.when(column("$$copy") > 1, _digest(*content, column("$$copy").cast("string")))
@@ -92,12 +92,12 @@ def _numbered(result: HuntResult, relation: Relation) -> DataFrame:
 
 
 def _digest(*parts: Column) -> Column:
-    """The same text for the same parts; null ones are left out."""
+    """SHA-256 of the parts; null parts are left out."""
     return F.sha2(F.concat_ws("\n", *parts), 256)
 
 
 def _evidence_json(relation: Relation) -> Column:
-    """The events behind a row; null where the query reads none."""
+    """The event ids of a row as JSON; null if the query reads no events."""
     if not relation.traced:
         return F.lit(None).cast("string")
     return F.to_json(F.transform(column(trace.TRACE)["evidence"], lambda e: e["event_id"]))
@@ -123,21 +123,21 @@ def _json_value(relation: Relation, name: str) -> Column:
 
 
 def write_own(lake: Lake, found: ComputedFindings) -> None:
-    """Puts the rows in the place of what `findings.<hunt>` has for the as-of."""
+    """Replaces the rows of `findings.<hunt>` at the as-of."""
     result = found.result
     own = _own_table(result)
     added = [column.name for column in own.columns[len(result.plan.schema) :]]
     rows = lake.local(own, []) if found.rows is None else _own_rows(result, found.rows, added)
     if lake.exists(own.name) and not lake.has_shape(own):
-        # The hunt has other columns than when it last ran: its table is the new version's. What the old one found stays
-        # in findings.all and in the table's history.
+        # The hunt's columns have changed: the table gets the new schema. Earlier findings stay in findings.all and in
+        # the table's history.
         lake.overwrite(own, rows)
     else:
         lake.replace(own, rows, f"`{added[0]}` = {values.sql_moment(result.as_of)}")
 
 
 def _own_rows(result: HuntResult, rows: DataFrame, added: Sequence[str]) -> DataFrame:
-    """The query's columns, then the run's, which are called as `added` says."""
+    """The query's columns, then the run's, named as in `added`."""
     run = {
         "as_of": values.moment(result.as_of),
         "hunt_version": F.lit(result.hunt.digest),
@@ -150,19 +150,19 @@ def _own_rows(result: HuntResult, rows: DataFrame, added: Sequence[str]) -> Data
 
 def _own_table(result: HuntResult) -> Table:
     events = {c.name: c.description for c in DEVICE_PROCESS_EVENTS.columns}
-    told = descriptions(result.plan, result.hunt.query, {DEVICE_PROCESS_EVENTS.name: events})
+    described = descriptions(result.plan, result.hunt.query, {DEVICE_PROCESS_EVENTS.name: events})
     columns = [
-        TableColumn(c.name, values.stored_type(c.type), f"{told[c.name]} (Kusto {c.type})".strip())
+        TableColumn(c.name, values.stored_type(c.type), f"{described[c.name]} (Kusto {c.type})".strip())
         for c in result.plan.schema
     ]
     return HUNT_FINDINGS.table(result.hunt.id, f"Findings of the hunt {result.hunt.name}", columns)
 
 
 def write_all(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None:
-    """Puts the rows of several hunts in the place of what `findings.all` has for them and the as-of (ticks).
+    """Replaces the rows of these hunts in `findings.all` at the as-of (ticks).
 
-    Also looks again at later as-ofs of these hunts: what is new there depends on what was found here, in whatever order
-    the as-ofs are run, or at the same time."""
+    Also updates the status at later as-ofs of these hunts, because it depends on the findings at this one: as-ofs may
+    run in any order, or concurrently."""
     if not found and lake.exists(ALL):
         return
     hunts = sorted(one.result.hunt.id for one in found)
@@ -229,7 +229,7 @@ def _behind(relation: Relation) -> dict[str, Column]:
 
 
 def _with_status(findings: DataFrame) -> DataFrame:
-    """`recurring` where the as-of before, that had the same finding, lies within the finding's window."""
+    """`recurring` if the previous as-of with the same finding lies within the finding's window, else `new`."""
     earlier = F.lag("as_of").over(Window.partitionBy("hunt_id", "finding_id").orderBy("as_of"))
     seen = earlier.isNotNull() & (F.col("window_start").isNull() | (earlier >= F.col("window_start")))
     return findings.withColumn("status", F.when(seen, "recurring").otherwise("new"))

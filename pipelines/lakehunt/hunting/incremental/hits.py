@@ -1,10 +1,10 @@
-"""`hunts.hits`: the events that passed a hunt's filters on single events, so that no run reads an event twice for it.
+"""`hunts.hits`: the events that met a hunt's row-level predicates, so that no run reads an event twice for a hunt.
 
-Hits are only appended. A pass over events writes its hits, then its row in `hunts.passes`; hits count from then on. So
-a killed pass leaves rows that nobody reads (`lakehunt maintain` removes them), and two runs at once cannot disturb each
-other. Hits of another version of a hunt are not read: its query says something else, or a function that it uses has
-other results by now. Nor are those of a pass after which somebody changed or deleted events by other means than
-Lakehunt's."""
+Hits are only appended. A pass (a prefilter run over new events) writes its hits, then its row in `hunts.passes`; only
+then do its hits count. So a killed pass leaves rows that nobody reads (`lakehunt maintain` deletes them), and
+concurrent runs cannot disturb each other. Hits of another version of a hunt are not read: its query differs, or a
+function that it uses has changed. Nor are hits of a pass after which events were changed or deleted by anything but
+Lakehunt."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ from lakehunt.schemas.hunt_tables import ALWAYS_STORED, HITS, PASSES
 from lakehunt.spark.relations import Context
 
 ENGINE_VERSION = version("lakehunt")
-"""Found out before Spark is started: then there are dozens of archives on Python's path to look through."""
+"""Read before Spark starts: Spark adds dozens of archives to Python's path, which makes the look-up slow."""
 
 _PROVENANCE = ("tick_digits", "event_id", "event_date", "landed_at", "batch")
 
 
 @dataclass(frozen=True)
 class HuntRequest:
-    """A hunt's split query, and the first day (None: the beginning) of the window that a run needs hits for."""
+    """A hunt's row-level predicates, and the first day of the window that a run needs hits for (None: all days)."""
 
     hunt_id: str
     hunt_version: str
-    split: RowPredicates
+    predicates: RowPredicates
     since: date | None
 
 
 @dataclass(frozen=True)
 class ScanRange:
-    """Events of some batches, and of the days from `start` on (None: from the beginning) before `end` (None: all)."""
+    """The events of some batches on the days from `start` (None: unbounded) to before `end` (None: unbounded)."""
 
     batches: tuple[BatchRange, ...]
     start: date | None
@@ -65,16 +65,16 @@ class ScanRange:
 
 @dataclass(frozen=True)
 class PrefilterRun:
-    """A pass as `hunts.passes` has it, and the hunt versions that it was for."""
+    """A pass as recorded in `hunts.passes`, and the hunt versions that it covers."""
 
     id: str
-    region: ScanRange
+    scan_range: ScanRange
     versions: frozenset[str]
 
 
 @dataclass(frozen=True)
 class ScanStats:
-    """What passes have read."""
+    """What passes have read. `bytes` is None if unknown."""
 
     events: int = 0
     bytes: int | None = 0
@@ -86,28 +86,28 @@ class ScanStats:
 
 @dataclass
 class HitCoverage:
-    """The hits of a run's hunts: complete for all but those in `failed` (hunt id: why)."""
+    """The hits of a run's hunts, complete except for the hunts in `failed` (hunt id: reason)."""
 
     passes: list[PrefilterRun]
-    effort: dict[str, ScanStats] = field(default_factory=dict)
+    stats: dict[str, ScanStats] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
 def complete_hits(
     lake: Lake, events: EventsSnapshot, hunts: Sequence[HuntRequest], context: Context, say: Progress
 ) -> HitCoverage:
-    """Reads, for each hunt, the events that no pass has read for it yet.
+    """Scans, for each hunt, the events that no pass has read for it yet.
 
-    A hunt whose conditions fail (on a value that they refuse, say) is found out and stands in `failed`; the others go
-    on."""
+    A hunt whose conditions fail (on an unsupported value, for example) is isolated and recorded in `failed`; the others
+    continue."""
     hits = HitCoverage(_recorded(lake, {h.hunt_version for h in hunts}, events))
     first = {hunt.hunt_version: hunt for hunt in reversed(hunts)}  # hunts with the same query share their hits
-    for region, wanting in _uncovered_requests(hits.passes, list(first.values()), events.settled).items():
-        say(f"reading {_described(region)} for {len(wanting)} hunt{'s' * (len(wanting) > 1)}")
-        _prefiltered(lake, events, region, wanting, context, hits)
+    for scan_range, requests in _uncovered_requests(hits.passes, list(first.values()), events.accepted).items():
+        say(f"reading {_described(scan_range)} for {len(requests)} hunt{'s' * (len(requests) > 1)}")
+        _prefiltered(lake, events, scan_range, requests, context, hits)
     for hunt in hunts:
         shared = first[hunt.hunt_version].hunt_id
-        hits.effort[hunt.hunt_id] = hits.effort.get(shared, ScanStats())
+        hits.stats[hunt.hunt_id] = hits.stats.get(shared, ScanStats())
         if shared in hits.failed:
             hits.failed[hunt.hunt_id] = hits.failed[shared]
     for hunt_id, why in hits.failed.items():
@@ -116,87 +116,93 @@ def complete_hits(
 
 
 def _prefiltered(
-    lake: Lake, events: EventsSnapshot, region: ScanRange, hunts: list[HuntRequest], context: Context, hits: HitCoverage
+    lake: Lake,
+    events: EventsSnapshot,
+    scan_range: ScanRange,
+    hunts: list[HuntRequest],
+    context: Context,
+    hits: HitCoverage,
 ) -> None:
-    """One pass, or, where that fails, one for each half of the hunts, down to the one that fails."""
+    """Runs one pass; if it fails, retries with each half of the hunts, down to the hunt that fails."""
     try:
-        made, effort = _run_prefilter(lake, events, region, hunts, context)
+        done, stats = _run_prefilter(lake, events, scan_range, hunts, context)
     except (KqlError, LakehuntError, PySparkException, Py4JError) as error:
         if len(hunts) == 1:
             hits.failed[hunts[0].hunt_id] = in_one_line(error)
             return
         half = len(hunts) // 2
         for some in (hunts[:half], hunts[half:]):
-            _prefiltered(lake, events, region, some, context, hits)
+            _prefiltered(lake, events, scan_range, some, context, hits)
         return
-    hits.passes.append(made)
+    hits.passes.append(done)
     for hunt in hunts:
-        hits.effort[hunt.hunt_id] = hits.effort.get(hunt.hunt_id, ScanStats()).and_(effort)
+        hits.stats[hunt.hunt_id] = hits.stats.get(hunt.hunt_id, ScanStats()).and_(stats)
 
 
 def _run_prefilter(
-    lake: Lake, events: EventsSnapshot, region: ScanRange, hunts: Sequence[HuntRequest], context: Context
+    lake: Lake, events: EventsSnapshot, scan_range: ScanRange, hunts: Sequence[HuntRequest], context: Context
 ) -> tuple[PrefilterRun, ScanStats]:
     started, clock = datetime.now(UTC), time.perf_counter()
     pass_id = f"{started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
-    columns = ALWAYS_STORED.union(*(hunt.split.columns for hunt in hunts))
-    frame = events.frame.filter(events_table.in_batches(region.batches) & _of_days(region))
+    columns = ALWAYS_STORED.union(*(hunt.predicates.columns for hunt in hunts))
+    frame = events.frame.filter(events_table.in_batches(scan_range.batches) & _on_days(scan_range))
     read = frame.select(
         *(name for name in DEVICE_PROCESS_EVENTS.events.column_names if name in columns or name in _PROVENANCE)
     )
-    with InputMetrics(lake.spark, pass_id) as meter, codegen(lake.spark, on=True):
-        sifted = prefilter.apply_prefilters(read, [hunt.split.fronts for hunt in hunts], context)
-        lake.append(HITS, _rows(sifted.frame, hunts, pass_id))
+    with InputMetrics(lake.spark, pass_id) as metrics, codegen(lake.spark, on=True):
+        prefiltered = prefilter.apply_prefilters(read, [hunt.predicates.alternatives for hunt in hunts], context)
+        lake.append(HITS, _rows(prefiltered.frame, hunts, pass_id))
     row = (
         pass_id,
-        [{"first": first, "last": last} for first, last in region.batches],
-        region.start,
-        region.end,
+        [{"first": first, "last": last} for first, last in scan_range.batches],
+        scan_range.start,
+        scan_range.end,
         [{"hunt_id": hunt.hunt_id, "hunt_version": hunt.hunt_version} for hunt in hunts],
-        sifted.events,
-        meter.bytes,
+        prefiltered.events,
+        metrics.bytes,
         started,
         round(time.perf_counter() - clock, 3),
         events.version,
         ENGINE_VERSION,
     )
     lake.append(PASSES, lake.local(PASSES, [row]))
-    return PrefilterRun(pass_id, region, frozenset(hunt.hunt_version for hunt in hunts)), ScanStats(
-        sifted.events, meter.bytes
+    return PrefilterRun(pass_id, scan_range, frozenset(hunt.hunt_version for hunt in hunts)), ScanStats(
+        prefiltered.events, metrics.bytes
     )
 
 
-def _rows(sifted: DataFrame, hunts: Sequence[HuntRequest], pass_id: str) -> DataFrame:
-    """A row for each event and hunt, with all columns of `hunts.hits`; few files for each day."""
+def _rows(prefiltered: DataFrame, hunts: Sequence[HuntRequest], pass_id: str) -> DataFrame:
+    """One row per event and hunt, with all columns of `hunts.hits`, rebalanced to few files per day."""
     ids = F.array(*(F.struct(F.lit(h.hunt_id).alias("id"), F.lit(h.hunt_version).alias("version")) for h in hunts))
-    one = sifted.withColumn("$$hunt", F.explode(prefilter.HUNTS))
-    named = one.withColumn("$$hunt", F.get(ids, F.col("`$$hunt`")))
-    made = {
+    exploded = prefiltered.withColumn("$$hunt", F.explode(prefilter.HUNTS))
+    named = exploded.withColumn("$$hunt", F.get(ids, F.col("`$$hunt`")))
+    values = {
         "hunt_id": F.col("`$$hunt`")["id"],
         "hunt_version": F.col("`$$hunt`")["version"],
         "pass_id": F.lit(pass_id),
     }
-    made |= {name: F.col(name) for name in sifted.columns}
-    rows = named.select(*(made.get(c.name, F.lit(None)).cast(c.type).alias(c.name) for c in HITS.columns))
+    values |= {name: F.col(name) for name in prefiltered.columns}
+    rows = named.select(*(values.get(c.name, F.lit(None)).cast(c.type).alias(c.name) for c in HITS.columns))
     return rows.hint("rebalance", F.col("event_date"))
 
 
-def _of_days(region: ScanRange) -> Column:
+def _on_days(scan_range: ScanRange) -> Column:
     day = F.col("event_date")
-    from_start = F.lit(True) if region.start is None else day >= F.lit(region.start)
-    return from_start if region.end is None else from_start & (day < F.lit(region.end))
+    from_start = F.lit(True) if scan_range.start is None else day >= F.lit(scan_range.start)
+    return from_start if scan_range.end is None else from_start & (day < F.lit(scan_range.end))
 
 
-# What has been read
+# Coverage
 
 
 def _recorded(lake: Lake, versions: set[str], events: EventsSnapshot) -> list[PrefilterRun]:
-    """The passes for any of these versions of hunts, oldest first, whose events are still as they were read.
+    """The passes for any of these hunt versions, oldest first, whose events have not changed since.
 
-    Whichever release of Lakehunt wrote them: a hunt's version says what its query means (kql/semantics.py)."""
+    The release of Lakehunt that wrote them does not matter: a hunt's version includes what its query means
+    (kql/semantics.py)."""
     hunts = F.filter("hunts", lambda hunt: hunt["hunt_version"].isin(sorted(versions)))
-    known = lake.rows(PASSES).withColumn("hunts", hunts)
-    rows = known.filter(F.size("hunts") > 0).orderBy("pass_id").collect()
+    passes = lake.rows(PASSES).withColumn("hunts", hunts)
+    rows = passes.filter(F.size("hunts") > 0).orderBy("pass_id").collect()
     if not rows:
         return []
     oldest = min(row.events_version for row in rows)
@@ -211,30 +217,30 @@ def _prefilter_run(row: Row) -> PrefilterRun:
 
 
 def _uncovered_requests(
-    passes: Sequence[PrefilterRun], hunts: Sequence[HuntRequest], settled: tuple[BatchRange, ...]
+    passes: Sequence[PrefilterRun], hunts: Sequence[HuntRequest], accepted: tuple[BatchRange, ...]
 ) -> dict[ScanRange, list[HuntRequest]]:
-    """What each hunt still needs to have read, and which hunts need it."""
+    """The ranges that are not yet scanned, each with the hunts that need it."""
     new = [hunt for hunt in hunts if not any(hunt.hunt_version in one.versions for one in passes)]
     earliest = None if any(hunt.since is None for hunt in new) else min((h.since for h in new if h.since), default=None)
     wanted: dict[ScanRange, list[HuntRequest]] = {}
     for hunt in hunts:
-        read = tuple(one.region for one in passes if hunt.hunt_version in one.versions)
-        # New hunts read together what the one that looks back furthest needs
-        for region in uncovered_ranges(read, earliest if not read else hunt.since, settled):
-            wanted.setdefault(region, []).append(hunt)
+        read = tuple(one.scan_range for one in passes if hunt.hunt_version in one.versions)
+        # New hunts share one scan, as far back as the longest lookback window among them
+        for scan_range in uncovered_ranges(read, earliest if not read else hunt.since, accepted):
+            wanted.setdefault(scan_range, []).append(hunt)
     return wanted
 
 
 @cache
 def uncovered_ranges(
-    read: tuple[ScanRange, ...], since: date | None, settled: tuple[BatchRange, ...]
+    read: tuple[ScanRange, ...], since: date | None, accepted: tuple[BatchRange, ...]
 ) -> tuple[ScanRange, ...]:
-    """What of the settled batches has not been read, of the days from `since` on.
+    """The ranges of accepted batches that have not been read, for days from `since` on.
 
-    Of a batch of which nothing was read, but of others something, all days are missing: its late events are as few as
-    they are new. So a hunt's history is read once, as far back as it is asked for."""
+    A batch of which nothing was read, while others were, is read for all days: a new batch has few late events. So a
+    hunt's history is read once, as far back as requested."""
     gaps: dict[tuple[date | None, date | None], list[BatchRange]] = {}
-    for run in _date_pieces(settled, read):
+    for run in _split_batches(accepted, read):
         until = _covered_from([r for r in read if any(first <= run[0] and run[1] <= last for first, last in r.batches)])
         start = None if read and until == _NEVER else since
         if until > (start or date.min):
@@ -245,39 +251,41 @@ def uncovered_ranges(
 _NEVER = date.max
 
 
-def _date_pieces(settled: tuple[BatchRange, ...], read: Iterable[ScanRange]) -> list[BatchRange]:
-    """The settled batches, cut wherever a region's batches begin or end."""
-    starts = {first for region in read for first, _ in region.batches}
-    cuts = sorted(starts | {last + 1 for region in read for _, last in region.batches})
-    pieces: list[BatchRange] = []
-    for first, last in settled:
+def _split_batches(accepted: tuple[BatchRange, ...], read: Iterable[ScanRange]) -> list[BatchRange]:
+    """The accepted batches, split wherever the batches of a scan range begin or end."""
+    starts = {first for scan_range in read for first, _ in scan_range.batches}
+    cuts = sorted(starts | {last + 1 for scan_range in read for _, last in scan_range.batches})
+    parts: list[BatchRange] = []
+    for first, last in accepted:
         inside = [first, *(cut for cut in cuts if first < cut <= last), last + 1]
-        pieces += [(a, b - 1) for a, b in pairwise(inside)]
-    return pieces
+        parts += [(a, b - 1) for a, b in pairwise(inside)]
+    return parts
 
 
-def _covered_from(regions: Iterable[ScanRange]) -> date:
-    """The day from which on all was read, by regions of the same batches."""
+def _covered_from(scan_ranges: Iterable[ScanRange]) -> date:
+    """The first day from which on everything was read, given scan ranges of the same batches."""
     until = _NEVER
-    for region in sorted(regions, key=lambda r: r.end or _NEVER, reverse=True):
-        if (region.end or _NEVER) >= until:
-            until = min(until, region.start or date.min)
+    for scan_range in sorted(scan_ranges, key=lambda r: r.end or _NEVER, reverse=True):
+        if (scan_range.end or _NEVER) >= until:
+            until = min(until, scan_range.start or date.min)
     return until
 
 
-def _described(region: ScanRange) -> str:
-    count = sum(last - first + 1 for first, last in region.batches)
+def _described(scan_range: ScanRange) -> str:
+    count = sum(last - first + 1 for first, last in scan_range.batches)
     days = " ".join(
-        f"{word} {day:%Y-%m-%d}" for word, day in (("from", region.start), ("before", region.end)) if day is not None
+        f"{word} {day:%Y-%m-%d}"
+        for word, day in (("from", scan_range.start), ("before", scan_range.end))
+        if day is not None
     )
     return f"{count} batch{'es' * (count > 1)} of events" + (f" {days}" if days else "")
 
 
-# Reading them
+# Reading hits
 
 
 def scan_hits(lake: Lake, hits: HitCoverage, versions: Iterable[str], since: date | None, until: date) -> DataFrame:
-    """The hits of these versions of hunts and days (both included): an event once for each version."""
+    """The hits of these hunt versions and days (both inclusive), each event once per version."""
     wanted = sorted(set(versions))
     passes = [one for one in hits.passes if not one.versions.isdisjoint(wanted)]
     days = F.col("event_date") <= F.lit(until)
@@ -288,18 +296,20 @@ def scan_hits(lake: Lake, hits: HitCoverage, versions: Iterable[str], since: dat
 
 
 def _counted_runs(passes: Sequence[PrefilterRun], versions: Iterable[str]) -> Column:
-    """Hits of a version count where the pass that found them stands for it: it may have stopped to (abandoned.py)."""
-    alike: dict[tuple[str, ...], list[str]] = {}
+    """Hits of a version count only if their pass still covers it: coverage can be withdrawn (stale_hits.py)."""
+    versions_by_passes: dict[tuple[str, ...], list[str]] = {}
     for wanted in versions:
-        alike.setdefault(tuple(one.id for one in passes if wanted in one.versions), []).append(wanted)
-    counted = (F.col("hunt_version").isin(some) & F.col("pass_id").isin(list(ids)) for ids, some in alike.items())
+        versions_by_passes.setdefault(tuple(one.id for one in passes if wanted in one.versions), []).append(wanted)
+    counted = (
+        F.col("hunt_version").isin(some) & F.col("pass_id").isin(list(ids)) for ids, some in versions_by_passes.items()
+    )
     return reduce(lambda a, b: a | b, counted, F.lit(False))
 
 
 def _overlap(passes: Sequence[PrefilterRun]) -> bool:
-    """Whether two passes have read the same events for the same hunt: runs at the same time, which could not know."""
+    """Whether two passes have read the same events for the same hunt, as concurrent runs may."""
     pairs = ((a, b) for i, a in enumerate(passes) for b in passes[i + 1 :])
-    return any(_share(a.region, b.region) and not a.versions.isdisjoint(b.versions) for a, b in pairs)
+    return any(_share(a.scan_range, b.scan_range) and not a.versions.isdisjoint(b.versions) for a, b in pairs)
 
 
 def _share(a: ScanRange, b: ScanRange) -> bool:

@@ -25,10 +25,10 @@ from lakehunt.runtime import janino
 from lakehunt.spark.functions import text
 
 MAX_CLAUSE_LENGTH = 20_000
-"""Most letters of a clause; a longer list of keywords is left to Spark."""
+"""Maximum letters of a clause; longer keyword lists are left to Spark."""
 
 MAX_TOTAL_LENGTH = 200_000
-"""Most letters of all clauses together, shortest clauses first. Each is a table row of some 200 bytes in every task."""
+"""Maximum letters of all clauses, shortest first. Each is an automaton state of some 200 bytes in every task."""
 
 BEFORE, AFTER, AT_START, AT_END = 1, 2, 4, 8
 """Where a keyword must begin or end: at a term boundary, or at the boundary of the text."""
@@ -44,7 +44,7 @@ class Keyword:
 
 
 KeywordClause = frozenset[Keyword]
-"""At least one of them must occur."""
+"""Keywords of which at least one must occur."""
 
 
 def keyword_clauses(condition: p.Expr, column: Callable[[str], str]) -> tuple[KeywordClause, ...]:
@@ -91,15 +91,15 @@ def _searched_keywords(condition: p.Call, column: Callable[[str], str]) -> tuple
 
 
 def _any_of(choices: Sequence[tuple[KeywordClause, ...]]) -> tuple[KeywordClause, ...]:
-    """The most selective clause of each branch, combined; none if a branch has no clause."""
+    """The most selective clauses of all branches, combined into one; none if a branch has no clause."""
     if not choices or not all(choices):
         return ()
     return (frozenset().union(*(max(branch, key=_rarity) for branch in choices)),)
 
 
 def _rarity(clause: KeywordClause) -> tuple[int, int]:
-    """Long keywords are rarer than short ones, and few are rarer than many."""
-    return min(len(needle.text) for needle in clause), -len(clause)
+    """Sort key: long keywords are rarer than short ones, few keywords rarer than many."""
+    return min(len(keyword.text) for keyword in clause), -len(clause)
 
 
 @dataclass(frozen=True)
@@ -111,30 +111,36 @@ class KeywordPlan:
     bit: int
 
 
-def surviving_hunts(spark: SparkSession, fronts: Sequence[KeywordPlan], masks: Sequence[Column]) -> Column:
-    """ARRAY<BIGINT>: the hunts in `masks` (BIGINT, one for each group) whose clauses an event's texts satisfy; null if
-    there is none."""
-    looked_for = within_budget({clause for front in fronts for clause in front.clauses})
-    kept = [[clause for clause in dict.fromkeys(front.clauses) if clause in looked_for] for front in fronts]
-    asked = [(number, clause) for number, of_front in enumerate(kept) for clause in of_front]
-    met: dict[Keyword, list[int]] = {}
-    for place, (_, clause) in enumerate(asked):
-        for needle in clause:
-            met.setdefault(needle, []).append(place)
-    columns = sorted({needle.column for needle in met})
-    told = [
+def surviving_hunts(spark: SparkSession, plans: Sequence[KeywordPlan], masks: Sequence[Column]) -> Column:
+    """ARRAY<BIGINT>: the hunts in `masks` (one BIGINT per group) whose clauses an event's texts satisfy; null if there
+    are none."""
+    selected = within_budget({clause for plan in plans for clause in plan.clauses})
+    kept = [[clause for clause in dict.fromkeys(plan.clauses) if clause in selected] for plan in plans]
+    numbered = [(number, clause) for number, clauses in enumerate(kept) for clause in clauses]
+    satisfied: dict[Keyword, list[int]] = {}
+    for position, (_, clause) in enumerate(numbered):
+        for keyword in clause:
+            satisfied.setdefault(keyword, []).append(position)
+    columns = sorted({keyword.column for keyword in satisfied})
+    described = [
         [
-            [[one.text, one.edges, places] for one, places in met.items() if one.column == column and one.text],
-            met.get(Keyword(column, ""), []),
+            [
+                [one.text, one.edges, positions]
+                for one, positions in satisfied.items()
+                if one.column == column and one.text
+            ],
+            satisfied.get(Keyword(column, ""), []),
         ]
         for column in columns
     ]
-    made = janino.compile_and_distribute(spark, "KeywordMatcher").newInstance()
-    made.configure(told, [number for number, _ in asked], [[one.group, one.bit] for one in fronts], len(masks))
+    matcher = janino.compile_and_distribute(spark, "KeywordMatcher").newInstance()
+    matcher.configure(
+        described, [number for number, _ in numbered], [[one.group, one.bit] for one in plans], len(masks)
+    )
     texts = F.array(*(F.col(name).cast("binary") for name in columns)).cast("array<binary>")
-    # PySpark has no way to a function of this kind that is not known by a name to the whole session.
-    given = _to_seq(spark.sparkContext, [column._jc for column in (texts, F.array(*masks))])
-    return ClassicColumn(made.function().apply(given))
+    # PySpark can only call a Java UDF that is registered by name in the session; this one is not.
+    arguments = _to_seq(spark.sparkContext, [column._jc for column in (texts, F.array(*masks))])
+    return ClassicColumn(matcher.function().apply(arguments))
 
 
 def within_budget(wanted: Iterable[KeywordClause]) -> set[KeywordClause]:
@@ -151,4 +157,4 @@ def within_budget(wanted: Iterable[KeywordClause]) -> set[KeywordClause]:
 
 
 def _total_length(clause: KeywordClause) -> int:
-    return sum(len(needle.text) for needle in clause)
+    return sum(len(keyword.text) for keyword in clause)

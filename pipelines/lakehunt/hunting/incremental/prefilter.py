@@ -1,15 +1,15 @@
-"""Finds which events are hits of which hunts: evaluates the fronts of all hunts in one pass over the events.
+"""Finds which events are hits of which hunts: evaluates the row predicates of all hunts in one scan of the events.
 
-The cheap and shared work comes first, so that a hundred hunts cost little more than ten:
+Cheap and shared work comes first, so that a hundred hunts cost little more than ten:
 
-1. Conditions on file names and lineage alone are evaluated once for each distinct tuple of these columns: millions of
-   events have thousands of them. Only hunts that accept its tuple look at an event further.
-2. The keywords of these hunts are searched in its texts, all at once (see needles.py). Few events are left after that.
-3. Text is folded (see `functions/text.py`) once for each column, not once for each condition.
+1. Conditions on file names and lineage alone are evaluated once per distinct process key (`PROCESS_KEY`): millions of
+   events have thousands of keys. Only hunts that accept an event's key evaluate the event further.
+2. The keywords of these hunts are searched in its texts, all at once (see keywords.py). Few events remain.
+3. Text is folded (see `functions/text.py`) once per column, not once per condition.
 4. Of the remaining conditions, cheap ones are evaluated before expensive ones.
 
-Which hunts an event is a hit of is a bit mask, of a BIGINT for each `WIDTH` hunts, made by expressions of which none is
-larger than the JVM compiles well (see `lake/session.py`, hugeMethodLimit)."""
+The hunts that an event is a hit of are a bit mask: a BIGINT per `HUNTS_PER_MASK` hunts. No expression that computes a
+mask is too large for the JVM to compile (see `runtime/session.py`, hugeMethodLimit)."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from lakehunt.spark.functions import text
 from lakehunt.spark.relations import Context
 
 PROCESS_KEY = ("FileName", "InitiatingProcessFileName", "InitiatingProcessParentFileName")
-"""Columns with few distinct values, whose combinations are few, too."""
+"""Columns with few distinct values and few distinct combinations."""
 
 MAX_BROADCAST_KEYS = 200_000
-"""So many tuples are sent to every executor; more are joined like any table."""
+"""Up to this many keys are broadcast; more are joined like any other table."""
 
 HUNTS_PER_MASK = 32
-"""Hunts that share a mask. Smaller is less code in one method, larger is fewer columns."""
+"""Hunts that share a mask. Fewer make smaller generated methods, more make fewer columns."""
 
 T = TypeVar("T")
 
@@ -52,15 +52,15 @@ _KEY_PREFIX = "$$tuple "
 
 @dataclass(frozen=True)
 class PrefilterResult:
-    """The stored events that are hits, each with `$$hunts`, an ARRAY<INT> of the hunts' places; of how many events."""
+    """The hits, each with `$$hunts`, an ARRAY<INT> of the hunts' indexes; and how many events were scanned."""
 
     frame: DataFrame
     events: int
 
 
 def apply_prefilters(frame: DataFrame, hunts: Sequence[Sequence[RowPredicate]], context: Context) -> PrefilterResult:
-    """The events of a frame that are hits of any hunt. The fronts of a hunt are its alternatives."""
-    groups = _grouped([[_KeyAndEventPredicates.of(front) for front in fronts] for fronts in hunts])
+    """The events of a frame that are hits of any hunt; an event must meet one of a hunt's predicates."""
+    groups = _grouped([[_KeyAndEventPredicates.of(predicate) for predicate in predicates] for predicates in hunts])
     narrowed = [group for group in groups if group.is_narrowed]
     if narrowed:
         frame, count = _join_keys(frame, narrowed, len(narrowed) == len(groups), context)
@@ -71,71 +71,72 @@ def apply_prefilters(frame: DataFrame, hunts: Sequence[Sequence[RowPredicate]], 
 
 @dataclass(frozen=True)
 class _KeyAndEventPredicates:
-    """A front: what the tuple decides, and what is left, cheap conditions first; both with folded text."""
+    """A row predicate: conditions on the process key, and the others, cheap ones first; both on folded text."""
 
-    of_tuple: tuple[p.Expr, ...]
+    of_key: tuple[p.Expr, ...]
     of_event: tuple[p.Expr, ...]
 
     @staticmethod
-    def of(front: RowPredicate) -> _KeyAndEventPredicates:
-        terms = [folded(term) for condition in front.conditions for term in p.terms(condition, "and")]
-        of_tuple = [term for term in terms if _read(term) <= set(PROCESS_KEY)]
+    def of(predicate: RowPredicate) -> _KeyAndEventPredicates:
+        terms = [folded(term) for condition in predicate.conditions for term in p.terms(condition, "and")]
+        of_key = [term for term in terms if _read(term) <= set(PROCESS_KEY)]
         rest = sorted(
             (term for term in terms if not _read(term) <= set(PROCESS_KEY)), key=lambda t: (cost(t), -_longest(t))
         )
-        return _KeyAndEventPredicates(tuple(of_tuple), tuple(rest))
+        return _KeyAndEventPredicates(tuple(of_key), tuple(rest))
 
 
-def _has_key_predicates(fronts: Iterable[_KeyAndEventPredicates]) -> bool:
-    """Whether the tuple alone can say that an event is not a hit."""
-    return all(front.of_tuple for front in fronts)
+def _has_key_predicates(predicates: Iterable[_KeyAndEventPredicates]) -> bool:
+    """Whether the process key alone can rule an event out."""
+    return all(predicate.of_key for predicate in predicates)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Hunts that share a mask, by their places."""
+    """Hunts that share a mask, with their indexes."""
 
     number: int
     hunts: Sequence[tuple[int, list[_KeyAndEventPredicates]]]
 
     @property
     def is_narrowed(self) -> bool:
-        return all(_has_key_predicates(fronts) for _, fronts in self.hunts)
+        return all(_has_key_predicates(predicates) for _, predicates in self.hunts)
 
     @property
     def mask(self) -> str:
         return f"{_MASK}{self.number}"
 
     @property
-    def left(self) -> str:
-        """The mask that the tuple leaves."""
+    def key_mask(self) -> str:
+        """The mask of hunts whose key conditions the event meets."""
         return f"{_MASK}_of_tuple{self.number}"
 
     @property
-    def suspected(self) -> Column:
-        """The mask that the texts leave of it."""
+    def candidates(self) -> Column:
+        """The mask of those hunts whose keywords occur in the event."""
         return column(_CANDIDATES)[self.number]
 
-    def asked_of_event(self, fronts: Sequence[_KeyAndEventPredicates]) -> list[tuple[p.Expr, ...]]:
-        """The conditions that are left for an event, of each of a hunt's fronts.
+    def event_conditions(self, predicates: Sequence[_KeyAndEventPredicates]) -> list[tuple[p.Expr, ...]]:
+        """The conditions still to be evaluated on an event, for each of a hunt's predicates.
 
-        A hunt with one front needs not ask again what the tuple has answered; of several it must be the same one."""
-        answered = self.is_narrowed and len(fronts) == 1
-        return [front.of_event if answered else (*front.of_tuple, *front.of_event) for front in fronts]
+        With a single predicate, its key conditions are known to be met; with several, key and event conditions must be
+        met by the same one."""
+        key_met = self.is_narrowed and len(predicates) == 1
+        return [predicate.of_event if key_met else (*predicate.of_key, *predicate.of_event) for predicate in predicates]
 
     def bits(self, condition: Callable[[int, list[_KeyAndEventPredicates]], Column]) -> Column:
-        """A BIGINT with a bit for each hunt whose condition is true, given its bit and its fronts."""
+        """A BIGINT with a bit for each hunt whose condition is true, given its bit and its predicates."""
         set_ = [
-            F.when(condition(bit, fronts), F.lit(1 << bit)).otherwise(F.lit(0)).cast("bigint")
-            for bit, (_, fronts) in enumerate(self.hunts)
+            F.when(condition(bit, predicates), F.lit(1 << bit)).otherwise(F.lit(0)).cast("bigint")
+            for bit, (_, predicates) in enumerate(self.hunts)
         ]
         return _balanced(set_, lambda a, b: a.bitwiseOR(b))
 
 
 def _grouped(hunts: Sequence[list[_KeyAndEventPredicates]]) -> list[_Group]:
-    """Hunts whose tuples are alike share a mask, so that many masks are nothing for an event."""
-    narrowed = [place for place, fronts in enumerate(hunts) if _has_key_predicates(fronts)]
-    alike = sorted(narrowed, key=lambda place: repr([shape(t) for f in hunts[place] for t in f.of_tuple]))
+    """Hunts with similar key conditions share a mask, so that most masks of an event are zero."""
+    narrowed = [place for place, predicates in enumerate(hunts) if _has_key_predicates(predicates)]
+    alike = sorted(narrowed, key=lambda place: repr([shape(t) for f in hunts[place] for t in f.of_key]))
     others = [place for place in range(len(hunts)) if place not in set(narrowed)]
     shared = [*_chunks(alike, HUNTS_PER_MASK), *_chunks(others, HUNTS_PER_MASK)]
     return [_Group(number, [(place, hunts[place]) for place in places]) for number, places in enumerate(shared)]
@@ -145,19 +146,22 @@ def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
-# The tuples
+# Process keys
 
 
 def _join_keys(frame: DataFrame, groups: Sequence[_Group], only: bool, context: Context) -> tuple[DataFrame, int]:
-    """The events with the masks that their tuples leave, and how many there were; `only` those that have one left."""
+    """The events with the masks of their keys, and how many were read; `only` drops events whose masks are zero."""
     keys = [F.coalesce(F.col(name), F.lit("")).alias(name) for name in PROCESS_KEY]
-    tuples = frame.select(*keys).groupBy(*PROCESS_KEY).count()
+    distinct_keys = frame.select(*keys).groupBy(*PROCESS_KEY).count()
     compile_ = _compiler(context, column)
-    folds = _folds(t for g in groups for _, fronts in g.hunts for f in fronts for t in f.of_tuple)
-    staged = _with_folded(tuples, dict.fromkeys(sorted(folds), F.lit(True)))
-    masks = {g.left: g.bits(lambda _, fronts: _any(_all(map(compile_, f.of_tuple)) for f in fronts)) for g in groups}
+    folds = _folds(t for g in groups for _, predicates in g.hunts for f in predicates for t in f.of_key)
+    staged = _with_folded(distinct_keys, dict.fromkeys(sorted(folds), F.lit(True)))
+    masks = {
+        g.key_mask: g.bits(lambda _, predicates: _any(_all(map(compile_, f.of_key)) for f in predicates))
+        for g in groups
+    }
     known = staged.withColumns(masks).select(*(column(n).alias(_KEY_PREFIX + n) for n in PROCESS_KEY), "count", *masks)
-    # Few rows, that are read twice: not to be made again from all events
+    # Few rows that are read twice: without this, Spark would scan all events again
     known = materialize(known)
     count, size = known.agg(F.sum("count"), F.count_if(_some(masks))).collect()[0]
     left = known.filter(_some(masks)).drop("count")
@@ -174,53 +178,53 @@ def _some(masks: Iterable[str]) -> Column:
 
 
 def _candidates(frame: DataFrame, groups: Sequence[_Group]) -> DataFrame:
-    """The events that their tuples and texts leave to a hunt, with the masks of these hunts."""
-    fronts = [
+    """The events that may be hits by key and keywords, with the masks of their hunts."""
+    predicates = [
         keywords.KeywordPlan(
-            tuple(clause for term in front.of_event for clause in keywords.keyword_clauses(term, stored_name)),
+            tuple(clause for term in predicate.of_event for clause in keywords.keyword_clauses(term, stored_name)),
             group.number,
             bit,
         )
         for group in groups
         for bit, (_, alternatives) in enumerate(group.hunts)
-        for front in alternatives
+        for predicate in alternatives
     ]
     every = F.lit((1 << HUNTS_PER_MASK) - 1)
-    masks = [F.coalesce(column(one.left), F.lit(0)) if one.is_narrowed else every for one in groups]
-    made = keywords.surviving_hunts(frame.sparkSession, fronts, [mask.cast("bigint") for mask in masks])
+    masks = [F.coalesce(column(one.key_mask), F.lit(0)) if one.is_narrowed else every for one in groups]
+    made = keywords.surviving_hunts(frame.sparkSession, predicates, [mask.cast("bigint") for mask in masks])
     left = frame.withColumn(_CANDIDATES, made).filter(column(_CANDIDATES).isNotNull())
-    # Spark compiles no code across what is observed. Without that boundary one method would hold this and the
-    # conditions; it is too large for the JVM, and Spark then copies every event, all of its columns, before it asks.
+    # `observe` is a whole-stage-codegen boundary. Without it one generated method would exceed hugeMethodLimit, and
+    # Spark would fall back to copying every column of every event.
     return left.observe(_CANDIDATES, F.count(F.lit(1)).alias("events"))
 
 
 def _with_masks(frame: DataFrame, groups: Sequence[_Group], context: Context) -> DataFrame:
-    """The events with the mask of each group, those that are hits of none left out."""
+    """The hits, with the mask of each group."""
     compile_ = _compiler(context, _stored)
     staged = _with_folded(frame, _folded_columns(groups))
 
-    def is_hit(group: _Group, fronts: list[_KeyAndEventPredicates]) -> Column:
-        return _any(_all(map(compile_, conditions)) for conditions in group.asked_of_event(fronts))
+    def is_hit(group: _Group, predicates: list[_KeyAndEventPredicates]) -> Column:
+        return _any(_all(map(compile_, conditions)) for conditions in group.event_conditions(predicates))
 
     def mask(group: _Group) -> Column:
-        left = group.suspected
-        bits = group.bits(lambda bit, fronts: (left.bitwiseAND(F.lit(1 << bit)) != 0) & is_hit(group, fronts))
+        left = group.candidates
+        bits = group.bits(lambda bit, predicates: (left.bitwiseAND(F.lit(1 << bit)) != 0) & is_hit(group, predicates))
         return F.when(left != 0, bits).otherwise(F.lit(0).cast("bigint"))
 
     masks = F.struct(*(mask(group).alias(group.mask) for group in groups))
-    # Spark would push the filter beneath the projection and decide everything twice, were the masks a plain value.
+    # A non-deterministic expression: otherwise Spark would push the filter below the projection and evaluate it twice.
     once = staged.withColumn(_MASK, F.when(F.monotonically_increasing_id() >= 0, masks))
     return once.filter(_any(column(_MASK)[group.mask] != 0 for group in groups))
 
 
 def _folded_columns(groups: Sequence[_Group]) -> dict[str, Column]:
-    """The folded columns that groups ask for, and of which events: not of those that are left to no hunt of theirs."""
+    """The folded columns that groups read, each with the condition that an event is a candidate of one of them."""
     wanted: dict[str, list[_Group]] = {}
     for group in groups:
-        conditions = (terms for _, fronts in group.hunts for terms in group.asked_of_event(fronts))
+        conditions = (terms for _, predicates in group.hunts for terms in group.event_conditions(predicates))
         for name in _folds(term for terms in conditions for term in terms):
             wanted.setdefault(name, []).append(group)
-    return {name: _any(group.suspected != 0 for group in asking) for name, asking in sorted(wanted.items())}
+    return {name: _any(group.candidates != 0 for group in readers) for name, readers in sorted(wanted.items())}
 
 
 def _with_hunts(frame: DataFrame, groups: Sequence[_Group]) -> DataFrame:
@@ -248,7 +252,7 @@ _COLUMNS = {c.name: c for c in events_table.SCHEMA}
 
 
 def _all(conditions: Iterable[Column]) -> Column:
-    """In their order: the first that is not true decides."""
+    """Conjunction in the given order: evaluation stops at the first condition that is not true."""
     return reduce(lambda a, b: a & b, conditions, F.lit(True))
 
 
@@ -257,7 +261,7 @@ def _any(conditions: Iterable[Column]) -> Column:
 
 
 def _balanced(parts: Sequence[Column], join: Callable[[Column, Column], Column]) -> Column:
-    """Joined as a shallow tree: a chain of hundreds would be as deep a stack in Spark's optimizer."""
+    """Joins the parts as a balanced tree: a chain of hundreds would overflow the stack of Spark's optimizer."""
     while len(parts) > 1:
         parts = [reduce(join, pair) for pair in _chunks(parts, 2)]
     return parts[0]
@@ -267,8 +271,7 @@ def _balanced(parts: Sequence[Column], join: Callable[[Column, Column], Column])
 
 
 def folded(expr: p.Expr) -> p.Expr:
-    """The same condition, that asks for folded columns instead of folding them: `has` of a column and a constant is
-    `has_cs` of both folded."""
+    """The same condition on folded columns: `has` of a column and a constant becomes `has_cs` of both, folded."""
     return p.transformed(expr, _folded)
 
 
@@ -286,35 +289,35 @@ def _folded(part: p.Expr) -> p.Expr:
         where = where.args[0]  # folded anyway
     if not isinstance(where, p.ColumnRef) or not isinstance(what, p.Const) or where.type != STRING:
         return part
-    needle = replace(what, value=text.fold(str(what.value or "")))
-    return replace(part, function=_EXACT[part.function], args=(replace(where, name=_FOLDED + where.name), needle))
+    searched = replace(what, value=text.fold(str(what.value or "")))
+    return replace(part, function=_EXACT[part.function], args=(replace(where, name=_FOLDED + where.name), searched))
 
 
 def _with_required_words(part: p.Call) -> p.Expr:
-    """A match that is only tried where the text holds what it needs."""
+    """A regex match that is only evaluated if the text contains the words that it requires."""
     where, what = part.args
     if not isinstance(where, p.ColumnRef) or not isinstance(what, p.Const) or where.type != STRING:
         return part
     needs = regexes.translated(str(what.value or "")).needs
     within = replace(where, name=_FOLDED + where.name)
-    held = [replace(part, function="contains_cs", args=(within, replace(what, value=text))) for text in needs]
-    either = reduce(lambda a, b: replace(part, function="or", args=(a, b)), held) if held else None
+    required = [replace(part, function="contains_cs", args=(within, replace(what, value=text))) for text in needs]
+    either = reduce(lambda a, b: replace(part, function="or", args=(a, b)), required) if required else None
     return replace(part, function="and", args=(either, part)) if either else part
 
 
 _EXACT = {"=~": "==", "!~": "!="} | {f"{n}{op}": f"{n}{op}_cs" for n in ("", "!") for op in text.SEARCHES}
-"""Each search that does not regard case, and the one that does."""
+"""Each case-insensitive operator and its case-sensitive counterpart."""
 
 _EXACT_LISTS = {"in~": "in", "!in~": "!in"}
 
 
 def _are_exact(args: Iterable[p.Expr]) -> bool:
-    """Whether all comparisons of a list are of folded text by now."""
+    """Whether all comparisons of a list are on folded text."""
     return all(isinstance(arg, p.Call) and arg.function == "==" for arg in args)
 
 
 def _with_folded(frame: DataFrame, terms: Mapping[str, Column]) -> DataFrame:
-    """The frame with folded columns, each for the events of a condition."""
+    """The frame with folded columns, each computed where its condition holds."""
     return frame.withColumns({name: F.when(when, text.folded(_text(name))) for name, when in terms.items()})
 
 
@@ -323,12 +326,12 @@ def _text(name: str) -> Column:
 
 
 def stored_name(name: str) -> str:
-    """The stored column that a name is of, folded or not."""
+    """The stored column of a name, folded or not."""
     return name.removeprefix(_FOLDED)
 
 
 def _folds(terms: Iterable[p.Expr]) -> set[str]:
-    """Names of the folded columns that conditions ask for."""
+    """Names of the folded columns that conditions read."""
     return {name for term in terms for name in p.references(term) if name.startswith(_FOLDED)}
 
 
@@ -337,16 +340,16 @@ def _read(term: p.Expr) -> set[str]:
     return {stored_name(name) for name in p.references(term)}
 
 
-# What is dear
+# Costs
 
 
 def cost(term: p.Expr) -> int:
-    """Roughly, what a condition takes for one event, in nanoseconds: only the order counts."""
+    """Approximate cost of a condition for one event, in nanoseconds: only the order matters."""
     return sum(_COSTS.get(part.function, _OTHER) for part in p.parts(term) if isinstance(part, p.Call))
 
 
 def _longest(term: p.Expr) -> int:
-    """Letters of the longest text that a condition looks for: long words are rarer than short ones."""
+    """Letters of the longest text that a condition searches: long texts are rarer than short ones."""
     texts = (part.value for part in p.parts(term) if isinstance(part, p.Const) and isinstance(part.value, str))
     return max(map(len, texts), default=0)
 

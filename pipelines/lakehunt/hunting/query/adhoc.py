@@ -37,19 +37,18 @@ JsonObject = dict[str, Any]
 class Answer:
     """A query's result; `rows` are lists of JSON values: see `lakehunt.spark.values.as_json`.
 
-    A decimal is reported as a real and a number, in columns and rows, as Kusto's own engine reports it in its answers.
-    (`check` names its type: decimal.)"""
+    A decimal column has type real and JSON numbers, as in answers of Kusto's own engine. (`check` reports decimal.)"""
 
     schema: Schema
     rows: list[list[Any]]
 
 
 class _NeedsDataError(Exception):
-    """Raised where only the data can tell what columns a query has."""
+    """The columns of the query depend on the data."""
 
 
 def compile_first(text: str, tables: TableCatalog = EVENTS_ONLY) -> None:
-    """Compiles a query without Spark, so that what is wrong with it is said at once. Raises QueryErrors.
+    """Compiles a query without Spark, so that errors are reported at once. Raises QueryErrors.
 
     A query with a plugin whose columns depend on the data (`evaluate bag_unpack(...)`) passes: it is compiled when it
     runs."""
@@ -71,11 +70,11 @@ def query(
     tables: TableCatalog = EVENTS_ONLY,
     events: Callable[[], EventsSnapshot] | None = None,
 ) -> Answer:
-    """Runs one query on these tables as of an instant (ticks): it sees no event after that, and `now()` is that.
+    """Runs one query on these tables as of an instant (ticks): it sees no later event, and `now()` returns it.
 
-    `period` (ticks) limits a query without a time filter of its own; None lets it see everything before. `events` opens
-    those that it sees, by default all that are settled by now.
-    Raises QueryErrors for a query that is refused."""
+    `period` (ticks) limits a query without a time filter of its own; None means no limit. `events` opens the events
+    that the query sees, by default those of all batches accepted so far.
+    Raises QueryErrors for an invalid or unsupported query."""
     context = tables.context(lake, as_of, events)
     try:
         plan, _ = limit_to_window(tables.bind(text, _discovering(context, as_of, period)), as_of, period)
@@ -83,15 +82,15 @@ def query(
     except KqlError as error:
         raise QueryErrors(text, [error]) from error
     except PySparkException as error:
-        refused = runtime_errors.locate(plan, error)
-        if refused is None:
+        located = runtime_errors.locate(plan, error)
+        if located is None:
             raise
-        raise QueryErrors(text, [refused]) from error
+        raise QueryErrors(text, [located]) from error
     return _answer(plan.schema, collected)
 
 
 def _discovering(context: Context, as_of: int, period: int | None) -> SchemaOf:
-    """What finds out, from the data, which columns a plugin makes."""
+    """A function that finds a plugin's result columns from the data."""
 
     def schema_of(source: p.Plan, op: s.Evaluate) -> Schema | None:
         find = discovery.COLUMNS.get(op.plugin.name)
@@ -106,7 +105,7 @@ def _answer(schema: Schema, collected: Iterable[Row]) -> Answer:
 
 
 def cell(value: Any, kind: Type) -> Any:
-    """A collected value as it is shown in an answer."""
+    """A collected value in its JSON form."""
     shown = as_json(value, kind)
     if kind.element == DECIMAL and isinstance(shown, list):
         return [_number(item) for item in shown]
@@ -120,15 +119,15 @@ def _number(value: Any) -> Any:
 def answer_lines(
     lake: Lake, lines: Iterable[str], as_of: int, period: int | None = None, tables: TableCatalog = EVENTS_ONLY
 ) -> Iterator[JsonObject]:
-    """Lines {"id", "query"} -> {"id", "columns", "rows"} or {"id", "error"}, one for one and in their order."""
+    """Lines {"id", "query"} -> {"id", "columns", "rows"} or {"id", "error"}, one per line, in order."""
     events = cache(partial(open_snapshot, lake))  # the same for all lines
     for identifier, text in requests(lines):
         yield {"id": identifier} | _answered(partial(query, lake, text, as_of, period, tables, events))
 
 
-def _answered(ask: Callable[[], Answer]) -> JsonObject:
+def _answered(run: Callable[[], Answer]) -> JsonObject:
     try:
-        answer = ask()
+        answer = run()
     except QueryErrors as errors:
         return {"error": error_object(errors)}
     except (LakehuntError, PySparkException, Py4JError, RecursionError, ArithmeticError, ValueError) as error:
@@ -148,9 +147,9 @@ def schema_lines(lines: Iterable[str], tables: TableCatalog = EVENTS_ONLY) -> It
 
 
 def requests(lines: Iterable[str]) -> Iterator[tuple[Any, str]]:
-    """The id and query of each line; blank lines are passed over.
+    """The id and query of each line; blank lines are skipped.
 
-    Raises LakehuntError, with its number, at a line that is none."""
+    Raises LakehuntError with the line number for a line that is not a request."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -162,7 +161,7 @@ def requests(lines: Iterable[str]) -> Iterator[tuple[Any, str]]:
 
 
 def error_object(errors: QueryErrors) -> JsonObject:
-    """The first error of a query, with its place; the others as `more`."""
+    """The first error of a query with its position; further errors under `more`."""
     objects = []
     for error in errors.errors:
         line, column = errors.place(error)

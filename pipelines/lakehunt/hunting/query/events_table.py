@@ -1,4 +1,4 @@
-"""DeviceProcessEvents for KQL: the stored events as a relation, opened at the window that a query reads."""
+"""DeviceProcessEvents for KQL: the stored events as a relation, limited to the window that a query reads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TABLE = DEVICE_PROCESS_EVENTS.events.name
 SCHEMA: Schema = DEVICE_PROCESS_EVENTS.kql_schema
 
 KQL_TABLES: dict[str, Schema] = {DEVICE_PROCESS_EVENTS.name: SCHEMA}
-"""The tables that a hunt can name without a configuration; see tables.py."""
+"""The tables that a hunt can name without configuration; see table_catalog.py."""
 
 BatchRange = tuple[int, int]
 """The first and the last of consecutive batches."""
@@ -40,17 +40,18 @@ class Readable(Protocol):
     """What a query reads DeviceProcessEvents from."""
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
-        """The events that the plan's read may need; `traced` ones remember which they are."""
+        """The events that the plan's read may need; `traced` rows carry their event ids."""
 
 
 @dataclass(frozen=True)
 class EventsSnapshot:
-    """The events that a run sees: those of the batches that were settled when it began.
+    """The events that a run sees: those of the batches that were accepted when it began.
 
-    While a batch is being settled, its events are there before it is known to be complete; nobody sees them yet."""
+    While a batch is being promoted, its events are already stored but not yet known to be complete, so no run sees
+    them."""
 
     frame: DataFrame
-    settled: tuple[BatchRange, ...]
+    accepted: tuple[BatchRange, ...]
     version: int
     """Of the events table, when the run began."""
 
@@ -59,15 +60,14 @@ class EventsSnapshot:
 
 
 class HitEvents:
-    """Events of `hunts.hits`, as the hunts see them, of all hunts together: what is told of their columns is told once,
-    not once for each hunt."""
+    """The hits of all hunts as one relation, so that its column expressions are built once, not once per hunt."""
 
     def __init__(self, frame: DataFrame) -> None:
         """`frame` has the columns of the events table, and hunt_version."""
         self._relation = relation(frame, traced=True, also=(F.col("hunt_version").alias(_VERSION),))
 
     def of(self, version: str) -> HuntHits:
-        """Those of one version of a hunt."""
+        """The hits of one hunt version."""
         own = self._relation.frame.filter(column(_VERSION) == version).drop(_VERSION)
         return HuntHits(replace(self._relation, frame=own))
 
@@ -79,42 +79,42 @@ class HuntHits:
     relation: Relation
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
-        """All of them: the plan says itself which times it wants, and there are no files to pass over."""
+        """All of them: the plan filters by time itself, and there are no files to skip."""
         return self.relation
 
 
 def open_snapshot(lake: Lake) -> EventsSnapshot:
-    """Raises LakehuntError where no event has ever landed."""
+    """The current snapshot. Raises LakehuntError if no event has ever landed."""
     stored, version = lake.read(TABLE), history.version(lake, TABLE)
     rows = lake.rows(BATCHES).filter(F.col("outcome") == "settled").select("batch").distinct().collect()
-    settled = batch_ranges(row.batch for row in rows)
-    return EventsSnapshot(stored.filter(in_batches(settled)), settled, version)
+    accepted = batch_ranges(row.batch for row in rows)
+    return EventsSnapshot(stored.filter(in_batches(accepted)), accepted, version)
 
 
 def batch_ranges(batches: Iterable[int]) -> tuple[BatchRange, ...]:
-    """Numbers as ranges of consecutive ones, in order."""
+    """Batch numbers as ranges of consecutive numbers, in order."""
     return joined((batch, batch) for batch in batches)
 
 
 def joined(ranges: Iterable[BatchRange]) -> tuple[BatchRange, ...]:
-    """Ranges that do not overlap, in order, with those that follow directly on each other as one."""
-    whole: list[BatchRange] = []
+    """Non-overlapping ranges in order, with adjacent ones merged."""
+    merged: list[BatchRange] = []
     for first, last in sorted(ranges):
-        if whole and whole[-1][1] + 1 == first:
-            whole[-1] = (whole[-1][0], last)
+        if merged and merged[-1][1] + 1 == first:
+            merged[-1] = (merged[-1][0], last)
         else:
-            whole.append((first, last))
-    return tuple(whole)
+            merged.append((first, last))
+    return tuple(merged)
 
 
 def in_batches(runs: Iterable[BatchRange]) -> Column:
-    """Whether an event is of one of these batches."""
+    """Whether an event belongs to one of these batches."""
     return reduce(Column.__or__, (F.col("batch").between(first, last) for first, last in runs), F.lit(False))
 
 
 def within_window(frame: DataFrame, since: int | None, until: int | None) -> DataFrame:
-    """The events from `since` to `until` (ticks, both included), by conditions that partitions and file statistics can
-    answer. Stored timestamps are cut to microseconds, so the bounds are, too: no event inside is lost."""
+    """The events from `since` to `until` (ticks, both included), with conditions that allow partition pruning and data
+    skipping. Stored timestamps are truncated to microseconds, and so are the bounds: no event inside is lost."""
     time = F.col(_TIME)
     if since is not None:
         frame = frame.filter((F.col("event_date") >= F.lit(utc_day(since))) & (time >= values.moment(since)))
@@ -124,7 +124,7 @@ def within_window(frame: DataFrame, since: int | None, until: int | None) -> Dat
 
 
 def relation(frame: DataFrame, traced: bool, also: Sequence[Column] = ()) -> Relation:
-    """Stored events in a plan's representation; `traced` rows remember which event they are. `also`: more columns."""
+    """Stored events with engine types; `traced` rows carry their event id. `also`: additional columns."""
     columns = [kql_value(of).alias(of.name) for of in SCHEMA]
     moment = kql_value(next(column for column in SCHEMA if column.name == _TIME))
     order = F.struct(
@@ -137,7 +137,7 @@ def relation(frame: DataFrame, traced: bool, also: Sequence[Column] = ()) -> Rel
 
 
 def kql_value(of: KqlColumn) -> Column:
-    """A stored column of events in a plan's representation."""
+    """A stored event column with its engine type (datetime as ticks, string never null)."""
     stored = F.col(of.name)
     if of.type == DATETIME:
         return values.ticks(stored, F.col("tick_digits")[of.name])

@@ -16,18 +16,18 @@ from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import Context, Relation
 
 EXCLUDED = "$$excluded"
-"""ARRAY<STRING>: the names of the exclusions that an event falls under."""
+"""ARRAY<STRING>: the names of the exclusions that an event matches."""
 
 
 def tag_exclusions(relation: Relation, active: Sequence[Exclusion], context: Context) -> Relation:
-    """Events that know which of these exclusions they fall under. A condition that is null is not true."""
+    """Adds to each event the names of the exclusions that it matches. A null condition does not match."""
     expressions = context.expressions()
     names = (F.when(expressions.compile(one.condition), F.lit(one.name)) for one in active)
     return replace(relation, frame=relation.frame.withColumn(EXCLUDED, F.array_compact(F.array(*names))))
 
 
 def split_excluded(relation: Relation) -> tuple[Relation, DataFrame | None]:
-    """The rows that count, and those that do not; None where nothing was marked."""
+    """The rows that are not excluded, and those that are (None if the relation is not tagged)."""
     if EXCLUDED not in relation.frame.columns:
         return relation, None
     excluded = F.size(column(EXCLUDED)) > 0
@@ -36,7 +36,7 @@ def split_excluded(relation: Relation) -> tuple[Relation, DataFrame | None]:
 
 
 def events_of(rows: Sequence[DataFrame]) -> DataFrame | None:
-    """The events of rows that do not count, each once, as columns of `hunts.suppressed` from `event_id` on."""
+    """The distinct events of excluded rows, with the columns of `hunts.suppressed` from `event_id` on."""
     if not rows:
         return None
     traced = column(trace.TRACE)

@@ -1,10 +1,10 @@
-"""`externaldata`: files that a query names by their address. Nothing is fetched from there while hunts run: the team
-keeps copies, and the configuration says where.
+"""`externaldata`: files that a query names by URL. Nothing is fetched while hunts run: the team keeps copies, and the
+configuration maps URLs to them.
 
     external:
       https://example.com/lolbins.csv: lookups/lolbins.csv
 
-So a run needs no way out, and the same data give the same findings until a copy changes."""
+So a run needs no network access, and the same data give the same findings until a copy changes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from lakehunt.spark.functions.registry import form
 from lakehunt.spark.relations import ORDER, Relation
 
 _SEPARATORS = {"csv": ",", "tsv": "\t", "psv": "|", "scsv": ";", "txt": "\u0001"}
-"""What stands between columns; a line of `txt` is one column, in which this character does not occur."""
+"""Column separators; a line of `txt` is a single column, so its separator is a character that does not occur."""
 
 _QUOTED = {name: {"escape": '"', "multiLine": "true"} for name in _SEPARATORS} | {"txt": {"quote": ""}}
 
 
 def relation(lake: Lake, copies: Mapping[str, str], plan: p.External) -> Relation:
-    """The rows of all files, in their order. What does not read as its column's type is null.
+    """The rows of all files, in order. Values that cannot be converted to their column's type are null.
 
-    Raises LakehuntError for an address of which there is no copy, or one that cannot be read."""
+    Raises LakehuntError for an address without a copy, or with an unreadable one."""
     files = []
     for address in plan.addresses:
         if address not in copies:
@@ -43,7 +43,7 @@ def relation(lake: Lake, copies: Mapping[str, str], plan: p.External) -> Relatio
 
 
 def _read(lake: Lake, plan: p.External, files: list[str]) -> DataFrame:
-    """The columns as texts, `c0`, `c1`, ...: by place, in JSON by name."""
+    """The columns as strings `c0`, `c1`, ...: by position, in JSON by name."""
     count = len(plan.schema)
     if plan.format in _SEPARATORS:
         options = {"sep": _SEPARATORS[plan.format], "header": str(plan.has_header), **_QUOTED[plan.format]}
@@ -56,9 +56,9 @@ def _read(lake: Lake, plan: p.External, files: list[str]) -> DataFrame:
 
 
 def _converted(text: Column, kind: Type) -> Column:
-    given = F.coalesce(text, F.lit(""))
+    string = F.coalesce(text, F.lit(""))
     if kind == STRING:
-        return given
+        return string
     function = "todynamic" if kind == DYNAMIC else f"to{kind}"
-    made: Column = form("scalar", function, [STRING]).call([STRING], [given], [None])
+    made: Column = form("scalar", function, [STRING]).call([STRING], [string], [None])
     return made

@@ -1,4 +1,4 @@
-"""A registered table as a relation: its stored columns, checked against what was declared, in a plan's representation.
+"""A registered table as a relation: stored columns, checked against the declared ones, converted to engine types.
 
 | declared | may be stored as                                        |
 | -------- | ------------------------------------------------------- |
@@ -6,7 +6,7 @@
 | int      | INT, SMALLINT, TINYINT                                  |
 | long     | BIGINT, INT, SMALLINT, TINYINT                          |
 | real     | DOUBLE, FLOAT                                           |
-| decimal  | DECIMAL, as far as a plan's has the digits for it       |
+| decimal  | DECIMAL that fits into the engine's decimal type        |
 | datetime | TIMESTAMP; TIMESTAMP_NTZ, taken as UTC; DATE, midnight  |
 | timespan | BIGINT, ticks of 100 ns                                 |
 | guid     | STRING; text that is not a guid is null                 |
@@ -46,15 +46,15 @@ _JSON = {
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'0Z'",
     "dateFormat": "yyyy-MM-dd'T00:00:00.0000000Z'",
 }
-"""How datetimes are written inside a dynamic value: as Kusto does, to seven digits."""
+"""Format of datetimes inside dynamic values: Kusto's, with seven fractional digits."""
 
 
 def relation(lake: Lake, table: RegisteredTable, plan: p.Scan) -> Relation:
-    """The table's declared columns and no others; rows whose time lies outside of what the plan reads are left out.
+    """The table's declared columns; rows outside the plan's time range are skipped.
 
-    Raises LakehuntError where there is no Delta table, or one that does not have the columns that were declared."""
+    Raises LakehuntError if there is no Delta table, or it does not have the declared columns."""
     where = lake.path(table.table) if table.table else table.path
-    frame = _opened(lake, table, where)
+    frame = _read_table(lake, table, where)
     stored = {field.name: field.dataType for field in frame.schema.fields}
     wrong = list(_misfits(table, stored))
     if wrong:
@@ -71,7 +71,7 @@ def relation(lake: Lake, table: RegisteredTable, plan: p.Scan) -> Relation:
     )
 
 
-def _opened(lake: Lake, table: RegisteredTable, where: str) -> DataFrame:
+def _read_table(lake: Lake, table: RegisteredTable, where: str) -> DataFrame:
     try:
         if DeltaTable.isDeltaTable(lake.spark, where):
             return lake.spark.read.format("delta").load(where)
@@ -83,7 +83,7 @@ def _opened(lake: Lake, table: RegisteredTable, where: str) -> DataFrame:
 
 
 def _misfits(table: RegisteredTable, stored: dict[str, t.DataType]) -> Iterator[str]:
-    """What the stored table lacks, a line for each column."""
+    """Mismatches between declared and stored columns, one line per column."""
     for declared in table.columns:
         found, storage = stored.get(declared.name), _STORAGE[declared.type]
         if found is None:
@@ -95,9 +95,9 @@ def _misfits(table: RegisteredTable, stored: dict[str, t.DataType]) -> Iterator[
 
 
 def _within(frame: DataFrame, time: str, kind: t.DataType, plan: p.Scan) -> DataFrame:
-    """The rows from `since` to `until`, by conditions that file statistics can answer: on the column as it is stored.
+    """The rows from `since` to `until`, with conditions on the stored column, which allow data skipping.
 
-    The bounds are cut to what it can hold, so no row inside is lost."""
+    The bounds are truncated to the column's resolution, so no row inside is lost."""
     bound = _as_date if isinstance(kind, t.DateType) else _as_moment
     if plan.since is not None:
         frame = frame.filter(column(time) >= bound(plan.since).cast(kind))
@@ -115,7 +115,7 @@ def _as_moment(ticks: int) -> Column:
 
 
 def _order(table: RegisteredTable, stored: dict[str, t.DataType], time: str | None) -> Column:
-    """The written order: by time, then by what the rows hold, so that it does not depend on how they are stored."""
+    """A deterministic row order: by time, then by content, whatever the physical layout."""
     names = sorted((c.name for c in table.columns), key=lambda name: name != time)
     return F.struct(*(_comparable(column(name), stored[name]).alias(f"c{i}") for i, name in enumerate(names)))
 
@@ -128,7 +128,7 @@ def _comparable(value: Column, kind: t.DataType) -> Column:
 
 @dataclass(frozen=True)
 class _Storage:
-    """How values of a Kusto type may be stored: which types fit, what to call them, and how they get into a plan."""
+    """How values of a Kusto type may be stored: accepted types, their names for errors, and the conversion."""
 
     wanted: str
     fits: Callable[[t.DataType], bool]
@@ -148,7 +148,7 @@ def _as(kind: kql.Type) -> Callable[[Column, t.DataType], Column]:
 
 
 def _fits_decimal(found: t.DataType) -> bool:
-    """Whether every value of the type is one of a plan's decimal: none loses a digit, none becomes null."""
+    """Whether every value of the type fits the engine's decimal without losing digits or becoming null."""
     own = _decimal()
     return (
         isinstance(found, t.DecimalType)

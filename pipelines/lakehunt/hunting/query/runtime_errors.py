@@ -1,4 +1,4 @@
-"""Refusals that only a value shows: a function that met one for which Kusto's answer is not known."""
+"""Errors at run time: a function met a value that it does not support, because Kusto's result is not known."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lakehunt.kql.errors import Kind, KqlError, Span
 
 
 def locate(plan: p.Plan, error: Exception) -> KqlError | None:
-    """What a function of the plan said, at the function's place; None for an error of another kind."""
+    """The error of a function of the plan, at its position in the query; None for other errors."""
     if not isinstance(error, PySparkException) or error.getCondition() != "USER_RAISED_EXCEPTION":
         return None
     message = str((error.getMessageParameters() or {}).get("errorMessage", error))

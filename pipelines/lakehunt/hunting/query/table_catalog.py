@@ -1,4 +1,4 @@
-"""What a query can name: DeviceProcessEvents and the tables that the configuration registers."""
+"""The tables that a query can name: DeviceProcessEvents and the configuration's registered tables."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from lakehunt.spark.relations import Context, Relation
 
 
 class TableCatalog:
-    """The tables of one configuration: their schemas for the binder, and what opens them for a run."""
+    """The tables of one configuration: their schemas for the binder, and their readers for a run."""
 
     def __init__(
         self, registered: Mapping[str, RegisteredTable] | None = None, copies: Mapping[str, str] | None = None
     ) -> None:
-        """`copies` says where the copy of each file is that hunts read with `externaldata`: see `external_data`."""
+        """`copies` maps each address that hunts read with `externaldata` to a local copy: see `external_data`."""
         self.registered = dict(registered or {})
         self.copies = dict(copies or {})
         self.schemas: dict[str, Schema] = events_table.KQL_TABLES | {
@@ -33,7 +33,7 @@ class TableCatalog:
     def bind(self, query: str, schema_of: SchemaOf | None = None) -> p.Plan:
         """The typed tree of a query over these tables; needs no Spark session. Raises QueryErrors.
 
-        `schema_of` finds out, from the data, what columns a plugin makes; without it a query has to say."""
+        `schema_of` finds a plugin's result columns from the data; without it the query must declare them."""
         return bind(query, self.schemas, CATALOG, schema_of)
 
     def context(
@@ -44,10 +44,10 @@ class TableCatalog:
         traced: bool = False,
         excluding: Sequence[Exclusion] = (),
     ) -> Context:
-        """What a plan over these tables is compiled against, as of an instant (ticks).
+        """The context for compiling a plan over these tables, as of an instant (ticks).
 
-        `events` opens those that the query sees, by default all that are settled by now. Their rows remember, if
-        `traced`, which event they are, and which exclusions they fall under; no others do."""
+        `events` opens the events that the query sees, by default those of all batches accepted so far. If `traced`,
+        event rows carry their event id. Events are tagged with the `excluding` exclusions that they match."""
         opened = cache(events or partial(events_table.open_snapshot, lake))
 
         def scan(plan: p.Scan) -> Relation:
@@ -62,4 +62,4 @@ class TableCatalog:
 
 
 EVENTS_ONLY = TableCatalog()
-"""Without a configuration: DeviceProcessEvents alone."""
+"""The catalog without configuration: DeviceProcessEvents alone."""

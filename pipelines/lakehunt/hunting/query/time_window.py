@@ -1,8 +1,8 @@
-"""What span of time a query reads: nothing after the as-of instant, and its own time filter or a default period.
+"""The lookback window of a query: nothing after the as-of instant, and its own time filter or a default period.
 
-A time filter is a comparison of the event's time with something that reads no row, in a `where` that reaches down to
-the events (see `kql/row_local.py`). Where a query has none, Sentinel asks for a range; here it is the hunt's
-`queryPeriod`, else seven days."""
+A time filter is a comparison of the event's time with an expression without columns, in a `where` that can be pushed
+down to the events (see `kql/row_local.py`). For a query without one, Sentinel lets the user choose a range; here it is
+the hunt's `queryPeriod`, or else seven days."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DEFAULT_PERIOD = 7 * TICKS_PER_DAY
 
 @dataclass(frozen=True)
 class TimeWindow:
-    """Events read: `since` <= Timestamp <= `until`, in ticks; no `since` means from the beginning.
+    """Events read: `since` <= Timestamp <= `until`, in ticks; `since` None means from the beginning.
 
-    It encloses what the query asks for; the query's own conditions decide at the edges."""
+    It may be wider than the query's own time conditions, which still apply."""
 
     since: int | None
     until: int
@@ -41,10 +41,10 @@ class TimeWindow:
 
 
 def limit_to_window(plan: p.Plan, now: int, period: int | None) -> tuple[p.Plan, TimeWindow]:
-    """The plan with every scan limited to what happened up to `now`, and the window that it reads.
+    """The plan with every scan limited to events up to `now`, and the window that it reads.
 
-    `period` (ticks) limits a scan that has no time filter of its own; None leaves it open towards the past. A table
-    without a time is read whole, and so, where there is no other, is the window from the beginning."""
+    `period` (ticks) limits scans without a time filter of their own; None leaves them unbounded. A table without a time
+    column is read whole; if the query reads no other table, the window starts at the beginning."""
     windows: list[TimeWindow] = []
     limited = _limit(plan, (), now, period, windows)
     if not windows and any(isinstance(part, p.Scan) for part in p.walk(plan)):
@@ -53,7 +53,7 @@ def limit_to_window(plan: p.Plan, now: int, period: int | None) -> tuple[p.Plan,
 
 
 def time_column(scan: p.Scan) -> str | None:
-    """The column that says when a row of the table happened; None where it has none, as a lookup list."""
+    """The column with the time of a row; None if the table has none, such as a lookup list."""
     times = {c.name for c in scan.schema if c.type == DATETIME}
     return next((name for name in TIME_COLUMNS if name in times), None)
 
@@ -74,7 +74,7 @@ def _limit_scan(plan: p.Scan, above: Conditions, now: int, period: int | None, w
     if period is not None and not any(_is_time_filter(one.expr) for one in above):
         start = p.Const(DATETIME, plan.span, now - period)
         limits.append(p.Call(BOOL, plan.span, ">", (moment, start)))
-    # In DeviceProcessEvents both columns are the event's time. What they are in another table, Lakehunt does not know.
+    # In DeviceProcessEvents both columns are the event's time; in other tables they may differ.
     bounding = TIME_COLUMNS if plan.table == EVENTS else (time,)
     terms = [*(one.expr for one in above if one.separable), *limits]
     bounds = list(_bounds(terms, now, bounding))
@@ -88,7 +88,7 @@ def _limit_scan(plan: p.Scan, above: Conditions, now: int, period: int | None, w
 
 
 def _is_time_filter(term: p.Expr) -> bool:
-    """A comparison of the event's time with what reads no row: `Timestamp > ago(7d)`, `now() - Timestamp < 1d`."""
+    """Whether it compares the event's time with a column-free expression, as in `now() - Timestamp < 1d`."""
     if not isinstance(term, p.Call) or term.function not in _MIRRORED:
         return False
     left, right = (p.references(side) for side in term.args)
@@ -109,4 +109,4 @@ def _bounds(terms: list[p.Expr], now: int, times: tuple[str, ...]) -> Iterator[t
 
 
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
-"""Each comparison, and the same with its sides exchanged."""
+"""Each comparison operator and its mirror image."""

@@ -1,1 +1,1 @@
-"""Tests that stand beside a hunt: events that it must and must not find, and the rows that it must give."""
+"""Tests of hunts: events that a hunt must or must not find, and rows that it must return."""

@@ -1,21 +1,21 @@
-"""Reads `<hunt>.tests.yaml`, the tests beside the hunt in `<hunt>.yaml`. Needs no Spark session.
+"""Reads `<hunt>.tests.yaml`, the tests of the hunt in `<hunt>.yaml`. Needs no Spark session.
 
     tests:
     - name: a shell below IIS is found, an editor is not
       as_of: 2026-03-10T00:00:00Z         # optional; an event without Timestamp is an hour before it
-      exclusions: [log-rotation]          # optional: just these are on; else those that are on in a run as of then
-      match:                              # each of these must stand behind a row of the result
+      exclusions: [log-rotation]          # optional: only these apply; default: those that apply at the as-of
+      match:                              # each of these must be evidence of a result row
       - {FileName: cmd.exe, InitiatingProcessFileName: w3wp.exe}
-      no_match:                           # behind none
+      no_match:                           # none of these may be
       - {FileName: notepad.exe, InitiatingProcessFileName: w3wp.exe}
-      suppressed: []                      # each of these must pass the hunt's filters, and be kept out by an exclusion
-      rows:                               # optional: the rows of the result, in any order; not all columns need be said
+      suppressed: []                      # each must pass the hunt's filters and be excluded by an exclusion
+      rows:                               # optional: the result's rows, in any order; columns may be omitted
       - {DeviceId: device-1, instances: 1}
       tables:                             # optional: rows of other tables that the hunt reads
         Watchlist: [{DeviceId: device-1}]
 
-An event has the columns that are written, and defaults for Timestamp, DeviceId, DeviceName, ActionType and ReportId;
-the others are empty. All events of a test are in the table together."""
+An event has the given columns, and defaults for Timestamp, DeviceId, DeviceName, ActionType and ReportId; the others
+are empty. All events of a test are in the table together."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 AS_OF = "2026-01-31T12:00:00Z"
 MATCH, NO_MATCH, SUPPRESSED = "match", "no_match", "suppressed"
 MOST = 100
-"""Events of one test: a row names no more of those that it was made of."""
+"""Maximum events of one test: a row's evidence names no more."""
 
 _KINDS = (MATCH, NO_MATCH, SUPPRESSED)
 _KEYS = ("name", "as_of", "exclusions", *_KINDS, "rows", "tables")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 Row = Mapping[str, Any]
-"""Values by column, in a plan's representation: datetimes and timespans in ticks, dynamic values as JSON data."""
+"""Values by column, with engine types: datetimes and timespans in ticks, dynamic values as JSON data."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """An event of a test, what is expected of it, and its number among those of its kind."""
+    """An event of a test, its kind (what is expected), and its number within the kind."""
 
     kind: str
     number: int
@@ -65,7 +65,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Case:
-    """One test of a hunt. `as_of` is in ticks; no `rows`: any result will do."""
+    """One test of a hunt. `as_of` is in ticks; `rows` None means that the result's rows are not checked."""
 
     name: str
     file: Path
@@ -78,9 +78,9 @@ class Case:
 
 
 def load(hunt: Hunt, tables: TableCatalog) -> tuple[Case, ...]:
-    """The tests beside a hunt; none where there is no file.
+    """The tests of a hunt; none if there is no file.
 
-    Raises YamlError, at its place, for what is wrong with the file; QueryErrors where the hunt cannot be compiled."""
+    Raises YamlError with the position of a problem in the file; QueryErrors if the hunt cannot be compiled."""
     file = hunt.sibling("tests")
     if not file.exists():
         return ()
@@ -142,7 +142,7 @@ class _Reader:
             yield _row(_mapping(rows, index, "columns with their values"), schema, table)
 
     def _exclusions(self, entry: strict_yaml.Mapping, as_of: int) -> tuple[Exclusion, ...]:
-        """Those that are named, as if they were on and without an end; or those that a run as of then has."""
+        """The named exclusions, enabled and without expiry; by default those that apply at the as-of."""
         if "exclusions" not in entry:
             return tuple(one for one in self.hunt.exclusions if one.applies(as_of))
         names = entry["exclusions"]
@@ -258,7 +258,7 @@ _VALUES: dict[Type, Callable[[strict_yaml.Mapping, str], Any]] = {
     TIMESPAN: _timespan,
     DYNAMIC: _json,
 }
-"""How a value of each type is read; the others are texts."""
+"""Readers of values by type; other types are read as text."""
 
 
 def _known(text: str) -> int:
@@ -268,7 +268,7 @@ def _known(text: str) -> int:
 
 
 def problem(error: Exception, hunt: Hunt) -> str:
-    """What keeps a hunt's tests from being read or run."""
+    """The reason why a hunt's tests cannot be read or run."""
     if isinstance(error, YamlError):
         return str(error)
     if isinstance(error, QueryErrors):

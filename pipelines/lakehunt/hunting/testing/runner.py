@@ -1,4 +1,4 @@
-"""Runs the tests of hunts: each on a table with nothing but its own events, with all that a real run does to them."""
+"""Runs the tests of hunts: each on a table that contains only its own events, in the same way as a real run."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ DEFAULTS: Row = {
     "DeviceName": "device-1.contoso.example",
     "ActionType": "ProcessCreated",
 }
-"""What an event has where a test does not say; Timestamp and ReportId follow from its place."""
+"""Default values of an event; Timestamp and ReportId follow from its position in the test."""
 
 _FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError, ArithmeticError)
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What became of one test: nothing in `differences` if it passed."""
+    """The result of one test; `differences` is empty if it passed."""
 
     case: Case
     differences: tuple[str, ...]
@@ -71,7 +71,7 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class TestedHunt:
-    """A hunt and its tests; `problem` says why they could not be read. Without either it has none."""
+    """A hunt and its tests; `problem` is the reason if they could not be read."""
 
     hunt: Hunt
     outcomes: tuple[CaseResult, ...] = ()
@@ -79,7 +79,7 @@ class TestedHunt:
 
 
 def read(hunts: Sequence[Hunt], tables: TableCatalog) -> Iterator[tuple[Hunt, tuple[Case, ...] | str]]:
-    """Each hunt with its tests, or with what keeps them from being read. Needs no Spark session."""
+    """Each hunt with its tests, or with the problem of reading them. Needs no Spark session."""
     for hunt in hunts:
         try:
             yield hunt, cases.load(hunt, tables)
@@ -120,7 +120,7 @@ class _Given:
 
 
 def _result(lake: Lake, hunt: Hunt, case: Case, tables: TableCatalog) -> tuple[Schema, list[_Given], set[str]]:
-    """The rows of the hunt's result, and the events that exclusions kept out."""
+    """The rows of the hunt's result, and the events that exclusions suppressed."""
     bound = tables.bind(hunt.query)
     plan, _ = limit_to_window(bound, case.as_of, compiled_hunt.query_period(hunt))
     with prefixes.materialized_prefixes(plan, _context(lake, case, tables)) as passed:
@@ -163,7 +163,7 @@ _STORED = {c.name: c.type for c in DEVICE_PROCESS_EVENTS.events.columns}
 
 
 def _stored(case: Case, example: Example, place: int) -> tuple[Any, ...]:
-    """The event as the events table has it. Without a Timestamp it is an hour old, and each a second after another."""
+    """The event as stored in the events table. Default Timestamps start an hour before the as-of, one second apart."""
     usual = case.as_of - TICKS_PER_HOUR + place * TICKS_PER_SECOND
     time, *same = DEVICE_PROCESS_EVENTS.times
     columns = {time: usual, DEVICE_PROCESS_EVENTS.sequence: place + 1, **DEFAULTS, **example.columns}
@@ -222,28 +222,28 @@ _WRONG: dict[str, Callable[[_Given | None, bool], str]] = {
         "is in a row" if row else "" if kept_out else "does not pass the hunt's filters, so nothing keeps it out"
     ),
 }
-"""What is wrong about an event of each kind, from the row that it is in, and whether an exclusion keeps it out."""
+"""The problem with an event by kind, given the row that it is in and whether an exclusion suppressed it."""
 
 
 def _row_differences(wanted: Sequence[Row], rows: Sequence[_Given], columns: Mapping[str, Column]) -> Iterator[str]:
-    """Expected rows that no row of the result answers to, and rows that answer to none; a row answers once."""
+    """Expected rows without a matching result row, and result rows without an expected one (one-to-one matching)."""
     expected = [{name: _as_json(value, columns[name].type) for name, value in row.items()} for row in wanted]
     fits = [[n for n, row in enumerate(rows) if _fits(one, row.values)] for one in expected]
-    answered: dict[int, int] = {}
+    matched: dict[int, int] = {}
     for number in range(len(expected)):
-        _assign(number, fits, answered, set())
-    missing = set(range(len(expected))) - set(answered.values())
+        _assign(number, fits, matched, set())
+    missing = set(range(len(expected))) - set(matched.values())
     yield from (f"- expected {_shown(expected[number])}" for number in sorted(missing))
-    yield from (f"+ found    {_shown(row.values)}" for n, row in enumerate(rows) if n not in answered)
+    yield from (f"+ found    {_shown(row.values)}" for n, row in enumerate(rows) if n not in matched)
 
 
-def _assign(number: int, fits: Sequence[Sequence[int]], answered: dict[int, int], tried: set[int]) -> bool:
-    """Finds a row for an expected one; one that has it already may have to take another (Kuhn's algorithm)."""
+def _assign(number: int, fits: Sequence[Sequence[int]], matched: dict[int, int], tried: set[int]) -> bool:
+    """Finds a result row for an expected row, reassigning others if necessary (Kuhn's matching algorithm)."""
     for row in fits[number]:
         if row not in tried:
             tried.add(row)
-            if row not in answered or _assign(answered[row], fits, answered, tried):
-                answered[row] = number
+            if row not in matched or _assign(matched[row], fits, matched, tried):
+                matched[row] = number
                 return True
     return False
 
@@ -259,7 +259,7 @@ def _same(expected: Any, found: Any) -> bool:
 
 
 def _as_json(value: Any, kind: Type) -> Any:
-    """An expected value as the result shows it."""
+    """An expected value in the result's JSON form."""
     if value is None:
         return None
     if kind == DATETIME:
