@@ -113,12 +113,12 @@ def evidence(
 
     FINDING is a finding_id, or the beginning of one. json is one object with all that is known; table, vertical, jsonl
     and csv are the finding's events."""
-    from lakehunt.hunting.findings import evidence as looking
+    from lakehunt.hunting.findings import evidence as finding_evidence
     from lakehunt.kql.types import TICKS_PER_MINUTE
 
-    looking.check_name(finding)
+    finding_evidence.check_name(finding)
     with context.lake(config) as lake:
-        found = looking.of_finding(lake, finding, as_of, minutes * TICKS_PER_MINUTE)
+        found = finding_evidence.of_finding(lake, finding, as_of, minutes * TICKS_PER_MINUTE)
     print_evidence(found, form, whole_command_lines)
 
 
