@@ -55,3 +55,11 @@ def test_columns_that_came_later_are_null_in_an_older_table(lake: Lake) -> None:
     lake.append(NUMBERS, lake.local(NUMBERS, [(1,)]))
     assert lake.rows(LATER).collect() == [(1, None)]
     assert lake.read(NUMBERS.name).columns == ["n"]  # reading changes nothing
+
+
+def test_a_lake_whose_path_leads_up_and_down(lake: Lake, tmp_path: Path) -> None:
+    """As `lake: ../demo-lake` in the configuration of a folder: Delta takes the two spellings for two places."""
+    (tmp_path / "samples").mkdir()
+    same = Lake(lake.spark, f"{tmp_path}/samples/../lake")
+    same.append(NUMBERS, same.local(NUMBERS, [(1,)]))
+    assert [row.n for row in lake.read(NUMBERS.name).collect()] == [1]

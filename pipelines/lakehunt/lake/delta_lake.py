@@ -7,6 +7,7 @@ can open them.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -32,8 +33,8 @@ class Lake:
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self.spark = spark
-        # Delta's SQL accepts only absolute paths as table names.
-        self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
+        # Delta's SQL accepts only absolute paths as table names, and refuses to create a table at one with `..` in it.
+        self.root = root.rstrip("/") if "://" in root else os.path.normpath(Path(root).absolute())
         self._maker = TableMaker(spark)
 
     def path(self, name: str) -> str:
