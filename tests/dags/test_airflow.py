@@ -33,10 +33,10 @@ from lakehunt.landing.promote import promote
 from lakehunt.quality.data_docs import DataDocs
 from tests.support.airflow import Airflow
 from tests.support.blobs import blob, record, write_suites
+from tests.support.paths import PROJECT
 
 pytestmark = pytest.mark.slow
 
-PROJECT = Path(__file__).resolve().parents[2]
 DAYS = ("2026-03-08", "2026-03-09")
 AS_OFS = ("2026-03-09T00:00:00Z", "2026-03-10T00:00:00Z")
 AGAIN = ("--reprocess-behavior", "completed")

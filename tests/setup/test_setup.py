@@ -11,8 +11,7 @@ import pytest
 
 from lakehunt.config import Config
 from lakehunt.runtime import session
-
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.support.paths import PROJECT
 
 
 def script(path: Path, *lines: str) -> Path:

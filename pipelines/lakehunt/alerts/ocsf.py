@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 
+from lakehunt import __version__
 from lakehunt.alerts.alert import Alert, Device
 from lakehunt.hunting.content import attack
 
@@ -44,7 +44,7 @@ def _record(alert: Alert, device: Device) -> dict[str, Any]:
         "metadata": {
             "version": VERSION,
             "uid": f"{alert.id}-{device.device_id or device.device_name or 'several'}",
-            "product": {"name": "lakehunt", "vendor_name": "lakehunt", "version": version("lakehunt")},
+            "product": {"name": "lakehunt", "vendor_name": "lakehunt", "version": __version__},
         },
         "finding_info": _info(alert, device),
         **_resources(device),

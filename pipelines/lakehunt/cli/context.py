@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lakehunt.core.errors import LakehuntError
+from lakehunt.core.progress import Progress
 
 if TYPE_CHECKING:
     from lakehunt.config import Config
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from lakehunt.lake.delta_lake import Lake
 
 PROGRAM = "lakehunt"
-
-Say = Callable[[str], None]
 
 
 @contextmanager
@@ -40,7 +39,7 @@ def lake(config: Config, learning: bool = False) -> Iterator[Lake]:
 
 
 @contextmanager
-def progress(total: bool = False) -> Iterator[Say]:
+def progress(total: bool = False) -> Iterator[Progress]:
     """Shows the current step on standard error, with a spinner on a terminal; with `total` also the total time at the
     end.
 
@@ -60,7 +59,7 @@ def progress(total: bool = False) -> Iterator[Say]:
 
 
 @contextmanager
-def _spinner(clock: Callable[[], str]) -> Iterator[Say]:
+def _spinner(clock: Callable[[], str]) -> Iterator[Progress]:
     from rich.console import Console
     from rich.live import Live
     from rich.spinner import Spinner

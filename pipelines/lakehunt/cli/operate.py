@@ -13,6 +13,7 @@ from lakehunt.cli import context, options, render, showing
 from lakehunt.cli.render import Column
 from lakehunt.cli.section import Section
 from lakehunt.core.errors import UsageError
+from lakehunt.core.progress import Progress
 
 if TYPE_CHECKING:
     from lakehunt.alerts.sending import AlertDelivery
@@ -172,7 +173,7 @@ def alert(config: Config, as_of: int) -> bool:
         return send_alerts(lake, config, judged_day(lake, config, as_of), say)
 
 
-def send_alerts(lake: Lake, config: Config, day: DayVolume, say: context.Say) -> bool:
+def send_alerts(lake: Lake, config: Config, day: DayVolume, say: Progress) -> bool:
     """Sends the alerts due for an as-of; returns whether every channel accepted all of them."""
     from lakehunt.alerts import sending
     from lakehunt.kql import times
@@ -221,7 +222,7 @@ def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, fo
     return _print_upkeep(done, names, dry_run, form)
 
 
-def _naming_hunts(say: context.Say, names: Mapping[str, str]) -> context.Say:
+def _naming_hunts(say: Progress, names: Mapping[str, str]) -> Progress:
     """Progress that shows hunts' names instead of their tables."""
 
     def named(step: str) -> None:

@@ -10,6 +10,7 @@ import click
 
 from lakehunt.cli import context, findings, hunts, operate, options
 from lakehunt.cli.section import Section
+from lakehunt.core.progress import Progress
 
 if TYPE_CHECKING:
     from lakehunt.config import Config
@@ -75,13 +76,13 @@ def validate(config: Config) -> bool:
     return _print(None, promoted)
 
 
-def _ingest(lake: Lake, source: str, say: context.Say) -> IngestResult:
+def _ingest(lake: Lake, source: str, say: Progress) -> IngestResult:
     from lakehunt.landing.ingest import ingest
 
     return ingest(lake, source, datetime.now(UTC), say)
 
 
-def _promote(lake: Lake, config: Config, say: context.Say) -> PromotionResult:
+def _promote(lake: Lake, config: Config, say: Progress) -> PromotionResult:
     from lakehunt.landing.promote import promote
 
     return promote(lake, config.expectations, config.data_docs.within(config.lake), say)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lakehunt.core import atomic_write
 from lakehunt.core.errors import LakehuntError
+from lakehunt.core.progress import Progress
 from lakehunt.hunting import compile_check
 from lakehunt.hunting.compile_check import Problem
 from lakehunt.hunting.content import hunt_file
@@ -16,8 +17,6 @@ from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.importing import file_names, index, pack_reader
 from lakehunt.importing.results import Candidate, ImportStatus, QueryResult, Reason, left_out, of_candidate, refused
 from lakehunt.kql.errors import Kind
-
-Say = Callable[[str], None]
 
 SAY_EVERY = 100
 """Queries between two progress messages."""
@@ -28,7 +27,7 @@ def import_pack(
     into: Path,
     hunts: Path,
     tables: TableCatalog,
-    say: Say = lambda step: None,
+    say: Progress = lambda step: None,
     *,
     replacing: bool = False,
     dry_run: bool = False,
@@ -70,7 +69,9 @@ def _check_readable(folder: Path) -> None:
 # Decisions
 
 
-def _decide(pack: Path, into: Path, hunts: Path, tables: TableCatalog, replacing: bool, say: Say) -> list[QueryResult]:
+def _decide(
+    pack: Path, into: Path, hunts: Path, tables: TableCatalog, replacing: bool, say: Progress
+) -> list[QueryResult]:
     compiled = list(_all_compiled(list(_found(pack, into)), tables, say))
     ids = {found.hunt.id for found in compiled if isinstance(found, Candidate)}
     existing = _Existing.of(hunts, replaced=ids if replacing else set())
@@ -91,7 +92,7 @@ def _found(pack: Path, into: Path) -> Iterator[Candidate | QueryResult]:
 
 
 def _all_compiled(
-    found: Sequence[Candidate | QueryResult], tables: TableCatalog, say: Say
+    found: Sequence[Candidate | QueryResult], tables: TableCatalog, say: Progress
 ) -> Iterator[Candidate | QueryResult]:
     for number, one in enumerate(found, 1):
         yield _compiled(one, tables)

@@ -13,12 +13,12 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from lakehunt import __version__
 from lakehunt.core.printable import pieces, printable, truncated
 from lakehunt.hunting.findings.process_tree import ProcessNode
 from lakehunt.kql import times
@@ -64,7 +64,7 @@ def render(report: Report, made_at: datetime) -> str:
         style=style,
         script=script,
         made_at=made_at,
-        version=version("lakehunt"),
+        version=__version__,
         most_letters=MOST_LETTERS,
     )
 

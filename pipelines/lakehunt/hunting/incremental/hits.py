@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, reduce
-from importlib.metadata import version
 from itertools import pairwise
 
 from py4j.protocol import Py4JError
@@ -22,6 +21,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from lakehunt import __version__
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.hunting.incremental import prefilter
@@ -38,7 +38,7 @@ from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.hunt_tables import ALWAYS_STORED, HITS, PASSES
 from lakehunt.spark.relations import Context
 
-ENGINE_VERSION = version("lakehunt")
+ENGINE_VERSION = __version__
 """Read before Spark starts: Spark adds dozens of archives to Python's path, which makes the look-up slow."""
 
 _PROVENANCE = ("tick_digits", "event_id", "event_date", "landed_at", "batch")
