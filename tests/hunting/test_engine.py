@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +258,22 @@ def test_a_changed_result_shape_replaces_the_table(lake: Lake) -> None:
     assert done.error is None
     assert lake.read(writer.name_of(changed)).columns[:3] == ["DeviceName", "n", "m"]
     assert [(r["DeviceName"], r["n"], r["m"]) for r in own(lake, changed)] == [("web01.contoso.example", "cmd.exe", 1)]
+
+
+def test_placeholders_of_sentinel_follow_the_as_of_and_the_period(spark: Any, tmp_path: Path) -> None:
+    """A hunt with a period of two days, over an event a day at noon, run at midnight of two days."""
+    lake = Lake(spark, str(tmp_path))
+    store(lake, [event(Timestamp=f"2026-03-0{day}T12:00:00Z", DeviceId=f"d{day}") for day in range(1, 8)])
+    query = (
+        "let starttime = todatetime('{{StartTimeISO}}'); let endtime = todatetime('{{EndTimeISO}}'); "
+        "DeviceProcessEvents | where Timestamp between (starttime .. endtime) | where FileName == 'cmd.exe' "
+        "| project DeviceId, from = '{{StartTimeISO}}', range = strcat('[', '{{StartTimeISO}} - {{EndTimeISO}}', ']')"
+    )
+    hunt = custom(query, query_period=timedelta(days=2))
+    for as_of in ("2026-03-04T00:00:00Z", "2026-03-06T00:00:00Z"):
+        assert [one.error for one in run(lake, hunt, as_of=as_of)] == [None]
+    assert sorted((row["DeviceId"], row["from"], row["range"]) for row in own(lake, hunt)) == [
+        (f"d{day}", f"2026-03-0{since}T00:00:00.0000000Z",
+         f"[2026-03-0{since}T00:00:00.0000000Z - 2026-03-0{since + 2}T00:00:00.0000000Z]")
+        for day, since in ((2, 2), (3, 2), (4, 4), (5, 4))
+    ]  # fmt: skip

@@ -67,6 +67,7 @@ CONDITIONS = [
     lambda rng: f"tolower({rng.choice(COLUMNS)}) == {text(rng)}",
     lambda rng: f"{rng.choice(COLUMNS)} =~ {rng.choice(COLUMNS)}",
     lambda rng: f"Timestamp {rng.choice(['>', '<', '>='])} ago({rng.randint(1, 6)}d)",
+    lambda rng: f"Timestamp {rng.choice(['>', '<', '>='])} todatetime('{{{{StartTimeISO}}}}') + {rng.randint(-2, 6)}d",
     lambda rng: f"hourofday(Timestamp) < {rng.randint(6, 20)}",
 ]
 

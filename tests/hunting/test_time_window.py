@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 
 from lakehunt.hunting.query.events_table import KQL_TABLES
+from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.hunting.query.time_window import DEFAULT_PERIOD, TimeWindow, limit_to_window
 from lakehunt.kql import plan as p
 from lakehunt.kql import times
 from lakehunt.kql.binding import bind
+from lakehunt.kql.errors import QueryErrors
 from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_HOUR
 from lakehunt.spark.functions import CATALOG
 
@@ -85,3 +87,43 @@ def test_a_query_without_tables_reads_no_time() -> None:
     plan, read = limit_to_window(bind("print 1", KQL_TABLES, CATALOG), NOW, DEFAULT_PERIOD)
     assert isinstance(plan, p.Project)
     assert read == TimeWindow(NOW, NOW)
+
+
+START, END = "todatetime('{{StartTimeISO}}')", "todatetime('{{EndTimeISO}}')"
+
+
+@pytest.mark.parametrize(
+    ("query", "days"),
+    [
+        (f"let from = {START}; let to = {END}; DeviceProcessEvents | where Timestamp between (from .. to)", 3),
+        (f"DeviceProcessEvents | where TimeGenerated >= {START} and TimeGenerated < {END}", 3),
+        (f"let from = {START}; DeviceProcessEvents | where Timestamp > from - 14d", 17),
+        (f"let back = totimespan(({END} - {START}) * 7); DeviceProcessEvents | where Timestamp > ago(back)", 21),
+        ("let text = '{{StartTimeISO}}'; DeviceProcessEvents | where Timestamp > todatetime(text)", 3),
+    ],
+)
+def test_placeholders_of_sentinel_are_the_range_of_the_hunt(query: str, days: int) -> None:
+    period = 3 * TICKS_PER_DAY
+    plan = TableCatalog().bind(query, period=period)
+    assert limit_to_window(plan, NOW, period)[1] == TimeWindow(NOW - days * TICKS_PER_DAY, NOW)
+
+
+@pytest.mark.parametrize(
+    ("query", "column", "hint"),
+    [
+        ("print '{{Host_Name}}'", 7, "only {{StartTimeISO}} and {{EndTimeISO}} are filled in"),
+        ("print a = 1, b = ' {{ ip }} '", 18, "only {{StartTimeISO}} and {{EndTimeISO}} are filled in"),
+        ("print todatetime('{{StarttimeIso}}')", 18, "did you mean '{{StartTimeISO}}'?"),
+    ],
+)
+def test_an_unknown_placeholder_is_an_error_at_its_place(query: str, column: int, hint: str) -> None:
+    with pytest.raises(QueryErrors, match="nothing fills in the placeholder") as caught:
+        TableCatalog().bind(query)
+    (error,) = caught.value.errors
+    assert caught.value.place(error) == (1, column)
+    assert hint in error.hint
+
+
+def test_braces_that_are_not_a_placeholder_are_text() -> None:
+    plan = TableCatalog().bind("print '{{7*7}}', 'a {{b}} c', '{{}}', '{b}', dynamic(['{{b}}'])")
+    assert [type(one) for one in plan.expressions] == [p.Const] * 5

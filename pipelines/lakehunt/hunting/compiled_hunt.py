@@ -28,7 +28,7 @@ def compile_hunt(hunt: Hunt, tables: TableCatalog = EVENTS_ONLY) -> CompiledHunt
 
     Raises HuntError with every error of the query at its place in the hunt's file."""
     try:
-        return CompiledHunt(hunt, tables.bind(hunt.query))
+        return CompiledHunt(hunt, tables.bind(hunt.query, period=query_period(hunt)))
     except QueryErrors as errors:
         raise at_its_place(hunt, errors) from errors
 

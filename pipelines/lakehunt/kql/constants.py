@@ -57,6 +57,8 @@ def evaluate(expr: p.Expr, now: int) -> Any | None:
         return None
     rule = _RULES.get(expr.function)
     args = [evaluate(arg, now) for arg in expr.args]
+    if len(args) == 1 and expr.function == f"to{expr.type}" and expr.args[0].type == expr.type:
+        return args[0]
     if rule is None or any(not isinstance(arg, int) for arg in args):
         return None
     return rule(*args)

@@ -18,7 +18,7 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.hunting.query import runtime_errors
 from lakehunt.hunting.query.events_table import EventsSnapshot, open_snapshot
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
-from lakehunt.hunting.query.time_window import limit_to_window
+from lakehunt.hunting.query.time_window import DEFAULT_PERIOD, limit_to_window
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import SchemaOf
@@ -76,8 +76,9 @@ def query(
     that the query sees, by default those of all batches accepted so far.
     Raises QueryErrors for an invalid or unsupported query."""
     context = tables.context(lake, as_of, events)
+    discovering = _discovering(context, as_of, period)
     try:
-        plan, _ = limit_to_window(tables.bind(text, _discovering(context, as_of, period)), as_of, period)
+        plan, _ = limit_to_window(tables.bind(text, discovering, period or DEFAULT_PERIOD), as_of, period)
         collected = compile_plan(plan, context).in_order().collect()
     except KqlError as error:
         raise QueryErrors(text, [error]) from error

@@ -8,6 +8,7 @@ from functools import cache, partial
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.query import events_table, exclusion_marks, external_data, registered_table
 from lakehunt.hunting.query.events_table import Readable
+from lakehunt.hunting.query.time_window import DEFAULT_PERIOD
 from lakehunt.kql import plan as p
 from lakehunt.kql.binding import SchemaOf, bind
 from lakehunt.kql.types import Schema
@@ -30,11 +31,12 @@ class TableCatalog:
             t.name: t.columns for t in self.registered.values()
         }
 
-    def bind(self, query: str, schema_of: SchemaOf | None = None) -> p.Plan:
+    def bind(self, query: str, schema_of: SchemaOf | None = None, period: int = DEFAULT_PERIOD) -> p.Plan:
         """The typed tree of a query over these tables; needs no Spark session. Raises QueryErrors.
 
-        `schema_of` finds a plugin's result columns from the data; without it the query must declare them."""
-        return bind(query, self.schemas, CATALOG, schema_of)
+        `schema_of` finds a plugin's result columns from the data; without it the query must declare them. `period`
+        (ticks) is how far before the as-of `{{StartTimeISO}}` is."""
+        return bind(query, self.schemas, CATALOG, schema_of, period)
 
     def context(
         self,

@@ -121,8 +121,8 @@ class _Given:
 
 def _result(lake: Lake, hunt: Hunt, case: Case, tables: TableCatalog) -> tuple[Schema, list[_Given], set[str]]:
     """The rows of the hunt's result, and the events that exclusions suppressed."""
-    bound = tables.bind(hunt.query)
-    plan, _ = limit_to_window(bound, case.as_of, compiled_hunt.query_period(hunt))
+    compiled = compiled_hunt.compile_hunt(hunt, tables)
+    plan, _ = limit_to_window(compiled.plan, case.as_of, compiled_hunt.query_period(hunt))
     with prefixes.materialized_prefixes(plan, _context(lake, case, tables)) as passed:
         relation = compile_plan(plan, passed.context)
         shown = [column(c.name) for c in plan.schema]

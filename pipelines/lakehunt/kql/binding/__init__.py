@@ -55,13 +55,20 @@ OPERATORS: dict[type[s.Operator], Callable[..., p.Plan]] = {
 RULES = Rules(OPERATORS, sources.SOURCES, scalars.SCALARS)
 
 
-def bind(query: str, tables: Mapping[str, Schema], catalog: Catalog, schema_of: SchemaOf | None = None) -> p.Plan:
+def bind(
+    query: str,
+    tables: Mapping[str, Schema],
+    catalog: Catalog,
+    schema_of: SchemaOf | None = None,
+    period: int | None = None,
+) -> p.Plan:
     """The typed plan of a query over `tables`, for a backend with the functions of `catalog`.
 
     `schema_of` determines the result columns of `evaluate bag_unpack` from the data; without it a query must declare
-    them. Raises QueryErrors with all errors, each with its position."""
+    them. `period` (ticks) is the length of the time range that `{{StartTimeISO}}` and `{{EndTimeISO}}` stand for; None
+    refuses them. Raises QueryErrors with all errors, each with its position."""
     tree = parse(query)
-    binder = Binder(tables, catalog, RULES, schema_of or (lambda plan, evaluate: None))
+    binder = Binder(tables, catalog, RULES, schema_of or (lambda plan, evaluate: None), period)
     functions.lets(binder, tree)
     result = binder.table(tree.body)
     if not binder.errors:

@@ -38,11 +38,13 @@ class Binder:
         catalog: Catalog,
         rules: Rules,
         schema_of: SchemaOf = lambda plan, evaluate: None,
+        period: int | None = None,
     ) -> None:
         self.tables = tables
         self.catalog = catalog
         self.rules = rules
         self.schema_of = schema_of
+        self.period = period
         self.variables: dict[str, Variable] = {}
         self.outer: tuple[tuple[str, Mapping[str, Type]], ...] = ()
         self.errors: list[KqlError] = []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from lakehunt.kql import constants, regexes
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
+from lakehunt.kql.binding import placeholders
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.functions import call_function, is_tabular
 from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, converted, projected, ref, unknown
@@ -42,12 +43,18 @@ def call(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
     args = [binder.scalar(arg, scope) for arg in _without_star(binder, expr, scope)]
     if expr.name in binder.catalog.windows:
         return _window(binder, expr, args, scope)
+    return _scalar(binder, expr, args)
+
+
+def _scalar(binder: Binder, expr: s.Call, args: list[p.Expr]) -> p.Expr:
     function = binder.catalog.scalars.get(PACKS.get(expr.name, expr.name))
     if function is None:
         binder.no_function(expr, [*binder.catalog.scalars, *binder.catalog.windows, *_functions(binder)])
         return unknown(expr.span)
     bound = signature(binder, function, expr, args)
-    return unknown(expr.span) if bound is None else p.Call(bound[1], expr.span, function.name, tuple(bound[0]))
+    if bound is None:
+        return unknown(expr.span)
+    return placeholders.instant(p.Call(bound[1], expr.span, function.name, tuple(bound[0])))
 
 
 def _functions(binder: Binder) -> list[str]:

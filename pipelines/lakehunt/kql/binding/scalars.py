@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lakehunt.kql import constants, operators
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
+from lakehunt.kql.binding import placeholders
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.calls import call, check_pattern
 from lakehunt.kql.binding.functions import call_function, gives_table, is_tabular
@@ -22,7 +23,8 @@ _ON_VALUES = frozenset(["==", "!=", "<", "<=", ">", ">="])
 
 
 def literal(binder: Binder, expr: s.Literal, scope: Scope) -> p.Expr:
-    return p.Const(expr.type, expr.span, expr.value)
+    const = p.Const(expr.type, expr.span, expr.value)
+    return placeholders.text(binder, const) if expr.type == STRING and "{{" in str(expr.value) else const
 
 
 def type_literal(binder: Binder, expr: s.TypeLiteral, scope: Scope) -> p.Expr:
