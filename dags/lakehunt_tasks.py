@@ -21,13 +21,16 @@ Read when the DAGs are parsed, from the section [lakehunt] of airflow.cfg (or AI
     maintain_schedule               cron (0 3 * * 0)
     retries, retry_delay            of a task that fails, and seconds between them (2, 300)
 
-No secret belongs in any of them: Spark shows its options in its logs. Give credentials to Spark's own configuration.
+Settings of the connection's `conf` reach spark-submit in a file that only the worker's user can read: a command line is
+visible to every user of the machine, and the fields of a task to everyone who may see it. Still no secret belongs in
+any of these: Airflow shows them to those who may edit them. Give credentials to Spark's own configuration.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,16 +54,31 @@ def setting(name: str, default: str) -> str:
     return str(conf.get("lakehunt", name, fallback=default))
 
 
+class SparkSubmit(BashOperator):
+    """A task that gives spark-submit the connection's settings in a file, which is removed when it ends."""
+
+    def execute(self, context: Any) -> Any:
+        settings = connection_settings(context["conn"])
+        if not settings:
+            return super().execute(context)
+        with tempfile.TemporaryDirectory(prefix="lakehunt-") as folder:  # which nobody else may enter
+            file = Path(folder, "spark.properties")
+            file.write_text(properties(settings), encoding="ascii")
+            self.env = {**(self.env or {}), "SETTINGS": str(file)}
+            return super().execute(context)
+
+
 def spark_submit(job: str, arguments: str = "", **operator: Any) -> BashOperator:
     """A task that runs `jobs/<job>.py`.
 
     Settings reach the shell as environment variables, never as text of the command, so that no value can become one.
     `exec` puts spark-submit in the shell's place: a task that is cancelled takes it along."""
-    return BashOperator(
+    return SparkSubmit(
         task_id=job,
         bash_command=(
             'mapfile -t submit <<<"$SPARK_SUBMIT"; '
-            f'exec "${{submit[@]}}" "$JOBS/{job}.py" ${{LAKE:+--lake "$LAKE"}} {arguments}'
+            f'exec "${{submit[@]}}" ${{SETTINGS:+--properties-file "$SETTINGS" --load-spark-defaults}} '
+            f'"$JOBS/{job}.py" ${{LAKE:+--lake "$LAKE"}} {arguments}'
         ),
         env={
             "JOBS": str(JOBS),
@@ -92,22 +110,42 @@ def as_of(dag_run: Any, params: Any) -> str:
 def words(command: str, connections: Any) -> str:
     """spark-submit with its options, one word a line: those of the command, then those of the connection.
 
-    Raises ValueError for a setting that would show a secret in Spark's logs."""
+    Raises ValueError for a setting of the connection that Airflow would show with its secret, and for a file of
+    settings in the command beside settings of the connection."""
     options = shlex.split(command)
     connection = connections.get(CONNECTION, None)
+    settings = connection_settings(connections)
     if connection is not None:
         extra = connection.extra_dejson
         if connection.host:
             options += ["--master", f"{connection.host}:{connection.port}" if connection.port else connection.host]
         for name in ("deploy-mode", "queue"):
             options += [f"--{name}", extra[name]] if name in extra else []
-        for name, value in extra.get("conf", {}).items():
-            if _SECRET.search(name):
-                raise ValueError(f"connection {CONNECTION}: Spark would log {name}; put it into spark-defaults.conf")
-            options += ["--conf", f"{name}={value}"]
-    if not any(option.startswith("spark.log.level=") for option in options):
+    if settings and any(option.startswith("--properties-file") for option in options):
+        raise ValueError(f"connection {CONNECTION}: has conf, and lakehunt_spark_submit a --properties-file; use one")
+    if not any(option.startswith("spark.log.level=") for option in options) and "spark.log.level" not in settings:
         options += ["--conf", "spark.log.level=WARN"]  # the log of a task is read by people who look for its error
     return "\n".join(options)
+
+
+def connection_settings(connections: Any) -> dict[str, str]:
+    """Spark's settings in the connection. Raises ValueError for one that is a secret by its name."""
+    connection = connections.get(CONNECTION, None)
+    settings: dict[str, str] = {} if connection is None else connection.extra_dejson.get("conf", {})
+    for name in settings:
+        if _SECRET.search(name):
+            raise ValueError(f"connection {CONNECTION}: Airflow would show {name}; put it into spark-defaults.conf")
+    return settings
+
+
+def properties(settings: dict[str, str]) -> str:
+    """The settings as a file of Java's properties, with every character escaped that may mean anything there."""
+    return "".join(f"{_escaped(name)}={_escaped(str(value))}\n" for name, value in settings.items())
+
+
+def _escaped(text: str) -> str:
+    units = re.findall("....", text.encode("utf-16-be").hex())
+    return "".join(f"\\u{unit}" for unit in units)
 
 
 SHARED: dict[str, Any] = {

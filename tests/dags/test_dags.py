@@ -56,7 +56,7 @@ def test_a_connection_chooses_the_cluster(tasks: Any) -> None:
     words = tasks.words("spark-submit", connections(host="spark://master", port=7077, extra_dejson=extra))
     assert words.split("\n") == [
         *("spark-submit", "--master", "spark://master:7077", "--deploy-mode", "cluster", "--queue", "hunts"),
-        *("--conf", "spark.executor.memory=4g", "--conf", "spark.log.level=WARN"),
+        *("--conf", "spark.log.level=WARN"),
     ]
     assert tasks.words("spark-submit", connections(host="yarn")).split("\n")[1:3] == ["--master", "yarn"]
 
@@ -64,7 +64,42 @@ def test_a_connection_chooses_the_cluster(tasks: Any) -> None:
 @pytest.mark.parametrize(
     "name", ["spark.hadoop.fs.s3a.secret.key", "spark.ssl.keyPassword", "spark.authenticate.secret"]
 )
-def test_a_setting_that_spark_would_log_with_its_secret_is_refused(tasks: Any, name: str) -> None:
+def test_a_setting_that_airflow_would_show_with_its_secret_is_refused(tasks: Any, name: str) -> None:
     with pytest.raises(ValueError, match=re.escape(name)) as refused:
         tasks.words("spark-submit", connections(extra_dejson={"conf": {name: "planted"}}))
     assert "planted" not in str(refused.value)
+
+
+def test_settings_of_the_connection_reach_spark_submit_in_a_private_file(
+    tasks: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the command line every user of the machine could read them. The stand-in writes down what it is given."""
+    stand_in, log = tmp_path / "submit", tmp_path / "log"
+    program = [
+        f"#!{sys.executable}",
+        "import os, sys",
+        f"log = open({str(log)!r}, 'w')",
+        "print(sys.argv[1:], file=log)",
+    ]
+    program += ["file = sys.argv[sys.argv.index('--properties-file') + 1]"]
+    program += ["print(oct(os.stat(os.path.dirname(file)).st_mode), open(file).read(), file=log)"]
+    stand_in.write_text("\n".join(program))
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    found = connections(host="yarn", extra_dejson={"conf": {"spark.my.own": "Planted"}})
+    task = tasks.spark_submit("land")
+    task.env = {"JOBS": "/jobs", "SPARK_SUBMIT": tasks.words(str(stand_in), found)}
+    task.execute({"conn": found, "ti": None})
+    arguments, kept = log.read_text().split("\n", 1)
+    assert "Planted" not in arguments
+    assert "'--load-spark-defaults', '/jobs/land.py'" in arguments
+    escaped = "".join(f"\\u{ord(c):04x}" for c in "Planted")
+    assert kept.startswith("0o40700 ")
+    assert f"={escaped}" in kept
+    assert not list(tmp_path.glob("lakehunt-*"))
+
+
+def test_settings_in_two_files_are_refused(tasks: Any) -> None:
+    found = connections(extra_dejson={"conf": {"spark.executor.memory": "4g"}})
+    with pytest.raises(ValueError, match="use one"):
+        tasks.words("spark-submit --properties-file /etc/spark.properties", found)

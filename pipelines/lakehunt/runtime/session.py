@@ -21,7 +21,7 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.runtime import jvm_cache
+from lakehunt.runtime import jvm_cache, launch
 
 MINIMUM_JAVA = 17
 
@@ -83,6 +83,8 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
         builder = builder.config(key, value)
     with _quiet_jvm() as log:
         try:
+            if not submitted:
+                launch.start_jvm(settings)
             spark = builder.getOrCreate()
         except PySparkRuntimeError as e:
             raise _start_failure(log.read_text(errors="replace"), e) from e
@@ -148,12 +150,11 @@ def _own_jvm(config: SparkSettings, learning: bool) -> dict[str, str]:
         settings = {"spark.jars": ",".join(map(str, jars))} | settings
     else:
         settings = {_PACKAGES: delta_package()} | settings
-    options = jvm_cache.options(java(), settings.get(_OPTIONS, ""), jars, learning and bool(jars))
-    return settings | {_OPTIONS: options}
+    options = jvm_cache.options(java(), settings.get(launch.OPTIONS, ""), jars, learning and bool(jars))
+    return settings | {launch.OPTIONS: options}
 
 
 _PACKAGES = "spark.jars.packages"
-_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 def delta_jars(config: SparkSettings) -> list[Path]:

@@ -1,0 +1,106 @@
+"""No setting's value is on a command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakehunt.runtime import launch
+from tests.support.paths import PROJECT
+
+SETTINGS = {
+    "spark.master": "local[1]",
+    "spark.driver.memory": "1g",
+    "spark.hadoop.fs.s3a.secret.key": "Pl4nted key='1' \\ # ü",
+    "spark.hadoop.hive.server2.keystore.password": "Pl4nted-keystore",
+    "spark.my.own": "Pl4nted-in-a-name-that-says-nothing",
+    "spark.driver.extraJavaOptions": '-XX:TieredStopAtLevel=1 -Dstore.password="Pl4nted pass\\\\word"',
+}
+
+PROGRAM = """
+import glob, json, sys
+from lakehunt.config import Config
+from lakehunt.runtime import session
+
+spark = session.start(Config(spark=json.loads(sys.argv[1])))
+lines = [open(file, "rb").read().decode("utf-8", "replace") for file in glob.glob("/proc/[0-9]*/cmdline")]
+jvm = spark._jvm.java.lang
+print(json.dumps({
+    "lines": lines,
+    "own": open(f"/proc/{jvm.ProcessHandle.current().pid()}/cmdline").read(),
+    "conf": dict(spark.sparkContext.getConf().getAll()),
+    "property": jvm.System.getProperty("store.password"),
+    "codec": spark.conf.get("spark.io.compression.codec"),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a process with these settings has, and the command lines of its JVM."""
+    folder = tmp_path_factory.mktemp("started")
+    (folder / "spark-defaults.conf").write_text("spark.io.compression.codec zstd\n")
+    read = "import sys; program, sys.argv[1] = sys.argv[1], sys.stdin.read(); exec(program)"
+    done = subprocess.run(
+        [sys.executable, "-c", read, PROGRAM],
+        input=json.dumps(SETTINGS),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_environment(folder),
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found | {"left": [file.name for file in folder.iterdir() if file.name.startswith("lakehunt-start-")]}
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return os.environ | {
+        "PYTHONPATH": str(PROJECT / "pipelines"),
+        "SPARK_CONF_DIR": str(folder),
+        "TMPDIR": str(folder),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads command lines from /proc")
+def test_no_value_of_a_setting_is_on_a_command_line(started: dict[str, Any]) -> None:
+    assert "org.apache.spark.deploy.SparkSubmit" in started["own"]
+    assert started["own"] in started["lines"]
+    assert [line for line in started["lines"] if "Pl4nted" in line] == []
+
+
+@pytest.mark.slow
+def test_every_setting_has_its_value(started: dict[str, Any]) -> None:
+    others = {name: value for name, value in SETTINGS.items() if name != launch.OPTIONS}
+    assert {name: started["conf"].get(name) for name in others} == others
+    assert started["property"] == "Pl4nted pass\\word"
+
+
+@pytest.mark.slow
+def test_spark_defaults_are_still_read_and_the_files_are_removed(started: dict[str, Any]) -> None:
+    assert started["codec"] == "zstd"
+    assert started["left"] == []
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=20), max_size=4))
+def test_a_properties_file_holds_any_text(settings: dict[str, str]) -> None:
+    read = dict(line.split("=", 1) for line in launch.properties(settings).splitlines())
+    assert {_read(name): _read(value) for name, value in read.items()} == settings
+
+
+def _read(text: str) -> str:
+    """A name or value as Java reads it: of its escapes, only the numbered ones are written."""
+    parts = text.split("\\u")
+    units = [*map(ord, parts[0])]
+    for part in parts[1:]:
+        units += [int(part[:4], 16), *map(ord, part[4:])]
+    return b"".join(unit.to_bytes(2) for unit in units).decode("utf-16-be", "surrogatepass")
