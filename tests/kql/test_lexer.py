@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lakehunt.kql import times
-from lakehunt.kql.errors import KqlError
+from lakehunt.kql.errors import KqlError, line_and_column
 from lakehunt.kql.lexer import T, tokens
 
 
@@ -72,6 +72,64 @@ def test_comments_end_with_their_line(comment: str) -> None:
     assert values(f"a {comment}\nand b") == ["a", "and", "b"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u2028", "\u2029"])
+def test_what_ends_a_comment(end: str) -> None:
+    """A filter after U+2028 is not part of the comment: left out, a hunt would return every event."""
+    assert values(f"T // all{end}| where a") == ["T", "|", "where", "a"]
+
+
+def test_white_space_is_that_of_microsofts_parser() -> None:
+    """All UTF-16 units were tried with Microsoft's parser: between two words, and as the end of a comment."""
+    white = "\t\n\f\r \u00a0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b"
+    white += "\u202f\u205f\u3000\ufeff"
+    assert {c for c in map(chr, range(0x10000)) if separates(f"a{c}b")} == set(white)
+    assert {c for c in map(chr, range(0x10000)) if separates(f"a// {c}b")} == set("\r\n\u2028\u2029")
+
+
+def separates(text: str) -> bool:
+    try:
+        return values(text) == ["a", "b"]
+    except KqlError:
+        return False
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_lines_are_counted_as_in_editors(end: str) -> None:
+    text = f"a{end}{end}bc ^"
+    with pytest.raises(KqlError) as caught:
+        tokens(text)
+    assert line_and_column(text, caught.value.span.start) == (3, 4)
+
+
+def test_halves_of_pairs() -> None:
+    assert values(r"'\ud83d\ude00'") == ["😀"]
+    for text in (r"'x\ud83d'", r"'\ude00\ud83d'", r"'\ud83d' '\ude00'", "'\ud83d'", "// \ud83d", "a\udc00"):
+        with pytest.raises(KqlError, match="half of a UTF-16 pair") as caught:
+            tokens(text)
+        assert 0 <= caught.value.span.start < caught.value.span.end <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a == \u201cx\u201d", 'write a straight quote (")'),
+        ("a == \u2018x\u2019", "write a straight quote (')"),
+        ("a \u2013 1", "write a hyphen-minus (-)"),
+        ("a && b", "write and instead"),
+        ("a \u2265 b", "write >= instead"),
+    ],
+)
+def test_characters_that_stand_for_another_one(text: str, hint: str) -> None:
+    with pytest.raises(KqlError, match="unexpected character") as caught:
+        tokens(text)
+    assert caught.value.hint.startswith(hint)
+
+
+def test_digits_are_those_of_ascii() -> None:
+    with pytest.raises(KqlError, match="unexpected character"):
+        tokens("\u0663")
+
+
 def test_operators_are_read_whole() -> None:
     assert values("a !in~ b !contains_cs c in~ d =~ e !~ f !has g") == [
         *("a", "!in~", "b", "!contains_cs", "c", "in~", "d", "=~", "e", "!~", "f", "!has", "g")
@@ -93,6 +151,7 @@ def test_in_touches_its_list_as_in_the_first_seed() -> None:
         ("a ^ b", "unexpected character '^'", 2),
         ("a && b", "unexpected character '&'", 2),
         ("```x", "never ends", 0),
+        ("'x\r'", "never ends", 0),
     ],
 )
 def test_errors_have_their_place(text: str, message: str, start: int) -> None:

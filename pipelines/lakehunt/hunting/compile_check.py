@@ -12,7 +12,7 @@ from lakehunt.hunting.content import exclusion_file, hunt_file
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt, HuntError
 from lakehunt.hunting.query.table_catalog import TableCatalog
-from lakehunt.kql.errors import KqlError, QueryErrors, Span, line_and_column
+from lakehunt.kql.errors import KqlError, QueryErrors, Span, line_and_column, lines
 from lakehunt.kql.types import Schema
 
 FILE = "file"
@@ -183,6 +183,6 @@ def _of_query(hunt: Hunt, error: KqlError) -> Problem:
 def excerpt(text: str, span: Span) -> tuple[str, str]:
     """The line on which the span starts, and a line of markers below the part of the span on that line."""
     line, column = line_and_column(text, span.start)
-    shown = text.split("\n")[line - 1]
+    shown = lines(text)[line - 1]
     before, length = shown[: column - 1], min(span.end - span.start, len(shown) - column + 1)
     return shown, "".join("\t" if c == "\t" else " " for c in before) + "^" * max(1, length)

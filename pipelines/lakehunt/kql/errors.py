@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -52,15 +53,27 @@ class QueryErrors(LakehuntError):  # noqa: N818 (it holds the errors of a query)
 
 def line_and_column(query: str, offset: int) -> tuple[int, int]:
     """Line and column of an offset, both from 1."""
-    before = query[:offset]
-    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+    before = lines(query[:offset])
+    return len(before), len(before[-1]) + 1
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a query, as editors number them."""
+    return _LINE_BREAK.split(text)
+
+
+_NOT_PRINTED = re.compile("[\ud800-\udfff]")
+"""Halves of UTF-16 pairs, which cannot be encoded."""
+
+_LINE_BREAK = re.compile("\r\n|\r|\n")
 
 
 def render(query: str, error: KqlError) -> str:
     """The message, followed by the line of the query with the position marked."""
     line, column = line_and_column(query, error.span.start)
-    text = query.split("\n")[line - 1].rstrip("\r")
+    text = lines(query)[line - 1]
     width = max(1, min(error.span.end - error.span.start, len(text) - column + 1))
     pad = "".join("\t" if c == "\t" else " " for c in text[: column - 1])
+    text = _NOT_PRINTED.sub("\ufffd", text)
     shown = f"{line}:{column}: {error.message}\n    {text}\n    {pad}{'^' * width}"
     return f"{shown}\n    hint: {error.hint}" if error.hint else shown

@@ -42,18 +42,43 @@ class Token:
     value: object = None
 
 
-_SKIP = re.compile(r"(?:\s|\ufeff|//[^\n]*)+")
+WHITE = "\\t\\n\\f\\r \\u00a0\\u1680\\u180e\\u2000-\\u200b\\u202f\\u205f\\u3000\\ufeff"
+"""White space, as characters of a class. Neither Python's nor Unicode's: of all 65,536 UTF-16 units, those that
+Microsoft's parser skips."""
+
+BREAKS = "\\r\\n\\u2028\\u2029"
+"""What ends a comment, as characters of a class. U+2028 and U+2029 are skipped there only."""
+
+_SKIP = re.compile(rf"(?:[{WHITE}]|//[^{BREAKS}]*[{BREAKS}]?)+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _NAME = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*")
-_NAME_WITH_DIGIT_FIRST = re.compile(r"\d+[A-Za-z_][A-Za-z0-9_]*")
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|\d+\.(?![.\w])|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_NAME_WITH_DIGIT_FIRST = re.compile(r"[0-9]+[A-Za-z_][A-Za-z0-9_]*")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+\.(?![.\w])|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _UNIT = re.compile(rf"(?:{'|'.join(sorted(times.UNITS, key=len, reverse=True))})(?![A-Za-z0-9_])")
 _STRING_START = re.compile(r"[hH]?(@?['\"]|```|~~~)")
 _PUNCTUATION = re.compile(
     r"=~|!~|==|!=|<>|<=|>=|=>|\.\.|!(?:in~|in(?![A-Za-z_])|[A-Za-z_]+)|(?:in|has_any|has_all)~|[-+*/%()\[\]{},;:.|=<>?@]"
 )
 _LITERAL_TYPES = sorted(BY_NAME.keys() - {"string", "dynamic"}, key=len, reverse=True)
-_TYPED = re.compile(rf"({'|'.join(_LITERAL_TYPES)})\s*\(([^()'\"]{{0,{MAX_DIGITS}}})\)")
-_TYPED_IN_QUOTES = re.compile(r"(datetime|date|timespan|time)\s*\(\s*(?:'([^'()]{0,40})'|\"([^\"()]{0,40})\")\s*\)")
+_TYPED = re.compile(rf"({'|'.join(_LITERAL_TYPES)})[{WHITE}]*\(([^()'\"]{{0,{MAX_DIGITS}}})\)")
+_TYPED_IN_QUOTES = re.compile(
+    rf"(datetime|date|timespan|time)[{WHITE}]*\([{WHITE}]*(?:'([^'()]{{0,40}})'|\"([^\"()]{{0,40}})\")[{WHITE}]*\)"
+)
+_LOOKALIKES = {
+    **dict.fromkeys("“”„‟«»″＂", 'a straight quote (")'),
+    **dict.fromkeys("‘’‚‛‹›′`´＇", "a straight quote (')"),
+    **dict.fromkeys("‐‑‒–—―−﹣－", "a hyphen-minus (-)"),
+    **dict.fromkeys("｜¦│❘", "a vertical bar (|)"),
+    "\u2026": "two points (..)",
+    "≠": "!=",
+    "≤": "<=",
+    "≥": ">=",
+    "\u00d7": "*",
+    "&": "and",
+}
+"""Characters that stand where another one is meant, with that one."""
+
 _ESCAPE = re.compile(r"\\(?:([abfnrtv\\'\"])|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([0-7]{1,3}))")
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
 
@@ -64,6 +89,9 @@ def tokens(query: str) -> list[Token]:
     Raises KqlError at the first invalid character."""
     if len(query) > MAX_QUERY_LENGTH:
         raise KqlError(Kind.SYNTAX, f"the query is longer than {MAX_QUERY_LENGTH} characters", Span(0, 1))
+    lone = _SURROGATE.search(query)
+    if lone:
+        raise KqlError(Kind.SYNTAX, _half(lone[0]), Span(lone.start(), lone.end()), _HALF_HINT)
     found: list[Token] = []
     at = _skip(query, 0)
     while at < len(query):
@@ -91,6 +119,9 @@ def _token(query: str, at: int, before: list[Token]) -> Token:
     m = _PUNCTUATION.match(query, at)
     if m:
         return Token(T.PUNCTUATION, m[0], Span(at, m.end()))
+    if query[at] in _LOOKALIKES:
+        meant = f"write {_LOOKALIKES[query[at]]} instead; word processors and web pages replace it"
+        raise KqlError(Kind.SYNTAX, f"unexpected character {query[at]!r}", Span(at, at + 1), meant)
     raise KqlError(Kind.SYNTAX, f"unexpected character {query[at]!r}", Span(at, at + 1))
 
 
@@ -151,7 +182,7 @@ def _string(query: str, at: int, m: re.Match[str]) -> Token:
 
 def _verbatim(query: str, at: int, start: int, quote: str) -> Token:
     """`@'C:\\Temp'`: backslashes are literal, a doubled quote is a quote."""
-    m = re.compile(rf"(?:[^{quote}\n]|{quote}{quote})*").match(query, start)
+    m = re.compile(rf"(?:[^{quote}\r\n]|{quote}{quote})*").match(query, start)
     end = m.end() if m else start
     if query[end : end + 1] != quote:
         raise KqlError(Kind.SYNTAX, "this string never ends", Span(at, end))
@@ -161,7 +192,7 @@ def _verbatim(query: str, at: int, start: int, quote: str) -> Token:
 def _escaped(query: str, at: int, start: int, quote: str) -> Token:
     parts: list[str] = []
     i = start
-    while i < len(query) and query[i] not in (quote, "\n"):
+    while i < len(query) and query[i] not in (quote, "\r", "\n"):
         if query[i] != "\\":
             parts.append(query[i])
             i += 1
@@ -178,7 +209,23 @@ def _escaped(query: str, at: int, start: int, quote: str) -> Token:
         i = m.end()
     if query[i : i + 1] != quote:
         raise KqlError(Kind.SYNTAX, "this string never ends", Span(at, i))
-    return Token(T.STRING, query[at : i + 1], Span(at, i + 1), "".join(parts))
+    return Token(T.STRING, query[at : i + 1], Span(at, i + 1), _joined("".join(parts), Span(at, i + 1)))
+
+
+def _joined(text: str, span: Span) -> str:
+    """The text with each pair of escaped surrogates as the character it stands for."""
+    joined = _PAIR.sub(lambda pair: pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le"), text)
+    lone = _SURROGATE.search(joined)
+    if lone:
+        raise KqlError(Kind.SYNTAX, f"in this string, {_half(lone[0])}", span, _HALF_HINT)
+    return joined
+
+
+def _half(surrogate: str) -> str:
+    return f"U+{ord(surrogate):04X} is half of a UTF-16 pair, not a character"
+
+
+_HALF_HINT = "in stored events such a half is U+FFFD: look for \\uFFFD"
 
 
 def _unescaped(m: re.Match[str]) -> str:
