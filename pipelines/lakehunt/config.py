@@ -24,7 +24,8 @@ package.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from typing import Any
 from lakehunt import project
 from lakehunt.alerts import channels
 from lakehunt.alerts.channels import AlertSettings
-from lakehunt.core import strict_yaml
+from lakehunt.core import credentials, strict_yaml
 from lakehunt.core.errors import LakehuntError
 from lakehunt.lake import retention
 from lakehunt.lake.retention import Retention
@@ -89,6 +90,7 @@ def _of_working_directory() -> Config:
 
 def _read(path: Path) -> Config:
     document = strict_yaml.load_file(path)
+    _hide_credentials(document)
     readers: dict[str, Callable[[object, Path], object]] = {
         "lake": _place,
         "source": _place,
@@ -111,6 +113,27 @@ def _read(path: Path) -> Config:
         except TypeError as e:
             raise document.error(key, f"{key}: {e}", "see docs/reference/configuration.md") from e
     return Config(**values)
+
+
+_SECRET_SETTING = re.compile(
+    r"secret|password|passphrase|token|credential|signature|sas\b|jaas|[.]?key\b", re.IGNORECASE
+)
+
+
+def _hide_credentials(document: strict_yaml.Mapping) -> None:
+    """No error shows a credential of the file: one in an address, a secret of a channel, a key or password of Spark."""
+    texts = list(_texts(document))
+    credentials.hide_addresses_of(text for _, text in texts)
+    credentials.hide(text for name, text in texts if _SECRET_SETTING.search(name) and not text.startswith("env:"))
+
+
+def _texts(value: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of the file, with its key."""
+    if isinstance(value, str):
+        yield name, value
+        yield "", name
+    for key, inner in value.items() if isinstance(value, Mapping) else ():
+        yield from _texts(inner, str(key))
 
 
 def _place(value: object, base: Path) -> str:

@@ -141,7 +141,7 @@ def test_help_of_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> Non
 def test_rows_are_printed_in_the_same_forms(name: str) -> None:
     (form,) = [one for one in lakehunt.commands[name].params if one.name == "form"]
     assert isinstance(form.type, click.Choice)
-    assert list(form.type.choices)[-5:] == ["table", "vertical", "json", "jsonl", "csv"]
+    assert list(form.type.choices)[-6:] == ["table", "vertical", "json", "jsonl", "csv", "csv-exact"]
 
 
 @pytest.mark.parametrize("name", ["hunt", "runs", "findings", "report", "explain", "test"])

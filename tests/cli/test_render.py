@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -170,6 +171,34 @@ def test_csv_has_all_values(capsys: pytest.CaptureFixture[str]) -> None:
         ["a", "2026-03-10T00:00:00+00:00", '[1, "ü"]'],
         ["", "", "[]"],
     ]
+
+
+DANGEROUS = ["=1+1", "+1", "-1", "@SUM(1)", "\tx", "\rx", "\nx", "＝1"]
+
+
+def test_csv_has_no_cell_that_a_spreadsheet_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """An apostrophe makes it text: OWASP, CSV injection. Numbers are numbers."""
+    rows = [{"=name": text, "n": -1, "r": -0.5, "list": ["=1"]} for text in DANGEROUS]
+    render.records("csv", rows, [])
+    names, *cells = csv.reader(io.StringIO(capsys.readouterr().out, newline=""))
+    assert names == ["'=name", "n", "r", "list"]
+    assert cells == [["'" + text, "-1", "-0.5", '["=1"]'] for text in DANGEROUS]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=5))
+def test_exact_csv_has_the_text_and_csv_at_most_an_apostrophe_more(texts: list[str]) -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as exact:
+        render.records("csv-exact", [{"x": text} for text in texts], [])
+    with contextlib.redirect_stdout(io.StringIO()) as safe:
+        render.records("csv", [{"x": text} for text in texts], [])
+    read = [
+        [cell for row in csv.reader(io.StringIO(out.getvalue(), newline="")) for cell in row] for out in (exact, safe)
+    ]
+    assert read[0] == ["x", *texts]
+    assert all(
+        one in {text, "'" + text} and one[:1] not in render.FORMULA
+        for one, text in zip(read[1][1:], texts, strict=True)
+    )
 
 
 def test_csv_without_rows_has_the_columns(capsys: pytest.CaptureFixture[str]) -> None:

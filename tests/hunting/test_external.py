@@ -9,11 +9,16 @@ import pytest
 
 from lakehunt.config import load
 from lakehunt.core.errors import LakehuntError
+from lakehunt.hunting import engine
+from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.query.adhoc import query
 from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.kql import times
 from lakehunt.kql.errors import QueryErrors
+from lakehunt.kql.types import STRING, Column
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.hunt_tables import RUNS
+from lakehunt.schemas.registered_tables import RegisteredTable
 from tests.support.events import event, store
 
 ADDRESS = "https://example.com/list.csv"
@@ -57,6 +62,24 @@ def test_an_address_without_a_copy_is_an_error_that_names_it(lake: Lake) -> None
     with pytest.raises(LakehuntError, match=r"no copy of https://example\.com/list\.csv") as caught:
         rows(lake, f"externaldata(s: string)['{ADDRESS}']")
     assert "external" in caught.value.hint
+
+
+def test_a_failing_run_shows_no_credential_of_an_address(lake: Lake) -> None:
+    """Neither in the error of the run, which is printed and sent, nor in the tables of the lake."""
+    at = "https://reader:Pl4ntedOne@h.example/list.csv?sig=Pl4ntedTwo"
+    by_address = Hunt("1", "address", f"externaldata(s: string)[h'{at}'] with (format=csv)", Path("a.yaml"))
+    by_table = Hunt("2", "table", "Secret | count", Path("b.yaml"))
+    place = "s3a://AKIAPl4ntedThree:Pl4nted/Four@bucket/table?token=Pl4ntedFive"
+    catalog = TableCatalog({"Secret": RegisteredTable("Secret", (Column("x", STRING),), place)})
+    store(lake, [event(Timestamp="2026-03-06T10:00:00Z")])
+    said: list[str] = []
+    runs = engine.run_hunts(lake, [by_address, by_table], NOW, said.append, catalog)
+    errors = [run.error or "" for run in runs]
+    assert "no copy of https://[redacted]@h.example/list.csv?sig=[redacted]" in errors[0]
+    assert "s3a://[redacted]@bucket/table?token=[redacted]" in errors[1]
+    stored = [row.error for row in lake.rows(RUNS).filter("error IS NOT NULL").collect()]
+    assert sorted(stored) == sorted(errors)
+    assert "Pl4nted" not in "".join([*errors, *said])
 
 
 def test_an_unknown_format_is_refused(lake: Lake) -> None:

@@ -89,6 +89,7 @@ lakehunt.params.extend(setting_options())
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code."""
+    sys.excepthook = diagnostics.traceback_of
     try:
         code = lakehunt.main(None if argv is None else list(argv), prog_name=context.PROGRAM, standalone_mode=False)
     except click.ClickException as error:

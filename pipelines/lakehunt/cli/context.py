@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 
@@ -53,7 +54,7 @@ def progress(total: bool = False) -> Iterator[Progress]:
         with _spinner(clock) as say:
             yield say
     else:
-        yield lambda step: click.echo(f"{clock()}  {step}", err=True)
+        yield lambda step: click.echo(f"{clock()}  {redacted(step)}", err=True)
     if total:
         click.echo(f"{clock()}  in total", err=True)
 
@@ -70,8 +71,9 @@ def _spinner(clock: Callable[[], str]) -> Iterator[Progress]:
     with Live(spinner, console=console, transient=True, redirect_stdout=sys.stdout.isatty()):
 
         def say(step: str) -> None:
-            console.print(f"{clock()}  {step}", style="dim")
-            spinner.update(text=step)
+            shown = redacted(step)
+            console.print(f"{clock()}  {shown}", style="dim")
+            spinner.update(text=shown)
 
         yield say
 
@@ -143,4 +145,4 @@ def next_steps(*commands: str) -> None:
     same = [f"--{name} {shlex.quote(given[name])}" for name in ("config", "lake") if given.get(name)]
     for number, command in enumerate(commands):
         line = " ".join([PROGRAM, command, *same])
-        click.echo(f"{'next:' if not number else '     '} {line}", err=True)
+        click.echo(f"{'next:' if not number else '     '} {redacted(line)}", err=True)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lakehunt.cli.render import MORE, NARROWEST, fit, styled, width_of
+from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.printable import is_hidden, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import TracebackType
 
     from lakehunt.hunting.compile_check import CheckedFile, Problem
 
@@ -24,6 +27,11 @@ INDENT = "    "
 def report(error: LakehuntError) -> None:
     """An error that ends a command."""
     click.echo(f"{styled('lakehunt:', sys.stderr, bold=True)} {error}", err=True)
+
+
+def traceback_of(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An error that nothing expected, as Python prints it, without credentials."""
+    click.echo(redacted("".join(traceback.format_exception(kind, error, trace))), err=True, nl=False)
 
 
 def problems(checked: Iterable[CheckedFile]) -> None:

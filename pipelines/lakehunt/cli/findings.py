@@ -59,9 +59,9 @@ def print_findings(found: Sequence[HuntFindings], others: Mapping[str, int], for
     rows = [row for one in found for row in one.rows]
     if form in {"json", "jsonl"}:
         render.records(form, rows, [])
-    elif form == "csv" and len(found) == 1:  # one hunt: its own columns; several: the common columns of findings
+    elif form in render.CSV and len(found) == 1:  # one hunt: its own columns; several: the common columns of findings
         render.records(form, map(_result, repeat(found[0]), rows), list(map(Column, found[0].columns)))
-    elif form == "csv":
+    elif form in render.CSV:
         render.records(form, rows, [])
     else:
         for one in found:

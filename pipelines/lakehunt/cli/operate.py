@@ -12,6 +12,7 @@ import click
 from lakehunt.cli import context, options, render, showing
 from lakehunt.cli.render import Column
 from lakehunt.cli.section import Section
+from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import UsageError
 from lakehunt.core.progress import Progress
 
@@ -43,7 +44,7 @@ def status(config: Config, form: str) -> None:
     if form not in {"table", "vertical"}:
         render.records(form, rows, columns)
         return
-    render.records(form, rows, columns, title=f"Lake {found.lake}", what="table")
+    render.records(form, rows, columns, title=f"Lake {redacted(found.lake)}", what="table")
     click.echo()
     render.records(form, found.runs, _LAST_RUN_COLUMNS, title="Last runs", empty="no hunt has run yet", what="run")
     click.echo()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FORMATS = ("table", "vertical", "json", "jsonl", "csv")
+FORMATS = ("table", "vertical", "json", "jsonl", "csv", "csv-exact")
 TREE, TEXT = "tree", "text"
 ALL_FORMATS = (*FORMATS, TREE, TEXT)
 

@@ -1,4 +1,4 @@
-"""Output formats of rows: table | vertical | json | jsonl | csv, the same for every command.
+"""Output formats of rows: table | vertical | json | jsonl | csv | csv-exact, the same for every command.
 
 On a terminal, tables fit its width: cells are truncated, and columns without room are left out and listed below. If
 standard output is not a terminal, nothing is truncated or left out."""
@@ -31,6 +31,10 @@ LEAST = 12
 """Minimum width of a truncated column; more if its heading needs it, up to `HEADING`."""
 
 HEADING = 20
+CSV = ("csv", "csv-exact")
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+"""How a text begins that a spreadsheet may take for a formula, which can run programs."""
+
 FEW = 3
 """If fewer columns than this fit (and not all), rows are printed vertically."""
 
@@ -68,8 +72,8 @@ def records(
         click.echo(to_json([_plain(row) for row in found]))
     elif form == "jsonl":
         json_lines(found)
-    elif form == "csv":
-        _csv(found, columns)
+    elif form in CSV:
+        _csv(found, columns, _safe if form == "csv" else _exact)
     elif not found and empty:
         click.echo(empty)
     else:
@@ -101,16 +105,33 @@ def _names(rows: Sequence[Record], columns: Sequence[Column]) -> list[str]:
     return list(dict.fromkeys(key for row in rows for key in row)) or [column.name for column in columns]
 
 
-def _csv(rows: Sequence[Record], columns: Sequence[Column]) -> None:
+def _csv(rows: Sequence[Record], columns: Sequence[Column], cell: Callable[[Any], Any]) -> None:
     names = _names(rows, columns)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_field(row.get(name)) for name in names] for row in rows)
+    writer = csv.writer(_Lines())
+    writer.writerow(map(cell, names))
+    writer.writerows([cell(row.get(name)) for name in names] for row in rows)
 
 
-def _field(value: Any) -> Any:
+class _Lines:
+    """Standard output, with rows that end as lines do here. Of a terminator of its own, csv.writer would quote only
+    those characters, and readers take a bare carriage return for the end of a row, too."""
+
+    def write(self, row: str) -> int:
+        return sys.stdout.write(f"{row.removesuffix(END)}\n")
+
+
+END = "\r\n"
+
+
+def _exact(value: Any) -> Any:
     plain = _plain(value)
     return json.dumps(plain, ensure_ascii=False) if isinstance(plain, (list, dict)) else plain
+
+
+def _safe(value: Any) -> Any:
+    """The cell, with an apostrophe before text that a spreadsheet may take for a formula."""
+    plain = _exact(value)
+    return f"'{plain}" if isinstance(plain, str) and plain.startswith(FORMULA) else plain
 
 
 # Terminals

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from lakehunt.core.credentials import redacted
+
 
 class LakehuntError(Exception):
     """An error that the user can fix: a message and, as `hint`, what to do.
 
-    The command line prints it without a traceback and exits with 1.
+    The command line prints it without a traceback and exits with 1. Credentials are redacted.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redacted(message)
+        self.hint = redacted(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message

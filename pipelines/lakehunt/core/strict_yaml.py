@@ -24,6 +24,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import yaml
 
+from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
 
 MAX_BYTES = 1 << 20
@@ -97,7 +98,7 @@ class YamlError(LakehuntError):
         super().__init__(f"{file}:{position.line}:{position.column}: {problem}", hint)
         self.file = file
         self.position = position
-        self.problem = problem
+        self.problem = redacted(problem)
 
     @property
     def line(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lakehunt.core.credentials import masked
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.strict_yaml import START, Position, YamlError
 from lakehunt.hunting.content import exclusion_file, hunt_file
@@ -183,6 +184,6 @@ def _of_query(hunt: Hunt, error: KqlError) -> Problem:
 def excerpt(text: str, span: Span) -> tuple[str, str]:
     """The line on which the span starts, and a line of markers below the part of the span on that line."""
     line, column = line_and_column(text, span.start)
-    shown = lines(text)[line - 1]
+    shown = masked(lines(text)[line - 1])
     before, length = shown[: column - 1], min(span.end - span.start, len(shown) - column + 1)
     return shown, "".join("\t" if c == "\t" else " " for c in before) + "^" * max(1, length)

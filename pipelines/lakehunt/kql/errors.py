@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lakehunt.core.credentials import masked
 from lakehunt.core.errors import LakehuntError
 
 
@@ -71,7 +72,7 @@ _LINE_BREAK = re.compile("\r\n|\r|\n")
 def render(query: str, error: KqlError) -> str:
     """The message, followed by the line of the query with the position marked."""
     line, column = line_and_column(query, error.span.start)
-    text = lines(query)[line - 1]
+    text = masked(lines(query)[line - 1])
     width = max(1, min(error.span.end - error.span.start, len(text) - column + 1))
     pad = "".join("\t" if c == "\t" else " " for c in text[: column - 1])
     text = _NOT_PRINTED.sub("\ufffd", text)

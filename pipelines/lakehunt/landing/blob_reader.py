@@ -12,6 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from lakehunt.core.credentials import redacted
 from lakehunt.lake.delta_lake import few_rows
 from lakehunt.landing import line_numbers
 from lakehunt.landing.blob_store import Store, unpack_all
@@ -94,4 +95,4 @@ def _failed_blob(error: PySparkException | Py4JJavaError, blobs: Iterable[Blob])
 
 def _reason(error: PySparkException | Py4JJavaError) -> str:
     causes = re.findall(r"^Caused by: (?:\w+\.)*(.*)", str(error), re.MULTILINE)
-    return f"not readable ({causes[-1][:200].strip()})" if causes else "not readable"
+    return f"not readable ({redacted(causes[-1])[:200].strip()})" if causes else "not readable"

@@ -8,6 +8,8 @@ from typing import Any
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
+from lakehunt.core.credentials import redacted
+
 _TASK_FAILURE = re.compile(r"Lost task \S+ in stage \S+ \(TID \d+\) \(.*?\): (.*)")
 _PACKAGE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
 
@@ -16,7 +18,11 @@ _MEMORY = "OutOfMemoryError"
 
 def describe(error: Exception) -> str:
     """The message of an error; for a Java exception its first line with that of its root cause, in one line. A hint, if
-    there is one, follows on its own line."""
+    there is one, follows on its own line. Credentials are redacted."""
+    return redacted(_described(error))
+
+
+def _described(error: Exception) -> str:
     if isinstance(error, Py4JJavaError):
         return _with_hint(_with_root_cause(error.java_exception))
     if isinstance(error, (PySparkException, Py4JError)):
