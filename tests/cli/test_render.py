@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +42,18 @@ def test_cells_are_cut_to_the_width() -> None:
         "───────┼─────────────────────────────┼──",
         "web01  │ powershell -enc AAAAAAAAAA… │ 7",
     ]
+
+
+def test_an_enormous_value_is_cut_at_once() -> None:
+    """16 MB as in an event that an attacker wrote: measuring and escaping all of it took minutes."""
+    enormous = "cmd /c \x1b[31m" + "A" * 16_000_000
+    started = time.perf_counter()
+    for width in (None, 60):
+        _, _, row = lines([{"device": "web01", "command": enormous, "all": [enormous, "b"]}], width)
+        assert row.startswith("web01  │ cmd /c \\x1b[31mA")
+        assert len(row) < 4 * render.LONGEST
+    assert time.perf_counter() - started < 5
+    assert "A… (16,000,012 characters) " in lines([{"command": enormous}, {"command": "dir"}], None)[2] + " "
 
 
 def test_columns_without_room_are_left_out_and_named() -> None:

@@ -1,7 +1,7 @@
 """Output formats of rows: table | vertical | json | jsonl | csv | csv-exact, the same for every command.
 
 On a terminal, tables fit its width: cells are truncated, and columns without room are left out and listed below. If
-standard output is not a terminal, nothing is truncated or left out."""
+standard output is not a terminal, no column is left out, and only cells longer than `LONGEST` are truncated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import click
 
-from lakehunt.core.printable import printable, to_json
+from lakehunt.core.printable import printable, to_json, truncated
 
 Record = Mapping[str, Any]
 
@@ -37,6 +37,10 @@ FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 FEW = 3
 """If fewer columns than this fit (and not all), rows are printed vertically."""
+
+LONGEST = 32_767
+"""Maximum characters of a cell of a table: those of the longest command line that Windows accepts. Other formats show
+values of any length."""
 
 
 def shown(value: Any) -> str:
@@ -173,7 +177,7 @@ def fit(text: str, width: int) -> str:
 
 def table(rows: Sequence[Record], columns: Sequence[Column], width: int | None) -> Iterator[str]:
     """The lines of a table of at most `width` cells; None: unlimited."""
-    cells = [[column.show(row.get(column.name)) for column in columns] for row in rows]
+    cells = [[_cell(column, row.get(column.name)) for column in columns] for row in rows]
     numbers = [_is_number(row.get(column.name) for row in rows) for column in columns]
     titles = [column.title for column in columns]
     natural = [max(map(width_of, [title, *(row[i] for row in cells)])) for i, title in enumerate(titles)]
@@ -194,6 +198,16 @@ def table(rows: Sequence[Record], columns: Sequence[Column], width: int | None) 
     if left_out:
         names = f"{len(left_out)} columns left out: {', '.join(left_out)} (--format vertical shows all)"
         yield from textwrap.wrap(names, width or NARROWEST, break_long_words=False, break_on_hyphens=False)
+
+
+def _cell(column: Column, value: Any) -> str:
+    if isinstance(value, list):
+        return str(_short(column.show([_short(item) for item in value])))
+    return column.show(_short(value))
+
+
+def _short(value: Any) -> Any:
+    return truncated(value, LONGEST) if isinstance(value, str) and len(value) > LONGEST else value
 
 
 def _is_number(values: Iterable[Any]) -> bool:

@@ -32,9 +32,20 @@ def is_hidden(character: str) -> bool:
     return not character.isprintable() or character in _SHOWS_NOTHING
 
 
+class _Shown(dict[int, str]):
+    """How each character is shown; filled as characters are met, as a text may have millions of them."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        return self.setdefault(code, _escaped(character) if is_hidden(character) else character)
+
+
+_SHOWN = _Shown()
+
+
 def printable(text: str) -> str:
     """The text on one line, with hidden characters as Python escapes: `\\n`, `\\x1b`, `\\u202e`."""
-    return "".join(_escaped(c) if is_hidden(c) else c for c in text)
+    return text if text.isprintable() and _SHOWS_NOTHING.isdisjoint(text) else text.translate(_SHOWN)
 
 
 def truncated(text: str, most: int) -> str:
