@@ -126,11 +126,22 @@ def _name_of_call(call: s.Call, aggregates: Mapping[str, str]) -> str | None:
 
 
 class Names:
-    """The names of one result; a name that is taken is suffixed with `1`, `2`, ..."""
+    """The names of one result, in the order of its columns; a name that is taken is suffixed with `1`, `2`, ...
 
-    def __init__(self, taken: Iterable[str] = ()) -> None:
-        self.taken = set(taken)
+    `existing` are those of columns that are there before."""
+
+    def __init__(self, existing: Iterable[str] = ()) -> None:
+        self.existing = frozenset(existing)
+        self.taken = set(self.existing)
+        self.declared: set[str] = set()
         self.unnamed = 0
+
+    def given(self, name: str) -> str | None:
+        """The final name of a column that a query names, or reads as it is; None if it named another one so."""
+        if name in self.declared:
+            return None
+        self.declared.add(name)
+        return self.unique(name)
 
     def unique(self, name: str) -> str:
         candidate, number = name, 0
@@ -143,7 +154,6 @@ class Names:
     def column(self) -> str:
         """The next of `Column1`, `Column2`, ..."""
         self.unnamed += 1
-        while f"Column{self.unnamed}" in self.taken:
+        while f"Column{self.unnamed}" in self.existing:
             self.unnamed += 1
-        self.taken.add(f"Column{self.unnamed}")
-        return f"Column{self.unnamed}"
+        return self.unique(f"Column{self.unnamed}")

@@ -19,6 +19,9 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     (("union (print t = datetime(2020-01-01)), (print t = 1d), (print t = true) | summarize take_any(t_datetime), "
       "take_any(t_timespan), take_any(t_bool)"),
      [["2020-01-01T00:00:00.0000000Z", "1.00:00:00", True]]),
+    # a split name that is taken gets a number
+    (("union (datatable(x: string)['a']), (datatable(x: long)[1]), (datatable(x_string: string)['q']) "
+      "| sort by x_string asc, x_long asc"), [["", None, "q"], ["", 1, ""], ["a", None, ""]]),
     # names differ by case alone
     ("union (print a = 1), (print A = 2) | project a, A | sort by a asc", [[None, 2], [1, None]]),
     # arrays of one type and other dynamic values

@@ -89,10 +89,11 @@ def bind_condition(condition: str, table: str, schema: Schema, catalog: Catalog)
 
 
 def _check_names(binder: Binder, plan: p.Plan) -> None:
-    """Refuses columns with the reserved prefix of a backend's columns."""
+    """Refuses columns with the reserved prefix of a backend's columns, and two columns with one name."""
     waiting, seen = [plan], {id(plan)}
     while waiting:
         step = waiting.pop()
+        binder.distinct_names(step.names, getattr(step, "span", Span(0, 1)))
         for name in step.names:
             if name.startswith(p.HIDDEN):
                 what = f"a column's name cannot start with '{p.HIDDEN}'"

@@ -14,6 +14,7 @@ from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.scope import UNKNOWN, Scope, Variable, is_ordered, is_stored, nearest, unknown
 from lakehunt.kql.catalog import Catalog
 from lakehunt.kql.errors import Kind, KqlError, Span
+from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import BOOL, NUMERIC, Schema, Type
 
 SchemaOf = Callable[[p.Plan, s.Evaluate], Schema | None]
@@ -48,6 +49,7 @@ class Binder:
         self.variables: dict[str, Variable] = {}
         self.outer: tuple[tuple[str, Mapping[str, Type]], ...] = ()
         self.errors: list[KqlError] = []
+        self._reported: set[tuple[Span, str]] = set()
         self.named: dict[int, str] = {}  # names given by `as`, by the id of the plan
         self.calls = 0
         self.bodies = 0
@@ -118,6 +120,24 @@ class Binder:
             self.fail(Kind.SEMANTIC, "expected a number of rows", expr.span)
         return count if isinstance(count, int) else 0
 
+    def given(self, names: Names, name: str, span: Span) -> str:
+        """The final name of a column that the query names `name`; reports an error if another one has it."""
+        final = names.given(name)
+        if final is None:
+            self.taken(name, span)
+        return final or name
+
+    def taken(self, name: str, span: Span) -> None:
+        self.fail(Kind.SEMANTIC, f"a column '{name}' is there already", span, "give it another name")
+
+    def distinct_names(self, names: Iterable[str], span: Span) -> None:
+        """Reports each name that occurs twice."""
+        known: set[str] = set()
+        for name in names:
+            if name in known:
+                self.taken(name, span)
+            known.add(name)
+
     def no_column(self, name: str, span: Span, known: Iterable[str]) -> None:
         self.fail(Kind.SEMANTIC, f"there is no column '{name}'", span, nearest(name, known))
 
@@ -139,7 +159,8 @@ class Binder:
         return unknown(span)
 
     def fail(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "") -> None:
-        if not any(e.span == span and e.message == message for e in self.errors):
+        if (span, message) not in self._reported:
+            self._reported.add((span, message))
             self.errors.append(KqlError(kind, message, span, hint, table))
 
 

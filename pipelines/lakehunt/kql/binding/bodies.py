@@ -8,7 +8,7 @@ from lakehunt.kql import constants
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
-from lakehunt.kql.binding.scope import UNKNOWN, Scope, converted, is_ordered, unknown
+from lakehunt.kql.binding.scope import UNKNOWN, Scope, converted, is_ordered, projected, ref, unknown
 from lakehunt.kql.errors import Kind
 from lakehunt.kql.result_names import Names, own_name
 from lakehunt.kql.types import BOOL, DYNAMIC, LONG, NUMERIC, Column, Type
@@ -25,18 +25,19 @@ def _expand(
     binder: Binder, source: p.Plan, given: Sequence[s.Expanded], limit: s.Expr | None, options: s.Options
 ) -> p.Expand:
     items: list[p.Expanded] = []
-    names = Names(source.names)
+    names, declared = Names(source.names), Names()
     for item in given:
         value = binder.scalar(item.value, binder.row(source))
         if value.type not in (DYNAMIC, UNKNOWN):
             what = f"only dynamic values can be expanded, this is a {value.type}"
             binder.fail(Kind.SEMANTIC, what, item.span, "parse_json(...) reads text")
             value = unknown(item.span)
-        own = own_name(item.value)
-        name = item.name or own or names.column()
+        named = item.name or own_name(item.value)
+        name = binder.given(declared, named, item.span) if named else names.column()
         items.append(p.Expanded(name, value, item.type or DYNAMIC))
     kind = options.get("kind") or options.get("bagexpansion")
     index = getattr(options.get("with_itemindex"), "name", None)
+    index = Names([*source.names, *(i.name for i in items)]).unique(index) if index else None
     made = {i.name: Column(i.name, i.type) for i in items}
     schema = [made.pop(c.name, c) for c in source.schema]
     schema = [*schema, *made.values(), *([Column(index, LONG)] if index else [])]
@@ -47,19 +48,21 @@ def _expand(
 
 def mv_apply(binder: Binder, source: p.Plan, op: s.MvApply) -> p.Plan:
     rows = _expand(binder, source, op.items, op.limit, op.options)
-    made = [i.name for i in rows.items] + ([rows.index] if rows.index else [])
+    expanded = [i.name for i in rows.items]
+    made = expanded + ([rows.index] if rows.index else [])
     inside = tuple(c for c in rows.schema if c.name in made)
-    kept = tuple(c for c in source.schema if c.name not in made)
     body, given = _body(binder, op.body, inside, {c.name: c.type for c in source.schema})
-    names = Names(c.name for c in kept)
-    columns = [*kept, *(Column(names.unique(c.name), c.type) for c in body.schema if c.name not in _hidden(kept, body))]
-    return p.PerGroup(tuple(columns), source, None, rows, body, given, tuple(c.name for c in kept))
+    gone = {*_read_as_they_are(op.items), *body.names}
+    kept = tuple(c for c in source.schema if c.name not in gone)
+    applied = p.PerGroup((*kept, *body.schema), source, None, rows, body, given, tuple(c.name for c in kept))
+    types = {c.name: c for c in applied.schema}
+    order = dict.fromkeys([*(n for n in source.names if n in types), *applied.names])
+    return projected(applied, [(n, ref(types[n], op.span)) for n in order])
 
 
-def _hidden(kept: Sequence[Column], body: p.Plan) -> set[str]:
-    """Columns of a body that only repeat the row's own: `project x = d, a` where `a` is outside."""
-    names = {c.name for c in kept}
-    return {c.name for c in body.schema if c.name in names}
+def _read_as_they_are(items: Sequence[s.Expanded]) -> set[str]:
+    """The columns that are expanded under their own name, of which only the body's are left."""
+    return {i.value.name for i in items if isinstance(i.value, s.Name) and i.name in (None, i.value.name)}
 
 
 def _body(binder: Binder, body: s.Expr, schema: Sequence[Column], outer: dict[str, Type]) -> tuple[p.Plan, str]:
@@ -95,6 +98,7 @@ def scan(binder: Binder, source: p.Plan, op: s.Scan) -> p.Plan:
     columns = {c.name: c.type for c in source.schema}
     steps = [_step(binder, step, op, columns, state) for step in op.steps]
     made = [Column(n, v.type) for n, v in declared] + ([Column(match_id, LONG)] if match_id else [])
+    binder.distinct_names([*source.names, *(c.name for c in made)], op.span)
     return p.ScanRows((*source.schema, *made), source, tuple(declared), tuple(steps), match_id)
 
 

@@ -14,7 +14,12 @@ MAX_CALLS = 32
 
 
 def lets(binder: Binder, tree: s.Query) -> None:
+    known: set[str] = set()
     for let in tree.lets:
+        if let.name in known:
+            what = f"a variable '{let.name}' is there already"
+            binder.fail(Kind.SEMANTIC, what, let.name_span, "give it another name")
+        known.add(let.name)
         if isinstance(let, s.LetFunction):
             binder.variables[let.name] = Function(let, dict(binder.variables))
         else:

@@ -10,7 +10,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.calls import signature
-from lakehunt.kql.binding.rows import check_new, new_columns
+from lakehunt.kql.binding.rows import new_columns
 from lakehunt.kql.binding.scope import UNKNOWN, converted, projected, ref, split, unknown
 from lakehunt.kql.catalog import Aggregate
 from lakehunt.kql.errors import Kind
@@ -50,13 +50,8 @@ def keys(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> list[tuple[
 def summarize(binder: Binder, source: p.Plan, op: s.Summarize) -> p.Plan:
     by = keys(binder, source, op.keys)
     group = Group(binder, source, by)
-    given = [split(item) for item in op.aggregates]
-    group.names.taken.update(n for item in op.aggregates if isinstance(item, s.Named) for n in item.names)
     columns: list[tuple[str, p.Expr]] = [(name, p.ColumnRef(key.type, key.span, name)) for name, key in by]
-    for item, (name, value) in zip(op.aggregates, given, strict=True):
-        if name and name in [n for n, _ in by]:
-            binder.fail(Kind.SEMANTIC, f"a column '{name}' is there already", value.span, "give it another name")
-        check_new(binder, name, [n for n, _ in given], value)
+    for item in op.aggregates:
         columns.extend(group.columns(item))
     if all(isinstance(value, p.ColumnRef) for _, value in columns) and not group.inner:
         return summarized(source, by, group.aggregations)
@@ -70,7 +65,9 @@ class Group:
         self.binder = binder
         self.source = source
         self.by = by
-        self.names = Names(n for n, _ in by)
+        self.names = Names()
+        for name, _ in by:
+            self.names.given(name)
         self.aggregations: list[p.Aggregation] = []
         self.inner = 0
         self.prefixes = {a.name: a.prefix for a in binder.catalog.aggregates.values()}
@@ -91,7 +88,7 @@ class Group:
             self._no_aggregate(value)
             return []
         result = self._inside(value)
-        return [(given[0] if given else self.names.unique(own) if own else self.names.column(), result)]
+        return [(self._named(given[0], value) if given else self._free(own or ""), result)]
 
     def alone(self, item: s.Expr) -> p.Aggregation | None:
         """The aggregate of an item that must be exactly one aggregate, with its name; else reports an error."""
@@ -146,14 +143,16 @@ class Group:
         bound = [self.binder.scalar(arg, self.binder.row(self.source)) for arg in args]
         found = signature(self.binder, function, call, bound)
         if found is None:
-            self.names.taken.update(given)
             return []
         made, result = found
         names, types = _OUTPUTS.get(function.name, _one)(self, function, args, made, result)
         if len(given) > len(names):
             self.binder.fail(Kind.SEMANTIC, f"{call.name} gives only {len(names)} columns", call.span)
-        finals = [given[i] if i < len(given) else self._free(n) for i, n in enumerate(names)]
+        finals = [self._named(given[i], call) if i < len(given) else self._free(n) for i, n in enumerate(names)]
         return [p.Aggregation(tuple(finals), tuple(types), function.name, tuple(made), call.span)]
+
+    def _named(self, name: str, value: s.Expr) -> str:
+        return self.binder.given(self.names, name, value.span)
 
     def _free(self, name: str) -> str:
         return self.names.unique(name) if name else self.names.column()
@@ -275,7 +274,9 @@ def make_series(binder: Binder, source: p.Plan, op: s.MakeSeries) -> p.Plan:
             continue
         given.append(aggregation)
         defaults.append(_default(binder, aggregation.types[0], default, item))
-    final = group.names.unique(name or own_name(value) or "Column1")
+    read = value.name if isinstance(value, s.Name) else None
+    own = own_name(value) or "Column1"
+    final = binder.given(group.names, name or own, value.span) if name or read else group.names.unique(own)
     limits = [binder.scalar(e, binder.row(p.Values((), ()))) if e else None for e in (op.start, op.stop, op.step)]
     start, stop, step = (_on_axis(binder, axis.type, e, i == 2) for i, e in enumerate(limits))
     if axis.type not in (*NUMERIC, DATETIME, TIMESPAN, UNKNOWN):
@@ -348,9 +349,12 @@ def _bag_unpack(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
 def _plugin_schema(binder: Binder, source: p.Plan, op: s.Evaluate, kept: Sequence[Column]) -> Sequence[Column]:
     """The result columns of a plugin: as declared in the query, else determined from the data, if there is any."""
     if op.columns is not None:
+        declared = [c.name for c in op.columns if isinstance(c, s.Captured)]
+        binder.distinct_names(declared, op.span)
         found: list[Column] = []
         for column in op.columns:
-            found.extend(kept if isinstance(column, s.Star) else [Column(column.name, column.type)])
+            others = (c for c in kept if c.name not in declared)
+            found.extend(others if isinstance(column, s.Star) else [Column(column.name, column.type)])
         return found
     known = None if binder.errors else binder.schema_of(source, op)
     if known is None and not binder.errors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
@@ -39,18 +39,25 @@ def extend(binder: Binder, source: p.Plan, op: s.Extend) -> p.Plan:
 
 
 def serialize(binder: Binder, source: p.Plan, op: s.Serialize) -> p.Plan:
+    """Unlike `extend`, it replaces no column: a name that is taken is numbered."""
     serialized = p.Serialize(source.schema, source)
-    return _extended(binder, serialized, op.items) if op.items else serialized
+    if not op.items:
+        return serialized
+    columns = [(c.name, ref(c, op.span)) for c in source.schema]
+    return projected(serialized, [*columns, *_made(binder, serialized, op.items, Names(source.names))])
 
 
 def _extended(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> p.Plan:
     scope = binder.row(source)
     columns = {c.name: ref(c, Span(0, 0)) for c in source.schema}
-    names = Names([*columns, *(n for item in items for n in _names(item))])
-    given = [split(item) for item in _one_by_one(binder, items)]
-    for name, value in given:
-        check_new(binder, name, [n for n, _ in given], value)
-        columns[name or own_name(value) or names.column()] = binder.scalar(value, scope)
+    given = _one_by_one(binder, items)
+    names = Names([*columns, *(item.name for item in given if item.name)])
+    several = Names()
+    for item in given:
+        if item.name:
+            binder.given(several, item.name, item.value.span)
+        name = item.name or (several.unique(item.own) if item.own and item.part else item.own) or names.column()
+        columns[name] = binder.scalar(item.value, scope)
     return projected(source, list(columns.items()))
 
 
@@ -60,26 +67,41 @@ def project(binder: Binder, source: p.Plan, op: s.Project) -> p.Plan:
 
 def new_columns(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> list[tuple[str, p.Expr]]:
     """The columns of a list of items, as in `project`, `distinct` and the keys of `summarize`."""
+    return _made(binder, source, items, Names())
+
+
+def _made(binder: Binder, source: p.Plan, items: Sequence[s.Expr], names: Names) -> list[tuple[str, p.Expr]]:
     scope = binder.row(source)
-    given = [split(item) for item in _one_by_one(binder, items)]
-    names = Names(n for n, _ in given if n)
     columns: list[tuple[str, p.Expr]] = []
-    for name, value in given:
+    for item in _one_by_one(binder, items):
+        value = item.value
         if isinstance(value, s.Star):
-            columns.extend((c.name, ref(c, value.span)) for c in source.schema if c.name not in names.taken)
+            columns.extend((names.unique(c.name), ref(c, value.span)) for c in source.schema)
             continue
-        check_new(binder, name, [n for n, _ in given], value)
-        own = own_name(value)
-        final = name or (names.unique(own) if own else names.column())
+        given = item.name or (value.name if isinstance(value, s.Name) else None)
+        if given:
+            final = binder.given(names, given, value.span)
+        else:
+            final = names.unique(item.own) if item.own else names.column()
         columns.append((final, binder.scalar(value, scope)))
     return columns
 
 
-def _one_by_one(binder: Binder, items: Sequence[s.Expr]) -> list[s.Expr]:
+@dataclass(frozen=True)
+class _Item:
+    """An item with one value: the name that the query gives it, or its own. `part`: one of several of a function."""
+
+    value: s.Expr
+    name: str | None
+    own: str | None
+    part: bool = False
+
+
+def _one_by_one(binder: Binder, items: Sequence[s.Expr]) -> list[_Item]:
     """The items, one per column: a function with several columns becomes one call for each.
 
     `(a, b) = series_fit_line(s)` names the first two; `a = series_fit_line(s)` is the first alone."""
-    made: list[s.Expr] = []
+    made: list[_Item] = []
     for item in items:
         names = _names(item)
         call = item.value if isinstance(item, s.Named) else item
@@ -87,22 +109,18 @@ def _one_by_one(binder: Binder, items: Sequence[s.Expr]) -> list[s.Expr]:
         if not parts or not isinstance(call, s.Call):
             if len(names) > 1:
                 binder.fail(Kind.SEMANTIC, "this expression has one value, not several", item.span)
-            made.append(item)
+            name, value = split(item)
+            made.append(_Item(value, name, own_name(value)))
             continue
         first = own_name(call.args[0]) if call.args else None
         for i, part in enumerate(parts[:1] if len(names) == 1 else parts):
-            name = names[i] if i < len(names) else f"{call.name}_{first or ''}_{part}"
-            made.append(s.Named(item.span, (name,), replace(call, name=f"{call.name}.{part}")))
+            value = replace(call, name=f"{call.name}.{part}")
+            made.append(_Item(value, names[i] if i < len(names) else None, f"{call.name}_{first or ''}_{part}", True))
     return made
 
 
 def _names(item: s.Expr) -> tuple[str, ...]:
     return item.names if isinstance(item, s.Named) else ()
-
-
-def check_new(binder: Binder, name: str | None, names: Sequence[str | None], value: s.Expr) -> None:
-    if name and names.count(name) > 1:
-        binder.fail(Kind.SEMANTIC, f"a column '{name}' is there already", value.span, "give it another name")
 
 
 def project_away(binder: Binder, source: p.Plan, op: s.ProjectAway) -> p.Plan:
@@ -117,6 +135,7 @@ def project_keep(binder: Binder, source: p.Plan, op: s.ProjectKeep) -> p.Plan:
 
 def project_reorder(binder: Binder, source: p.Plan, op: s.ProjectReorder) -> p.Plan:
     order: list[str] = []
+    binder.distinct_names((pattern.name for pattern, _ in op.patterns), op.span)
     for pattern, direction in op.patterns:
         found = [n for n in _matching(binder, source, pattern) if n not in order]
         order.extend(_ORDERS[direction](found))
@@ -154,14 +173,12 @@ def project_rename(binder: Binder, source: p.Plan, op: s.ProjectRename) -> p.Pla
             binder.fail(Kind.SEMANTIC, "project-rename takes `new = old`", value.span)
         elif value.name not in source.names:
             binder.no_column(value.name, value.span, source.names)
-        elif name in renamed.values():
-            binder.fail(Kind.SEMANTIC, f"a column '{name}' is there already", value.span)
+        elif name in renamed.values() or name in source.names:
+            binder.taken(name, value.span)
+        elif value.name in renamed:
+            binder.fail(Kind.SEMANTIC, f"'{value.name}' is renamed to '{renamed[value.name]}' already", value.span)
         else:
             renamed[value.name] = name
-    kept = [c.name for c in source.schema if c.name not in renamed]
-    for old, new in renamed.items():
-        if new in kept:
-            binder.fail(Kind.SEMANTIC, f"a column '{new}' is there already", op.span, f"rename {old} to another name")
     return projected(source, [(renamed.get(c.name, c.name), ref(c, op.span)) for c in source.schema])
 
 

@@ -60,15 +60,17 @@ def called_table(binder: Binder, expr: s.Call) -> p.Plan:
 
 
 def print_(binder: Binder, expr: s.Print) -> p.Plan:
-    names = Names(n for n, _ in map(split, expr.items) if n)
+    names = Names()
     columns: list[tuple[str, p.Expr]] = []
     for i, item in enumerate(expr.items):
         name, value = split(item)
-        columns.append((name or names.unique(f"print_{i}"), binder.scalar(value, Scope())))
+        final = binder.given(names, name, value.span) if name else names.unique(f"print_{i}")
+        columns.append((final, binder.scalar(value, Scope())))
     return projected(p.Values((), ((),)), columns)
 
 
 def datatable(binder: Binder, expr: s.DataTable) -> p.Plan:
+    binder.distinct_names((name for name, _ in expr.columns), expr.span)
     width = len(expr.columns)
     if len(expr.values) > width * MAX_ROWS_OF_A_QUERY:
         binder.fail(Kind.UNSUPPORTED, f"a datatable of more than {MAX_ROWS_OF_A_QUERY} rows", expr.span)
@@ -100,6 +102,7 @@ def externaldata(binder: Binder, expr: s.ExternalData) -> p.Plan:
     if kind not in EXTERNAL_FORMATS:
         hint = f"write with (format=...): {', '.join(EXTERNAL_FORMATS)}"
         binder.fail(Kind.UNSUPPORTED, f"externaldata of the format '{kind}' is not supported", expr.span, hint)
+    binder.distinct_names((name for name, _ in expr.columns), expr.span)
     columns = tuple(Column(name, kind) for name, kind in expr.columns)
     return p.External(columns, expr.addresses, kind, options.get("ignorefirstrecord") == "true", expr.span)
 

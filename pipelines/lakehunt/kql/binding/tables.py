@@ -141,7 +141,7 @@ def united(
     binder: Binder, named: Sequence[tuple[str, p.Plan]], inner: bool, with_source: str | None, span: Span
 ) -> p.Plan:
     """All rows, each brought to the columns of the whole: a column that a table has not is null there (or the empty
-    string), one that has several types becomes one for each (`a_long`, `a_string`)."""
+    string), one that has several types becomes one for each (`a_long`, `a_string`; `a_long1` if that is taken)."""
     found: dict[str, list[Type]] = {}
     for _, table in named:
         for column in table.schema:
@@ -150,7 +150,12 @@ def united(
                 types.append(column.type)
     if inner:
         found = {n: t for n, t in found.items() if all(n in table.names for _, table in named)}
-    columns = [(Column(f"{n}_{t}" if len(types) > 1 else n, t), n) for n, types in found.items() for t in types]
+    names = Names()
+    columns = [
+        (Column(names.unique(f"{n}_{t}" if len(types) > 1 else n), t), n) for n, types in found.items() for t in types
+    ]
+    if with_source is not None and with_source in names.taken:
+        binder.taken(with_source, span)
     tables: list[p.Plan] = []
     for name, table in named:
         own = {c.name: c for c in table.schema}

@@ -29,6 +29,7 @@ def parse_text(binder: Binder, source: p.Plan, op: s.Parse) -> p.Plan:
     value = converted(binder.scalar(op.value, binder.row(source)), STRING)
     kind = getattr(op.options.get("kind"), "name", "simple")
     captured = [part for part in op.pattern if isinstance(part, s.Captured)]
+    binder.distinct_names((column.name for column in captured), op.span)
     pattern = _pattern(binder, op.pattern, kind, str(getattr(op.options.get("flags"), "name", "")), op.span)
     groups = p.Call(array_of(STRING), op.span, PARSED, (value, p.Const(STRING, op.span, pattern)))
     values: list[p.Expr] = []
@@ -133,6 +134,7 @@ def parse_kv(binder: Binder, source: p.Plan, op: s.ParseKv) -> p.Plan:
     options = [p.Const(STRING, op.span, (_KV_DEFAULTS | written)[name]) for name in _KV_DEFAULTS]
     pairs = p.Call(DYNAMIC, op.span, PAIRS, (value, *options[:3]))
     columns = {c.name: ref(c, op.span) for c in source.schema}
+    binder.distinct_names((column.name for column in op.columns), op.span)
     for column in op.columns:
         _check_type(binder, column)
         step = p.Const(STRING, column.span, column.name)

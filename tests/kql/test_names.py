@@ -1,0 +1,114 @@
+"""Names of a result's columns where they meet: the expected ones were asked of Microsoft's binder."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakehunt.kql.binding import bind
+from lakehunt.kql.errors import QueryErrors
+from lakehunt.spark.functions import CATALOG
+
+
+def names(query: str) -> str:
+    return " ".join(f"{c.name}:{c.type}" for c in bind(query, {}, CATALOG).schema)
+
+
+A = "datatable(a: int, b: dynamic)[]"
+BY_X = "(datatable(x: string)[]), (datatable(x: long)[])"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (f"union {BY_X}, (datatable(x_string: string)[])", "x_string:string x_long:long x_string1:string"),
+        (f"union (datatable(x_string: string)[]), {BY_X}", "x_string:string x_string1:string x_long:long"),
+        ("union (datatable(x: string, x_long: int, x_long1: int)[]), (datatable(x: long)[])",
+         "x_string:string x_long:long x_long1:int x_long11:int"),
+        ("union (datatable(x: string, x_string: int, x_string1: int)[]), (datatable(x: long, x_string: long)[])",
+         "x_string:string x_long:long x_string_int:int x_string_long:long x_string1:int"),
+        ("union kind=inner (datatable(x: string, x_string: int)[]), (datatable(x: long, x_string: int)[])",
+         "x_string:string x_long:long x_string1:int"),
+        ("datatable(x: string)[] | union (datatable(x: long)[]), (datatable(x: real)[])",
+         "x_string:string x_long:long x_real:real"),
+        (f"union (union {BY_X}), (datatable(x: string)[])", "x_string:string x_long:long x:string"),
+        ("datatable(x: int)[] | join (datatable(x: int, x1: int)[]) on x", "x:int x2:int x1:int"),
+        ("datatable(x: int, x1: int, x2: int)[] | join (datatable(x: int, x1: int, x11: int)[]) on x",
+         "x:int x1:int x2:int x3:int x12:int x11:int"),
+        (f"{A} | project b.a, b_a = 1", "b_a:dynamic b_a1:long"),
+        (f"{A} | project b_a = 1, b.a", "b_a:long b_a1:dynamic"),
+        (f"{A} | project b.a, b.a", "b_a:dynamic b_a1:dynamic"),
+        (f"{A} | project 1 + 1, Column1 = 2", "Column1:long Column11:long"),
+        (f"{A} | extend b.a, b_a = 2", "a:int b:dynamic b_a:long"),
+        (f"{A} | serialize a = 1", "a:int b:dynamic a1:long"),
+        (f"{A} | summarize count(), count_ = sum(a)", "count_:long count_1:long"),
+        (f"{A} | summarize max(a), max_a = 1 + max(a)", "max_a:int max_a1:long"),
+        ("datatable(Column1: int)[] | summarize count() + 1 by Column1", "Column1:int Column11:long"),
+        (f"{A} | distinct a, a + 1, a1 = 2", "a:int Column1:long a1:long"),
+        ("print 1, print_0 = 2", "print_0:long print_01:long"),
+        (f"{A} | mv-expand with_itemindex=a b", "a:int b:dynamic a1:long"),
+        (f"{A} | mv-expand with_itemindex=x x = b", "a:int b:dynamic x:dynamic x1:long"),
+        (f"{A} | mv-apply x = b on (extend a = 2)", "a:long b:dynamic x:dynamic"),
+        (f"{A} | mv-apply a = b on (summarize b = count())", "a:int b:long"),
+        (f"{A} | mv-apply b on (summarize n = count())", "a:int n:long"),
+        (f"{A} | evaluate bag_unpack(b) : (*, a: long)", "a:long"),
+        (f"{A} | extend series_stats(b), series_stats_b_min = 1 | project-keep *_min", "series_stats_b_min:long"),
+        (f"{A} | project series_stats(b), series_stats_b_min = 1 | project-keep *_min*",
+         "series_stats_b_min:real series_stats_b_min_idx:long series_stats_b_min1:long"),
+    ],
+)  # fmt: skip
+def test_names_that_meet(query: str, expected: str) -> None:
+    assert names(query) == expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"{A} | project a, a",
+        f"{A} | project a, a = 5",
+        f"{A} | project a = 5, a",
+        f"{A} | distinct a, a",
+        f"{A} | summarize a = count() by a",
+        f"{A} | summarize (x, y) = arg_max(a, b), x = 1 + max(a)",
+        f"{A} | make-series a = count() on a step 1",
+        f"{A} | mv-expand x = b, x = b",
+        f"{A} | mv-expand b, b",
+        f"{A} | project-rename a = b",
+        f"{A} | project-rename x = a, x = b",
+        f"{A} | project-reorder a, a",
+        f"{A} | parse tostring(b) with x: string ',' x: long",
+        f"{A} | parse-kv tostring(b) as (x: string, x: string) with (pair_delimiter=' ')",
+        "print x = 1, x = 2",
+        "datatable(a: int, a: string)[]",
+        "externaldata(a: int, a: string)['https://example.com/a.csv']",
+        "let x = 1; let x = 2; print x",
+        # the binder takes these, with two columns of one name, which no later step could tell apart
+        "union withsource=x (datatable(x: string)[]), (datatable(x: string)[])",
+        f"{A} | sort by a | scan with_match_id=a with (step s: true;)",
+    ],
+)
+def test_a_name_that_is_there_already(query: str) -> None:
+    with pytest.raises(QueryErrors, match="is there already"):
+        bind(query, {}, CATALOG)
+
+
+TABLE = st.lists(
+    st.tuples(st.sampled_from(["x", "x1", "x_int", "x_long", "x_int1"]), st.sampled_from(["int", "long"])),
+    min_size=1,
+    unique_by=lambda column: column[0],
+)
+
+
+@given(st.lists(TABLE, min_size=1, max_size=4), st.sampled_from(["", "kind=inner ", "withsource=s "]))
+def test_a_union_names_every_column_once(tables: list[list[tuple[str, str]]], options: str) -> None:
+    sources = [f"(datatable({', '.join(f'{n}: {t}' for n, t in table)})[])" for table in tables]
+    found = [c.name for c in bind(f"union {options}{', '.join(sources)}", {}, CATALOG).schema]
+    assert len(set(found)) == len(found)
+
+
+@given(TABLE, TABLE)
+def test_a_join_names_every_column_once(left: list[tuple[str, str]], right: list[tuple[str, str]]) -> None:
+    sides = [f"datatable({', '.join(f'{n}: {t}' for n, t in [('k', 'int'), *table])})[]" for table in (left, right)]
+    found = [c.name for c in bind(f"{sides[0]} | join ({sides[1]}) on k", {}, CATALOG).schema]
+    assert len(found) == len(set(found)) == len(left) + len(right) + 2
