@@ -275,4 +275,4 @@ def import_(config: Config, folder: Path, into: Path | None, replace: bool, dry_
             folder, target, hunts, context.tables(config), say, replacing=replace, dry_run=dry_run
         )
         imports.print_outcomes(outcomes, folder, dry_run, form)
-    return all_read(outcomes)
+    return all_read(outcomes) and any(one.candidate or one.problems for one in outcomes)

@@ -11,12 +11,19 @@ import click
 
 from lakehunt.cli import diagnostics, options, render
 from lakehunt.cli.render import Column
+from lakehunt.importing import missing_tables
 
 if TYPE_CHECKING:
     from lakehunt.importing.results import QueryResult
 
-MOST_TABLES = 5
+MOST_TABLES = 8
 """Maximum number of missing tables that are listed."""
+
+_SIGMA_HINT = (
+    "convert them to KQL with pySigma's Kusto backend, for example\n"
+    "  sigma convert -t kusto -p microsoft_xdr -o converted/RULE.kql RULE.yml\n"
+    "and import that folder"
+)
 
 _LEFT_OUT = {
     "table": "over a table that the lake does not have",
@@ -24,16 +31,20 @@ _LEFT_OUT = {
     "query": "with an error in the query",
     "duplicate id": "with an id that another one has",
     "duplicate query": "with the query of another one",
+    "duplicate twin": "with the query of another one but for Timestamp and TimeGenerated",
+    "reads no table": "reading no table",
+    "incomplete": "that are templates or parts of a query",
     "other content": "that are here with other content",
     "invalid hunt": "in files that are not valid hunts",
     "no query": "files without a query",
+    "sigma rule": "Sigma rules",
     "not a hunting query": "files of another kind",
     "link": "links that lead out of the folder",
     "unreadable": "that cannot be read",
 }
 """Descriptions of the reasons for leaving queries out, in the order of the table."""
 
-_COUNTED_ONLY = ("no query", "not a hunting query")
+_COUNTED_ONLY = ("no query", "sigma rule", "not a hunting query")
 
 _COLUMNS = [Column("source"), Column("line"), Column("result"), Column("reason"), Column("detail"), Column("name")]
 
@@ -55,6 +66,13 @@ def _print_text(outcomes: Sequence[QueryResult], pack: Path, dry_run: bool) -> N
             for one in left_out:
                 click.echo(f"  {pack / one.source}:{one.place.line}:{one.place.column}: {one.detail}")
             click.echo()
+    failing = [one for one in outcomes if one.warnings]
+    if failing:
+        click.echo("Imported, but fails when it runs until there is a copy (`external` in lakehunt.yaml):")
+        for one in failing:
+            for warning in one.warnings:
+                click.echo(f"  {pack / one.source}:{warning.start.line}:{warning.start.column}: {warning.message}")
+        click.echo()
     kept = Counter(str(one.result) for one in outcomes if not one.reason)
     counts = [*kept.items(), *((f"left out: {_LEFT_OUT[r]}", len(found)) for r, found in by_reason.items() if found)]
     rows = [{"": what, "queries": count} for what, count in counts] + [{"": "in all", "queries": len(outcomes)}]
@@ -65,21 +83,28 @@ def _print_text(outcomes: Sequence[QueryResult], pack: Path, dry_run: bool) -> N
 
 
 def _print_last_lines(outcomes: Sequence[QueryResult], by_reason: dict[str, list[QueryResult]]) -> None:
-    wanted = Counter(
-        table for one in by_reason["table"] for table in dict.fromkeys(p.table for p in one.problems) if table
-    )
-    if wanted:
-        named = ", ".join(f"{table} {count}" for table, count in wanted.most_common(MOST_TABLES))
-        click.echo(f"tables that most of the left-out queries need: {named}")
+    """Prints what to do about what was left out; last, which tables would bring most."""
     if any(by_reason[reason] for reason in _COUNTED_ONLY):
         click.echo("--format jsonl names the files without a query, too")
+    if by_reason["sigma rule"]:
+        click.echo(f"{len(by_reason['sigma rule'])} Sigma rules are not KQL: {_SIGMA_HINT}")
     queries = [one for one in outcomes if one.reason not in _COUNTED_ONLY]
     kept = sum(not one.reason for one in queries)
-    click.echo(f"{kept} imported, {len(queries) - kept} left out")
+    failing = sum(bool(one.warnings) for one in outcomes)
+    but = f", {failing} of them fail until there is a copy of what they read with externaldata" if failing else ""
+    click.echo(f"{kept} imported{but}, {len(queries) - kept} left out")
+    wanted = missing_tables.worth(by_reason["table"])
+    if not wanted:
+        return
+    click.echo("\nTables that would bring most once they are registered, each with those above it:")
+    shown = [{"table": table, "queries": f"+{count}"} for table, count in wanted[:MOST_TABLES]]
+    columns = [Column("table"), Column("queries", "hunts, at most")]
+    click.echo("\n".join(render.table(shown, columns, render.terminal_width())))
 
 
 def _object(one: QueryResult) -> dict[str, Any]:
     candidate = one.candidate
+    warnings = {"warnings": list(map(diagnostics.as_object, one.warnings))} if one.warnings else {}
     return {
         "source": one.source.as_posix(),
         "line": one.place.line,
@@ -92,5 +117,6 @@ def _object(one: QueryResult) -> dict[str, Any]:
         "id": candidate and candidate.hunt.id,
         "original_id": (candidate and candidate.original_id) or None,
         "name": candidate and candidate.hunt.name,
+        **warnings,
         **one.attack.json(),
     }

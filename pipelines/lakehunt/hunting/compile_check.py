@@ -12,13 +12,18 @@ from lakehunt.core.strict_yaml import START, Position, YamlError
 from lakehunt.hunting.content import exclusion_file, hunt_file
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt, HuntError
+from lakehunt.hunting.query import external_data
 from lakehunt.hunting.query.table_catalog import TableCatalog
-from lakehunt.kql.errors import KqlError, QueryErrors, Span, line_and_column, lines
+from lakehunt.kql import plan as p
+from lakehunt.kql.errors import Kind, KqlError, QueryErrors, Span, line_and_column, lines
 from lakehunt.kql.types import Schema
 
 FILE = "file"
 """The kind of a problem outside the query; problems in the query have a `lakehunt.kql.errors.Kind`."""
 
+
+EXTERNAL = "external data"
+"""The kind of a warning for a file that is read from elsewhere and has no copy."""
 
 QUERY_SUFFIX = ".kql"
 """Suffix of files that contain a bare query instead of a hunt."""
@@ -42,7 +47,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """A checked file: a hunt with its query's schema, or exclusions, or problems.
+    """A checked file: a hunt with the plan of its query, or exclusions, or problems.
 
     `hunt` is set if the file could be read, even if its query is wrong; `id` and `name` if they could be read.
     `warnings` are probable mistakes that change no result; a file with warnings only is `ok`.
@@ -52,10 +57,14 @@ class CheckedFile:
     id: str | None = None
     name: str | None = None
     hunt: Hunt | None = None
-    schema: Schema = ()
+    plan: p.Plan | None = None
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     exclusions: tuple[Exclusion, ...] | None = None
+
+    @property
+    def schema(self) -> Schema:
+        return self.plan.schema if self.plan else ()
 
     @property
     def ok(self) -> bool:
@@ -147,16 +156,29 @@ def _without_hunt(checked: CheckedFile) -> CheckedFile:
 
 def check_query(hunt: Hunt, tables: TableCatalog) -> CheckedFile:
     """Checks the query of a hunt against these tables."""
-    schema: Schema = ()
+    plan: p.Plan | None = None
     problems: tuple[Problem, ...] = ()
     try:
-        schema = tables.bind(hunt.query).schema
+        plan = tables.bind(hunt.query)
     except QueryErrors as errors:
         problems = tuple(_of_query(hunt, error) for error in errors.errors)
     except RecursionError:
         place = hunt.place(1, 1)
         problems = (Problem(FILE, "the query is nested too deeply", place, place, "take it apart with let"),)
-    return CheckedFile(hunt.file, hunt.id, hunt.name, hunt, schema, problems, _warnings(hunt))
+    warnings = (*_warnings(hunt), *(_without_copies(hunt, plan, tables) if plan else ()))
+    return CheckedFile(hunt.file, hunt.id, hunt.name, hunt, plan, problems, warnings)
+
+
+def _without_copies(hunt: Hunt, plan: p.Plan, tables: TableCatalog) -> Iterator[Problem]:
+    """What would fail at run time: files that `externaldata` names and that nobody keeps a copy of."""
+    for step in p.distinct(plan):
+        if not isinstance(step, p.External):
+            continue
+        for address in step.addresses:
+            if address not in tables.copies:
+                what = f"externaldata: there is no copy of {address}, so this fails when it runs"
+                error = KqlError(Kind.SEMANTIC, what, step.span, external_data.HINT)
+                yield replace(_of_query(hunt, error), kind=EXTERNAL)
 
 
 def _warnings(hunt: Hunt | None) -> tuple[Problem, ...]:

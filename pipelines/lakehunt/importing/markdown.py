@@ -51,7 +51,6 @@ _OTHER_LANGUAGES = frozenset(
         "sh",
         "shell",
         "spl",
-        "sql",
         "terraform",
         "toml",
         "ts",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lakehunt.core import atomic_write
@@ -14,9 +14,20 @@ from lakehunt.hunting.compile_check import Problem
 from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.content.hunt_file import Hunt, HuntError
 from lakehunt.hunting.query.table_catalog import TableCatalog
-from lakehunt.importing import file_names, index, pack_reader
-from lakehunt.importing.results import Candidate, ImportStatus, QueryResult, Reason, left_out, of_candidate, refused
+from lakehunt.importing import file_names, incomplete, index, pack_reader, twins
+from lakehunt.importing.results import (
+    Candidate,
+    ImportStatus,
+    QueryResult,
+    Reason,
+    left_out,
+    of_candidate,
+    refused,
+    repeated,
+)
+from lakehunt.kql import plan as p
 from lakehunt.kql.errors import Kind
+from lakehunt.schemas.registered_tables import EVENTS
 
 SAY_EVERY = 100
 """Queries between two progress messages."""
@@ -104,8 +115,16 @@ def _compiled(found: Candidate | QueryResult, tables: TableCatalog) -> Candidate
     """The candidate itself if its query compiles over these tables, else the reason why not."""
     if isinstance(found, QueryResult):
         return found
-    problems = compile_check.check_query(found.hunt, tables).problems
-    return _refused(found, problems) if problems else found
+    if why := incomplete.reason(found.hunt.query):
+        return left_out(found, Reason.INCOMPLETE, why)
+    checked = compile_check.check_query(found.hunt, tables)
+    if checked.problems:
+        return _refused(found, checked.problems)
+    read = {step.table for step in p.distinct(checked.plan) if isinstance(step, p.Scan)} if checked.plan else set()
+    if not read:
+        return left_out(found, Reason.NO_TABLE, "the query reads no table of the lake")
+    failing = tuple(warning for warning in checked.warnings if warning.kind == compile_check.EXTERNAL)
+    return replace(found, events_only=read == {EVENTS}, warnings=failing)
 
 
 def _refused(candidate: Candidate, problems: Sequence[Problem]) -> QueryResult:
@@ -122,29 +141,31 @@ def _refused(candidate: Candidate, problems: Sequence[Problem]) -> QueryResult:
 
 @dataclass(frozen=True)
 class _Existing:
-    """The existing hunts of the folder: files by id, and hunts by the version of their query."""
+    """The existing hunts of the folder: files by id, and hunts by the version of their query and as twins."""
 
     files: dict[str, Path]
     queries: dict[str, Hunt]
+    twins: dict[str, Hunt]
 
     @classmethod
     def of(cls, folder: Path, replaced: set[str]) -> _Existing:
         """Reads a folder. Queries of hunts with ids in `replaced` are left out."""
         if not folder.is_dir():
-            return cls({}, {})
+            return cls({}, {}, {})
         hunts, errors = hunt_file.load_folder(folder)
         broken = [error.hunt for error in errors if isinstance(error, HuntError) and error.hunt]
         files = {hunt.id: hunt.file for hunt in [*broken, *hunts] if hunt.id}
-        queries = {_version(hunt): hunt for hunt in hunts if hunt.id not in replaced}
-        return cls(files, queries)
+        kept = [hunt for hunt in hunts if hunt.id not in replaced]
+        return cls(files, {twins.version(hunt): hunt for hunt in kept}, {twins.key(hunt): hunt for hunt in kept})
 
 
 @dataclass
 class _Seen:
-    """The accepted queries of the pack, by id and by version."""
+    """The accepted queries of the pack, by id, by version, and as twins."""
 
     ids: dict[str, Candidate] = field(default_factory=dict)
     versions: dict[str, Candidate] = field(default_factory=dict)
+    twins: dict[str, Candidate] = field(default_factory=dict)
 
 
 def _decide_one(
@@ -166,27 +187,42 @@ def _decide_one(
 
 def _repeated(candidate: Candidate, existing: _Existing, seen: _Seen) -> QueryResult | None:
     """Why a query is a duplicate; None if it is not, and then it is recorded as seen."""
-    hunt, version = candidate.hunt, _version(candidate.hunt)
+    hunt, version = candidate.hunt, twins.version(candidate.hunt)
     if hunt.id in seen.ids:
         return left_out(candidate, Reason.DUPLICATE_ID, f"{hunt.id} is also that of {_place(seen.ids[hunt.id])}")
     if version in seen.versions:
-        return left_out(candidate, Reason.DUPLICATE_QUERY, f"the query of {_place(seen.versions[version])}")
+        return _same(candidate, seen.versions[version])
     same = existing.queries.get(version)
     if same is not None and same.id != hunt.id:
-        return left_out(candidate, Reason.DUPLICATE_QUERY, f"the query of {same.file}")
-    seen.ids[hunt.id] = seen.versions[version] = candidate
+        return repeated(candidate, Reason.DUPLICATE_QUERY, f"the query of {same.file}", same.id)
+    if candidate.events_only and (found := _twin_of(candidate, existing, seen)):
+        return found
+    seen.ids[hunt.id] = seen.versions[version] = seen.twins[twins.key(hunt)] = candidate
     return None
+
+
+def _same(candidate: Candidate, other: Candidate) -> QueryResult:
+    return repeated(candidate, Reason.DUPLICATE_QUERY, f"the query of {_place(other)}", other.hunt.id)
+
+
+def _twin_of(candidate: Candidate, existing: _Existing, seen: _Seen) -> QueryResult | None:
+    """The result for the query of another hunt with Sentinel's name of the event's time in place of Defender's, or the
+    other way round: both columns are the same in DeviceProcessEvents."""
+    twin = twins.key(candidate.hunt)
+    if twin in seen.twins:
+        other = seen.twins[twin]
+        return repeated(candidate, Reason.TWIN, f"{_SAME_BUT_TIME} {_place(other)}", other.hunt.id)
+    hunt = existing.twins.get(twin)
+    if hunt is not None and hunt.id != candidate.hunt.id:
+        return repeated(candidate, Reason.TWIN, f"{_SAME_BUT_TIME} {hunt.file}", hunt.id)
+    return None
+
+
+_SAME_BUT_TIME = "but for Timestamp and TimeGenerated, the query of"
 
 
 def _place(candidate: Candidate) -> str:
     return f"{candidate.hunt.file}:{candidate.line}"
-
-
-def _version(hunt: Hunt) -> str:
-    try:
-        return hunt.digest
-    except RecursionError:  # a query that is nested too deeply is never a duplicate
-        return hunt.id
 
 
 # The files

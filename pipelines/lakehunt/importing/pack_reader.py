@@ -19,7 +19,7 @@ from lakehunt.hunting import compile_check
 from lakehunt.hunting.content import attack, hunt_file
 from lakehunt.hunting.content.attack import AttackMapping
 from lakehunt.hunting.content.hunt_file import HuntError
-from lakehunt.importing import hunt_writer, markdown
+from lakehunt.importing import hunt_writer, markdown, statements
 from lakehunt.importing.hunt_writer import GeneratedHunt
 from lakehunt.importing.markdown import Block, Page
 from lakehunt.importing.results import Candidate, QueryResult, Reason, no_query
@@ -30,6 +30,8 @@ _RULE_KEYS = frozenset({"kind", "query", "relevantTechniques", "requiredDataConn
 """A hunting query or an analytics rule has one of these fields; workbooks, parsers and connectors have none."""
 
 _QUERY_KEY = re.compile(r"^[ \t]*[\"']?query[\"']?[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+_SIGMA = tuple(re.compile(rf"^{key}[ \t]*:", re.MULTILINE) for key in ("logsource", "detection"))
 
 
 # Files
@@ -91,6 +93,8 @@ def _broken(source: Path, reason: Reason, error: LakehuntError) -> QueryResult:
 
 def _yaml(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
     """A hunt, copied unchanged except that a missing or invalid id is replaced."""
+    if all(key.search(text) for key in _SIGMA):
+        return [no_query(source, Reason.SIGMA, "a Sigma rule")]
     try:
         document = strict_yaml.load(text, str(file))
     except YamlError as error:
@@ -138,14 +142,14 @@ def _markdown(source: Path, file: Path, data: bytes, text: str) -> list[FoundQue
     page = markdown.read(text)
     if not page.blocks:
         return [no_query(source, Reason.NO_QUERY, "no block of KQL")]
-    return [_of_block(source, file, page, number) for number in range(len(page.blocks))]
+    return [found for number in range(len(page.blocks)) for found in _of_block(source, file, page, number)]
 
 
-def _of_block(source: Path, file: Path, page: Page, number: int) -> FoundQuery:
+def _of_block(source: Path, file: Path, page: Page, number: int) -> list[FoundQuery]:
     block = page.blocks[number]
     mapping = attack.normalised(page.covers, page.techniques)
     parts = [page.description, *([block.lead] if block.lead not in page.description else [])]
-    one_of_many = GeneratedHunt(
+    generated = GeneratedHunt(
         seed=f"{source.as_posix()}\n{block.heading}\n{block.number}",
         source=source,
         name=_name(page.title or file.stem, block, len(page.blocks)),
@@ -156,7 +160,7 @@ def _of_block(source: Path, file: Path, page: Page, number: int) -> FoundQuery:
         tags=mapping.unknown,
     )
     stem = file.stem if len(page.blocks) == 1 else f"{file.stem}-{number + 1}"
-    return _candidate(one_of_many, file, Position(block.line, block.column), stem, mapping)
+    return _candidates(generated, file, Position(block.line, block.column), stem, mapping)
 
 
 def _name(title: str, block: Block, blocks: int) -> str:
@@ -179,7 +183,7 @@ def _kql(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
     generated = GeneratedHunt(
         source.as_posix(), source, file.stem, query, _opening_comment(lines[filled[0] :]), (), techniques
     )
-    return [_candidate(generated, file, Position(filled[0] + 1, 1), file.stem, mapping)]
+    return _candidates(generated, file, Position(filled[0] + 1, 1), file.stem, mapping)
 
 
 def _opening_comment(lines: Sequence[str]) -> str:
@@ -187,6 +191,31 @@ def _opening_comment(lines: Sequence[str]) -> str:
     end = next((n for n, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("//")), len(lines))
     text = [hunt_writer.one_line(line.strip().removeprefix("//")) for line in lines[:end]]
     return "\n".join(text).strip()
+
+
+def _candidates(
+    generated: GeneratedHunt, file: Path, start: Position, stem: str, mapping: AttackMapping
+) -> list[FoundQuery]:
+    """The hunts generated for a text: one, or one for each of several queries in it."""
+    parts = statements.split(generated.query)
+    if len(parts) == 1:
+        return [_candidate(generated, file, start, stem, mapping)]
+    return [
+        _candidate(
+            replace(
+                generated,
+                seed=f"{generated.seed}\n{number}",
+                name=f"{generated.name}, query {number}",
+                description=_opening_comment(part.text.split("\n")) or generated.description,
+                query=part.text,
+            ),
+            file,
+            Position(start.line + part.line, start.column),
+            f"{stem}-{number}",
+            mapping,
+        )
+        for number, part in enumerate(parts, 1)
+    ]
 
 
 def _candidate(generated: GeneratedHunt, file: Path, start: Position, stem: str, mapping: AttackMapping) -> FoundQuery:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -30,9 +30,13 @@ class Reason(StrEnum):
     QUERY = "query"
     DUPLICATE_ID = "duplicate id"
     DUPLICATE_QUERY = "duplicate query"
+    TWIN = "duplicate twin"
+    NO_TABLE = "reads no table"
+    INCOMPLETE = "incomplete"
     OTHER_CONTENT = "other content"
     INVALID = "invalid hunt"
     NO_QUERY = "no query"
+    SIGMA = "sigma rule"
     NOT_A_HUNT = "not a hunting query"
     LINK = "link"
     UNREADABLE = "unreadable"
@@ -44,7 +48,8 @@ class Candidate:
 
     `source` is the pack's file, relative to the pack; `line` is where the query starts there. `stem` and `suffix` make
     the name of the file. `original_id` is the id in the pack's file if it is not a valid one; `attack` has the file's
-    tactics and techniques."""
+    tactics and techniques; `events_only` is whether its query reads DeviceProcessEvents and no other table; `warnings`
+    say why it would fail at run time."""
 
     source: Path
     line: int
@@ -54,6 +59,8 @@ class Candidate:
     suffix: str
     original_id: str = ""
     attack: AttackMapping = field(default_factory=AttackMapping)
+    events_only: bool = False
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,8 @@ class QueryResult:
     """The result for a query, or for a file without one.
 
     `place` is the position in `source` of the deciding problem, or of the query; `detail` says why it was left out;
-    `problems` are all errors of the query or of its file. `file` is where the hunt is, or would be in a dry run."""
+    `problems` are all errors of the query or of its file. `file` is where the hunt is, or would be in a dry run.
+    `same_as` is the id of the hunt that has the same query."""
 
     source: Path
     result: ImportStatus
@@ -71,6 +79,12 @@ class QueryResult:
     problems: tuple[Problem, ...] = ()
     candidate: Candidate | None = None
     file: Path | None = None
+    same_as: str = ""
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """Why the hunt, if it was not left out, would fail at run time."""
+        return self.candidate.warnings if self.candidate and not self.reason else ()
 
     @property
     def attack(self) -> AttackMapping:
@@ -83,9 +97,14 @@ def of_candidate(candidate: Candidate, result: ImportStatus, file: Path) -> Quer
 
 
 def left_out(candidate: Candidate, reason: Reason, detail: str, file: Path | None = None) -> QueryResult:
-    """The result for a valid query that is left out because of other hunts."""
+    """The result for a query that is left out although it has no error."""
     place = Position(candidate.line, 1)
     return QueryResult(candidate.source, ImportStatus.LEFT_OUT, place, reason, detail, candidate=candidate, file=file)
+
+
+def repeated(candidate: Candidate, reason: Reason, detail: str, id_: str) -> QueryResult:
+    """The result for a query that the hunt with this id has."""
+    return replace(left_out(candidate, reason, detail), same_as=id_)
 
 
 def refused(

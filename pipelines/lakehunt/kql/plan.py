@@ -393,6 +393,17 @@ def walk(plan: Plan) -> Iterator[Plan]:
         yield from walk(source)
 
 
+def distinct(plan: Plan) -> Iterator[Plan]:
+    """This plan and its descendants, each object once, however often it is used."""
+    waiting, seen = [plan], {id(plan)}
+    while waiting:
+        step = waiting.pop()
+        yield step
+        new = [source for source in sources(step) if id(source) not in seen]
+        seen.update(id(source) for source in new)
+        waiting.extend(new)
+
+
 def terms(expr: Expr, op: str) -> list[Expr]:
     """The terms of a chain of `and` or `or`, in order."""
     found: list[Expr] = []

@@ -23,6 +23,8 @@ from lakehunt.spark.relations import ORDER, Relation
 _SEPARATORS = {"csv": ",", "tsv": "\t", "psv": "|", "scsv": ";", "txt": "\u0001"}
 """Column separators; a line of `txt` is a single column, so its separator is a character that does not occur."""
 
+HINT = "save a copy, and name it under `external` in lakehunt.yaml"
+
 _QUOTED = {name: {"escape": '"', "multiLine": "true"} for name in _SEPARATORS} | {"txt": {"quote": ""}}
 
 
@@ -33,8 +35,7 @@ def relation(lake: Lake, copies: Mapping[str, str], plan: p.External) -> Relatio
     files = []
     for address in plan.addresses:
         if address not in copies:
-            hint = "save a copy, and name it under `external` in lakehunt.yaml"
-            raise LakehuntError(f"externaldata: there is no copy of {address}", hint)
+            raise LakehuntError(f"externaldata: there is no copy of {address}", HINT)
         files.append(copies[address])
     read = _read(lake, plan, files)
     columns = [_converted(read[f"c{i}"], c.type).alias(c.name) for i, c in enumerate(plan.schema)]

@@ -90,14 +90,9 @@ def bind_condition(condition: str, table: str, schema: Schema, catalog: Catalog)
 
 def _check_names(binder: Binder, plan: p.Plan) -> None:
     """Refuses columns with the reserved prefix of a backend's columns, and two columns with one name."""
-    waiting, seen = [plan], {id(plan)}
-    while waiting:
-        step = waiting.pop()
+    for step in p.distinct(plan):
         binder.distinct_names(step.names, getattr(step, "span", Span(0, 1)))
         for name in step.names:
             if name.startswith(p.HIDDEN):
                 what = f"a column's name cannot start with '{p.HIDDEN}'"
                 binder.fail(Kind.UNSUPPORTED, what, getattr(step, "span", Span(0, 1)), f"give '{name}' another name")
-        new = [source for source in p.sources(step) if id(source) not in seen]
-        seen.update(id(source) for source in new)
-        waiting.extend(new)

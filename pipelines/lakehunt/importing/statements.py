@@ -1,0 +1,127 @@
+"""Tells several queries in one text apart, as Kusto's tools do: blank lines separate them.
+
+A text that is one query stays one, blank lines or not. In other texts a blank line does not separate what belongs
+together: a `let` from what follows, a comment from the query below it, an operator from its pipeline, what stands in
+brackets or in a string of several lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lakehunt.kql.errors import KqlError, QueryErrors
+from lakehunt.kql.parser import parse
+
+_LONGEST = 4
+"""Pieces between blank lines that are tried as one query: with more, a long text would take quadratic time."""
+
+_TOKEN = re.compile(
+    r"//[^\n]*|```.*?```|~~~.*?~~~|```|~~~|@'(?:''|[^'])*'|@\"(?:\"\"|[^\"])*\""
+    r"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|\w+|\S",
+    re.DOTALL,
+)
+_OPENING, _CLOSING = "([{", ")]}"
+_GOES_ON = frozenset("|;,=([{")
+_CONTINUES = frozenset("|;,)]}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the queries in a text, which starts `line` lines below the text's first one."""
+
+    text: str
+    line: int
+    valid: bool = True
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """The lines from `start` to before `end`, and what matters of their text."""
+
+    start: int
+    end: int
+    tokens: tuple[str, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether brackets or a string are not closed."""
+        depth = sum((token in _OPENING) - (token in _CLOSING) for token in self.tokens)
+        return depth > 0 or any(self.tokens.count(quotes) % 2 for quotes in ("```", "~~~"))
+
+    def goes_on(self, following: _Piece) -> bool:
+        """Whether it cannot end here, or the following piece cannot start there."""
+        ends = self.tokens[-1:] and self.tokens[-1] in _GOES_ON
+        return bool(not self.tokens or self.is_open or ends or following.tokens[0] in _CONTINUES)
+
+
+def split(text: str) -> list[Part]:
+    """The queries of a text, in order; the text itself if it is one query, or if none can be told apart.
+
+    Parts that are not valid are returned, too: they are for an error message."""
+    if _is_query(text):
+        return [Part(text, 0)]
+    lines = text.split("\n")
+    parts = list(_without_gaps(lines, _queries(lines, _joined(_pieces(lines)))))
+    return parts if len(parts) > 1 and any(part.valid for part in parts) else [Part(text, 0, valid=False)]
+
+
+def _is_query(text: str) -> bool:
+    try:
+        parse(text)
+    except (QueryErrors, KqlError, RecursionError):
+        return False
+    return True
+
+
+def _tokens(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(token for token in _TOKEN.findall("\n".join(lines)) if not token.startswith("//"))
+
+
+def _pieces(lines: Sequence[str]) -> Iterator[_Piece]:
+    """The runs of lines between blank lines. Comments alone belong to what follows, at the end to nothing."""
+    start: int | None = None
+    for number in range(len(lines) + 1):
+        blank = number == len(lines) or not lines[number].strip()
+        if not blank and start is None:
+            start = number
+        if blank and start is not None and (tokens := _tokens(lines[start:number])):
+            yield _Piece(start, number, tokens)
+            start = None
+
+
+def _joined(pieces: Iterator[_Piece]) -> list[_Piece]:
+    joined: list[_Piece] = []
+    for piece in pieces:
+        if joined and joined[-1].goes_on(piece):
+            before = joined.pop()
+            joined.append(_Piece(before.start, piece.end, before.tokens + piece.tokens))
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _queries(lines: Sequence[str], pieces: Sequence[_Piece]) -> Iterator[tuple[int, int, bool]]:
+    """First line, line after the last one and validity of each query. Several pieces are one query if they parse."""
+    at = 0
+    while at < len(pieces):
+        ends = range(min(at + _LONGEST, len(pieces)), at, -1)
+        start = pieces[at].start
+        end = next((end for end in ends if _is_query("\n".join(lines[start : pieces[end - 1].end]))), None)
+        yield start, pieces[(end or at + 1) - 1].end, end is not None
+        at = end or at + 1
+
+
+def _without_gaps(lines: Sequence[str], found: Iterator[tuple[int, int, bool]]) -> Iterator[Part]:
+    """The parts; neighbours that are not valid are one, because what they are cannot be told."""
+    invalid: tuple[int, int] | None = None
+    for start, end, valid in found:
+        if not valid:
+            invalid = (invalid[0] if invalid else start, end)
+            continue
+        if invalid:
+            yield Part("\n".join(lines[slice(*invalid)]), invalid[0], valid=False)
+            invalid = None
+        yield Part("\n".join(lines[start:end]), start)
+    if invalid:
+        yield Part("\n".join(lines[slice(*invalid)]), invalid[0], valid=False)
