@@ -75,7 +75,7 @@ _RULES: dict[str, Callable[..., Any]] = {
 _FOLDS: dict[str, Callable[..., Any]] = {
     **{name: _RULES[name] for name in ("+", "-", "*", "negate")},
     "strcat": lambda *texts: "".join(texts),
-    "tolong": int,
+    **dict.fromkeys(("tolong", "tolong.constant"), lambda value: int(value) if abs(value) < 2**63 else -(2**63)),
     "toreal": float,
 }
 """Functions that are folded where a constant is required."""

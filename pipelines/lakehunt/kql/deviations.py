@@ -25,6 +25,7 @@ EARLIEST = "Kusto may take any; here the same data always give the same rows"
 NOT_KNOWN = "Kusto's answer is not known, and a refusal is better than a wrong answer"
 
 UNKNOWN_ANSWERS = (
+    ("toint", "a constant real out of range"),
     ("strrep", "a count below 1 or above 1,024"),
     ("split", "an index below 0"),
     ("indexof", "a start before the beginning, and for overlapping matches"),
@@ -40,7 +41,10 @@ UNKNOWN_ANSWERS = (
     ("unicode_codepoints_to_string make_string", "a number that is not a code point"),
     ("ipv4_is_in_range ipv6_is_in_range", "an address that is wider than the range"),
     ("has_ipv4 has_ipv4_prefix", "an address within a longer row of numbers and points"),
-    ("parse_ipv6 parse_ipv6_mask ipv6_compare ipv6_is_match", "an IPv6 address that ends in an IPv4 one"),
+    (
+        "parse_ipv6 parse_ipv6_mask ipv6_compare ipv6_is_match",
+        "an IPv6 address that ends in an IPv4 one and has a prefix",
+    ),
 )
 """Functions, and the values for which they raise an error instead of returning a result."""
 
@@ -50,12 +54,6 @@ IGNORING_CASE = (
 )
 
 DEVIATIONS = (
-    Deviation(
-        "function",
-        ("toint", "tolong"),
-        "a constant real outside the range becomes the largest or smallest integer, like a real in a column",
-        "Kusto folds such a constant to -9223372036854775808",
-    ),
     Deviation(
         "function",
         ("substring",),

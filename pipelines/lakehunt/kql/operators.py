@@ -111,6 +111,8 @@ MEMBERSHIP: dict[str, str] = {"in": "==", "!in": "==", "in~": "=~", "!in~": "=~"
 """The comparison that each list operator applies to every item."""
 
 
-def unary(operand: Type) -> Type | None:
-    """The type of `-x` and `+x`."""
+def unary(op: str, operand: Type) -> Type | None:
+    """The type of `-x` and `+x`: an int is negated as a long, as the least int has no negative."""
+    if op == "-" and operand == INT:
+        return LONG
     return operand if operand in (*NUMERIC, TIMESPAN) else None

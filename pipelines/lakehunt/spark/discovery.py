@@ -20,8 +20,8 @@ _TYPES: dict[str, Type] = {"bool": BOOL, "long": LONG, "double": REAL, "string":
 
 
 def bag_unpack(source: Relation, op: s.Evaluate) -> Schema:
-    """The source's other columns, then one for each property name in any bag, sorted. A property with values of several
-    types is dynamic.
+    """The source's other columns, then one for each property name in any bag, sorted; one with the name of the unpacked
+    column takes its place. A property with values of several types is dynamic.
 
     Raises KqlError if a property has the name of an existing column."""
     name = getattr(op.plugin.args[0], "name", "")
@@ -37,7 +37,8 @@ def bag_unpack(source: Relation, op: s.Evaluate) -> Schema:
     if taken:
         hint = "give a prefix: bag_unpack(d, 'd_')"
         raise KqlError(Kind.UNSUPPORTED, f"there is a column '{min(taken)}' already", op.span, hint)
-    return (*kept, *made)
+    placed = [m for c in source.schema for m in (made if c.name == name else [c]) if m.name == c.name]
+    return (*placed, *(m for m in made if m.name != name))
 
 
 def _type_of(kinds: set[str]) -> Type:

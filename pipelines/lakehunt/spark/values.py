@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import Column
@@ -264,9 +265,15 @@ def _real(value: float, kind: Type) -> object:
     return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
 
 
+def _text_of_decimal(value: Decimal | None, kind: Type) -> str | None:
+    """Within a dynamic value, a decimal is text."""
+    return None if value is None else f"{value.normalize():f}"
+
+
 def _dynamic(value: Any, kind: Type) -> object:
     if kind.element is not None:
-        return [as_json(item, kind.element) for item in value]
+        inner = _text_of_decimal if kind.element == DECIMAL else as_json
+        return [inner(item, kind.element) for item in value]
     try:
         return json.loads(value)
     except ValueError:

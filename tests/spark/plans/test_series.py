@@ -54,6 +54,13 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     (f"{BAGS} | evaluate bag_unpack(d) | where ['$t'] | project k, ['$t']", [[2, True]]),
     (f"{BAGS} | evaluate bag_unpack(d, 'p_') : (*, p_b: string, p_z: long) | where k < 3",
      [[1, "x", None], [2, "", None]]),
+    # ... one with the name of the unpacked column keeps its place
+    ("print a = 1, p = dynamic({'z': 1, 'p': {'q': 2}, 'b': 9}), c = 2 | evaluate bag_unpack(p)",
+     [[1, {"q": 2}, 2, 9, 1]]),
+    # decimals are text within a dynamic value
+    (("datatable(d: decimal)[decimal(1.5), decimal(10)] | summarize make_list(d), make_set(d), "
+      "take_any(bag_pack('k', d))"),
+     [[["1.5", "10"], ["1.5", "10"], {"k": "1.5"}]]),
     # scan: a step's state is what it last matched; a bare name is the row's, or the default
     (("range x from 1 to 6 step 1 | scan declare (row: long = 0, match: long = 7) with (step match: x % 2 == 1 => "
       "row = match.row + x;)"),

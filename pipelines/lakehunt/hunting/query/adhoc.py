@@ -108,8 +108,6 @@ def _answer(schema: Schema, collected: Iterable[Row]) -> Answer:
 def cell(value: Any, kind: Type) -> Any:
     """A collected value in its JSON form."""
     shown = as_json(value, kind)
-    if kind.element == DECIMAL and isinstance(shown, list):
-        return [_number(item) for item in shown]
     return _number(shown) if kind == DECIMAL else shown
 
 

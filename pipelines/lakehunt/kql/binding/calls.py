@@ -54,7 +54,18 @@ def _scalar(binder: Binder, expr: s.Call, args: list[p.Expr]) -> p.Expr:
     bound = signature(binder, function, expr, args)
     if bound is None:
         return unknown(expr.span)
-    return placeholders.instant(p.Call(bound[1], expr.span, function.name, tuple(bound[0])))
+    made, kind = bound
+    return placeholders.instant(p.Call(kind, expr.span, _of_constants(binder, function.name, made), tuple(made)))
+
+
+def _of_constants(binder: Binder, name: str, args: Sequence[p.Expr]) -> str:
+    """The name of the function, or of its variant for constants where Kusto folds those to another value."""
+    variant = binder.catalog.scalars.get(f"{name}.constant")
+    if variant is None or [arg.type for arg in args] != list(variant.signatures[0].parameters):
+        return name
+    parts = [part for arg in args for part in p.parts(arg)]
+    constant = all(isinstance(part, (p.Const, p.Call)) and not isinstance(part, p.WindowCall) for part in parts)
+    return variant.name if constant else name
 
 
 def _functions(binder: Binder) -> list[str]:

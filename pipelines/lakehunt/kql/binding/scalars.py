@@ -55,7 +55,7 @@ def unary(binder: Binder, expr: s.Unary, scope: Scope) -> p.Expr:
     operand = binder.scalar(expr.operand, scope)
     if operand.type is UNKNOWN:
         return operand
-    result = operators.unary(operand.type)
+    result = operators.unary(expr.op, operand.type)
     if result is None:
         return binder.unknown(Kind.SEMANTIC, f"'{expr.op}' is not defined for a {operand.type}", expr.span)
     made = converted(operand, result)

@@ -254,10 +254,12 @@ _MAPPED = "00000000000000000000ffff"
 
 
 def _ipv6(text: Column) -> _Address:
-    """An IPv4 address, also behind `::`, is the mapped one, and its prefix counts its own 32 bits."""
-    bare = F.regexp_replace(text, r"\A::(?=[0-9]+\.)", "")
+    """An IPv4 address is the mapped one, also behind `::` if it has a prefix, which then counts its own 32 bits.
+    Without a prefix, an IPv4 address at the end of an IPv6 one is its last two groups."""
+    bare = F.regexp_replace(text, r"\A::(?=[0-9.]+/)", "")
     four = _ipv4(bare)
-    written = F.regexp_replace(text, "/.*", "")
+    mixed = bare.rlike(rf"\A[0-9A-Fa-f:]*:{_ADDRESS}/")
+    written = _with_groups_only(F.regexp_replace(text, "/.*", ""))
     groups = F.transform(F.split(_filled(written), ":"), lambda g: F.lpad(F.lower(g), 4, "0"))
     short_enough = written.rlike(_SHORT_IPV6) & (F.regexp_count(written, F.lit(_GROUP)) < 8)
     valid = (written.rlike(_WHOLE_IPV6) | short_enough) & text.rlike(
@@ -267,8 +269,18 @@ def _ipv6(text: Column) -> _Address:
         valid, F.array_join(groups, "")
     )
     prefix = F.coalesce(four.prefix + 96, _prefix(text, valid, 128))
-    mixed = bare.rlike(r":.*\.")
-    return _Address(refuse(mixed, "an IPv6 address that ends in an IPv4 one is not supported", value), prefix)
+    return _Address(
+        refuse(mixed, "the prefix of an IPv6 address that ends in an IPv4 one is not supported", value), prefix
+    )
+
+
+def _with_groups_only(written: Column) -> Column:
+    """The address with an IPv4 one at its end as two groups."""
+    last = F.regexp_extract(written, rf":({_ADDRESS})\z", 1)
+    digits = F.lpad(F.hex(_ipv4(last).value), 8, "0")
+    groups = F.concat(F.substring(digits, 1, 4), F.lit(":"), F.substring(digits, 5, 4))
+    start = F.substr(written, F.lit(1), F.length(written) - F.length(last))
+    return F.when(last != "", F.concat(start, groups)).otherwise(written)
 
 
 def _filled(written: Column) -> Column:

@@ -29,9 +29,11 @@ from lakehunt.kql.types import (
     TICKS_PER_MINUTE,
     TICKS_PER_SECOND,
     TIMESPAN,
+    Type,
 )
 from lakehunt.spark import dynamic
 from lakehunt.spark.functions.registry import scalar
+from lakehunt.spark.functions.strings import refuse
 from lakehunt.spark.values import (
     SPARK_TYPES,
     named,
@@ -91,10 +93,38 @@ def toint(value: Column) -> Column:
     return value.cast("int")
 
 
-@scalar("tolong", OneOf((BOOL, INT, LONG, REAL)), returns=LONG)
+@scalar("tolong", OneOf((BOOL, INT, LONG)), returns=LONG)
 def tolong(value: Column) -> Column:
-    """Reals are truncated towards zero; too large ones become the largest long."""
     return value.cast("bigint")
+
+
+@scalar("tolong", REAL, returns=LONG)
+def tolong_of_real(value: Column) -> Column:
+    """Truncated towards zero; too large values become the largest long."""
+    return _finite(value).cast("bigint")
+
+
+def _finite(value: Column) -> Column:
+    """NaN and infinities have no integer: null."""
+    return F.when(F.abs(value) < float("inf"), value)
+
+
+@scalar("tolong.constant", REAL, returns=LONG)
+def tolong_of_constant(value: Column) -> Column:
+    """Of a constant: all that is out of range becomes the smallest long, as Kusto folds it."""
+    return F.when(_finite(value) >= 2.0**63, F.lit(-(2**63))).otherwise(tolong_of_real(value))
+
+
+@scalar("toint.constant", REAL, returns=INT)
+def toint_of_constant(value: Column) -> Column:
+    beyond = (_finite(value) >= 2.0**31) | (_finite(value) <= -(2.0**31) - 1)
+    return refuse(beyond, "toint of a constant that is not an int is not supported", toint_of_real(value))
+
+
+@scalar("toint", OneOf((TIMESPAN, DATETIME)), returns=INT, typed=True)
+def toint_of_time(types: tuple[Type, ...], value: Column) -> Column:
+    """The low 32 bits of the ticks."""
+    return toint_of_long(value if types[0] == TIMESPAN else tolong_of_datetime(value))
 
 
 @scalar("toint", LONG, returns=INT)
@@ -106,7 +136,7 @@ def toint_of_long(value: Column) -> Column:
 @scalar("toint", REAL, returns=INT)
 def toint_of_real(value: Column) -> Column:
     """Truncated towards zero; too large values become the largest int."""
-    return value.cast("int")
+    return _finite(value).cast("int")
 
 
 @scalar("toint", DECIMAL, returns=INT)
@@ -183,6 +213,17 @@ def todecimal(value: Column) -> Column:
     return value.cast(SPARK_TYPES[DECIMAL])
 
 
+@scalar("todecimal", TIMESPAN, returns=DECIMAL)
+def todecimal_of_timespan(value: Column) -> Column:
+    """In ticks."""
+    return todecimal(value)
+
+
+@scalar("todecimal", DATETIME, returns=DECIMAL)
+def todecimal_of_datetime(value: Column) -> Column:
+    return todecimal(tolong_of_datetime(value))
+
+
 @scalar("todecimal", BOOL, returns=DECIMAL)
 def todecimal_of_bool(value: Column) -> Column:
     return value.cast("int").cast(SPARK_TYPES[DECIMAL])
@@ -224,6 +265,12 @@ def tobool_of_string(text: Column) -> Column:
 @scalar("todatetime", DATETIME, returns=DATETIME)
 def todatetime(value: Column) -> Column:
     return value
+
+
+@scalar("todatetime make_datetime", OneOf((INT, LONG)), returns=DATETIME)
+def todatetime_of_ticks(value: Column) -> Column:
+    """A number is ticks since the year 1, what `tolong` gives."""
+    return F.when((value >= 0) & (value <= times.LAST_TICK - times.FIRST_TICK), value.cast("bigint") + times.FIRST_TICK)
 
 
 @scalar("todatetime make_datetime", STRING, returns=DATETIME)
@@ -357,7 +404,7 @@ def _of_dynamic(
 
 for _names, _type, _conversion in (
     ("toint", INT, _of_dynamic(toint_of_string, toint_of_long, toint_of_real, toint)),
-    ("tolong", LONG, _of_dynamic(tolong_of_string, tolong, tolong, tolong)),
+    ("tolong", LONG, _of_dynamic(tolong_of_string, tolong, tolong_of_real, tolong)),
     ("toreal todouble", REAL, _of_dynamic(toreal_of_string, toreal, toreal, toreal)),
     ("todecimal", DECIMAL, _of_dynamic(todecimal_of_string, todecimal, todecimal, todecimal_of_bool)),
     ("tobool toboolean", BOOL, _of_dynamic(tobool_of_string, tobool_of_number, tobool_of_number, tobool)),

@@ -87,7 +87,12 @@ def abs_(value: Column) -> Column:
 
 @scalar("sign", NUMBER, returns=REAL)
 def sign(value: Column) -> Column:
-    return F.signum(value.cast("double"))
+    return sign_of_real(value.cast("double"))
+
+
+def sign_of_real(value: Column) -> Column:
+    """0.0 of a NaN, where Spark's is a NaN."""
+    return F.when(F.isnan(value), 0.0).otherwise(F.signum(value))
 
 
 @scalar("isnan", REAL, returns=BOOL)

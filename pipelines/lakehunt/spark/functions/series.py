@@ -17,13 +17,35 @@ from pyspark.sql import functions as F
 from lakehunt.kql.catalog import NUMBER, Constant, Parameter
 from lakehunt.kql.types import BOOL, DECIMAL, DYNAMIC, LONG, REAL, Type
 from lakehunt.spark import dynamic
+from lakehunt.spark.functions.numbers import sign_of_real
 from lakehunt.spark.functions.registry import CATALOG, scalar
 from lakehunt.spark.values import named
 
 
 def _numbers(array: Column) -> Column:
     """ARRAY<DOUBLE>, null where an element is not a number."""
-    return F.transform(dynamic.elements(array), dynamic.number)
+    return F.transform(dynamic.elements(array), _number)
+
+
+def _is_special(text: Column) -> Column:
+    """Whether an element is NaN or infinite, which is text in JSON."""
+    return text.isin('"NaN"', '"Infinity"', '"-Infinity"')
+
+
+def _number(text: Column) -> Column:
+    """The number of an element; null for other elements."""
+    special = F.replace(text, F.lit('"'), F.lit("")).cast("double")
+    return F.when(_is_special(text), special).otherwise(dynamic.number(text))
+
+
+def _addends(array: Column) -> Column:
+    """The numbers of a series without its nulls; null if an element is neither, or there is no number."""
+
+    def kept(numbers: Column) -> Column:
+        return F.when((F.size(numbers) > 0) & _finite(numbers), numbers)
+
+    texts = F.filter(dynamic.elements(array), lambda t: t != dynamic.NULL)
+    return named(F.transform(texts, _number), kept)
 
 
 def _finite(numbers: Column) -> Column:
@@ -33,7 +55,7 @@ def _finite(numbers: Column) -> Column:
 
 def _integral(texts: Column) -> Column:
     """Whether all numbers are integers."""
-    return ~F.exists(texts, lambda t: t.rlike(r"^-?\d+[.E]"))
+    return ~F.exists(texts, lambda t: t.rlike(r"^-?\d+[.E]") | _is_special(t))
 
 
 def _real_text(value: Column) -> Column:
@@ -68,7 +90,7 @@ def _log(value: Column) -> Column:
 
 _EACH: dict[str, Callable[[Column], Column]] = {
     "series_exp": F.exp,
-    "series_sign": F.signum,
+    "series_sign": sign_of_real,
     "series_sin": F.sin,
     "series_cos": F.cos,
     "series_tan": F.tan,
@@ -136,7 +158,7 @@ def _widened(pair: Column, types: tuple[Type, ...], side: str) -> Column:
 
 
 def _both(left: Column, right: Column) -> Column:
-    return left.rlike(r"^-?\d") & right.rlike(r"^-?\d")
+    return _number(left).isNotNull() & _number(right).isNotNull()
 
 
 def _arithmetic(operate: Callable[[Column, Column], Column]) -> Callable[[Column, Column, Column], Column]:
@@ -148,11 +170,11 @@ def _arithmetic(operate: Callable[[Column, Column], Column]) -> Callable[[Column
 
 
 def _real(operate: Callable[[Column, Column], Column]) -> Callable[[Column, Column, Column], Column]:
-    return lambda left, right, integral: _real_text(operate(left.cast("double"), right.cast("double")))
+    return lambda left, right, integral: _real_text(operate(_number(left), _number(right)))
 
 
 def _compared(compare: Callable[[Column, Column], Column]) -> Callable[[Column, Column, Column], Column]:
-    return lambda left, right, integral: compare(left.cast("double"), right.cast("double")).cast("string")
+    return lambda left, right, integral: compare(_number(left), _number(right)).cast("string")
 
 
 _PAIRWISE: dict[str, Callable[[Column, Column, Column], Column]] = {
@@ -182,16 +204,14 @@ def _sum(numbers: Column) -> Column:
 
 @scalar("series_sum array_sum", DYNAMIC, returns=REAL)
 def series_sum(array: Column) -> Column:
-    """Null if the series is empty or has an element that is not a number."""
-    return named(_numbers(array), lambda n: F.when((F.size(n) > 0) & _finite(n), _sum(n)))
+    """Nulls are left out; null without a number, and where another element is not a number."""
+    return named(_addends(array), _sum)
 
 
 @scalar("series_product", DYNAMIC, returns=REAL)
 def series_product(array: Column) -> Column:
-    def product(numbers: Column) -> Column:
-        return F.aggregate(numbers, F.lit(1.0), lambda a, n: a * n)
-
-    return named(_numbers(array), lambda n: F.when((F.size(n) > 0) & _finite(n), product(n)))
+    """As `series_sum`."""
+    return F.aggregate(_addends(array), F.lit(1.0), lambda a, n: a * n)
 
 
 def _dot(left: Column, right: Column) -> Column:

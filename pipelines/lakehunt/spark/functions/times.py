@@ -283,23 +283,25 @@ def make_datetime(
     zero = F.lit(0.0)
     hour, minute, second = (zero if part is None else part for part in (hour, minute, second))
     date = F.make_date(year.cast("int"), month.cast("int"), day.cast("int"))
-    clock = _clock(hour.cast("bigint"), minute.cast("bigint"), F.lit(0)) + F.rint(second * TICKS_PER_SECOND).cast(
-        "bigint"
-    )
+    clock = _clock(hour.cast("bigint"), minute.cast("bigint"), F.lit(0)) + _ticks_of_seconds(second)
     fits = _below(hour, 24) & _below(minute, 60) & _below(second, 60)
     return within_calendar(F.when(fits, _midnight(date) + clock))
 
 
-@scalar("make_timespan", LONG, LONG, LONG, returns=TIMESPAN, optional=1)
+@scalar("make_timespan", LONG, LONG, REAL, returns=TIMESPAN, optional=1)
 def make_timespan(hours: Column, minutes: Column, seconds: Column | None = None) -> Column:
-    seconds = F.lit(0) if seconds is None else seconds
+    seconds = F.lit(0.0) if seconds is None else seconds
     fits = _below(hours, 24) & _below(minutes, 60) & _below(seconds, 60)
-    return F.when(fits, _clock(hours, minutes, seconds))
+    return F.when(fits, _clock(hours, minutes, F.lit(0)) + _ticks_of_seconds(seconds))
 
 
-@scalar("make_timespan", LONG, LONG, LONG, LONG, returns=TIMESPAN)
+@scalar("make_timespan", LONG, LONG, LONG, REAL, returns=TIMESPAN)
 def make_timespan_of_days(days: Column, hours: Column, minutes: Column, seconds: Column) -> Column:
     return days * F.lit(TICKS_PER_DAY) + make_timespan(hours, minutes, seconds)
+
+
+def _ticks_of_seconds(seconds: Column) -> Column:
+    return F.rint(seconds * TICKS_PER_SECOND).cast("bigint")
 
 
 def _below(value: Column, limit: int) -> Column:
@@ -397,8 +399,16 @@ def _in_zone(convert: Callable[[Column, Column], Column]) -> Callable[[Column, C
     return converted
 
 
+def _to_utc(local: Column, zone: Column) -> Column:
+    """With the offset after the change, where the clocks skip a time or show it twice. Spark takes the one before."""
+    day = F.expr("interval 1 day")
+    before, after = F.to_utc_timestamp(local, zone), F.to_utc_timestamp(local + day, zone) - day
+    skipped = F.from_utc_timestamp(before, zone) - local  # nothing, if the clocks show this time
+    return F.when(F.from_utc_timestamp(after, zone) == local, after).otherwise(before - skipped)
+
+
 scalar("datetime_utc_to_local", DATETIME, STRING, returns=DATETIME)(_in_zone(F.from_utc_timestamp))
-scalar("datetime_local_to_utc", DATETIME, STRING, returns=DATETIME)(_in_zone(F.to_utc_timestamp))
+scalar("datetime_local_to_utc", DATETIME, STRING, returns=DATETIME)(_in_zone(_to_utc))
 
 
 # Formats
