@@ -266,20 +266,17 @@ class TestFiles:
 
 
 PLACES = {
-    # text -> the place in the file of the text's (1, 1), and of its (2, 3); the same place twice if it is not known
+    # text -> the place in the file of the text's (1, 1), and of its (2, 3) or what would be it; the same place twice if
+    # there is no text
     "q: |\n  one\n  two\n": ((2, 3), (3, 5)),
     "q: |-\n    one\n      two": ((2, 5), (3, 7)),
     "q: |2+ # comment\n    one\n  two\n\n": ((2, 3), (3, 5)),
     "q: |\n\n\n   one\n   two\n": ((2, 4), (3, 6)),
     "q: |\r\n  one\r\n  two\r\n": ((2, 3), (3, 5)),
     "a: 1\nq:\n  |\n  one\n  two": ((4, 3), (5, 5)),
-    "q: >\n  one\n  two\n": ((1, 4), (1, 4)),
     "q: one | two": ((1, 4), (2, 6)),
     "q: 'one two' # comment": ((1, 5), (2, 7)),
     'q: "one two"': ((1, 5), (2, 7)),
-    "q: 'it''s'": ((1, 4), (1, 4)),
-    'q: "a\\tb"': ((1, 4), (1, 4)),
-    "q: one\n  two": ((1, 4), (1, 4)),
     "q: |\n": ((1, 4), (1, 4)),
     "q: ''": ((1, 4), (1, 4)),
 }
@@ -293,6 +290,81 @@ def test_places_in_text_are_places_in_the_file(written: str) -> None:
     assert (text_map.place(1, 1), text_map.place(2, 3)) == (first, later)
     assert document.text_map("q").start.line == first[0]
     assert text_map.skip(1).place(1, 3) == later
+
+
+FOLDED = {
+    # text -> its value, and the places in the file of the value's characters and of its end
+    "q: 'it''s' #": ("it's", [(1, 5), (1, 6), (1, 7), (1, 9), (1, 10)]),
+    'q: "a\\tb"': ("a\tb", [(1, 5), (1, 6), (1, 8), (1, 9)]),
+    'q: "\\x41\\u00e4\\U0001f431\\ud83d\\ude00x"': (
+        "A\u00e4\U0001f431\U0001f600x", [(1, 5), (1, 9), (1, 15), (1, 25), (1, 37), (1, 38)]),
+    "q: ab\n  c # d": ("ab c", [(1, 4), (1, 5), (1, 6), (2, 3), (2, 4)]),
+    "q: 'a \t\n\n \n   b'": ("a\n\nb", [(1, 5), (1, 6), (2, 1), (4, 4), (4, 5)]),
+    'q: "a \\\n   b\\\n\n  \\ c"': ("a b\n c", [(1, 5), (1, 6), (2, 4), (3, 1), (4, 3), (4, 5), (4, 6)]),
+    "q: >\n  a\n  b\n\n  c\n\n": ("a b\nc\n", [(2, 3), (2, 4), (3, 3), (4, 1), (5, 3), (5, 4), (5, 5)]),
+    "q: >-\n\n  a\n   b\n  c\n": ("\na\n b\nc", [(2, 1), (3, 3), (3, 4), (4, 3), (4, 4), (4, 5), (5, 3), (5, 4)]),
+    "q: >2+ # x\n   a\n  b\n\n": (" a\nb\n\n", [(2, 3), (2, 4), (2, 5), (3, 3), (3, 4), (4, 1), (4, 2)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", FOLDED)
+def test_places_in_quoted_and_folded_text(written: str) -> None:
+    text, places = FOLDED[written]
+    document = strict_yaml.load(written)
+    assert document["q"] == text
+    text_map = document.text_map("q")
+    assert [text_map.place(*position) for position in positions(text)] == places
+
+
+def positions(text: str) -> list[tuple[int, int]]:
+    """Lines and columns of a text's characters and of its end."""
+    lines = [text[:at].split("\n") for at in range(len(text) + 1)]
+    return [(len(before), len(before[-1]) + 1) for before in lines]
+
+
+@settings(max_examples=300)
+@given(
+    text=st.text(st.sampled_from("ab'\"\\ \n\t:-#|\u00e4\U0001f431\x07")).filter(lambda text: text.strip(" \n")),
+    style=st.sampled_from(["", "'", '"', ">", "|"]),
+    width=st.integers(3, 30),
+    indent=st.integers(2, 9),
+    as_escapes=st.booleans(),
+    eol=st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_every_character_of_a_scalar_is_found(
+    text: str, style: str, width: int, indent: int, as_escapes: bool, eol: str
+) -> None:
+    written = yaml.dump(
+        {"a": "b", "key": {"query": text}},
+        default_style=style or None,
+        width=width,
+        indent=indent,
+        allow_unicode=not as_escapes,
+    ).replace("\n", eol)
+    document = strict_yaml.load(written)["key"]
+    assert isinstance(document, Mapping)
+    assert document["query"] == text
+    file = re.split(r"\r\n|\r|\n", written)
+    text_map = document.text_map("query")
+    places = [text_map.place(*position) for position in positions(text)]
+    assert places == sorted(set(places))
+    for character, place in zip(text, places, strict=False):
+        there = file[place.line - 1][place.column - 1 :]
+        if (
+            there.startswith("\\") and document.places.scalar("query").style == '"'
+        ):  # what escapes mean is for the parser to say
+            found = next(there[:end] for end in range(2, 11) if is_escape(there[:end]))
+            assert yaml.safe_load(f'"{found}"') == character
+        elif there.strip(" \t"):
+            assert there[0] == character
+        else:  # a line break, or blanks at the end of a line
+            assert character in " \t\n"
+
+
+def is_escape(text: str) -> bool:
+    with suppress(yaml.YAMLError):
+        return len(yaml.safe_load(f'"{text}"')) == 1
+    return False
 
 
 LINES = st.lists(

@@ -230,6 +230,20 @@ class TestQuery:
         assert hunt.place(2, 3) == (5, 5)
         assert str(hunt.error(2, 3, "no", "yes")) == f"{file}:5:5: no\n  hint: yes"
 
+    @pytest.mark.parametrize(
+        ("written", "place"),
+        [
+            ("'T | where FileName == ''a'' and x'", (3, 42)),
+            ('"T\\n| where FileName == \\"a\\" and x"', (3, 42)),
+            (">-\n  T | where FileName == 'a'\n  and x", (5, 7)),
+            ("'T | where FileName == ''a''\n\n  and x'", (5, 7)),
+        ],
+    )
+    def test_places_in_quoted_and_folded_queries(self, write: Write, written: str, place: tuple[int, int]) -> None:
+        hunt = load(write(f"id: {ID}\nname: n\nquery: {written}\n"))
+        before = hunt.query[: hunt.query.index("x")].split("\n")
+        assert hunt.place(len(before), len(before[-1]) + 1) == place
+
     @pytest.mark.parametrize("fence", ["```kql", "```", "```KQL ", "~~~~kusto"])
     def test_a_markdown_fence_is_stripped(self, write: Write, fence: str) -> None:
         closing = re.sub(r"[^`~]", "", fence)

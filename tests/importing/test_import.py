@@ -436,7 +436,7 @@ def test_what_will_fail_at_run_time_is_said(pack: Path, into: Path) -> None:
     write(pack / "a.kql", query)
     one = only(imported(pack, into))
     assert (one.result, one.warnings[0].start) == (ImportStatus.IMPORTED, (2, 23))
-    assert one.warnings[0].message.startswith("externaldata: there is no copy of https://example.com/a.csv")
+    assert one.warnings[0].message == "externaldata fails when it runs: there is no copy of https://example.com/a.csv"
     (checked,) = compile_check.check_files([into], EVENTS_ONLY)
     assert (checked.ok, [warning.kind for warning in checked.warnings]) == (True, ["external data"])
     known = TableCatalog({}, {"https://example.com/a.csv": "a.csv"})

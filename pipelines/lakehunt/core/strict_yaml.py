@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,8 +25,10 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import yaml
 
+from lakehunt.core import yaml_places
 from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
+from lakehunt.core.yaml_places import Run
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -113,22 +116,26 @@ class YamlError(LakehuntError):
 class TextMap:
     """Maps positions in a scalar's text to positions in its file.
 
-    `exact` for block literals (`|`) and for text on one line without escapes. Folded text and multi-line quoted text
-    lose their line breaks, so every position in them maps to the start of the value."""
+    Text that stands in the file as it is, as in a literal block (`|`), starts at `start`. Other text has `runs`: quoted
+    text with escapes, and text whose lines are folded. If its places are not `known`, they are all `start`."""
 
     file: str
     start: Position
-    exact: bool
+    runs: tuple[Run, ...] = ()
+    known: bool = True
 
     def place(self, line: int, column: int) -> Position:
         """The position in the file of a position in the text; all numbers count from 1."""
-        if not self.exact:
+        if not self.known:
             return self.start
-        return Position(self.start.line + line - 1, self.start.column + column - 1)
+        before = bisect_right(self.runs, (line, column), key=lambda run: (run.line, run.column))
+        run = self.runs[before - 1] if before else Run(1, 1, *self.start)
+        return Position(run.at_line + line - run.line, run.at_column + column - run.column)
 
     def skip(self, lines: int) -> TextMap:
         """The map of the text without its first `lines` lines."""
-        return replace(self, start=self.place(1 + lines, 1))
+        runs = tuple(run._replace(line=run.line - lines) for run in self.runs)
+        return replace(self, start=self.place(1 + lines, 1), runs=runs)
 
 
 @dataclass
@@ -465,7 +472,11 @@ def _short(text: str, length: int = 60) -> str:
 def _text_map(source: _Source, event: yaml.ScalarEvent) -> TextMap:
     finder = _literal_start if event.style == "|" else _line_start
     start = finder(source, event)
-    return TextMap(source.file, start or _start(event), exact=start is not None)
+    if start is not None:
+        return TextMap(source.file, start)
+    line, column = _start(event)
+    found = yaml_places.runs(source.lines, event.style or "", line - 1, column - 1, event.value)
+    return TextMap(source.file, Position(*found[0][2:]) if found else _start(event), found, known=bool(found))
 
 
 def _literal_start(source: _Source, event: yaml.ScalarEvent) -> Position | None:

@@ -176,7 +176,7 @@ def _without_copies(hunt: Hunt, plan: p.Plan, tables: TableCatalog) -> Iterator[
             continue
         for address in step.addresses:
             if address not in tables.copies:
-                what = f"externaldata: there is no copy of {address}, so this fails when it runs"
+                what = f"externaldata fails when it runs: there is no copy of {address}"
                 error = KqlError(Kind.SEMANTIC, what, step.span, external_data.HINT)
                 yield replace(_of_query(hunt, error), kind=EXTERNAL)
 

@@ -227,7 +227,7 @@ def _candidate(generated: GeneratedHunt, file: Path, start: Position, stem: str,
         problem = error.problems[0].problem if isinstance(error, HuntError) else error.message
         found = YamlError(str(file), start, problem, error.hint)
         return _broken(generated.source, Reason.INVALID, found)
-    placed = replace(hunt, query=generated.query, query_map=TextMap(str(file), start, exact=True))
+    placed = replace(hunt, query=generated.query, query_map=TextMap(str(file), start))
     return Candidate(generated.source, start.line, placed, text.encode(), stem, ".yaml", attack=mapping)
 
 

@@ -66,7 +66,7 @@ _DURATIONS = (
 """ISO 8601 without years and months, which have no fixed length, and Kusto's timespans."""
 
 
-_ANYWHERE = TextMap("<hunt>", START, exact=True)  # for a hunt without a file
+_ANYWHERE = TextMap("<hunt>", START)  # for a hunt without a file
 
 
 class HuntError(LakehuntError):
