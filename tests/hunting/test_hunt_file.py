@@ -233,7 +233,7 @@ class TestQuery:
     @pytest.mark.parametrize(
         ("written", "place"),
         [
-            ("'T | where FileName == ''a'' and x'", (3, 42)),
+            ("'T | where FileName == ''a'' and x'", (3, 41)),
             ('"T\\n| where FileName == \\"a\\" and x"', (3, 42)),
             (">-\n  T | where FileName == 'a'\n  and x", (5, 7)),
             ("'T | where FileName == ''a''\n\n  and x'", (5, 7)),
