@@ -1,4 +1,5 @@
-"""Copies Delta's jars into a folder, for machines without a network: python scripts/gather_jars.py FOLDER.
+"""Copies Delta's jars, and those that some queries need, into a folder, for machines without a network:
+python scripts/gather_jars.py FOLDER.
 
 Spark's own resolver fetches them, so a mirror set with LAKEHUNT_IVY_SETTINGS is used here too.
 """
@@ -12,16 +13,18 @@ from pathlib import Path
 
 from lakehunt import config
 from lakehunt.core.errors import LakehuntError
-from lakehunt.runtime import session
+from lakehunt.runtime import libraries, session
 
 
 def gather(folder: Path) -> list[Path]:
-    """The jars that Spark resolved for Delta, copied into `folder`."""
+    """The jars that Spark resolved, copied into `folder`."""
     # A configured folder is the target, not a place to look for jars.
     settings = replace(config.load(), delta_jars=None)
-    session.start(settings).stop()  # resolves the jars, unless they are cached
+    spark = session.start(settings)  # resolves Delta's jars, unless they are cached
+    rare = [jar for library in libraries.ALL for jar in libraries.resolved(spark.sparkContext, library)]
+    spark.stop()
     folder.mkdir(parents=True, exist_ok=True)
-    return [Path(shutil.copy(jar, folder)) for jar in session.delta_jars(settings)]
+    return [Path(shutil.copy(jar, folder)) for jar in (*session.delta_jars(settings), *rare)]
 
 
 def main() -> int:

@@ -15,37 +15,48 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from lakehunt import java
+from lakehunt.runtime import libraries
 
 _SOURCES = Path(java.__file__).parent
 
 
 def compile_class(spark: SparkSession, name: str) -> Any:
     """The class `name` of `lakehunt/java/<name>.java`, loaded in the driver."""
-    return _compiler(spark.sparkContext, name).getClassLoader().loadClass(name)
+    loader = libraries.class_loader(spark)
+    return _compiler(spark.sparkContext, name, loader).getClassLoader().loadClass(name)
 
 
 def compile_and_distribute(spark: SparkSession, name: str) -> Any:
     """The same class, loaded in the driver and added to the executors' class path: its objects can be sent to them."""
-    return _compile_and_distribute(spark.sparkContext, name)  # once for all sessions of a process
+    return compile_together(spark, (name,))[name]
+
+
+def compile_together(spark: SparkSession, names: tuple[str, ...]) -> dict[str, Any]:
+    """Classes by name, loaded and distributed as above; each can use those before it, and added libraries."""
+    return _compile_together(spark.sparkContext, libraries.class_loader(spark), names)  # once for all sessions
 
 
 @cache
-def _compile_and_distribute(context: SparkContext, name: str) -> Any:
-    compiler = _compiler(context, name)
-    folder = Path(tempfile.mkdtemp(prefix=f"lakehunt-{name.lower()}-"))
+def _compile_together(context: SparkContext, loader: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    folder = Path(tempfile.mkdtemp(prefix=f"lakehunt-{names[-1].lower()}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # A unique name: Spark identifies jars by name, and two threads may get here at once.
     jar = folder / f"{folder.name}.jar"
+    classes: dict[str, Any] = {}
     with zipfile.ZipFile(jar, "w") as archive:
-        for class_name, code in compiler.getBytecodes().items():
-            archive.writestr(f"{class_name.replace('.', '/')}.class", bytes(code))
+        for name in names:
+            compiler = _compiler(context, name, loader)
+            loader = compiler.getClassLoader()
+            classes[name] = loader.loadClass(name)
+            for class_name, code in compiler.getBytecodes().items():
+                archive.writestr(f"{class_name.replace('.', '/')}.class", bytes(code))
     context._jsc.addJar(str(jar))
-    return compiler.getClassLoader().loadClass(name)
+    return classes
 
 
-def _compiler(context: SparkContext, name: str) -> Any:
+def _compiler(context: SparkContext, name: str, parent: Any) -> Any:
     jvm: Any = context._jvm
     compiler = jvm.org.codehaus.janino.SimpleCompiler()
-    compiler.setParentClassLoader(jvm.Thread.currentThread().getContextClassLoader())
+    compiler.setParentClassLoader(parent)
     compiler.cook((_SOURCES / f"{name}.java").read_text(encoding="utf-8"))
     return compiler
