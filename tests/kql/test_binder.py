@@ -85,7 +85,7 @@ def test_schemas(query: str, expected: str) -> None:
             "did you mean 'tolower'?",
             11,
         ),
-        ("T | extend geo_angle(1, 2, 3, 4)", Kind.UNSUPPORTED, "'geo_angle' is not supported", "geo", 12),
+        ("T | extend geo_polygon_simplify(d)", Kind.UNSUPPORTED, "'geo_polygon_simplify' is not supported", "geo", 12),
         ("T | where n has 'x'", Kind.SEMANTIC, "'has' is not defined for long and string", "", 13),
         ("T | where Name < 'x'", Kind.SEMANTIC, "'<' is not defined for string and string", "", 16),
         ("T | where Timestamp > '2021-01-01'", Kind.SEMANTIC, "'>' is not defined for datetime and string", "", 21),
