@@ -121,7 +121,7 @@ def test_ocsf_names_tactics_and_techniques_however_a_hunt_writes_them() -> None:
     told = replace(alert(device("a", "f1")), tactics=("Defense evasion", "C2", "Mischief"), techniques=("t1059.001",))
     (record,) = ocsf.detection_findings(told)
     assert [{k: v for k, v in a.items() if k != "version"} for a in record["finding_info"]["attacks"]] == [
-        {"tactic": {"uid": "TA0005", "name": "Defense Evasion"}},
+        {"tactic": {"uid": "TA0005", "name": "Stealth"}},
         {"tactic": {"uid": "TA0011", "name": "Command and Control"}},
         {
             "technique": {"uid": "T1059", "name": "Command and Scripting Interpreter"},

@@ -17,7 +17,10 @@ from lakehunt.hunting.content.attack import AttackEntry, AttackMapping
         ("CommandAndControl", "TA0011", "Command and Control"),
         ("Command & Control", "TA0011", "Command and Control"),
         ("C2", "TA0011", "Command and Control"),
-        ("Defence Evasion", "TA0005", "Defense Evasion"),
+        ("Stealth", "TA0005", "Stealth"),
+        ("DefenseEvasion", "TA0005", "Stealth"),  # its name before ATT&CK 19
+        ("Defence Evasion", "TA0005", "Stealth"),
+        ("Defense impairment", "TA0112", "Defense Impairment"),
         ("ta0006", "TA0006", "Credential Access"),
         ("TA0010 - Exfiltration", "TA0010", "Exfiltration"),
     ],
@@ -40,6 +43,8 @@ def test_what_is_no_tactic(written: str) -> None:
         ("attack.t1003.001", "T1003.001", "OS Credential Dumping: LSASS Memory"),
         ("T1490 - Inhibit System Recovery", "T1490", "Inhibit System Recovery"),
         ("T1086", "T1059.001", "Command and Scripting Interpreter: PowerShell"),  # revoked in 2020
+        ("T1562.001", "T1685", "Disable or Modify Tools"),  # revoked in 2026
+        ("T1089", "T1685", "Disable or Modify Tools"),  # revoked for T1562.001, which was revoked
         ("T9999.001", "T9999.001", ""),  # of a version to come, perhaps
     ],
 )
@@ -68,6 +73,6 @@ def test_ids_in_a_text_are_those_of_attack() -> None:
 
 def test_every_sub_technique_has_its_technique_and_every_successor_is_there() -> None:
     names = attack._names()
-    assert (len(names.tactics), names.version) == (14, attack.version())
+    assert (len(names.tactics), names.version) == (15, attack.version())
     assert all(id_.partition(".")[0] in names.techniques for id_ in names.techniques)
     assert all(new in names.techniques and old not in names.techniques for old, new in names.revoked.items())

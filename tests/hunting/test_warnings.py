@@ -36,7 +36,7 @@ def test_unknown_fields_tactics_and_techniques_are_warnings(tmp_path: Path) -> N
     assert told(one) == [
         (5, 1, "unknown field 'querry' is kept but not used", "did you mean 'query'?"),
         (6, 22, "'Executon' is not a tactic of MITRE ATT&CK", "did you mean 'Execution'?"),
-        (9, 5, "MITRE ATT&CK 18.1 has no technique T9999", "see https://attack.mitre.org/techniques"),
+        (9, 5, "MITRE ATT&CK 19.2 has no technique T9999", "see https://attack.mitre.org/techniques"),
     ]
 
 
@@ -105,7 +105,7 @@ def test_what_is_not_a_tactic(written: str, hint: str) -> None:
 @pytest.mark.parametrize(
     ("written", "problem", "hint"),
     [
-        ("T1059.999", "MITRE ATT&CK 18.1 has no technique T1059.999",
+        ("T1059.999", "MITRE ATT&CK 19.2 has no technique T1059.999",
          "see https://attack.mitre.org/techniques; T1059 is Command and Scripting Interpreter"),
         ("PowerShell", "'PowerShell' is not the id of a technique", "did you mean T1059.001?"),
         ("certutil", "'certutil' is not the id of a technique", "write its id, for example T1059.001"),

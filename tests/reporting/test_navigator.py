@@ -53,6 +53,7 @@ def test_it_has_the_published_form() -> None:
     assert all(is_of(one, TECHNIQUE) for one in made["techniques"])
     assert all(is_of(one, METADATA) for one in made["metadata"])
     assert (made["domain"], made["versions"]["layer"]) == ("enterprise-attack", "4.5")
+    assert (made["versions"]["attack"], made["description"][-12:]) == ("19", "ATT&CK 19.2.")
     assert tuple(map(int, made["versions"]["navigator"].split("."))) >= (4, 9, 0)
     assert made["layout"]["expandedSubtechniques"] in {"none", "all", "annotated"}
     assert all(re.fullmatch("#[0-9a-f]{6}", color) for color in made["gradient"]["colors"])

@@ -154,6 +154,7 @@ def test_hunts_and_what_failed(read: Reader) -> None:
 
 
 def test_attack(read: Reader) -> None:
+    assert any("by the names of MITRE ATT&CK\u00ae 19.2 for Enterprise" in text for text in said(read, "quiet"))
     tactics = said(read, "found") + said(read, "hunted")
     assert tactics == [
         *("Execution 3 findings 2 hunts", "Command and Control 3 findings 2 hunts"),

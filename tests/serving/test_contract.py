@@ -48,7 +48,7 @@ def test_every_view_says_what_it_is() -> None:
         (
             ("Defense evasion", "DefenseEvasion", "TA0002", "Ransomware"),
             ("T1059/001", " t1059.001", "odd"),
-            ["Defense Evasion", "Execution", "Ransomware"],
+            ["Stealth", "Execution", "Ransomware"],
             ["T1059.001", "odd"],
         ),
         ((), (), [], []),

@@ -43,7 +43,7 @@ BY_HAND = [
     (H2.id, SECOND, "new", "web02", "iis2", "2026-03-06 12:00:00", 1),
     (H2.id, SECOND, "new", "web03", "apppool", "2026-03-06 13:00:00", 1),
 ]
-TACTICS = {H1.id: '["Execution","Defense Evasion","Discovery"]', H2.id: '["Execution"]'}
+TACTICS = {H1.id: '["Execution","Stealth","Discovery"]', H2.id: '["Execution"]'}
 
 
 def plain(value: Any) -> Any:
@@ -158,7 +158,7 @@ ANSWERS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     ),
     "per tactic": (
         "SELECT tactic, findings, new_findings, hunts, devices FROM bi.tactics",
-        [("Execution", 5, 3, 2, 3), ("Defense Evasion", 2, 1, 1, 2), ("Discovery", 2, 1, 1, 2)],
+        [("Execution", 5, 3, 2, 3), ("Stealth", 2, 1, 1, 2), ("Discovery", 2, 1, 1, 2)],
     ),
     "trend": (
         "SELECT hunt_id, as_of_date, findings, new_findings, recurring_findings, events FROM bi.trend",

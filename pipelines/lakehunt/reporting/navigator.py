@@ -43,7 +43,8 @@ def layer(report: Report, coverage: Coverage) -> dict[str, Any]:
 def _description(report: Report) -> str:
     since, until = (times.format_datetime(at) for at in (report.period.since, report.period.until))
     when = f"as of {until}" if report.period.is_one else f"as of instants from {since} to {until}"
-    return f"Findings of threat hunts {when}. Score: number of findings; 0: hunted for, none found."
+    score = "Score: number of findings; 0: hunted for, none found."
+    return f"Findings of threat hunts {when}. {score} ATT&CK {attack.version()}."
 
 
 def _technique(one: Technique) -> dict[str, Any]:

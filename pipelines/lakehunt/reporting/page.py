@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lakehunt import __version__
 from lakehunt.core.printable import pieces, printable, truncated
+from lakehunt.hunting.content import attack
 from lakehunt.hunting.findings.process_tree import ProcessNode
 from lakehunt.kql import times
 from lakehunt.reporting import charts
@@ -55,6 +56,7 @@ def render(report: Report, made_at: datetime) -> str:
     return template.render(
         report=report,
         coverage=coverage(report),
+        attack_version=attack.version(),
         totals=_totals(report, len(named)),
         devices=devices[:MOST_DEVICES],
         left_out={"devices": len(devices) - MOST_DEVICES, "findings": len(report.findings) - len(report.shown)},

@@ -73,6 +73,7 @@ class AttackMapping:
 class _Names:
     version: str
     tactics: Mapping[str, str]
+    former_tactic_names: Mapping[str, str]
     techniques: Mapping[str, str]
     revoked: Mapping[str, str]
 
@@ -187,13 +188,15 @@ def _letters(text: str) -> str:
 
 @cache
 def _tactic_ids() -> dict[str, str]:
-    return {_letters(name): id_ for id_, name in _names().tactics.items()} | _ALIASES
+    former = {_letters(name): id_ for name, id_ in _names().former_tactic_names.items()}
+    return former | {_letters(name): id_ for id_, name in _names().tactics.items()} | _ALIASES
 
 
 @cache
 def _names() -> _Names:
     document = strict_yaml.load_file(_FILE)
-    return _Names(document.text("version"), *(_texts(document, key) for key in ("tactics", "techniques", "revoked")))
+    sections = ("tactics", "former_tactic_names", "techniques", "revoked")
+    return _Names(document.text("version"), *(_texts(document, key) for key in sections))
 
 
 def _texts(document: strict_yaml.Mapping, key: str) -> dict[str, str]:
