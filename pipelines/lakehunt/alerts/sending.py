@@ -28,6 +28,7 @@ from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.hunt_tables import RUNS
 from lakehunt.schemas.landing_tables import BATCHES
+from lakehunt.spark import values
 
 NEAR = timedelta(days=14)
 """A finding that a channel was sent for an as-of within this distance is not sent again: a backfill found it for an
@@ -131,7 +132,7 @@ def _with_commands(lake: Lake, findings: DataFrame) -> list[Row]:
             "event_id", "event_date", "Timestamp", "ProcessCommandLine"
         )
         wanted = few.select("finding_id", "hunt_id", F.explode("evidence").alias("event_id"))
-        within = events.filter(F.col("event_date").between(F.lit(days.first), F.lit(days.last)))
+        within = events.filter(F.col("event_date").between(*map(values.day, days)))
         commands = wanted.join(within, "event_id").groupBy("hunt_id", "finding_id")
         listed = commands.agg(F.sort_array(F.collect_list(F.struct("Timestamp", "ProcessCommandLine"))).alias("seen"))
         return few.join(listed, ["hunt_id", "finding_id"], "left").collect()

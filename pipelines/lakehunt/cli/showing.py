@@ -8,7 +8,9 @@ from typing import Any
 
 def moment(value: Any) -> str:
     """A time, to the second; midnight is a day."""
-    return f"{value:%Y-%m-%d %H:%M:%S}".removesuffix(" 00:00:00") if isinstance(value, datetime) else ""
+    if not isinstance(value, datetime):
+        return ""
+    return value.replace(tzinfo=None).isoformat(" ", "seconds").removesuffix(" 00:00:00")
 
 
 def megabytes(size: int | None) -> str:

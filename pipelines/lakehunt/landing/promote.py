@@ -29,6 +29,7 @@ from lakehunt.schemas.landing_tables import BATCHES
 from lakehunt.schemas.quality_tables import VALIDATIONS
 from lakehunt.sources import base as sources
 from lakehunt.sources.base import Source
+from lakehunt.spark import values
 
 RAW, EVENTS, QUARANTINE = DEVICE_PROCESS_EVENTS.tables
 
@@ -203,7 +204,7 @@ def _duplicates(lake: Lake, parsed: DataFrame, dates: Sequence[date]) -> DataFra
     """`file`, `line` of valid records whose event exists already: in the table, or earlier in the batch.
 
     The record that the table's event came from is not a duplicate: an earlier attempt at this batch wrote it."""
-    events = lake.rows(EVENTS).where(F.col("event_date").isin(list(dates)))
+    events = lake.rows(EVENTS).where(F.col("event_date").isin(*map(values.day, dates)))
     there = events.select("event_date", "event_id", F.struct("file", "line").alias("there"))
     position = F.struct("file", "line")
     first = _valid(parsed).groupBy("event_date", "event_id").agg(F.min(position).alias("first"))
@@ -259,7 +260,7 @@ def _validation(batch: int, one: ExpectationResult, at: datetime, gx_version: st
 
 def _write(lake: Lake, batch: int, parsed: DataFrame, new: DataFrame, dates: Sequence[date]) -> None:
     if dates or not lake.exists(EVENTS.name):  # hunts need the table, if only an empty one
-        within = F.col("target.event_date").isin(list(dates))
+        within = F.col("target.event_date").isin(*map(values.day, dates))
         lake.insert_new(EVENTS, new.select(*EVENTS.column_names), ["event_date", "event_id"], within)
     quarantined = parsed.where(F.size("reasons") > 0).select(*QUARANTINE.column_names)
     lake.replace(QUARANTINE, quarantined, f"batch = {batch}")

@@ -218,7 +218,7 @@ def _expired(lake: Lake, name: str, retention: Retention, now: datetime) -> str 
     if oldest is None:
         return None
     if rule.column == "event_date":  # whole partitions, so that the delete neither reads nor writes data files
-        return f"event_date < DATE '{oldest:%Y-%m-%d}'"
+        return f"event_date < DATE '{oldest.date()}'"
     stored = rule.column
     if isinstance(declared, TableFamily):
         stored = declared.stored_names(lake.read(name).columns)[stored]

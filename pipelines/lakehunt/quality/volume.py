@@ -99,7 +99,7 @@ def _hours(batches: DataFrame, end: datetime) -> dict[datetime, int]:
     """Events by hour, for the whole hours before `end`."""
     hours = batches.where(F.col("outcome") == "settled").select(F.explode("hours").alias("of"))
     counted = hours.groupBy("of.hour").agg(F.sum("of.events").alias("events")).collect()
-    return {utc(row.hour): row.events for row in counted if utc(row.hour) + _HOUR <= end}
+    return {utc(row.hour): row.events for row in counted if utc(row.hour) <= end - _HOUR}
 
 
 def _landed_batches(batches: DataFrame, since: datetime, end: datetime) -> list[tuple[datetime, int, int]]:

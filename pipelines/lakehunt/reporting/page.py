@@ -91,7 +91,7 @@ def _moment(at: datetime | int | None) -> str:
     if at is None:
         return ""
     if isinstance(at, datetime):
-        return f"{at:%Y-%m-%d %H:%M:%S}"
+        return at.replace(tzinfo=None).isoformat(" ", "seconds")
     return times.format_datetime(at)[:23].replace("T", " ").removesuffix(".000")
 
 

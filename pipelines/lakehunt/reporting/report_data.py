@@ -83,7 +83,7 @@ class Finding:
     @property
     def day(self) -> str:
         """The day of its last event, or of its as-of if it has no events."""
-        return f"{self.last_seen or self.as_of:%Y-%m-%d}"
+        return f"{(self.last_seen or self.as_of).date()}"
 
     @property
     def rank(self) -> int:

@@ -21,7 +21,7 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.runtime import jvm_cache, launch
+from lakehunt.runtime import jvm_cache, launch, timestamps
 
 MINIMUM_JAVA = 17
 
@@ -72,6 +72,7 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
 
     Under spark-submit, its options and spark-defaults.conf take precedence.
     Raises LakehuntError if Java is missing or too old, or if Delta's jars cannot be resolved."""
+    timestamps.read_whole_calendar()
     running = SparkSession.getActiveSession()
     if running is not None:
         return _as_required(running)

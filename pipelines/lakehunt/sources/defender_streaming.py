@@ -4,16 +4,23 @@
 
 The event is in `properties`. Its values become typed columns, or faults if they cannot be parsed. Nothing is coerced: a
 number in a string column is a fault, not a string. Everything runs inside Spark's JVM, in one pass.
+
+JSON can hold half of a UTF-16 surrogate pair as an escape (`\\ud83d`), which UTF-8 cannot, and file names and command
+lines may contain it. It is stored as U+FFFD; the event's id is of what was delivered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.classic.column import Column as ClassicColumn
+from pyspark.sql.classic.column import _to_seq
 
 from lakehunt.kql.types import TICKS_PER_MICROSECOND
+from lakehunt.runtime import janino
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.sources import blobs
 from lakehunt.sources.blobs import Blob
@@ -33,6 +40,13 @@ FAULTS_TYPE = "ARRAY<STRUCT<column: STRING, why: STRING>>"
 _ENVELOPE = "time VARIANT, tenantId VARIANT, category VARIANT"
 _DATETIME = r"^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$"
 _LENGTH_WITH_TICKS = len("2024-01-31T23:59:59.1234567Z")
+_NESTED = "^(OBJECT|ARRAY)"
+_DYNAMIC = tuple(column.name for column in DEVICE_PROCESS_EVENTS.columns if column.type == "dynamic")
+
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF_A_PAIR = f"{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW}"
+_BACKSLASH = "\x01"
+"""Stands for an escaped backslash; a control character cannot occur in JSON."""
 
 _FOUND = {
     "STRING": "a string",
@@ -55,7 +69,7 @@ def find(spark: SparkSession, source: str) -> list[Blob]:
 
 def is_complete(text: Column) -> Column:
     """Whether `text` is exactly one JSON object."""
-    return F.coalesce(_kind(_only_value(text)).startswith("OBJECT"), F.lit(False))
+    return F.coalesce(_kind(_only_value(_well_formed(text))).startswith("OBJECT"), F.lit(False))
 
 
 def with_envelope(rows: DataFrame) -> DataFrame:
@@ -65,7 +79,7 @@ def with_envelope(rows: DataFrame) -> DataFrame:
     matters."""
     keep = [F.col(name) for name in rows.columns]
     readable = F.when(_is_small(F.col("text")), F.col("text"))
-    record = rows.select(*keep, F.from_json(readable, _ENVELOPE).alias("_record"))
+    record = rows.select(*keep, F.from_json(_well_formed(readable), _ENVELOPE).alias("_record"))
     return record.select(
         *keep,
         _timestamp(_text_in("_record.time")).alias("exported_at"),
@@ -85,7 +99,7 @@ def holds_event(text: Column) -> Column:
 
 
 def _properties(text: Column) -> Column:
-    return F.get_json_object(text, "$.properties")
+    return F.get_json_object(_well_formed(text), "$.properties")
 
 
 def parse(rows: DataFrame) -> DataFrame:
@@ -93,7 +107,17 @@ def parse(rows: DataFrame) -> DataFrame:
 
     Returns `rows` with the 73 columns, `tick_digits`, `unknown_properties STRING` (a JSON object, or null),
     `event_id` and `faults` (see FAULTS_TYPE; empty for a valid record)."""
-    return rows.transform(_with_record).transform(_with_fields).transform(_with_values).transform(_with_derived)
+    steps = (_with_record, _with_fields, _with_values, _with_delivered, _with_derived)
+    return reduce(lambda made, step: made.transform(step), steps, rows)
+
+
+def _well_formed(text: Column) -> Column:
+    """A record in which each half of a surrogate pair is U+FFFD."""
+    escaped = F.replace(text, F.lit("\\\\"), F.lit(_BACKSLASH))  # so that a backslash left over begins an escape
+    mended = F.replace(F.regexp_replace(escaped, _HALF_A_PAIR, r"\\ufffd"), F.lit(_BACKSLASH), F.lit("\\\\"))
+    may_have_one = F.contains(text, F.lit(r"\ud")) | F.contains(text, F.lit(r"\uD"))
+    # A record with this control character is not JSON. It must not become JSON.
+    return F.when(may_have_one & ~F.contains(text, F.lit(_BACKSLASH)), mended).otherwise(text)
 
 
 def _only_value(text: Column) -> Column:
@@ -120,7 +144,8 @@ def _text_in(variant: str) -> Column:
 
 
 def _with_record(rows: DataFrame) -> DataFrame:
-    return rows.withColumn("_record", F.when(_is_small(F.col("text")), _only_value(F.col("text"))))
+    text = F.when(_is_small(F.col("text")), _well_formed(F.col("text")))
+    return rows.withColumn("_text", text).withColumn("_record", _only_value(F.col("_text")))
 
 
 def _with_fields(rows: DataFrame) -> DataFrame:
@@ -139,10 +164,32 @@ def _with_values(rows: DataFrame) -> DataFrame:
     return rows.withColumns(readers).withColumn("tick_digits", _tick_digits())
 
 
+def _with_delivered(rows: DataFrame) -> DataFrame:
+    """Adds `unknown_properties`, and `_delivered`: what the columns do not say of the record (see DeliveredText.java);
+    null for a record without numbers or nested values that Spark rewrites."""
+    nested = (_kind_of(name).rlike(_NESTED) for name in _DYNAMIC)
+    rewritten = F.col("unknown_properties").isNotNull() | (F.col("text") != F.col("_text"))
+    needed = reduce(Column.__or__, (F.coalesce(one, F.lit(False)) for one in nested), rewritten | _has_negative_zero())
+    delivered = F.when(F.col("_field").isNotNull() & needed, _delivered(rows.sparkSession))
+    return rows.withColumn("unknown_properties", _unknown_properties()).withColumn("_delivered", delivered)
+
+
+def _delivered(spark: SparkSession) -> Column:
+    """What DeliveredText.java finds in `text`."""
+    made = janino.compile_and_distribute(spark, "DeliveredText").newInstance()
+    made.configure(list(_DYNAMIC))
+    # PySpark can only call a Java UDF that is registered by name in the session; this one is not.
+    return ClassicColumn(made.function().apply(_to_seq(spark.sparkContext, [F.col("text")._jc])))
+
+
+def _has_negative_zero() -> Column:
+    """Whether a long may be written `-0`, which is 0."""
+    return F.col("text").rlike(r":\s*-0\s*[,}]")
+
+
 def _with_derived(rows: DataFrame) -> DataFrame:
-    added = {"faults": _faults(), "unknown_properties": _unknown_properties()}
-    whole = rows.withColumns(added).withColumn("event_id", _event_id())
-    return whole.withColumns(_filled_in()).drop("_record", "_properties", "_field", "_kind")
+    whole = rows.withColumn("faults", _faults()).withColumn("event_id", _event_id())
+    return whole.withColumns(_filled_in()).drop("_text", "_record", "_properties", "_field", "_kind", "_delivered")
 
 
 def _field(name: str) -> Column:
@@ -170,9 +217,9 @@ def _timestamp(text: Column) -> Column:
 
 
 def _dynamic(name: str) -> Column:
-    """JSON text: a string as delivered, an object or array with its keys in their original order."""
-    nested = F.get_json_object(F.col("text"), f"$.properties.{name}")
-    return F.when(_kind_of(name).rlike("^(OBJECT|ARRAY)"), nested).otherwise(_string(name))
+    """JSON text: a string as delivered, an object or array as Spark writes it, which is what ids are made of."""
+    nested = F.get_json_object(F.col("_text"), f"$.properties.{name}")
+    return F.when(_kind_of(name).rlike(_NESTED), nested).otherwise(_string(name))
 
 
 _READERS: dict[str, Callable[[str], Column]] = {
@@ -218,27 +265,29 @@ def _unknown_properties() -> Column:
 
 
 def _event_id() -> Column:
-    """A hash of the event's content, independent of when and how often it was delivered.
+    """A hash of the event's content, independent of when and how often it was delivered, and of the order of keys.
 
-    Nulls do not occur in the hashed JSON, so a column added by a later version does not change old ids."""
+    Nulls do not occur in the hashed JSON, so a column added by a later version does not change old ids. Nor does
+    `exact`, without which records that Spark's parsers cannot tell apart would have the same id."""
     content = [
         (F.unix_micros(F.col(c.name)) * TICKS_PER_MICROSECOND + F.col(f"tick_digits.{c.name}")).alias(c.name)
         if c.type == "datetime"
         else F.col(c.name)
         for c in DEVICE_PROCESS_EVENTS.columns
     ]
-    return F.sha2(F.to_json(F.struct(*content, F.col("unknown_properties"))), 256)
+    exact = F.col("_delivered.exact").alias("exact")
+    return F.sha2(F.to_json(F.struct(*content, F.col("unknown_properties"), exact)), 256)
 
 
 def _filled_in() -> dict[str, Column]:
-    """Columns that this source does not deliver, derived from the others."""
+    """Columns that this source does not deliver, derived from the others, and dynamic ones as they were delivered."""
     digits = {
         name: F.coalesce(F.col(f"tick_digits.{name}"), F.col("tick_digits.Timestamp"))
         if name == "TimeGenerated"
         else F.col(f"tick_digits.{name}")
         for name in DEVICE_PROCESS_EVENTS.datetime_names
     }
-    return {
+    return {name: F.coalesce(F.col(f"_delivered.dynamic.{name}"), F.col(name)) for name in _DYNAMIC} | {
         "TimeGenerated": F.coalesce(F.col("TimeGenerated"), F.col("Timestamp")),
         "Type": F.coalesce(F.col("Type"), F.lit(DEVICE_PROCESS_EVENTS.name)),
         "tick_digits": F.struct(*(digit.alias(name) for name, digit in digits.items())),
@@ -311,5 +360,5 @@ def _shown(name: Column, value: Column) -> Column:
     """The unreadable value itself, truncated; hidden if it could contain a secret or is not a scalar."""
     text = F.try_variant_get(value, "$", "string")
     cut = F.concat(F.substring(text, 1, SHOWN_CHARACTERS), F.when(F.length(text) > SHOWN_CHARACTERS, "…").otherwise(""))
-    hidden = name.isin(*DEVICE_PROCESS_EVENTS.sensitive_columns) | _kind(value).rlike("^(OBJECT|ARRAY)") | text.isNull()
+    hidden = name.isin(*DEVICE_PROCESS_EVENTS.sensitive_columns) | _kind(value).rlike(_NESTED) | text.isNull()
     return F.when(hidden, "").otherwise(F.concat(F.lit(" ("), cut, F.lit(")")))

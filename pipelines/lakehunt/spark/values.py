@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -104,9 +105,14 @@ def moment(instant: int) -> Column:
     return F.timestamp_micros(F.lit(instant // TICKS_PER_MICROSECOND))
 
 
+def day(known: date) -> Column:
+    """A known day. (PySpark's own literal fails before the year 1000, and is another day around October 1582.)"""
+    return F.lit(known.isoformat()).cast("date")
+
+
 def sql_moment(ticks: int) -> str:
     """An instant, truncated to microseconds, as a Spark SQL literal."""
-    return f"TIMESTAMP '{times.to_datetime(ticks):%Y-%m-%d %H:%M:%S.%f} UTC'"
+    return f"TIMESTAMP '{times.to_datetime(ticks).replace(tzinfo=None).isoformat(' ', 'microseconds')} UTC'"
 
 
 def _floor_div(value: Column, by: int) -> Column:

@@ -34,6 +34,7 @@ from lakehunt.kql.types import DATETIME, TICKS_PER_DAY, TICKS_PER_MICROSECOND, T
 from lakehunt.lake.delta_lake import Lake, few_rows, utc
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
+from lakehunt.spark import values
 
 SHORTEST = 8
 """Minimum length of a finding id prefix."""
@@ -234,7 +235,7 @@ def _looked_up(lake: Lake, due: Collection[ProcessLookup], most: int) -> list[Ro
     days = sorted(
         {events_table.utc_day(at) for one in due for at in (*range(one.since, one.until, TICKS_PER_DAY), one.until)}
     )
-    events = lake.rows(DEVICE_PROCESS_EVENTS.events).filter(F.col("event_date").isin(days))
+    events = lake.rows(DEVICE_PROCESS_EVENTS.events).filter(F.col("event_date").isin(*map(values.day, days)))
     rows = [(w.device_id, w.place, w.id, *map(_micros, (w.since, w.until))) for w in sorted(due, key=str)]
     types = {"device": "STRING", "place": "STRING", "id": "BIGINT", "since": "BIGINT", "until": "BIGINT"}
     lookups = F.broadcast(few_rows(lake.spark, types, rows)).alias("lookup")

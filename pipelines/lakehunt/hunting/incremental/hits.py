@@ -36,6 +36,7 @@ from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.session import codegen
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.hunt_tables import ALWAYS_STORED, HITS, PASSES
+from lakehunt.spark import values
 from lakehunt.spark.relations import Context
 
 ENGINE_VERSION = __version__
@@ -188,8 +189,8 @@ def _rows(prefiltered: DataFrame, hunts: Sequence[HuntRequest], pass_id: str) ->
 
 def _on_days(scan_range: ScanRange) -> Column:
     day = F.col("event_date")
-    from_start = F.lit(True) if scan_range.start is None else day >= F.lit(scan_range.start)
-    return from_start if scan_range.end is None else from_start & (day < F.lit(scan_range.end))
+    from_start = F.lit(True) if scan_range.start is None else day >= values.day(scan_range.start)
+    return from_start if scan_range.end is None else from_start & (day < values.day(scan_range.end))
 
 
 # Coverage
@@ -274,9 +275,7 @@ def _covered_from(scan_ranges: Iterable[ScanRange]) -> date:
 def _described(scan_range: ScanRange) -> str:
     count = sum(last - first + 1 for first, last in scan_range.batches)
     days = " ".join(
-        f"{word} {day:%Y-%m-%d}"
-        for word, day in (("from", scan_range.start), ("before", scan_range.end))
-        if day is not None
+        f"{word} {day}" for word, day in (("from", scan_range.start), ("before", scan_range.end)) if day is not None
     )
     return f"{count} batch{'es' * (count > 1)} of events" + (f" {days}" if days else "")
 
@@ -288,9 +287,9 @@ def scan_hits(lake: Lake, hits: HitCoverage, versions: Iterable[str], since: dat
     """The hits of these hunt versions and days (both inclusive), each event once per version."""
     wanted = sorted(set(versions))
     passes = [one for one in hits.passes if not one.versions.isdisjoint(wanted)]
-    days = F.col("event_date") <= F.lit(until)
+    days = F.col("event_date") <= values.day(until)
     rows = lake.rows(HITS).filter(
-        _counted_runs(passes, wanted) & (days if since is None else days & (F.col("event_date") >= F.lit(since)))
+        _counted_runs(passes, wanted) & (days if since is None else days & (F.col("event_date") >= values.day(since)))
     )
     return rows.dropDuplicates(["hunt_version", "event_id"]) if _overlap(passes) else rows
 

@@ -117,9 +117,9 @@ def within_window(frame: DataFrame, since: int | None, until: int | None) -> Dat
     skipping. Stored timestamps are truncated to microseconds, and so are the bounds: no event inside is lost."""
     time = F.col(_TIME)
     if since is not None:
-        frame = frame.filter((F.col("event_date") >= F.lit(utc_day(since))) & (time >= values.moment(since)))
+        frame = frame.filter((F.col("event_date") >= values.day(utc_day(since))) & (time >= values.moment(since)))
     if until is not None:
-        frame = frame.filter((F.col("event_date") <= F.lit(utc_day(until))) & (time <= values.moment(until)))
+        frame = frame.filter((F.col("event_date") <= values.day(utc_day(until))) & (time <= values.moment(until)))
     return frame
 
 
@@ -145,8 +145,9 @@ def kql_value(of: KqlColumn) -> Column:
 
 
 def utc_day(ticks: int) -> date:
-    """The day (UTC) of an instant."""
-    return date.fromordinal(_EPOCH + ticks // TICKS_PER_DAY)
+    """The day (UTC) of an instant; the calendar's first or last day for one beyond it."""
+    ordinal = _EPOCH + ticks // TICKS_PER_DAY
+    return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))
 
 
 _EPOCH = date(1970, 1, 1).toordinal()
