@@ -39,6 +39,8 @@ from lakehunt.lake import retention
 from lakehunt.lake.retention import Retention
 from lakehunt.quality import data_docs
 from lakehunt.quality.data_docs import DataDocs
+from lakehunt.runtime import limits
+from lakehunt.runtime.limits import Limits
 from lakehunt.schemas import registered_tables
 from lakehunt.schemas.registered_tables import RegisteredTable
 
@@ -60,6 +62,7 @@ class Config:
     data_docs: DataDocs = field(default_factory=DataDocs)
     retention: Retention = field(default_factory=Retention)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    limits: Limits = field(default_factory=Limits)
 
     def with_lake(self, lake: str | None) -> Config:
         return replace(self, lake=lake) if lake else self
@@ -101,6 +104,7 @@ def _read(path: Path) -> Config:
         "data_docs": data_docs.read,
         "retention": _retention,
         "alerts": channels.read,
+        "limits": limits.read,
         "spark": _spark,
         "delta_jars": _folder,
     }

@@ -54,4 +54,4 @@ def test_a_stage_without_cause_names_the_error_of_its_task(spark: Any) -> None:
 
 def test_other_errors_say_all_that_they_say() -> None:
     assert describe(LakehuntError("no table", "make one")) == "no table\n  hint: make one"
-    assert describe(RecursionError("too deep")) == "too deep"
+    assert describe(RecursionError("too deep")) == "RecursionError: too deep"

@@ -16,6 +16,7 @@ from lakehunt.cli import content, context, diagnostics, findings, hunts, operate
 from lakehunt.cli.exits import FAILURE, INTERRUPTED, SUCCESS, USAGE
 from lakehunt.cli.section import HELP, Section, setting_options
 from lakehunt.core.errors import LakehuntError, UsageError
+from lakehunt.runtime import spark_log
 
 SECTIONS: tuple[Section, ...] = (
     pipeline.SECTION,
@@ -48,6 +49,15 @@ class _Lakehunt(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> int:
+        code = FAILURE
+        try:
+            code = self._invoke(ctx)
+        finally:
+            if code == FAILURE and (log := spark_log.of_failure()):
+                click.echo(f"lakehunt: Spark's log of this command is kept in {log}", err=True)
+        return code
+
+    def _invoke(self, ctx: click.Context) -> int:
         try:
             return FAILURE if super().invoke(ctx) is False else SUCCESS
         except LakehuntError as error:

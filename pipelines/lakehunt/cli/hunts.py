@@ -51,7 +51,7 @@ def hunt(
     with context.progress(total=True) as say, context.lake(config, learning=True) as lake:
         for at in range(first, last + 1, TICKS_PER_DAY):
             excluding = suppression.exclusions_at(lake, chosen, at) if exclusions == options.AS_RUN else chosen
-            runs = engine.run_hunts(lake, excluding, at, say, context.tables(config), full)
+            runs = engine.run_hunts(lake, excluding, at, say, context.tables(config), full, config.limits)
             fine = print_runs(runs) and fine
             day = operate.judged_day(lake, config, at)
             fine = operate.print_unusual(day) and fine

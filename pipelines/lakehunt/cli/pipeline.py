@@ -42,7 +42,7 @@ def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
         if any(batch.refused for batch in promoted.batches):
             click.echo("hunts were not run: a batch was refused", err=True)
             return False
-        runs = engine.run_hunts(lake, found, as_of, say, context.tables(config))
+        runs = engine.run_hunts(lake, found, as_of, say, context.tables(config), limits=config.limits)
         all_succeeded = hunts.print_runs(runs)
         telemetry_fine = operate.print_unusual(operate.judged_day(lake, config, as_of))
         if show:

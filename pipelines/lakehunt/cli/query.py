@@ -43,13 +43,13 @@ def query(
     tables = context.tables(config)
     if jsonl:
         with context.lake(config) as lake:
-            render.json_lines(adhoc.answer_lines(lake, sys.stdin, as_of, period, tables))
+            render.json_lines(adhoc.answer_lines(lake, sys.stdin, as_of, period, tables, config.limits))
         return True
     name, text = read_query(kql, file)
     try:
         adhoc.compile_first(text, tables)
         with context.lake(config) as lake:
-            _print(adhoc.query(lake, text, as_of, period, tables), form)
+            _print(adhoc.query(lake, text, as_of, period, tables, limits=config.limits), form)
     except QueryErrors as errors:
         _print_errors(name, text, errors)
         return False

@@ -15,10 +15,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
-
-from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.hunting.compiled_hunt import at_its_place, compile_hunt, query_period
 from lakehunt.hunting.content.exclusion_file import Exclusion
@@ -37,12 +33,13 @@ from lakehunt.hunting.query.time_window import TimeWindow, limit_to_window
 from lakehunt.kql import plan as p
 from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.runtime.error_text import describe
+from lakehunt.runtime import bounded
+from lakehunt.runtime.bounded import TimeLimitError
+from lakehunt.runtime.error_text import describe, is_memory_error
 from lakehunt.runtime.input_metrics import InputMetrics
+from lakehunt.runtime.limits import Limits
 from lakehunt.runtime.session import codegen
 from lakehunt.spark.plans import compile_plan
-
-_FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError)
 
 CODEGEN_THRESHOLD = 1_000_000
 """Up to this many hits, queries run without whole-stage codegen: compiling takes longer than interpreting."""
@@ -52,14 +49,20 @@ PARALLEL_HUNTS = 2
 
 
 def run_hunts(
-    lake: Lake, hunts: Iterable[Hunt], as_of: int, say: Progress, tables: TableCatalog = EVENTS_ONLY, full: bool = False
+    lake: Lake,
+    hunts: Iterable[Hunt],
+    as_of: int,
+    say: Progress,
+    tables: TableCatalog = EVENTS_ONLY,
+    full: bool = False,
+    limits: Limits = Limits(),  # noqa: B008 (it is immutable)
 ) -> list[HuntRun]:
     """Runs every hunt on these tables as of an instant (ticks, whole microseconds); stores findings and the run log.
 
     `full` reads all events of each hunt's window instead of its hits; the findings are the same.
-    A hunt that fails is recorded as a failed run and does not stop the others."""
+    A hunt that fails, or exceeds one of the limits, is recorded as a failed run and does not stop the others."""
     with codegen(lake.spark, on=False):  # run log, hits and findings are small; full scans switch it on
-        return _HuntingRun(lake, list(hunts), as_of, say, tables).run(full)
+        return _HuntingRun(lake, list(hunts), as_of, say, tables, limits).run(full)
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,11 @@ class _PlannedHunt:
 class _HuntingRun:
     """One run of some hunts at one as-of."""
 
-    def __init__(self, lake: Lake, hunts: Sequence[Hunt], as_of: int, say: Progress, tables: TableCatalog) -> None:
+    def __init__(
+        self, lake: Lake, hunts: Sequence[Hunt], as_of: int, say: Progress, tables: TableCatalog, limits: Limits
+    ) -> None:
         self.lake, self.hunts, self.as_of, self.say, self.tables = lake, hunts, as_of, say, tables
+        self.limits = limits
         self.started = datetime.now(UTC)
         self.run_id = f"{self.started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
         self.runs: list[HuntRun] = []
@@ -133,7 +139,7 @@ class _HuntingRun:
             compiled = compile_hunt(hunt, self.tables)
             plan, window = limit_to_window(compiled.plan, self.as_of, query_period(hunt))
             return _PlannedHunt(hunt, plan, window, extract_row_predicates(compiled.plan))
-        except _FAILURES as error:
+        except Exception as error:  # noqa: BLE001
             self._failed(hunt, error)
             return None
 
@@ -146,26 +152,43 @@ class _HuntingRun:
         try:
             context = self.tables.context(self.lake, self.as_of)
             requests = [one.request for one in hunts]
-            hits = hits_table.complete_hits(self.lake, self.events, requests, context, self.say)
-        except _FAILURES as error:
+            apart = {one.hunt.id for one in hunts if self._overran_before(one.hunt)}
+            bounds = hits_table.ScanBounds(self.limits.scan_seconds, self.limits.seconds)
+            hits = hits_table.complete_hits(self.lake, self.events, requests, context, self.say, bounds, apart)
+            self._run_on_hits(hits, [one for one in hunts if one.hunt.id not in hits.failed])
+        except Exception as error:  # noqa: BLE001
+            done = {run.hunt.id for run in self.runs}
             for one in hunts:
-                self._failed(one.hunt, error, one)
+                if one.hunt.id not in done:
+                    self._failed(one.hunt, error, one)
             return []
+        for one in hunts:
+            if isinstance(why := hits.failed.get(one.hunt.id), TimeLimitError):
+                self._failed(one.hunt, why, one)
         # The event on which a predicate fails may lie outside the window: only the full query can tell.
-        unfiltered = [one for one in hunts if one.hunt.id in hits.failed]
-        rest = [one for one in hunts if one not in unfiltered]
-        if not rest:
-            return unfiltered
-        with self._cached_hits(hits, rest) as (events, counts), ThreadPoolExecutor(PARALLEL_HUNTS) as pool:
+        return [one for one in hunts if one.hunt.id in hits.failed and not self._has_ended(one.hunt)]
 
-            def on_hits(one: _PlannedHunt) -> None:
+    def _has_ended(self, hunt: Hunt) -> bool:
+        return any(run.hunt.id == hunt.id for run in self.runs)
+
+    def _run_on_hits(self, hits: HitCoverage, hunts: Sequence[_PlannedHunt]) -> None:
+        """Evaluates hunts on their hits, several at once. If one of these runs out of memory, it may be another one's
+        fault: it runs again by itself."""
+        if not hunts:
+            return
+        starved: list[_PlannedHunt] = []
+        with self._cached_hits(hits, hunts) as (events, counts):
+
+            def on_hits(one: _PlannedHunt, among: list[_PlannedHunt] | None) -> None:
                 stats = hits.stats.get(one.hunt.id, ScanStats())
                 known = {"mode": INCREMENTAL, "events_scanned": stats.events, "bytes_read": stats.bytes}
-                self._on_hits(one, events, counts.get(one.hunt.digest, 0), known)
+                self._on_hits(one, events, counts.get(one.hunt.digest, 0), known, among)
 
-            for done in [pool.submit(on_hits, one) for one in rest]:
-                done.result()
-        return unfiltered
+            with ThreadPoolExecutor(PARALLEL_HUNTS) as pool:
+                for done in [pool.submit(on_hits, one, starved if len(hunts) > 1 else None) for one in hunts]:
+                    done.result()
+            for one in starved:
+                on_hits(one, None)
 
     @contextmanager
     def _cached_hits(
@@ -183,13 +206,20 @@ class _HuntingRun:
         finally:
             rows.unpersist()
 
-    def _on_hits(self, one: _PlannedHunt, hits: events_table.HitEvents, count: int, known: dict[str, Any]) -> None:
+    def _on_hits(
+        self,
+        one: _PlannedHunt,
+        hits: events_table.HitEvents,
+        count: int,
+        known: dict[str, Any],
+        starved: list[_PlannedHunt] | None,
+    ) -> None:
         if not count and is_empty(one.plan):
             nothing = writer.HuntResult(one.hunt, one.plan, None, one.window, self.as_of)
-            self._finish(one, lambda: _Evaluation(writer.compute_findings(nothing)), known)
+            self._finish(one, lambda: _Evaluation(writer.compute_findings(nothing, self.limits.rows)), known)
             return
         self.say(f"hunting: {one.hunt.name}")
-        self._finish(one, lambda: self._evaluate(one, lambda: hits.of(one.hunt.digest)), known)
+        self._finish(one, lambda: self._evaluate(one, lambda: hits.of(one.hunt.digest)), known, starved)
 
     # Full
 
@@ -217,27 +247,40 @@ class _HuntingRun:
         with materialized_prefixes(one.plan, context, metrics) as prefixes:
             relation = compile_plan(one.plan, prefixes.context)
             result = writer.HuntResult(one.hunt, one.plan, relation, one.window, self.as_of)
-            return _Evaluation(
-                writer.compute_findings(result, exclusion_marks.events_of(prefixes.excluded)), prefixes.matched
-            )
+            suppressed = exclusion_marks.events_of(prefixes.excluded)
+            return _Evaluation(writer.compute_findings(result, self.limits.rows, suppressed), prefixes.matched)
 
-    def _finish(self, one: _PlannedHunt, evaluate: Callable[[], _Evaluation], known: dict[str, Any]) -> None:
-        """Stores a hunt's findings in its own table, and records success or the reason of failure."""
+    def _finish(
+        self,
+        one: _PlannedHunt,
+        evaluate: Callable[[], _Evaluation],
+        known: dict[str, Any],
+        starved: list[_PlannedHunt] | None = None,
+    ) -> None:
+        """Stores a hunt's findings in its own table, and records success or the reason of failure. With `starved`, a
+        hunt that ran out of memory is added to it instead."""
         clock = time.perf_counter()
         try:
-            done = evaluate()
+            done = bounded.within(self.lake.spark, self.limits.seconds, "seconds", evaluate)
             found = done.findings
             self.found.append(found)
             previous = self.previous.get(one.hunt.id)
             same_schema = previous is not None and previous.schema_version == one.hunt.digest
             if found.count or self._ran_before(one.hunt) or not same_schema:
                 writer.write_own(self.lake, found)
-        except (*_FAILURES, KqlError) as error:
-            self._failed(one.hunt, error, one, clock, known)
+        except Exception as error:  # noqa: BLE001
+            if starved is not None and is_memory_error(error):
+                starved.append(one)
+            else:
+                self._failed(one.hunt, error, one, clock, known)
             return
         used = self._active(one.hunt)
         details = known | {"matched": done.matched, "suppressed": found.suppressed_count, "findings": found.count}
         self.runs.append(self._run(one.hunt, seconds=_since(clock), window=one.window, exclusions=used, **details))
+
+    def _overran_before(self, hunt: Hunt) -> bool:
+        """Whether the hunt's last run exceeded its time: then it does not share a pass with others."""
+        return hunt.id in self.previous and self.previous[hunt.id].overran
 
     def _ran_before(self, hunt: Hunt) -> bool:
         """Whether a run at this as-of may have left findings."""
@@ -247,10 +290,27 @@ class _HuntingRun:
         done = {run.hunt.id for run in self.runs if run.error is None}
         found = [one for one in self.found if one.result.hunt.id in done]
         changed = [one for one in found if one.count or one.suppressed is not None or self._ran_before(one.result.hunt)]
-        writer.write_all(self.lake, changed, self.as_of)
-        suppressed = {one.result.hunt.id: one.suppressed for one in changed}
-        versions = {one.result.hunt.id: one.result.hunt.digest for one in changed}
+        try:
+            self._store(changed)
+        except Exception:  # noqa: BLE001
+            for one in changed:
+                self._store_alone(one)
+
+    def _store(self, found: Sequence[ComputedFindings]) -> None:
+        writer.write_all(self.lake, found, self.as_of)
+        suppressed = {one.result.hunt.id: one.suppressed for one in found}
+        versions = {one.result.hunt.id: one.result.hunt.digest for one in found}
         suppression.write_suppressed(self.lake, suppressed, versions, self.as_of)
+
+    def _store_alone(self, one: ComputedFindings) -> None:
+        try:
+            self._store([one])
+        except Exception as error:  # noqa: BLE001
+            hunt = one.result.hunt
+            kept = next(run for run in self.runs if run.hunt.id == hunt.id)
+            self.runs.remove(kept)
+            why = f"its findings could not be stored: {describe(error)}"
+            self.runs.append(replace(kept, outcome=run_log.FAILED, error=why))
 
     def _failed(
         self,

@@ -9,11 +9,15 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
 from lakehunt.core.credentials import redacted
+from lakehunt.core.errors import LakehuntError
 
 _TASK_FAILURE = re.compile(r"Lost task \S+ in stage \S+ \(TID \d+\) \(.*?\): (.*)")
 _PACKAGE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
 
 _MEMORY = "OutOfMemoryError"
+
+_LONGEST = 2000
+"""Maximum length of a line: messages of Spark may contain whole values."""
 
 
 def describe(error: Exception) -> str:
@@ -27,7 +31,14 @@ def _described(error: Exception) -> str:
         return _with_hint(_with_root_cause(error.java_exception))
     if isinstance(error, (PySparkException, Py4JError)):
         return _with_hint(_first_line(str(error)))
-    return str(error)
+    if isinstance(error, LakehuntError):
+        return str(error)
+    return _first_line(f"{type(error).__name__}: {error}")
+
+
+def is_memory_error(error: Exception) -> bool:
+    """Whether Java or Spark ran out of memory."""
+    return any(word in describe(error) for word in (_MEMORY, "UNABLE_TO_ACQUIRE_MEMORY"))
 
 
 def in_one_line(error: Exception) -> str:
@@ -50,7 +61,8 @@ def _summary(thrown: Any) -> str:
 
 
 def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line):,} characters)"
 
 
 def _with_hint(line: str) -> str:

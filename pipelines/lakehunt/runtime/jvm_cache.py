@@ -14,9 +14,8 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
-
-import pyspark
 
 from lakehunt.core import atomic_write
 
@@ -72,7 +71,10 @@ def _artifact(jar: Path) -> str:
 
 
 def _spark_jars() -> Path:
-    return Path(pyspark.__file__).parent / "jars"
+    found = find_spec("pyspark")  # not imported: commands without Spark are to start fast
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "jars"
 
 
 def _list_file(package: str) -> Path:

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -21,7 +20,8 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.runtime import jvm_cache, launch, timestamps
+from lakehunt.runtime import jvm_cache, launch, spark_log, timestamps
+from lakehunt.runtime.spark_log import SparkLog
 
 MINIMUM_JAVA = 17
 
@@ -39,7 +39,13 @@ DEFAULTS = {
 }
 """Defaults for one machine, overridden by the configuration, which is overridden by spark-submit."""
 
-ALONE = {"spark.app.name": "lakehunt", "spark.master": "local[*]", "spark.driver.memory": "4g"}
+ALONE = {
+    "spark.app.name": "lakehunt",
+    "spark.master": "local[*]",
+    "spark.driver.memory": "4g",
+    # A task that runs out of memory or stack fails. Otherwise it would end the JVM, and with it all other hunts.
+    "spark.executor.killOnFatalError.depth": "0",
+}
 """Further defaults for a JVM that was not started by spark-submit."""
 
 REQUIRED = {
@@ -88,8 +94,9 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
                 launch.start_jvm(settings)
             spark = builder.getOrCreate()
         except PySparkRuntimeError as e:
-            raise _start_failure(log.read_text(errors="replace"), e) from e
+            raise _start_failure(log.file.read_text(errors="replace"), e) from e
     spark.sparkContext.setLogLevel("ERROR")
+    log.started()
     if not submitted:
         _remember_jars(config, spark)
     return spark
@@ -201,22 +208,19 @@ def java() -> str:
 
 
 @contextmanager
-def _quiet_jvm() -> Iterator[Path]:
+def _quiet_jvm() -> Iterator[SparkLog]:
     """Redirects the output of the starting JVM to a file, so that Ivy's page of output does not mix with ours.
 
-    The JVM inherits the descriptors, so later warnings go there too. The file is removed at exit, unless
-    LAKEHUNT_SPARK_LOG names it."""
-    chosen = os.environ.get("LAKEHUNT_SPARK_LOG")
-    if chosen == "-":
-        yield Path(os.devnull)
+    The JVM inherits the descriptors, so later warnings go there too."""
+    log = spark_log.opened()
+    if log.on_terminal:
+        yield log
         return
-    log = Path(chosen or Path(tempfile.gettempdir()) / f"lakehunt-spark-{os.getpid()}.log")
-    if not chosen:
-        atexit.register(log.unlink, missing_ok=True)
+    atexit.register(log.close)
     sys.stdout.flush()
     sys.stderr.flush()
     kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
-    with log.open("wb") as sink:
+    with log.file.open("wb") as sink:
         for descriptor in kept:
             os.dup2(sink.fileno(), descriptor)
     try:

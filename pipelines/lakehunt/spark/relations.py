@@ -65,13 +65,14 @@ class Relation:
     """A frame with the columns of `schema` (in engine types, see values.py) and the hidden ones.
 
     `groups` are the hidden columns that separate the groups of a body of `mv-apply` or `partition`, and `carried` those
-    that are constant within a group."""
+    that are constant within a group. `weights` are sizes of the columns' expressions (see inlining.py)."""
 
     frame: DataFrame
     schema: Schema
     sorted_by: tuple[SortedBy, ...] = ()
     groups: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
+    weights: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:

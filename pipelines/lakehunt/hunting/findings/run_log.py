@@ -16,6 +16,7 @@ from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.kql import times
 from lakehunt.kql.types import TICKS_PER_MICROSECOND
 from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.runtime import bounded
 from lakehunt.schemas.hunt_tables import RUNS
 
 INCREMENTAL, FULL = "incremental", "full"
@@ -76,23 +77,31 @@ def _row(run: HuntRun) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class PreviousRuns:
-    """Earlier runs of a hunt: whether any of them has this as-of, and which hunt version last wrote its findings table
-    (its schema); None if that is not known."""
+    """Earlier runs of a hunt: whether any of them has this as-of, which hunt version last wrote its findings table
+    (its schema; None if that is not known), and whether the last one exceeded its time."""
 
     seen: bool
     schema_version: str | None
+    overran: bool
 
 
 def previous_runs(lake: Lake, hunts: Iterable[Hunt], as_of: int) -> dict[str, PreviousRuns]:
     """The earlier runs of the hunts that have run, by hunt id; `as_of` in ticks."""
     runs = lake.rows(RUNS).filter(F.col("hunt_id").isin(sorted(hunt.id for hunt in hunts)))
-    stored = F.when(F.col("outcome") != FAILED, F.struct("run_id", "hunt_version", "engine_version", "outcome"))
+    wrote = (F.col("outcome") != FAILED) | F.col("findings").isNotNull()  # its own table, if not findings.all
+    stored = F.when(wrote, F.struct("run_id", "hunt_version", "engine_version", "outcome"))
+    ended = F.when(F.col("outcome") != STARTED, F.struct("run_id", "error"))
     rows = runs.groupBy("hunt_id").agg(
         F.max(stored).alias("stored"),
+        F.max(ended).alias("ended"),
         F.bool_or(F.unix_micros("as_of") == as_of // TICKS_PER_MICROSECOND).alias("seen"),
     )
     return {
-        row.hunt_id: PreviousRuns(row.seen, row.stored.hunt_version if _is_done(row.stored) else None)
+        row.hunt_id: PreviousRuns(
+            row.seen,
+            row.stored.hunt_version if _is_done(row.stored) else None,
+            row.ended is not None and (row.ended.error or "").startswith(bounded.ENDED),
+        )
         for row in rows.collect()
     }
 

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from lakehunt.hunting.content import attack
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings.identity import descriptions, identity
+from lakehunt.hunting.query import row_limit
 from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import DATETIME, DYNAMIC
@@ -61,18 +62,19 @@ class ComputedFindings:
     suppressed_count: int = 0
 
 
-def compute_findings(result: HuntResult, suppressed: DataFrame | None = None) -> ComputedFindings:
-    """Runs the hunt's query.
+def compute_findings(result: HuntResult, most: int, suppressed: DataFrame | None = None) -> ComputedFindings:
+    """Runs the hunt's query. Raises LimitError if it has more than `most` rows.
 
     The rows are materialized, which truncates their lineage: otherwise Spark would plan the queries of all hunts again
     when `findings.all` is written."""
     if result.relation is None:
         return ComputedFindings(result, None, 0)
-    rows = materialize(_numbered(result, result.relation))
+    rows = materialize(_numbered(result, row_limit.limited(result.relation, most)))
+    count = row_limit.checked(rows.count(), most)
     if suppressed is None:
-        return ComputedFindings(result, rows, rows.count())
+        return ComputedFindings(result, rows, count)
     suppressed = materialize(suppressed)
-    return ComputedFindings(result, rows, rows.count(), suppressed, suppressed.count())
+    return ComputedFindings(result, rows, count, suppressed, suppressed.count())
 
 
 def _numbered(result: HuntResult, relation: Relation) -> DataFrame:

@@ -10,27 +10,24 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, reduce
 from itertools import pairwise
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from lakehunt import __version__
-from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.hunting.incremental import prefilter
 from lakehunt.hunting.incremental.predicates import RowPredicates
 from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.events_table import BatchRange, EventsSnapshot
-from lakehunt.kql.errors import KqlError
 from lakehunt.lake import history
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime import bounded
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.session import codegen
@@ -85,34 +82,55 @@ class ScanStats:
         return ScanStats(self.events + other.events, (self.bytes or 0) + (other.bytes or 0) if known else None)
 
 
+@dataclass(frozen=True)
+class ScanBounds:
+    """The most seconds that a pass may take, and the least that remain for one of half of its hunts."""
+
+    most: float
+    least: float
+
+    def halved(self) -> ScanBounds:
+        return ScanBounds(max(self.most / 2, self.least), self.least)
+
+
 @dataclass
 class HitCoverage:
     """The hits of a run's hunts, complete except for the hunts in `failed` (hunt id: reason)."""
 
     passes: list[PrefilterRun]
     stats: dict[str, ScanStats] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, Exception] = field(default_factory=dict)
 
 
 def complete_hits(
-    lake: Lake, events: EventsSnapshot, hunts: Sequence[HuntRequest], context: Context, say: Progress
+    lake: Lake,
+    events: EventsSnapshot,
+    hunts: Sequence[HuntRequest],
+    context: Context,
+    say: Progress,
+    bounds: ScanBounds,
+    apart: Collection[str] = (),
 ) -> HitCoverage:
     """Scans, for each hunt, the events that no pass has read for it yet.
 
-    A hunt whose conditions fail (on an unsupported value, for example) is isolated and recorded in `failed`; the others
-    continue."""
+    A hunt whose conditions fail (on an unsupported value, for example) or take too long is isolated and recorded in
+    `failed`; the others continue. Each of the hunts `apart` (ids) has a pass of its own, after the others."""
     hits = HitCoverage(_recorded(lake, {h.hunt_version for h in hunts}, events))
     first = {hunt.hunt_version: hunt for hunt in reversed(hunts)}  # hunts with the same query share their hits
     for scan_range, requests in _uncovered_requests(hits.passes, list(first.values()), events.accepted).items():
         say(f"reading {_described(scan_range)} for {len(requests)} hunt{'s' * (len(requests) > 1)}")
-        _prefiltered(lake, events, scan_range, requests, context, hits)
+        if together := [one for one in requests if one.hunt_id not in apart]:
+            _prefiltered(lake, events, scan_range, together, context, hits, bounds)
+        for one in requests:
+            if one.hunt_id in apart:
+                _prefiltered(lake, events, scan_range, [one], context, hits, ScanBounds(bounds.least, bounds.least))
     for hunt in hunts:
         shared = first[hunt.hunt_version].hunt_id
         hits.stats[hunt.hunt_id] = hits.stats.get(shared, ScanStats())
         if shared in hits.failed:
             hits.failed[hunt.hunt_id] = hits.failed[shared]
     for hunt_id, why in hits.failed.items():
-        say(f"hunt {hunt_id} cannot be decided event by event: {why}")
+        say(f"hunt {hunt_id} cannot be decided event by event: {in_one_line(why)}")
     return hits
 
 
@@ -123,17 +141,20 @@ def _prefiltered(
     hunts: list[HuntRequest],
     context: Context,
     hits: HitCoverage,
+    bounds: ScanBounds,
 ) -> None:
-    """Runs one pass; if it fails, retries with each half of the hunts, down to the hunt that fails."""
+    """Runs one pass; if it fails or takes too long, retries with each half of the hunts, down to the hunt at fault."""
     try:
-        done, stats = _run_prefilter(lake, events, scan_range, hunts, context)
-    except (KqlError, LakehuntError, PySparkException, Py4JError) as error:
+        done, stats = bounded.within(
+            lake.spark, bounds.most, "scan_seconds", lambda: _run_prefilter(lake, events, scan_range, hunts, context)
+        )
+    except Exception as error:  # noqa: BLE001
         if len(hunts) == 1:
-            hits.failed[hunts[0].hunt_id] = in_one_line(error)
+            hits.failed[hunts[0].hunt_id] = error
             return
         half = len(hunts) // 2
         for some in (hunts[:half], hunts[half:]):
-            _prefiltered(lake, events, scan_range, some, context, hits)
+            _prefiltered(lake, events, scan_range, some, context, hits, bounds.halved())
         return
     hits.passes.append(done)
     for hunt in hunts:

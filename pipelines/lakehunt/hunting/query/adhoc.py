@@ -15,7 +15,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Row
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.hunting.query import runtime_errors
+from lakehunt.hunting.query import row_limit, runtime_errors
 from lakehunt.hunting.query.events_table import EventsSnapshot, open_snapshot
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
 from lakehunt.hunting.query.time_window import DEFAULT_PERIOD, limit_to_window
@@ -25,7 +25,9 @@ from lakehunt.kql.binding import SchemaOf
 from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.kql.types import DECIMAL, REAL, Column, Schema, Type
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime import bounded
 from lakehunt.runtime.error_text import describe
+from lakehunt.runtime.limits import LimitError, Limits
 from lakehunt.spark import discovery
 from lakehunt.spark.plans import Context, compile_plan
 from lakehunt.spark.values import as_json
@@ -69,25 +71,35 @@ def query(
     period: int | None = None,
     tables: TableCatalog = EVENTS_ONLY,
     events: Callable[[], EventsSnapshot] | None = None,
+    limits: Limits = Limits(),  # noqa: B008 (it is immutable)
 ) -> Answer:
     """Runs one query on these tables as of an instant (ticks): it sees no later event, and `now()` returns it.
 
     `period` (ticks) limits a query without a time filter of its own; None means no limit. `events` opens the events
     that the query sees, by default those of all batches accepted so far.
-    Raises QueryErrors for an invalid or unsupported query."""
+    Raises QueryErrors for an invalid or unsupported query, LimitError for one that takes too long or has too many rows,
+    and LakehuntError for one at which Spark fails."""
     context = tables.context(lake, as_of, events)
     discovering = _discovering(context, as_of, period)
-    try:
+
+    def run() -> Answer:
         plan, _ = limit_to_window(tables.bind(text, discovering, period or DEFAULT_PERIOD), as_of, period)
-        collected = compile_plan(plan, context).in_order().collect()
+        rows = row_limit.limited(compile_plan(plan, context), limits.rows).in_order()
+        try:
+            collected = rows.collect()
+        except PySparkException as error:
+            if (located := runtime_errors.locate(plan, error)) is not None:
+                raise located from error
+            raise
+        row_limit.checked(len(collected), limits.rows)
+        return _answer(plan.schema, collected)
+
+    try:
+        return bounded.within(lake.spark, limits.seconds, "seconds", run)
     except KqlError as error:
         raise QueryErrors(text, [error]) from error
-    except PySparkException as error:
-        located = runtime_errors.locate(plan, error)
-        if located is None:
-            raise
-        raise QueryErrors(text, [located]) from error
-    return _answer(plan.schema, collected)
+    except (PySparkException, Py4JError) as error:
+        raise LakehuntError(f"the query failed: {describe(error)}") from error
 
 
 def _discovering(context: Context, as_of: int, period: int | None) -> SchemaOf:
@@ -116,12 +128,17 @@ def _number(value: Any) -> Any:
 
 
 def answer_lines(
-    lake: Lake, lines: Iterable[str], as_of: int, period: int | None = None, tables: TableCatalog = EVENTS_ONLY
+    lake: Lake,
+    lines: Iterable[str],
+    as_of: int,
+    period: int | None = None,
+    tables: TableCatalog = EVENTS_ONLY,
+    limits: Limits = Limits(),  # noqa: B008 (it is immutable)
 ) -> Iterator[JsonObject]:
     """Lines {"id", "query"} -> {"id", "columns", "rows"} or {"id", "error"}, one per line, in order."""
     events = cache(partial(open_snapshot, lake))  # the same for all lines
     for identifier, text in requests(lines):
-        yield {"id": identifier} | _answered(partial(query, lake, text, as_of, period, tables, events))
+        yield {"id": identifier} | _answered(partial(query, lake, text, as_of, period, tables, events, limits))
 
 
 def _answered(run: Callable[[], Answer]) -> JsonObject:
@@ -129,7 +146,9 @@ def _answered(run: Callable[[], Answer]) -> JsonObject:
         answer = run()
     except QueryErrors as errors:
         return {"error": error_object(errors)}
-    except (LakehuntError, PySparkException, Py4JError, RecursionError, ArithmeticError, ValueError) as error:
+    except LimitError as error:
+        return {"error": {"kind": "limit", "message": error.message, "hint": error.hint}}
+    except Exception as error:  # noqa: BLE001 (a bad query must not keep later ones from being answered)
         return {"error": {"kind": "internal", "message": describe(error)}}
     return {"columns": [{"name": c.name, "type": c.type.name} for c in answer.schema], "rows": answer.rows}
 

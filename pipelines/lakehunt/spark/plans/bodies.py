@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import DYNAMIC, STRING, Type
 from lakehunt.spark import dynamic, trace
+from lakehunt.spark.cancelling import not_cancelled
 from lakehunt.spark.expressions import as_argument, column
 from lakehunt.spark.functions.registry import form
 from lakehunt.spark.relations import ORDER, WINDOW, Context, Relation, compile_plan, compiles, ready
@@ -28,7 +29,9 @@ def expand(plan: p.Expand, context: Context) -> Relation:
     if plan.limit < 2**31 - 1:
         zipped = F.slice(zipped, 1, plan.limit)
     kept = [*(column(n) for n in source.names), *source.hidden]
-    frame = source.frame.select(*kept, F.posexplode(zipped).alias("$$at", "$$element"))
+    at = column("$$at")
+    exploded = source.frame.select(*kept, F.posexplode(zipped).alias("$$at", "$$element"))
+    frame = exploded.filter(not_cancelled(context.spark, at, at))
     made = {
         item.name: _as_type(column("$$element")[f"e{i}"], item.type).alias(item.name)
         for i, item in enumerate(plan.items)

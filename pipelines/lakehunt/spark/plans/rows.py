@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from pyspark.sql import Column, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import DYNAMIC, REAL, STRING
+from lakehunt.spark import inlining
+from lakehunt.spark.cancelling import not_cancelled
 from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import ORDER, WINDOW, Context, Relation, SortedBy, compile_plan, compiles, ready
 from lakehunt.spark.values import dynamic_text, quotient, spark_type
@@ -56,10 +58,23 @@ def range_(plan: p.Range, context: Context) -> Relation:
     made = plan.schema[0]
     size = stop - start
     forward = (size >= 0) & (step > 0) | (size <= 0) & (step < 0)
-    numbers = F.when(forward, F.sequence(F.lit(0).cast("bigint"), quotient(size, step, made.type)))
-    counted = context.spark.range(1).select(F.explode(numbers).alias("i"))
+    counted = _counted(context.spark, F.when(forward, quotient(size, step, made.type)))
     value = (start + F.col("i") * step).cast(spark_type(made.type)).alias(made.name)
     return Relation(counted.select(value, F.struct(F.col("i").alias("position")).alias(ORDER)), plan.schema)
+
+
+_CHUNK = 1_000_000
+"""Numbers of a range that are made at once: its array is kept in memory."""
+
+
+def _counted(spark: SparkSession, last: Column) -> DataFrame:
+    """The numbers from 0 to `last` as column `i`; none if it is null."""
+    zero, size = (F.lit(n).cast("bigint") for n in (0, _CHUNK))
+    chunk, at = column("$$chunk"), column("$$at")
+    chunks = spark.range(1).select(F.explode(F.sequence(zero, F.call_function("div", last, size))).alias("$$chunk"))
+    within = F.sequence(zero, F.least(size - 1, last - chunk * size))
+    made = chunks.select(chunk, F.explode(within).alias("$$at")).filter(not_cancelled(spark, at, at))
+    return made.select((chunk * size + at).alias("i"))
 
 
 @compiles(p.Filter)
@@ -71,10 +86,11 @@ def filter_(plan: p.Filter, context: Context) -> Relation:
 
 @compiles(p.Project)
 def project(plan: p.Project, context: Context) -> Relation:
-    source, expressions = ready(compile_plan(plan.source, context), plan.expressions, context)
+    source, expressions = ready(inlining.limited(compile_plan(plan.source, context), plan), plan.expressions, context)
     compiled = [expressions.compile(e) for e in plan.expressions]
     columns = [c.alias(named.name) for c, named in zip(compiled, plan.schema, strict=True)]
-    return replace(source, frame=source.frame.select(*columns, *source.hidden), schema=plan.schema)
+    frame = source.frame.select(*columns, *source.hidden)
+    return replace(source, frame=frame, schema=plan.schema, weights=inlining.weights(plan, source.weights))
 
 
 @compiles(p.Serialize)

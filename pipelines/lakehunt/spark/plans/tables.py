@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql import plan as p
 from lakehunt.spark import trace
+from lakehunt.spark.cancelling import cheap_value, not_cancelled
 from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import ORDER, WINDOW, Context, Relation, compile_plan, compiles, never_null
 from lakehunt.spark.values import spark_type
@@ -67,8 +68,9 @@ def _joined(plan: p.Join, left: Relation, right: Relation) -> Relation:
     places[False] = {n: f"$$r{i}" for i, n in enumerate(right.names)}
     on = [column(places[True][a]).eqNullSafe(column(places[False][b])) for a, b in plan.keys]
     on += [column(g).eqNullSafe(column(g + "r")) for g in right.groups]
+    on.append(_not_cancelled(left, right))
     how = {"innerunique": "inner", "inner": "inner", "left": "left", "right": "right", "full": "full"}[plan.kind]
-    frame = lefts.join(rights, on, how) if on else lefts.crossJoin(rights)
+    frame = lefts.join(rights, on, how)
     columns = [
         never_null(column(places[side][name]), c.type).alias(c.name)
         for (side, name), c in zip(plan.columns, plan.schema, strict=True)
@@ -80,6 +82,15 @@ def _joined(plan: p.Join, left: Relation, right: Relation) -> Relation:
     if traces:
         hidden.append(trace.both(*traces).alias(trace.TRACE) if len(traces) == 2 else traces[0].alias(trace.TRACE))
     return Relation(frame.select(*columns, *hidden), plan.schema, (), left.groups, left.carried)
+
+
+def _not_cancelled(left: Relation, right: Relation) -> Column:
+    """A condition of a join that is true until it is cancelled."""
+    tokens = (
+        cheap_value(column(f"$${side}0"), of.schema[0].type) if of.schema else F.hash(column(ORDER + side))
+        for side, of in (("l", left), ("r", right))
+    )
+    return not_cancelled(left.frame.sparkSession, *tokens)
 
 
 @compiles(p.Union)

@@ -1,0 +1,90 @@
+"""Ends work on Spark that takes too long.
+
+The work runs in a thread of its own. When its time is over, its Spark jobs are cancelled. What Spark cannot cancel,
+such as the planning of a query, is abandoned: the thread goes on, but nobody waits for it or uses its result."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+from pyspark.sql import SparkSession
+
+from lakehunt.runtime.limits import LimitError
+
+T = TypeVar("T")
+
+GRACE = 10.0
+"""Seconds that cancelled work has to end, before it is abandoned."""
+
+_PAUSE = 0.5
+"""Seconds between cancellations: abandoned work may start further jobs."""
+
+ENDED = "ended after "
+"""How the message of a TimeLimitError begins."""
+
+
+class TimeLimitError(LimitError):
+    """Work took longer than its limit."""
+
+    def __init__(self, seconds: float, setting: str) -> None:
+        super().__init__(
+            f"{ENDED}{seconds:g} s, its limit", f"make it read less, or raise limits.{setting} in the configuration"
+        )
+
+
+def within(spark: SparkSession, seconds: float, setting: str, work: Callable[[], T]) -> T:
+    """The result of `work`, or what it raises. `setting` is the name of the limit.
+
+    Raises TimeLimitError once `seconds` have passed. An interrupt (Ctrl-C) cancels the work, too."""
+    running = _Running(spark, work)
+    try:
+        running.thread.join(seconds)
+    except KeyboardInterrupt:
+        running.cancel()
+        raise
+    if running.thread.is_alive():
+        running.cancel()
+        running.thread.join(GRACE)
+        raise TimeLimitError(seconds, setting)
+    return running.result()
+
+
+class _Running(Generic[T]):
+    """Work in its own thread."""
+
+    def __init__(self, spark: SparkSession, work: Callable[[], T]) -> None:
+        self._context: Any = spark.sparkContext
+        self._work = work
+        self._tag = f"lakehunt-{uuid.uuid4().hex}"
+        self._made: list[T] = []
+        self._error: BaseException | None = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._context.addJobTag(self._tag)
+            self._context.setInterruptOnCancel(True)
+            self._made.append(self._work())
+        except BaseException as error:  # noqa: BLE001 (raised again by `result`)
+            self._error = error
+
+    def cancel(self) -> None:
+        """Cancels the jobs that run, and those that are started later."""
+        threading.Thread(target=self._cancel_all, daemon=True).start()
+
+    def _cancel_all(self) -> None:
+        with suppress(Exception):  # Spark may be stopped meanwhile
+            while self.thread.is_alive():
+                self._context.cancelJobsWithTag(self._tag)
+                time.sleep(_PAUSE)
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._made[0]

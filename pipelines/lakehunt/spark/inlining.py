@@ -1,0 +1,42 @@
+"""Limits how large expressions become when Spark inlines the columns that they read.
+
+Spark's optimizer merges consecutive `extend` and `project` steps. A step that reads a computed column twice doubles its
+expression: 40 times over, planning never ends, and cannot be cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pyspark.sql import functions as F
+
+from lakehunt.kql import plan as p
+from lakehunt.spark.expressions import column
+from lakehunt.spark.relations import Relation
+
+MOST = 2_000
+"""Maximum parts of an expression after inlining."""
+
+HEAVY = 16
+"""Columns with more parts than this are kept from being inlined where an expression would be too large."""
+
+
+def weights(plan: p.Project, source: Mapping[str, int]) -> dict[str, int]:
+    """How many parts the expression of each column has after inlining; the columns of the source have `source`."""
+    return {c.name: _weight(e, source) for c, e in zip(plan.schema, plan.expressions, strict=True)}
+
+
+def _weight(expr: p.Expr, source: Mapping[str, int]) -> int:
+    return sum(source.get(one.name, 1) if isinstance(one, p.ColumnRef) else 1 for one in p.parts(expr))
+
+
+def limited(source: Relation, plan: p.Project) -> Relation:
+    """The source of a projection, with heavy columns kept from being inlined into it if it would be too large."""
+    if max(weights(plan, source.weights).values(), default=0) <= MOST:
+        return source
+    # Spark does not inline a value that depends on a random number, even if it does not matter.
+    kept = [
+        F.when(F.rand(0) >= 0, column(n)).alias(n) if source.weights.get(n, 1) > HEAVY else column(n)
+        for n in source.names
+    ]
+    return replace(source, frame=source.frame.select(*kept, *source.hidden), weights={})
