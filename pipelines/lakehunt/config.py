@@ -8,6 +8,7 @@
       Watchlist: {path: /data/watchlist, columns: {DeviceId: string, Owner: string}}
     external:                   # copies of files that hunts read with externaldata
       https://example.com/lolbins.csv: lookups/lolbins.csv
+    lookups: {}                 # watchlists, FileProfile, GeoIP, indicators: see lakehunt.schemas.lookups
     data_docs: {keep: 30d}      # pages about each batch: see lakehunt.quality.data_docs
     retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see lakehunt.lake.retention
     alerts: {}                  # where new findings are sent: see lakehunt.alerts.channels
@@ -41,7 +42,8 @@ from lakehunt.quality import data_docs
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.runtime import limits
 from lakehunt.runtime.limits import Limits
-from lakehunt.schemas import registered_tables
+from lakehunt.schemas import lookups, registered_tables
+from lakehunt.schemas.lookups import Lookup
 from lakehunt.schemas.registered_tables import RegisteredTable
 
 DEFAULT_FILE = "lakehunt.yaml"
@@ -59,6 +61,7 @@ class Config:
     delta_jars: Path | None = None
     tables: Mapping[str, RegisteredTable] = field(default_factory=dict)
     external: Mapping[str, str] = field(default_factory=dict)
+    lookups: Mapping[str, Lookup] = field(default_factory=dict)
     data_docs: DataDocs = field(default_factory=DataDocs)
     retention: Retention = field(default_factory=Retention)
     alerts: AlertSettings = field(default_factory=AlertSettings)
@@ -101,6 +104,7 @@ def _read(path: Path) -> Config:
         "expectations": _folder,
         "tables": _tables,
         "external": _external,
+        "lookups": _lookups,
         "data_docs": data_docs.read,
         "retention": _retention,
         "alerts": channels.read,
@@ -168,6 +172,12 @@ def _external(value: object, base: Path) -> dict[str, str]:
             raise TypeError(f"expected a file for {address}")
         places[address] = place if "://" in place else str(base / place)
     return places
+
+
+def _lookups(value: object, base: Path) -> dict[str, Lookup]:
+    if not isinstance(value, strict_yaml.Mapping):
+        raise TypeError("expected watchlists, and names of tables and functions, each with a file")
+    return lookups.read(value, base)
 
 
 def _retention(value: object, base: Path) -> Retention:

@@ -68,6 +68,7 @@ FORMS = {
     "column_ifexists": ("constant string, any", "the type of the column, or of the value"),
     "columnifexists": ("constant string, any", "the type of the column, or of the value"),
     "ingestion_time": ("", "datetime"),
+    "geo_info_from_ip_address": ("string", "dynamic"),
     "pack_all": ("[constant bool]", "dynamic"),
     "bag_pack_columns": ("column ...", "dynamic"),
 }
@@ -75,7 +76,7 @@ FORMS = {
 
 _NOTES = {"externaldata": f"formats: {' '.join(sources.EXTERNAL_FORMATS)}"}
 
-_TABLES = ("materialize", "table", "view")
+_TABLES = ("materialize", "table", "view", *sources.LOOKUPS)
 """Functions that give a table."""
 
 

@@ -82,7 +82,7 @@ def tables(config: Config) -> TableCatalog:
     """The tables that queries can use; needs no Spark session."""
     from lakehunt.hunting.query.table_catalog import TableCatalog
 
-    return TableCatalog(config.tables, config.external)
+    return TableCatalog(config.tables, config.external, config.lookups)
 
 
 def hunts_folder(config: Config) -> Path:

@@ -243,7 +243,7 @@ class _HuntingRun:
     ) -> _Evaluation:
         """Evaluates a hunt over these events."""
         active = self._active(one.hunt)
-        context = self.tables.context(self.lake, self.as_of, events, traced=True, excluding=active)
+        context = self.tables.context(self.lake, self.as_of, events, traced=True, excluding=active, recording=True)
         with materialized_prefixes(one.plan, context, metrics) as prefixes:
             relation = compile_plan(one.plan, prefixes.context)
             result = writer.HuntResult(one.hunt, one.plan, relation, one.window, self.as_of)

@@ -13,7 +13,7 @@ from lakehunt.kql.types import DATETIME, DECIMAL, INT, LONG, REAL, STRING, TICKS
 
 def fold(expr: p.Expr) -> p.Expr:
     """The expression folded to a constant if its value is known before the query runs, else unchanged."""
-    if not isinstance(expr, p.Call) or isinstance(expr, p.WindowCall):
+    if not isinstance(expr, p.Call) or isinstance(expr, (p.WindowCall, p.LookupCall)):
         return expr
     rule = _FOLDS.get(expr.function)
     args = [fold(arg) for arg in expr.args]

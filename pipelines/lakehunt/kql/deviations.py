@@ -165,6 +165,26 @@ DEVIATIONS = (
     ),
     Deviation(
         "function",
+        ("geo_info_from_ip_address",),
+        "the answers are those of the GeoIP file that lakehunt.yaml names; what it does not have of an address is left out, "
+        "and an address that it does not have is null",
+        "which of MaxMind's files Kusto's service uses is not under a team's control",
+    ),
+    Deviation(
+        "source",
+        ("_GetWatchlist",),
+        "LastUpdatedTimeUTC is null, and _DTItemId a digest of the row",
+        "a file does not have them",
+    ),
+    Deviation(
+        "operator",
+        ("invoke",),
+        "FileProfile reads the file that lakehunt.yaml names, or the prevalence in the lake; it enriches "
+        "every row, and columns that a row already has keep their values",
+        "it asks a Microsoft service, which limits the number of files",
+    ),
+    Deviation(
+        "function",
         ("ceiling",),
         "gives a real for integers, too",
         "as Kusto's engine does; Microsoft's binder declares otherwise",

@@ -65,6 +65,13 @@ class WindowCall(Call):
 
 
 @dataclass(frozen=True)
+class LookupCall(Call):
+    """A function whose result is found in a table, the rows of `plan`."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True)
 class OuterRef(Expr):
     """A column of the row that the body of `mv-apply` is applied to, `level` bodies further out."""
 
@@ -374,7 +381,7 @@ def _rebuilt(part: Part, new: Callable[[Plan], Plan], top: bool = False) -> Part
 
 def _has_query(expr: Expr) -> bool:
     """Whether the expression contains a plan. Iterative, as there are chains of hundreds of `or`."""
-    return any(isinstance(part, (ScalarQuery, ListQuery)) for part in parts(expr))
+    return any(isinstance(part, (ScalarQuery, ListQuery, LookupCall)) for part in parts(expr))
 
 
 @cache

@@ -89,6 +89,21 @@ RUNS = Table(
     written="appended per run",
 )
 
+LOOKUPS = Table(
+    "hunts.lookups",
+    "One row per lookup and as-of of a run that read it: which content it had",
+    (
+        TableColumn("lookup", "STRING", "The lookup's name"),
+        TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC)"),
+        TableColumn("version", "STRING", "Digest of the file's content, or version of the Delta table"),
+        TableColumn("recorded_at", "TIMESTAMP", "When the run read it (UTC)"),
+    ),
+    retention=KeptForever("a run that is repeated reads what the first one read"),
+    erasure=NotErased("it names files of the team"),
+    served=False,
+    written="appended by the first run at an as-of that reads the lookup",
+)
+
 SUPPRESSED = Table(
     "hunts.suppressed",
     "One row per event that exclusions kept out of a hunt at an as-of. Replaced per hunt and as-of.",

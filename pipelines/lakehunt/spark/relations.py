@@ -29,7 +29,7 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import STRING, Schema
 from lakehunt.kql.types import Column as KqlColumn
-from lakehunt.spark import trace
+from lakehunt.spark import geo_ip, trace
 from lakehunt.spark.expressions import Expressions, as_argument, called, column
 from lakehunt.spark.functions.windows import Serial
 from lakehunt.spark.values import literal, spark_type, stored
@@ -232,22 +232,33 @@ class _Staging(Serial):
         object.__setattr__(self, "source", replace(self.source, frame=self.source.frame.withColumn(name, value)))
         return column(name)
 
+    def located(self, address: Column, networks: DataFrame) -> Column:
+        """A column with what is known of an address."""
+        name = f"{WINDOW}{self.made}"
+        object.__setattr__(self, "made", self.made + 1)
+        found = geo_ip.located(self.source.frame, address, networks, name)
+        object.__setattr__(self, "source", replace(self.source, frame=found))
+        return column(name)
+
     def rows(self, *run: Column) -> Any:
         return Window.partitionBy(*(column(g) for g in self.source.groups), *run).orderBy(*self.order)
 
 
 def ready(source: Relation, exprs: Iterable[p.Expr], context: Context) -> tuple[Relation, Expressions]:
-    """The source with a column for each window function and each subquery in the expressions, and their compiler.
+    """The source with a column for each window function, lookup and subquery in the expressions, and their compiler.
 
     Inner ones come first: Spark cannot compute one window function from another in the same step."""
     parts = [part for expr in exprs for part in reversed(list(p.parts(expr)))]
-    staged = [part for part in parts if isinstance(part, (p.WindowCall, p.ScalarQuery, p.ListQuery))]
+    staged = [part for part in parts if isinstance(part, (p.WindowCall, p.LookupCall, p.ScalarQuery, p.ListQuery))]
     if not staged:
         return source, context.expressions()
     staging, done = _Staging(source), dict[int, Column]()
     for part in staged:
         expressions = context.expressions(done)
         # Spark does not support subqueries in lambdas of higher-order functions, so they become columns, too
+        if isinstance(part, p.LookupCall):
+            done[id(part)] = staging.located(expressions.compile(part.args[0]), compile_plan(part.plan, context).frame)
+            continue
         made = _over(part, expressions, staging) if isinstance(part, p.WindowCall) else expressions.query(part)
         done[id(part)] = staging.staged(made)
     return staging.source, context.expressions(done)

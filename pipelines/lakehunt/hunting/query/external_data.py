@@ -38,7 +38,7 @@ def relation(lake: Lake, copies: Mapping[str, str], plan: p.External) -> Relatio
             raise LakehuntError(f"externaldata: there is no copy of {address}", HINT)
         files.append(copies[address])
     read = _read(lake, plan, files)
-    columns = [_converted(read[f"c{i}"], c.type).alias(c.name) for i, c in enumerate(plan.schema)]
+    columns = [converted(read[f"c{i}"], c.type).alias(c.name) for i, c in enumerate(plan.schema)]
     order = F.struct(*(F.col(f"c{i}") for i in range(len(plan.schema))), F.lit(0).alias("all"))
     return Relation(read.select(*columns, order.alias(ORDER)), plan.schema)
 
@@ -56,7 +56,8 @@ def _read(lake: Lake, plan: p.External, files: list[str]) -> DataFrame:
     return lines.select(*(F.col(f"`{name}`").alias(f"c{i}") for i, name in enumerate(names)))
 
 
-def _converted(text: Column, kind: Type) -> Column:
+def converted(text: Column, kind: Type) -> Column:
+    """A text as a value of the type; null where it is not one."""
     string = F.coalesce(text, F.lit(""))
     if kind == STRING:
         return string

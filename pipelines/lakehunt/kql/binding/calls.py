@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from lakehunt.kql import constants, regexes
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding import placeholders
+from lakehunt.kql.binding import lookups, placeholders
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.functions import call_function, is_tabular
 from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, converted, projected, ref, unknown
@@ -23,6 +23,7 @@ from lakehunt.kql.catalog import (
     WindowFunction,
 )
 from lakehunt.kql.errors import Kind, Span
+from lakehunt.kql.lookup_names import GEO_IP
 from lakehunt.kql.types import DATETIME, STRING, TIMESPAN, Type
 
 PACKS = {"pack_all": "bag_pack", "bag_pack_columns": "bag_pack"}
@@ -196,5 +197,6 @@ FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
     "column_ifexists": _column_if_exists,
     "columnifexists": _column_if_exists,
     "ingestion_time": _ingestion_time,
+    GEO_IP: lookups.geo_info,
 }
 """Special forms: calls whose value depends on more than the values of their arguments."""

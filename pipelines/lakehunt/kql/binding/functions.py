@@ -7,6 +7,7 @@ from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, Variable, converted, unknown
 from lakehunt.kql.errors import Kind
+from lakehunt.kql.lookup_names import WATCHLIST, WATCHLIST_NAMES
 from lakehunt.kql.types import DYNAMIC, NUMERIC
 
 MAX_CALLS = 32
@@ -41,7 +42,7 @@ def is_tabular(binder: Binder, expr: s.Expr) -> bool:
         variable = binder.variables.get(expr.name)
         if isinstance(variable, Function):
             return gives_table(binder, variable)
-        return expr.name in ("materialize", "table", "view")
+        return expr.name in ("materialize", "table", "view", WATCHLIST, WATCHLIST_NAMES)
     return isinstance(expr, (s.Pipeline, s.Print, s.DataTable, s.Range, s.ExternalData))
 
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
+from lakehunt.kql.binding import lookups
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.functions import call_function
 from lakehunt.kql.binding.scope import Function, Scope, projected, ref, split
 from lakehunt.kql.errors import Kind, Span
+from lakehunt.kql.lookup_names import FILE_PROFILE
 from lakehunt.kql.result_names import Names, own_name
 from lakehunt.kql.types import INT, STRING, Column
 
@@ -236,17 +238,13 @@ DOTNET_TYPES = {
 
 
 def invoke(binder: Binder, source: p.Plan, op: s.Invoke) -> p.Plan:
+    if op.call.name == FILE_PROFILE:
+        return lookups.file_profile(binder, source, op.call)
     function = binder.variables.get(op.call.name)
     if not isinstance(function, Function):
-        hint = INVOKED.get(op.call.name, "define it with let")
-        binder.fail(Kind.UNSUPPORTED, f"the function '{op.call.name}' is not supported", op.call.name_span, hint)
+        binder.fail(
+            Kind.UNSUPPORTED, f"the function '{op.call.name}' is not supported", op.call.name_span, "define it with let"
+        )
         return source
     found = call_function(binder, function, op.call, source, Scope())
     return found if isinstance(found, p.Plan) else source
-
-
-INVOKED = {
-    "FileProfile": "it asks a Microsoft service; join a lookup table that your team provides, with the files' SHA1 and "
-    "GlobalPrevalence, registered under `tables` in lakehunt.yaml",
-}
-"""Functions of a portal that a lake does not have, with an alternative."""

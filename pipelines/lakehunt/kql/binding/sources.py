@@ -7,10 +7,12 @@ from collections.abc import Callable
 from lakehunt.kql import constants
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
+from lakehunt.kql.binding import lookups
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.functions import call_function
 from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, Variable, converted, nearest, projected, split
 from lakehunt.kql.errors import Kind
+from lakehunt.kql.lookup_names import WATCHLIST, WATCHLIST_NAMES
 from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import DATETIME, DYNAMIC, INT, LONG, NUMERIC, STRING, TIMESPAN, Column, Type
 
@@ -50,6 +52,8 @@ def called_table(binder: Binder, expr: s.Call) -> p.Plan:
     variable = binder.variables.get(expr.name)
     if isinstance(variable, Function):
         return _table_of(binder, call_function(binder, variable, expr, None, Scope()), expr)
+    if expr.name in LOOKUPS:
+        return LOOKUPS[expr.name](binder, expr)
     if expr.name in ("materialize", "view") and len(expr.args) == 1:
         return binder.table(expr.args[0])
     if expr.name == "table" and expr.args and isinstance(expr.args[0], s.Literal):
@@ -57,6 +61,13 @@ def called_table(binder: Binder, expr: s.Call) -> p.Plan:
     what = f"the tabular function '{expr.name}' is not supported"
     binder.fail(Kind.UNSUPPORTED, what, expr.name_span, "see docs/reference/kql-support.md for what there is")
     return p.Values((), ())
+
+
+LOOKUPS: dict[str, Callable[[Binder, s.Call], p.Plan]] = {
+    WATCHLIST: lookups.watchlist,
+    WATCHLIST_NAMES: lookups.watchlist_names,
+}
+"""Tabular functions of Sentinel that look something up."""
 
 
 def print_(binder: Binder, expr: s.Print) -> p.Plan:

@@ -253,6 +253,11 @@ _MAPPED = "00000000000000000000ffff"
 """What comes before an IPv4 address in an IPv6 one."""
 
 
+def digits_of(text: Column) -> Column:
+    """The 32 digits of an IPv6 address, or of the mapped one of an IPv4 address; null where it is neither."""
+    return _ipv6(F.when(~text.contains("/"), F.trim(text))).value
+
+
 def _ipv6(text: Column) -> _Address:
     """An IPv4 address is the mapped one, also behind `::` if it has a prefix, which then counts its own 32 bits.
     Without a prefix, an IPv4 address at the end of an IPv6 one is its last two groups."""

@@ -1,0 +1,248 @@
+"""Lookups as relations: the content that a file had as of a run.
+
+The first run at an as-of that reads a lookup records its version in `hunts.lookups`: the digest of a file's content, or
+the version of a Delta table. A file's content is kept in the lake, at `lookups/<version>`, as a table of text. So a run
+that is repeated reads what the first one read, whatever has become of the file; a run at an as-of between two recorded
+ones reads what the earlier of them read."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from delta.tables import DeltaTable
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as t
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.hunting.query import events_table, geo_networks
+from lakehunt.hunting.query.external_data import converted
+from lakehunt.kql import plan as p
+from lakehunt.kql import times
+from lakehunt.kql.lookup_names import FILE_ID, NETWORKS, PROFILES
+from lakehunt.kql.types import TICKS_PER_MICROSECOND
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.filesystem import FileSystem
+from lakehunt.runtime.error_text import in_one_line
+from lakehunt.schemas.hunt_tables import LOOKUPS
+from lakehunt.schemas.lookups import CSV, DELTA, ITEM_ID, LAKE, MMDB, SEARCH_KEY, UPDATED, Lookup
+from lakehunt.spark import values
+from lakehunt.spark.expressions import INGESTED, column
+from lakehunt.spark.relations import ORDER, Relation
+
+_HINT = "correct it under `lookups` in the configuration; see docs/how-to/lookups.md"
+
+
+def relation(lake: Lake, lookup: Lookup, plan: p.Scan, as_of: int, recording: bool) -> Relation:
+    """The rows of a lookup as of an instant (ticks). Raises LakehuntError if they cannot be read."""
+    if lookup.format == LAKE:
+        return _with_order(_prevalence(lake, as_of), plan)
+    try:
+        texts = _content(lake, lookup, _version(lake, lookup, as_of, recording))
+        made = _profiles(texts, lookup) if plan.table == PROFILES else _typed(texts, lookup)
+    except (PySparkException, Py4JError) as error:
+        what = f"lookup {lookup.shown} ({lookup.path}) cannot be read: {in_one_line(error)}"
+        raise LakehuntError(what, _HINT) from error
+    return _with_order(made, plan)
+
+
+def _with_order(frame: DataFrame, plan: p.Scan) -> Relation:
+    """The rows in an order that their content decides. Networks are joined, never ordered."""
+    columns = [column(c.name) for c in plan.schema]
+    ordered = [] if plan.table == NETWORKS else [F.col(f"`{c.name}`").cast("string") for c in plan.schema]
+    order = F.struct(F.lit(0).alias("all"), *(one.alias(f"c{i}") for i, one in enumerate(ordered)))
+    return Relation(frame.select(*columns, order.alias(ORDER), F.lit(None).cast("bigint").alias(INGESTED)), plan.schema)
+
+
+# Versions
+
+
+def _version(lake: Lake, lookup: Lookup, as_of: int, recording: bool) -> str:
+    known = _recorded(lake, lookup)
+    if as_of in known:
+        return known[as_of]
+    earlier = [at for at in known if at < as_of]
+    later = len(earlier) < len(known)
+    version = known[max(earlier, default=min(known))] if later else _current(lake, lookup)
+    if recording:
+        at = times.to_datetime(as_of)
+        row = lake.local(LOOKUPS, [(lookup.table, at, version, datetime.now(UTC))])
+        lake.append_unless(LOOKUPS, row, (F.col("lookup") == lookup.table) & (F.col("as_of") == F.lit(at)))
+        return _recorded(lake, lookup)[as_of]  # of a run at the same time, the first one decides
+    return version
+
+
+def _recorded(lake: Lake, lookup: Lookup) -> dict[int, str]:
+    """The versions that runs have read, by their as-ofs (ticks)."""
+    rows = lake.rows(LOOKUPS).filter(F.col("lookup") == lookup.table)
+    found = rows.select(F.unix_micros("as_of").alias("at"), "version").collect()
+    return {row["at"] * TICKS_PER_MICROSECOND: row.version for row in found}
+
+
+def _current(lake: Lake, lookup: Lookup) -> str:
+    """The version that the file or table has now."""
+    if lookup.format == DELTA:
+        if not DeltaTable.isDeltaTable(lake.spark, lookup.path):
+            raise LakehuntError(f"lookup {lookup.shown}: there is no Delta table at {lookup.path}", _HINT)
+        return f"v{DeltaTable.forPath(lake.spark, lookup.path).history(1).select('version').collect()[0][0]}"
+    files = lake.spark.read.format("binaryFile").load(lookup.path)
+    digests = [row[0] for row in files.select(F.sha2("content", 256)).collect()]
+    if len(digests) != 1:
+        raise LakehuntError(f"lookup {lookup.shown}: expected one file at {lookup.path}", _HINT)
+    version = f"{lookup.format}-{digests[0]}"
+    _keep(lake, lookup, version)
+    return version
+
+
+# Contents
+
+
+def _place(lake: Lake, version: str) -> str:
+    return f"{lake.root}/lookups/{version}"
+
+
+def _keep(lake: Lake, lookup: Lookup, version: str) -> None:
+    """Keeps the content of a file. Two runs that do it at once write the same."""
+    place = _place(lake, version)
+    if DeltaTable.isDeltaTable(lake.spark, place):
+        return
+    if lookup.format == MMDB:
+        _keep_networks(lake, lookup, place)
+    else:
+        _write(_read(lake, lookup), place)
+
+
+def _write(rows: DataFrame, place: str) -> None:
+    # Names of columns are the file's own, which Parquet may not allow: they are comments.
+    named = [F.col(f"`{name}`").alias(f"c{i}", metadata={"comment": name}) for i, name in enumerate(rows.columns)]
+    rows.select(*named).coalesce(1).write.format("delta").mode("overwrite").save(place)
+
+
+def _read(lake: Lake, lookup: Lookup) -> DataFrame:
+    """The columns of a CSV or JSON file as text."""
+    if lookup.format == CSV:
+        options = {"header": "true", "escape": '"', "multiLine": "true"}
+        return _as_text(lake.spark.read.options(**options).csv(lookup.path))
+    # A JSON array has many lines and its objects may, too; without an array each line is an object.
+    begins = lake.spark.read.text(lookup.path, wholetext=True).select(F.ltrim(F.substring("value", 1, 100))).collect()
+    whole = bool(begins) and str(begins[0][0]).lstrip("\ufeff \r\n\t").startswith("[")
+    read = lake.spark.read.options(multiLine=str(whole).lower(), mode="FAILFAST")
+    names = read.json(lookup.path).columns
+    return read.schema(t.StructType([t.StructField(name, t.StringType()) for name in names])).json(lookup.path)
+
+
+def _as_text(frame: DataFrame) -> DataFrame:
+    return frame.select(*(_text(field).alias(field.name) for field in frame.schema.fields))
+
+
+def _text(field: t.StructField) -> Column:
+    value = F.col(f"`{field.name}`")
+    if isinstance(field.dataType, (t.ArrayType, t.StructType, t.MapType)):
+        return F.to_json(value)
+    return value.cast("string")
+
+
+def _keep_networks(lake: Lake, lookup: Lookup, place: str) -> None:
+    """Turns a GeoIP file into ranges: once, as it may hold millions."""
+    with tempfile.TemporaryDirectory(prefix="lakehunt-geo-") as folder:
+        source, made = Path(folder, "geo.mmdb"), Path(folder, "ranges.tsv")
+        files = FileSystem(lake.spark)
+        fs, path = files.at(lookup.path)
+        fs.copyToLocalFile(False, path, files.at(f"file:{source}")[1], True)
+        with made.open("w", encoding="utf-8", newline="") as sink:
+            csv.writer(sink, delimiter="\t").writerows(geo_networks.ranges(source))
+        staged = f"{place}.ranges"
+        fs, path = files.at(staged)
+        fs.copyFromLocalFile(False, True, files.at(f"file:{made}")[1], path)
+        read = lake.spark.read.options(sep="\t", escape='"').schema(
+            "bucket string, first string, last string, info string"
+        )
+        read.csv(staged).write.format("delta").mode("overwrite").save(place)
+        files.remove(staged)
+
+
+def _content(lake: Lake, lookup: Lookup, version: str) -> DataFrame:
+    """The columns of a version as text."""
+    if lookup.format == DELTA:
+        stored = lake.spark.read.format("delta").option("versionAsOf", version.removeprefix("v")).load(lookup.path)
+        return _as_text(stored)
+    kept = lake.spark.read.format("delta").load(_place(lake, version))
+    if lookup.format == MMDB:
+        return kept
+    return kept.select(*(F.col(f.name).alias((f.metadata or {}).get("comment", f.name)) for f in kept.schema.fields))
+
+
+def _typed(texts: DataFrame, lookup: Lookup) -> DataFrame:
+    """The columns of the lookup. A column that a table's file lacks is empty; a watchlist's must be there."""
+    if lookup.format == MMDB:
+        return texts
+    given = {name: column(name) for name in texts.columns}
+    if lookup.search_key:
+        _check(given, lookup)
+        given |= {
+            SEARCH_KEY: column(lookup.search_key),
+            ITEM_ID: F.sha2(F.to_json(F.struct(*(column(name) for name in texts.columns))), 256),
+            UPDATED: F.lit(None).cast("string"),
+        }
+    nothing = F.lit(None).cast("string")
+    return texts.select(*(converted(given.get(c.name, nothing), c.type).alias(c.name) for c in lookup.columns))
+
+
+def _check(given: dict[str, Any], lookup: Lookup) -> None:
+    made = {SEARCH_KEY, ITEM_ID, UPDATED}
+    gone = [c.name for c in lookup.columns if c.name not in given and c.name not in made]
+    if gone or lookup.search_key not in given:
+        missing = ", ".join(gone or [lookup.search_key])
+        raise LakehuntError(f"lookup {lookup.shown} ({lookup.path}): there is no column {missing}", _HINT)
+
+
+# FileProfile
+
+
+_HASHES = ("SHA1", "SHA256", "MD5")
+
+
+def _profiles(texts: DataFrame, lookup: Lookup) -> DataFrame:
+    """The rows of a file of profiles, one for each hash of a file."""
+    typed = _typed(texts, lookup)
+    if "ProfileAvailability" not in texts.columns:
+        typed = typed.withColumn("ProfileAvailability", F.lit("Available"))
+    ids = F.array_distinct(F.array(*(F.lower(F.trim(F.col(name))) for name in _HASHES)))
+    found = typed.withColumn(FILE_ID, F.explode(F.filter(ids, lambda one: one != "")))
+    row = F.struct(*(F.col(c.name) for c in lookup.columns))
+    return found.groupBy(FILE_ID).agg(F.min(row).alias("row")).select("row.*")
+
+
+def _prevalence(lake: Lake, as_of: int) -> DataFrame:
+    """What the lake's events tell of a file: on how many devices it was, and when it was first and last seen, as a
+    process or as the one that started it. What only a service can know is empty."""
+    snapshot = events_table.open_snapshot(lake)
+    until = snapshot.frame.filter(F.col("Timestamp") <= values.moment(as_of))
+    seen = until.select(
+        F.explode(F.array(*map(_seen, ("", "InitiatingProcess")))).alias("seen"), "DeviceId", "Timestamp"
+    )
+    ids = F.filter(F.array(*(F.lower(F.col(f"seen.{name}")) for name in _HASHES)), lambda one: one != "")
+    events = seen.select(F.explode(ids).alias(FILE_ID), "seen.*", "DeviceId", "Timestamp")
+    first, last = F.min("Timestamp"), F.max("Timestamp")
+    return events.groupBy(FILE_ID).agg(
+        *(F.coalesce(F.max(name), F.lit("")).alias(name) for name in _HASHES),
+        F.max("FileSize").alias("FileSize"),
+        F.count_distinct("DeviceId").cast("int").alias("GlobalPrevalence"),
+        values.ticks(first).alias("GlobalFirstSeen"),
+        values.ticks(last).alias("GlobalLastSeen"),
+        *(F.lit("").alias(name) for name in ("Signer", "Issuer", "SignerHash", "SignatureState")),
+        *(F.lit(None).cast("boolean").alias(name) for name in ("IsCertificateValid", "IsRootSignerMicrosoft")),
+        F.lit(None).cast("boolean").alias("IsExecutable"),
+        *(F.lit("").alias(name) for name in ("ThreatName", "Publisher", "SoftwareName")),
+        F.lit("Available").alias("ProfileAvailability"),
+    )
+
+
+def _seen(prefix: str) -> Column:
+    return F.struct(*(F.col(f"{prefix}{name}").alias(name) for name in (*_HASHES, "FileSize")))
