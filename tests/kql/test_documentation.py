@@ -5,7 +5,7 @@ import re
 import pytest
 
 from lakehunt.kql import deviations, kusto_functions, operator_parser, scalar_parser, source_parser
-from lakehunt.kql.binding import calls, groups
+from lakehunt.kql.binding import calls, groups, sources
 from lakehunt.kql.types import BY_NAME
 from lakehunt.spark.functions import CATALOG
 from scripts.docs import kql_support
@@ -23,7 +23,7 @@ CONSTRUCTS = {
     "comparison": scalar_parser.PRECEDENCE.keys(),
     "type": BY_NAME.keys(),
     "plugin": groups.PLUGINS.keys(),
-    "source": source_parser.SOURCES.keys(),
+    "source": source_parser.SOURCES.keys() | sources.LOOKUPS.keys(),
 }
 
 

@@ -166,8 +166,8 @@ DEVIATIONS = (
     Deviation(
         "function",
         ("geo_info_from_ip_address",),
-        "the answers are those of the GeoIP file that lakehunt.yaml names; what it does not have of an address is left out, "
-        "and an address that it does not have is null",
+        "the answers are those of the GeoIP file that lakehunt.yaml names; a property that it lacks is left out, and "
+        "an address that it lacks is null",
         "which of MaxMind's files Kusto's service uses is not under a team's control",
     ),
     Deviation(
