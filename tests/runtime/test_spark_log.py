@@ -46,6 +46,13 @@ def test_a_long_log_keeps_its_beginning_and_its_end(log: SparkLog, monkeypatch: 
     assert kept.read_bytes() == b"Sett\n... 122 bytes are left out ...\nend"
 
 
+def test_a_kept_log_has_no_credential_of_an_address(log: SparkLog) -> None:
+    log.file.write_text("Setting default log level\nERROR FileSystem: cannot open s3a://key:Pl4nted@bucket/table\n")
+    kept = log.kept()
+    assert kept is not None
+    assert kept.read_text().endswith("cannot open s3a://[redacted]@bucket/table\n")
+
+
 def test_only_the_newest_logs_are_kept(log: SparkLog, tmp_path: Path) -> None:
     folder = tmp_path / "cache/lakehunt/logs"
     folder.mkdir(parents=True)

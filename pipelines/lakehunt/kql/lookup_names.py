@@ -12,6 +12,11 @@ FILE_ID = "FileId"
 """The column of PROFILES with the SHA1, SHA256 or MD5 that a row is found by, in lower case."""
 
 
+def is_function(table: str) -> bool:
+    """Whether a table is behind a function: no query can name it, and `union *` and `search` do not read it."""
+    return table.endswith(")")
+
+
 def watchlist_table(name: str) -> str:
     return f"{WATCHLIST}('{name}')"
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lakehunt.core.credentials import redacted
 from lakehunt.runtime import jvm_cache
 
 VARIABLE = "LAKEHUNT_SPARK_LOG"
@@ -64,7 +65,7 @@ def _copied(file: Path) -> Path:
         old.unlink(missing_ok=True)
     target = folder / f"spark-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
     target.touch(mode=0o600)
-    target.write_bytes(_bounded(file))
+    target.write_text(redacted(_bounded(file).decode("utf-8", "replace")), encoding="utf-8")
     return target
 
 

@@ -14,6 +14,7 @@ from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.scope import UNKNOWN, Scope, Variable, is_ordered, is_stored, nearest, unknown
 from lakehunt.kql.catalog import Catalog
 from lakehunt.kql.errors import Kind, KqlError, Span
+from lakehunt.kql.lookup_names import is_function
 from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import BOOL, NUMERIC, Schema, Type
 
@@ -41,7 +42,8 @@ class Binder:
         schema_of: SchemaOf = lambda plan, evaluate: None,
         period: int | None = None,
     ) -> None:
-        self.tables = tables
+        self.tables = {name: schema for name, schema in tables.items() if not is_function(name)}
+        self.lookups = {name: schema for name, schema in tables.items() if is_function(name)}
         self.catalog = catalog
         self.rules = rules
         self.schema_of = schema_of

@@ -23,7 +23,7 @@ def watchlist(binder: Binder, expr: s.Call) -> p.Plan:
     if not isinstance(name, str):
         return p.Values((), ())
     table = watchlist_table(name)
-    if table not in binder.tables:
+    if table not in binder.lookups:
         known = ", ".join(_watchlists(binder)) or "none"
         hint = (
             "name its file under `lookups: watchlists` in lakehunt.yaml; without `columns` there, they are read from "
@@ -31,7 +31,7 @@ def watchlist(binder: Binder, expr: s.Call) -> p.Plan:
         )
         binder.fail(Kind.SEMANTIC, f"there is no watchlist '{name}'", expr.span, hint, table)
         return p.Values((), ())
-    return p.Scan(binder.tables[table], table, expr.span)
+    return p.Scan(binder.lookups[table], table, expr.span)
 
 
 def watchlist_names(binder: Binder, expr: s.Call) -> p.Plan:
@@ -40,7 +40,7 @@ def watchlist_names(binder: Binder, expr: s.Call) -> p.Plan:
 
 
 def _watchlists(binder: Binder) -> list[str]:
-    return sorted(name for table in binder.tables if (name := watchlist_name(table)) is not None)
+    return sorted(name for table in binder.lookups if (name := watchlist_name(table)) is not None)
 
 
 def geo_info(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
@@ -49,10 +49,10 @@ def geo_info(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
     if len(args) != 1 or args[0].type not in (STRING, UNKNOWN):
         hint = "convert it with tostring(...)"
         return binder.unknown(Kind.SEMANTIC, f"{GEO_IP} takes one address, a string", expr.span, hint)
-    if NETWORKS not in binder.tables:
+    if NETWORKS not in binder.lookups:
         hint = f"name a file of MaxMind's format (.mmdb) as `lookups: {GEO_IP}` in lakehunt.yaml"
         return binder.unknown(Kind.UNSUPPORTED, f"{GEO_IP} needs a GeoIP file", expr.name_span, hint)
-    networks = p.Scan(binder.tables[NETWORKS], NETWORKS, expr.span)
+    networks = p.Scan(binder.lookups[NETWORKS], NETWORKS, expr.span)
     return p.LookupCall(DYNAMIC, expr.span, GEO_IP, tuple(args), networks)
 
 
@@ -60,7 +60,7 @@ def file_profile(binder: Binder, source: p.Plan, call: s.Call) -> p.Plan:
     """`invoke FileProfile(column, limit)`: each row with what is known of the file that the column names by its hash.
 
     Every row is enriched: the limit saves a service calls, which a lookup does not need."""
-    if PROFILES not in binder.tables:
+    if PROFILES not in binder.lookups:
         hint = "write `lookups: {FileProfile: lake}` for prevalence in the lake, or name a file with its columns"
         what = "FileProfile asks a Microsoft service, and lakehunt.yaml names nothing in its place"
         binder.fail(Kind.UNSUPPORTED, what, call.name_span, hint, PROFILES)
@@ -71,7 +71,7 @@ def file_profile(binder: Binder, source: p.Plan, call: s.Call) -> p.Plan:
     key = Names(source.names).unique(FILE_ID)
     lowered = p.Call(STRING, call.span, "tolower", (p.ColumnRef(STRING, call.span, name),))
     left = projected(source, [*((c.name, ref(c, call.span)) for c in source.schema), (key, lowered)])
-    right = p.Scan(binder.tables[PROFILES], PROFILES, call.span)
+    right = p.Scan(binder.lookups[PROFILES], PROFILES, call.span)
     added = tuple(c for c in right.schema if c.name not in (FILE_ID, *source.names))
     columns = (*((True, c.name) for c in source.schema), *((False, c.name) for c in added))
     joined = p.Join((*source.schema, *added), left, right, "left", ((key, FILE_ID),), columns)
