@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,18 @@ def test_good_bad_and_repeated(lake: Lake, source: Path, suites: Path) -> None:
     assert counts(second) == [(3, 0, 1, 2)]
     assert table(lake, QUARANTINE, "reasons")[0] == (["DeviceId: expected a string, found an integer (7)"],)
     assert [row[0] for row in table(lake, EVENTS, "FileName")] == ["a", "b"]
+
+
+def test_events_are_there_although_no_page_can_be_written(lake: Lake, source: Path, suites: Path) -> None:
+    """As on a full disk: the folder of the pages cannot be made, because a file is in its place."""
+    blob(source, record() + "\n")
+    ingest(lake, str(source), NOW, lambda _: None)
+    taken = suites / "taken"
+    taken.touch()
+    done = promote(lake, suites, DataDocs(folder=taken / "docs"), lambda _: None)
+    assert counts(done) == [(1, 1, 0, 0)]
+    wanted = rf"{re.escape(str(taken))}.* cannot be written: Not a directory, [\d,]+ MB are free there"
+    assert re.fullmatch(wanted, done.without_docs or "")
 
 
 def test_late_events_go_to_their_own_day(lake: Lake, source: Path, suites: Path) -> None:

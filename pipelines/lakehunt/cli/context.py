@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,16 +27,28 @@ PROGRAM = "lakehunt"
 
 
 @contextmanager
-def lake(config: Config, learning: bool = False) -> Iterator[Lake]:
-    """The lake, in this process's Spark session; for `learning` see `session.start`."""
-    from lakehunt.lake.delta_lake import Lake
-    from lakehunt.runtime import session
+def lake(config: Config, learning: bool = False, writing: bool = False) -> Iterator[Lake]:
+    """The lake, in this process's Spark session; for `learning` see `session.start`. A lake for `writing` is checked
+    for damage first.
 
+    Raises LakehuntError for errors of Spark."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    from lakehunt.lake import damage
+    from lakehunt.lake.delta_lake import Lake
+    from lakehunt.runtime import error_text, session
+
+    for notice in damage.check_before_run(config.lake) if writing else ():
+        click.echo(f"lakehunt: {notice}", err=True)
     spark = session.start(config, learning)
     try:
         yield Lake(spark, config.lake)
+    except (PySparkException, Py4JError, ConnectionError) as error:
+        raise error_text.failure(error) from error
     finally:
-        spark.stop()
+        with suppress(Py4JError, OSError):  # if its JVM has ended
+            spark.stop()
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def hunt(
     now = context.now()
     first, last = options.as_ofs(as_of, since, until) or (now, now)
     chosen = compiled_hunt.select_hunts(known, names)
-    with context.progress(total=True) as say, context.lake(config, learning=True) as lake:
+    with context.progress(total=True) as say, context.lake(config, learning=True, writing=True) as lake:
         for at in range(first, last + 1, TICKS_PER_DAY):
             excluding = suppression.exclusions_at(lake, chosen, at) if exclusions == options.AS_RUN else chosen
             runs = engine.run_hunts(lake, excluding, at, say, context.tables(config), full, config.limits)

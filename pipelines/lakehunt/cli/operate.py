@@ -1,4 +1,4 @@
-"""`lakehunt status`, `telemetry`, `alert`, `maintain` and `forget`."""
+"""`lakehunt status`, `telemetry`, `alert`, `maintain`, `forget` and `doctor`."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, fo
     maintenance.check_window(config.retention.vacuum_hours, force)
     hunts, errors = hunt_file.load_folder(context.hunts_folder(config))
     names = _names_of_tables(hunts)
-    with context.progress(total=True) as say, context.lake(config) as lake:
+    with context.progress(total=True) as say, context.lake(config, writing=True) as lake:
         chosen = maintenance.select_tables(lake, list(only))
         if HITS.name in chosen and not errors:  # an invalid file may be a hunt that still needs its hits
             say("looking for hits that no hunt uses")
@@ -285,7 +285,7 @@ def forget(config: Config, device: Sequence[str], account: Sequence[str], dry_ru
     if not who.values:
         raise UsageError("name a --device or an --account")
     kept_from = config.retention.oldest("events", datetime.now(UTC))
-    with context.progress() as say, context.lake(config) as lake:
+    with context.progress() as say, context.lake(config, writing=True) as lake:
         say("looking for events and findings")
         found = erasure.find_matches(lake, who)
         lost = erasure.lost_findings(lake, found)
@@ -310,3 +310,31 @@ def _print_forgotten(done: Mapping[str, int], dry_run: bool) -> None:
         click.echo(f"{rows:>10}  {name}")
     if not dry_run:
         click.echo("Files of old versions still hold them until `lakehunt maintain` has removed those (vacuum_hours).")
+
+
+# Damage
+
+
+@SECTION.command("doctor")
+@click.option(
+    "--repair", is_flag=True, help="Take data files that are gone out of the tables, so that the rest can be read"
+)
+def doctor(config: Config, repair: bool) -> bool:
+    """Check that all files of the lake are there and whole; needs no Spark.
+
+    It compares the tables' logs with each other and with the data files. The lake must be a folder."""
+    from lakehunt.lake import damage, data_files
+
+    if "://" in config.lake:
+        raise UsageError(f"{config.lake} is not a folder", "an object store checks its objects itself")
+    found = data_files.check(config.lake)
+    for one in found.damage:
+        click.echo(str(one))
+    click.echo(f"{found.tables} tables, {found.files} data files: {len(found.damage) or 'nothing'} damaged or gone")
+    if repair:
+        for done in data_files.repair(config.lake, found):
+            click.echo(done)
+        found = data_files.check(config.lake)
+    if found.damage:
+        click.echo(f"hint: {damage.HINT}", err=True)
+    return not found.damage

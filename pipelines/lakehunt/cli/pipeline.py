@@ -36,7 +36,7 @@ def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
     place = options.source_of(config, source)
     found, hunts_fine = context.checked_hunts(config)
     validation.prepare()
-    with context.progress(total=True) as say, context.lake(config, learning=True) as lake:
+    with context.progress(total=True) as say, context.lake(config, learning=True, writing=True) as lake:
         ingested, promoted = _ingest(lake, place, say), _promote(lake, config, say)
         landed_fine = _print(ingested, promoted)
         if any(batch.refused for batch in promoted.batches):
@@ -59,7 +59,7 @@ def land(config: Config, source: str | None, raw_only: bool) -> bool:
 
     SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
     place = options.source_of(config, source)
-    with context.progress(total=True) as say, context.lake(config, learning=True) as lake:
+    with context.progress(total=True) as say, context.lake(config, learning=True, writing=True) as lake:
         ingested = _ingest(lake, place, say)
         promoted = None if raw_only else _promote(lake, config, say)
     return _print(ingested, promoted)
@@ -71,7 +71,7 @@ def validate(config: Config) -> bool:
     from lakehunt.quality import validation
 
     validation.prepare()
-    with context.progress(total=True) as say, context.lake(config) as lake:
+    with context.progress(total=True) as say, context.lake(config, writing=True) as lake:
         promoted = _promote(lake, config, say)
     return _print(None, promoted)
 
@@ -92,6 +92,9 @@ def _print(ingested: IngestResult | None, promoted: PromotionResult | None) -> b
     """Prints what was landed; returns whether everything succeeded. Quarantined records do not count as failures."""
     for line in [*_ingest_lines(ingested), *_promotion_lines(promoted)]:
         click.echo(line)
+    if promoted is not None and promoted.without_docs:
+        click.echo(f"no Data Docs: {promoted.without_docs}", err=True)
+        return False
     refused = promoted is not None and any(batch.refused for batch in promoted.batches)
     unreadable = ingested is not None and bool(ingested.unreadable)
     return not refused and not unreadable

@@ -39,7 +39,7 @@ def serve(config: Config, host: str, port: int, refresh: int) -> None:
         context.progress() as say,
         context.lake(serving) as lake,
     ):
-        endpoint.serve(lake, address, refresh, say, lambda at: _print(at, serving.spark))
+        endpoint.serve(lake, address, config.limits, refresh, say, lambda at: _print(at, serving.spark))
 
 
 def _print(address: Address, settings: Mapping[str, str]) -> None:

@@ -35,7 +35,7 @@ from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime import bounded
 from lakehunt.runtime.bounded import TimeLimitError
-from lakehunt.runtime.error_text import describe, is_memory_error
+from lakehunt.runtime.error_text import describe, in_one_line, is_memory_error
 from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.limits import Limits
 from lakehunt.runtime.session import codegen
@@ -150,16 +150,10 @@ class _HuntingRun:
         if not hunts:
             return []
         try:
-            context = self.tables.context(self.lake, self.as_of)
-            requests = [one.request for one in hunts]
-            apart = {one.hunt.id for one in hunts if self._overran_before(one.hunt)}
-            bounds = hits_table.ScanBounds(self.limits.scan_seconds, self.limits.seconds)
-            hits = hits_table.complete_hits(self.lake, self.events, requests, context, self.say, bounds, apart)
-            self._run_on_hits(hits, [one for one in hunts if one.hunt.id not in hits.failed])
+            hits = self._evaluated_on_hits(hunts)
         except Exception as error:  # noqa: BLE001
-            done = {run.hunt.id for run in self.runs}
             for one in hunts:
-                if one.hunt.id not in done:
+                if not self._has_ended(one.hunt):
                     self._failed(one.hunt, error, one)
             return []
         for one in hunts:
@@ -167,6 +161,26 @@ class _HuntingRun:
                 self._failed(one.hunt, why, one)
         # The event on which a predicate fails may lie outside the window: only the full query can tell.
         return [one for one in hunts if one.hunt.id in hits.failed and not self._has_ended(one.hunt)]
+
+    def _evaluated_on_hits(self, hunts: Sequence[_PlannedHunt]) -> HitCoverage:
+        """Runs hunts on their hits. If files of these are gone, they are made anew from events."""
+        try:
+            return self._evaluated_once(hunts)
+        except Exception as error:
+            if not hits_table.is_damage(self.lake, error):
+                raise
+            self.say(f"making hits anew: {in_one_line(error)}")
+            hits_table.withdraw_all(self.lake)
+            return self._evaluated_once(hunts)
+
+    def _evaluated_once(self, hunts: Sequence[_PlannedHunt]) -> HitCoverage:
+        context = self.tables.context(self.lake, self.as_of)
+        requests = [one.request for one in hunts]
+        apart = {one.hunt.id for one in hunts if self._overran_before(one.hunt)}
+        bounds = hits_table.ScanBounds(self.limits.scan_seconds, self.limits.seconds)
+        hits = hits_table.complete_hits(self.lake, self.events, requests, context, self.say, bounds, apart)
+        self._run_on_hits(hits, [one for one in hunts if one.hunt.id not in hits.failed])
+        return hits
 
     def _has_ended(self, hunt: Hunt) -> bool:
         return any(run.hunt.id == hunt.id for run in self.runs)

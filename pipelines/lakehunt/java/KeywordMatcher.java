@@ -1,6 +1,8 @@
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.spark.TaskContext;
+import org.apache.spark.TaskKilledException;
 import org.apache.spark.sql.api.java.UDF2;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.functions;
@@ -98,6 +100,10 @@ public final class KeywordMatcher implements UDF2, Serializable {
      * @return for each group, the remaining candidates; null if there are none
      */
     public Object call(Object event, Object left) {
+        TaskContext task = TaskContext.get();
+        if (task != null && task.isInterrupted()) { // Spark itself looks only once per batch of rows
+            throw new TaskKilledException("cancelled");
+        }
         Seq before = (Seq) left;
         long any = 0;
         for (int group = 0; group < always.length; group++) {

@@ -16,10 +16,11 @@ from typing import Any
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.readwriter import DataFrameWriterV2
+from pyspark.sql.readwriter import DataFrameWriter, DataFrameWriterV2
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.sql import quoted_name
+from lakehunt.lake import versions
 from lakehunt.lake.retry import retried
 from lakehunt.lake.table_maker import TableMaker, identifier
 from lakehunt.schemas.table import Table
@@ -71,7 +72,12 @@ class Lake:
     def append(self, table: Table, rows: DataFrame) -> None:
         """Appends rows, which the caller knows to be new."""
         self._maker.ensure(table, self.path(table.name))
-        self._in_order(table, rows).write.format("delta").mode("append").save(self.path(table.name))
+        self._write(table, rows, "append").save(self.path(table.name))
+
+    def _write(self, table: Table, rows: DataFrame, mode: str) -> DataFrameWriter:
+        writer = self._in_order(table, rows).write.format("delta").mode(mode)
+        note = versions.note(self.spark, table, self.path)
+        return writer if note is None else writer.option("userMetadata", note)
 
     def append_unless(self, table: Table, rows: DataFrame, taken: Column) -> None:
         """Appends rows unless the table has a row for which `taken` is true, or a concurrent writer adds one first."""
@@ -95,7 +101,7 @@ class Lake:
         make_rows = rows if callable(rows) else lambda: rows
 
         def write() -> None:
-            writer = self._in_order(table, make_rows()).write.format("delta").mode("overwrite")
+            writer = self._write(table, make_rows(), "overwrite")
             writer.option("replaceWhere", where).save(self.path(table.name))
 
         retried(write)

@@ -17,6 +17,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakehunt.core import disk
 from lakehunt.core.progress import Progress
 from lakehunt.lake.delta_lake import Lake, few_rows, utc
 from lakehunt.quality import data_docs_site
@@ -69,9 +70,10 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class PromotionResult:
-    """The batches that one run validated, in order."""
+    """The batches that one run validated, in order; and why their Data Docs could not be written, if they could not."""
 
     batches: tuple[BatchResult, ...]
+    without_docs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,21 @@ def promote(
     say("reading the expectations")
     rules = _rules(suites, docs, sources.named(source_type))
     outcomes = tuple(_promote_batch(lake, batch, rules, say) for batch in batches)
-    if docs.folder is not None:
-        say(f"writing Data Docs: {docs.link('index.html')}")
+    return PromotionResult(outcomes, _write_docs(lake, docs, rules, say))
+
+
+def _write_docs(lake: Lake, docs: DataDocs, rules: _Rules, say: Progress) -> str | None:
+    """Writes Data Docs, if they are wanted. Returns why that failed: events can be hunted without pages about them."""
+    if docs.folder is None:
+        return None
+    say(f"writing Data Docs: {docs.link('index.html')}")
+    try:
         with tempfile.TemporaryDirectory() as site:
             rules.validator.write_docs(Path(site))
             data_docs_site.publish(lake, docs, Path(site), datetime.now(UTC))
-    return PromotionResult(outcomes)
+    except OSError as error:
+        return disk.why(error, docs.folder)
+    return None
 
 
 def _unpromoted(lake: Lake) -> list[int]:

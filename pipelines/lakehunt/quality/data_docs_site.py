@@ -20,6 +20,7 @@ from jinja2 import Environment
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
+from lakehunt.core import atomic_write
 from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.quality.data_docs import DataDocs, folder_of, page_of
 from lakehunt.quality.suites import title
@@ -45,7 +46,8 @@ def publish(lake: Lake, docs: DataDocs, site: Path, now: datetime) -> None:
         batch = int(_BATCH.fullmatch(run)[1])  # type: ignore[index]  # the run name is set by the validator
         target = docs.folder / page_of(batch, suite)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(_offline_page(page.read_text(encoding="utf-8"), batch, suite, style), encoding="utf-8")
+        text = _offline_page(page.read_text(encoding="utf-8"), batch, suite, style)
+        atomic_write.write(target, text.encode())
     docs.folder.mkdir(parents=True, exist_ok=True)
     since = now - docs.keep
     batches = _batches(lake, since)
@@ -54,7 +56,7 @@ def publish(lake: Lake, docs: DataDocs, site: Path, now: datetime) -> None:
     index = template.render(
         style=style, keep=docs.keep.days, days=_days(batches), batches=_with_verdicts(lake, docs.folder, batches, since)
     )
-    (docs.folder / "index.html").write_text(index, encoding="utf-8")
+    atomic_write.write(docs.folder / "index.html", index.encode())
 
 
 def _offline_page(page: str, batch: int, suite: str, style: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lakehunt.core import atomic_write
+from lakehunt.core import atomic_write, disk
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.printable import to_json
 from lakehunt.hunting.content.hunt_file import Hunt
@@ -66,4 +66,4 @@ def _replace(file: Path, text: str) -> None:
     try:
         atomic_write.write(file, text.encode())
     except OSError as error:
-        raise LakehuntError(f"{file} cannot be written: {error.strerror}", "name another file with --output") from error
+        raise LakehuntError(disk.why(error, file), "make room, or name another file with --output") from error

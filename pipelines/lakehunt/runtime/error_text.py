@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from py4j.protocol import Py4JError, Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
 from lakehunt.core.credentials import redacted
@@ -34,6 +34,24 @@ def _described(error: Exception) -> str:
     if isinstance(error, LakehuntError):
         return str(error)
     return _first_line(f"{type(error).__name__}: {error}")
+
+
+def failure(error: Exception) -> LakehuntError:
+    """An error of Spark that ends a command."""
+    if isinstance(error, (Py4JNetworkError, ConnectionError)):
+        hint = "it may have run out of memory: see spark.driver.memory in docs/reference/configuration.md"
+        return LakehuntError(f"Spark has ended: {in_one_line(error)}", hint)
+    if is_unreadable_file(error):
+        return LakehuntError(in_one_line(error), "`lakehunt doctor` says which files of the lake are gone")
+    return LakehuntError(f"Spark failed: {describe(error)}")
+
+
+def is_unreadable_file(error: Exception) -> bool:
+    """Whether a data file is gone or cannot be read."""
+    return any(word in describe(error) for word in _UNREADABLE)
+
+
+_UNREADABLE = ("FAILED_READ_FILE", "FILE_NOT_FOUND", "FILE_NOT_EXIST", "FileNotFoundException", "is not a Parquet file")
 
 
 def is_memory_error(error: Exception) -> bool:

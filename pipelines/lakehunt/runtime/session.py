@@ -159,7 +159,11 @@ def _own_jvm(config: SparkSettings, learning: bool) -> dict[str, str]:
     else:
         settings = {_PACKAGES: delta_package()} | settings
     options = jvm_cache.options(java(), settings.get(launch.OPTIONS, ""), jars, learning and bool(jars))
-    return settings | {launch.OPTIONS: options}
+    return settings | {launch.OPTIONS: options if "-Xss" in options else f"{_STACK} {options}"}
+
+
+_STACK = "-Xss4m"
+"""The stack of each of Java's threads: Spark plans nested conditions recursively."""
 
 
 _PACKAGES = "spark.jars.packages"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lakehunt.schemas.event_table import EVENT_KEY
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.table import Erasure, Expires, KeptForever, Match, NotErased, Table, TableColumn
 
 ALWAYS_STORED = frozenset((
@@ -51,6 +52,7 @@ PASSES = Table(
     erasure=NotErased("it names hunts and batches, no event"),
     served=False,
     written="appended per pass",
+    vouches_for=(HITS.name, DEVICE_PROCESS_EVENTS.events.name),
 )
 
 RUNS = Table(
@@ -87,6 +89,7 @@ RUNS = Table(
     erasure=NotErased("it counts what happened"),
     served=True,
     written="appended per run",
+    vouches_for=(FINDINGS_ALL.name,),
 )
 
 LOOKUPS = Table(

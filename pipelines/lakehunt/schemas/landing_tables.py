@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lakehunt.schemas.event_table import BATCH, FILE, LANDED_AT
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.table import KeptForever, NotErased, Table, TableColumn
 
 FILES = Table(
@@ -21,6 +22,7 @@ FILES = Table(
     erasure=NotErased("it names blobs, not what is in them"),
     served=False,
     written="per delivery that saw the blob grow",
+    vouches_for=(DEVICE_PROCESS_EVENTS.raw.name,),
 )
 
 BATCHES = Table(
@@ -45,4 +47,5 @@ BATCHES = Table(
     erasure=NotErased("it counts what happened"),
     served=False,
     written="once per delivery",
+    vouches_for=(DEVICE_PROCESS_EVENTS.events.name, DEVICE_PROCESS_EVENTS.quarantine.name),
 )

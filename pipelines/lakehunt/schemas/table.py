@@ -133,6 +133,10 @@ class Table(Decisions):
     contract: int | None = None
     """Version of the contract with readers outside of Lakehunt; None: no guarantees."""
 
+    vouches_for: Sequence[str] = ()
+    """Tables that are written before a row is added here. Each commit notes their versions, so that a loss of their
+    commits is noticed (see lake/damage.py)."""
+
     @property
     def folder(self) -> str:
         """Its folder in the lake."""

@@ -13,6 +13,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from lakehunt.core.errors import LakehuntError, UsageError
 from lakehunt.core.progress import Progress
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime.error_text import in_one_line
+from lakehunt.runtime.limits import Limits
 from lakehunt.serving import sql_catalog, statement_gate
 from lakehunt.serving.sql_catalog import SqlCatalog
 
@@ -48,6 +50,8 @@ _OVERRIDING_VARIABLES = ("HIVE_SERVER2_THRIFT_BIND_HOST", "HIVE_SERVER2_THRIFT_P
 DEFAULTS = {
     # Large results are fetched partition by partition, not collected in memory before the first row is sent.
     "spark.sql.thriftServer.incrementalCollect": "true",
+    # A statement with a larger part of a result fails.
+    "spark.driver.maxResultSize": "512m",
 }
 """Defaults, which the configuration may override."""
 
@@ -138,12 +142,20 @@ def prepared(config: Config) -> Iterator[Config]:
         f"{_HADOOP}hive.server2.logging.operation.log.location": f"{folder}/operations",
     }
     try:
-        yield replace(config, spark=DEFAULTS | dict(config.spark) | REQUIRED | places)
+        seconds = {"spark.sql.thriftServer.queryTimeout": f"{config.limits.sql_seconds}s"}
+        yield replace(config, spark=DEFAULTS | dict(config.spark) | REQUIRED | seconds | places)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def serve(lake: Lake, address: Address, refresh: float, say: Progress, on_ready: Callable[[Address], None]) -> None:
+def serve(
+    lake: Lake,
+    address: Address,
+    limits: Limits,
+    refresh: float,
+    say: Progress,
+    on_ready: Callable[[Address], None],
+) -> None:
     """Serves clients until the process gets SIGINT or SIGTERM.
 
     `on_ready` is called once clients can connect. Every `refresh` seconds new tables of the lake are added.
@@ -152,7 +164,11 @@ def serve(lake: Lake, address: Address, refresh: float, say: Progress, on_ready:
     names = SqlCatalog(lake)
     names.make()
     say("starting the server")
-    with _stop_signal() as stop, statement_gate.installed(lake.spark, sql_catalog.SCHEMAS), _listening(lake, address):
+    with (
+        _stop_signal() as stop,
+        statement_gate.installed(lake.spark, sql_catalog.SCHEMAS),
+        _listening(lake, address, limits),
+    ):
         on_ready(address)
         while not stop.wait(refresh):
             _refresh(names, say)
@@ -166,9 +182,7 @@ def _refresh(names: SqlCatalog, say: Progress) -> None:
     except (Py4JJavaError, PySparkException, LakehuntError) as error:  # the store may be reachable again next time
         say(f"could not look for new tables: {in_one_line(error)}")
     except (Py4JError, OSError) as error:
-        raise LakehuntError(
-            f"Spark has ended: {error}", "LAKEHUNT_SPARK_LOG names the file of its last words"
-        ) from error
+        raise LakehuntError(f"Spark has ended: {error}", "its log says why: the path is printed at the end") from error
 
 
 @contextmanager
@@ -188,7 +202,7 @@ def _stop_signal() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _listening(lake: Lake, address: Address) -> Iterator[None]:
+def _listening(lake: Lake, address: Address, limits: Limits) -> Iterator[None]:
     jvm: Any = lake.spark._jvm
     hadoop: Any = lake.spark._jsc.hadoopConfiguration()
     # Set here, they override hive-site.xml, spark-submit and the configuration.
@@ -198,6 +212,7 @@ def _listening(lake: Lake, address: Address) -> Iterator[None]:
         "hive.server2.transport.mode": "binary",
         "hive.server2.enable.doAs": "false",
         "hive.variable.substitute": "false",
+        "hive.server2.thrift.max.worker.threads": str(limits.sql_connections),
     }.items():
         hadoop.set(name, value)
     for key, value in lake.spark.sparkContext.getConf().getAll():
@@ -213,7 +228,41 @@ def _listening(lake: Lake, address: Address) -> Iterator[None]:
     try:
         # Connections that bring any other Hive setting are refused.
         server.getHiveConf().setModifiableWhiteListRegex(_ANY_SETTING)
+        _close_idle_connections(server, limits.sql_idle_seconds)
         yield
     finally:
         with suppress(Py4JError, OSError):  # if Spark has ended, so has the server
             server.stop()
+
+
+def _close_idle_connections(server: Any, seconds: int) -> None:
+    """Lets reading from a client time out, which ends its connection and session. Hive's server waits for ever, and has
+    no setting for it."""
+    (service,) = (one for one in server.getServices() if one.getClass().getSimpleName() == "ThriftBinaryCLIService")
+    deadline = time.monotonic() + _STARTING
+    while (listening := _field(service, "server")) is None:  # a thread is about to create it
+        if time.monotonic() > deadline:
+            raise LakehuntError("the server did not start listening", "see docs/how-to/sql.md")
+        time.sleep(0.1)
+    transport = _field(listening, "serverTransport_")
+    _declared(transport, "clientTimeout_").setInt(transport, seconds * 1000)
+
+
+_STARTING = 60
+"""Seconds that the server may take to create its socket."""
+
+
+def _field(of: Any, name: str) -> Any:
+    return _declared(of, name).get(of)
+
+
+def _declared(of: Any, name: str) -> Any:
+    """A private field of a Java object, of its class or of one above."""
+    kind = of.getClass()
+    while kind is not None:
+        for field in kind.getDeclaredFields():
+            if field.getName() == name:
+                field.setAccessible(True)
+                return field
+        kind = kind.getSuperclass()
+    raise LakehuntError(f"Spark's server has no {name}", "use the version of Spark that Lakehunt requires")

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from functools import cache, reduce
 from itertools import pairwise
 
+from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -28,7 +29,7 @@ from lakehunt.hunting.query.events_table import BatchRange, EventsSnapshot
 from lakehunt.lake import history
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime import bounded
-from lakehunt.runtime.error_text import in_one_line
+from lakehunt.runtime.error_text import in_one_line, is_unreadable_file
 from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.session import codegen
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
@@ -212,6 +213,21 @@ def _on_days(scan_range: ScanRange) -> Column:
     day = F.col("event_date")
     from_start = F.lit(True) if scan_range.start is None else day >= values.day(scan_range.start)
     return from_start if scan_range.end is None else from_start & (day < values.day(scan_range.end))
+
+
+# Damage
+
+
+def is_damage(lake: Lake, error: Exception) -> bool:
+    """Whether the error is that a file of hits or passes cannot be read."""
+    folders = (lake.path(table.name) for table in (HITS, PASSES))
+    return is_unreadable_file(error) and any(f"{folder}/" in str(error) for folder in folders)
+
+
+def withdraw_all(lake: Lake) -> None:
+    """Removes all hits, whose files need not be readable; passes first, as without them hits do not count."""
+    for table in (PASSES, HITS):
+        DeltaTable.forPath(lake.spark, lake.path(table.name)).delete()
 
 
 # Coverage

@@ -19,6 +19,7 @@ from lakehunt.lake.delta_lake import Lake
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.landing_tables import BATCHES
 from lakehunt.spark import trace, values
+from lakehunt.spark.cancelling import not_cancelled
 from lakehunt.spark.expressions import INGESTED, column
 from lakehunt.spark.relations import ORDER, Relation
 
@@ -56,7 +57,8 @@ class EventsSnapshot:
     """Of the events table, when the run began."""
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
-        return relation(within_window(self.frame, plan.since, plan.until), traced)
+        rows = within_window(self.frame, plan.since, plan.until)
+        return relation(rows.filter(not_cancelled(rows.sparkSession, F.col("batch"), F.col("batch"))), traced)
 
 
 class HitEvents:

@@ -1,0 +1,64 @@
+"""Compares the data files of a lake that is a folder with what the logs say; without Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from deltalake import DeltaTable
+
+from lakehunt.lake import damage
+from lakehunt.lake.damage import Damage
+
+
+@dataclass(frozen=True)
+class LakeCheck:
+    """Everything that is wrong, and how many tables and data files were looked at."""
+
+    damage: list[Damage]
+    tables: int
+    files: int
+
+
+def check(root: str) -> LakeCheck:
+    """Checks all logs, and the data files of each table whose log is whole."""
+    found = damage.damaged_logs(root)
+    broken = {one.table for one in found}
+    names = damage.tables(root)
+    whole = [log for name in names if name not in broken and (log := damage.log_of(root, name)).version >= 0]
+    files = 0
+    for log in whole:
+        for path, size in _data_files(log.folder):
+            files += 1
+            if what := _wrong(log.folder / path, size):
+                found.append(Damage(log.table, what, log.folder / path))
+    return LakeCheck(found, len(names), files)
+
+
+def _data_files(folder: Path) -> Iterator[tuple[str, int]]:
+    """Paths and sizes of the files of the newest version."""
+    actions = DeltaTable(folder).get_add_actions(flatten=True)
+    for path, size in zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True):
+        yield unquote(path), size
+
+
+def _wrong(file: Path, size: int) -> str:
+    try:
+        there = file.stat().st_size
+    except FileNotFoundError:
+        return "a data file is gone"
+    return "" if there == size else f"a data file has {there} bytes instead of {size}"
+
+
+def repair(root: str, found: LakeCheck) -> Iterator[str]:
+    """Takes data files that are gone out of their tables' logs, so that the rest can be read, and says what was done.
+    Hits and passes are set aside instead: without some of their rows they would be wrong."""
+    tables = dict.fromkeys(one.table for one in found.damage if one.is_of_data)
+    if any(table in damage.DERIVED for table in tables):
+        yield f"hits were moved to {damage.set_aside(root)}: the next run makes them anew"
+    for table in tables:
+        if table not in damage.DERIVED:
+            gone = DeltaTable(damage.log_of(root, table).folder).repair()["files_removed"]
+            yield f"{table}: {len(gone)} data files were taken out of its log"

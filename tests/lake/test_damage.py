@@ -1,0 +1,74 @@
+"""What the names and contents of a Delta log tell about lost files; test_damaged_lake.py damages real tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lakehunt.lake import damage
+
+COMMIT = json.dumps({"commitInfo": {"operation": "WRITE"}}) + "\n" + json.dumps({"add": {"path": "a\u2028b"}}) + "\n"
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """The log of hunts.hits, without commits."""
+    made = tmp_path / "hunts/hits/_delta_log"
+    made.mkdir(parents=True)
+    return made
+
+
+def commits(log: Path, *versions: int) -> None:
+    for version in versions:
+        (log / f"{version:020}.json").write_text(COMMIT)
+
+
+def wrong(log: Path) -> list[str]:
+    return [one.what for one in damage.damaged_logs(str(log.parents[2]))]
+
+
+def test_nothing_is_wrong_with_whole_logs(log: Path) -> None:
+    assert wrong(log) == []  # of a run that was killed before the first commit
+    commits(log, 0, 1, 2)
+    assert wrong(log) == []
+
+
+def test_commits_before_a_checkpoint_are_not_needed(log: Path) -> None:
+    commits(log, 8, 11, 12)
+    (log / f"{10:020}.checkpoint.parquet").write_bytes(b"PAR1...PAR1")
+    (log / f"{8:020}.crc").touch()
+    assert wrong(log) == []
+
+
+def test_commits_that_are_gone(log: Path) -> None:
+    commits(log, 1, 3)
+    (log / f"{4:020}.crc").touch()
+    assert wrong(log) == [f"commit {version} of its log is gone" for version in (0, 2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"), [(b"", "is empty"), (COMMIT.encode()[:-9], "is cut"), (b"\xff", "is cut")]
+)
+def test_commits_that_are_not_whole(log: Path, content: bytes, what: str) -> None:
+    commits(log, 0, 1)
+    (log / f"{1:020}.json").write_bytes(content)
+    assert wrong(log) == [f"commit 1 of its log {what}"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1..."])
+def test_a_checkpoint_that_is_not_whole(log: Path, content: bytes) -> None:
+    commits(log, 10)
+    (log / f"{10:020}.checkpoint.parquet").write_bytes(content)
+    assert wrong(log) == ([] if content == b"PAR1" else ["checkpoint 10 of its log is cut"])
+
+
+def test_data_without_a_log(log: Path) -> None:
+    (log.parent / "part-0.parquet").touch()
+    assert wrong(log) == ["its log is gone"]
+
+
+def test_an_object_store_and_a_lake_that_is_not_there_yet(tmp_path: Path) -> None:
+    assert damage.check_before_run("s3a://bucket/lake") == []
+    assert damage.check_before_run(str(tmp_path / "new")) == []
