@@ -172,6 +172,10 @@ class ScalarParser(Reader):
             if self.takes(".") and not self._indexed():
                 name = self.bracketed_name() or self.name("a name")
                 value = s.Path(value.span.to(name.span), value, name.text)
+                if self.sees("("):  # cluster("...").database("...").T
+                    self.unsupported(
+                        "a table of another service", value.span, "register the table, and name it directly"
+                    )
             else:
                 self.expect("[")
                 index = self.expression()

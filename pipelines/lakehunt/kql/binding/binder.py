@@ -80,10 +80,11 @@ class Binder:
             plan = p.Values((), ()) if isinstance(expr.source, s.Empty) else self.table(expr.source)
             return self.steps(plan, expr.operators)
         reader = self.rules.sources.get(type(expr))
-        if reader is None:
-            self.fail(Kind.SEMANTIC, "a query must return a table", expr.span, "put print before a scalar expression")
-            return p.Values((), ())
-        return reader(self, expr)
+        return reader(self, expr) if reader else self.not_a_table(expr)
+
+    def not_a_table(self, expr: s.Expr) -> p.Plan:
+        self.fail(Kind.SEMANTIC, "a query must return a table", expr.span, "put print before a scalar expression")
+        return p.Values((), ())
 
     def steps(self, plan: p.Plan, operators: Sequence[s.Operator]) -> p.Plan:
         """Binds the operators of a pipeline. Names given by `as` are visible to the operators after it."""

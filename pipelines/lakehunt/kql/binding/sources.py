@@ -23,6 +23,21 @@ EXTERNAL_FORMATS = ("csv", "tsv", "psv", "scsv", "txt", "json", "multijson")
 """Formats of files that `externaldata` can read."""
 
 
+OTHER_SERVICES = frozenset({"adx", "app", "arg", "cluster", "database", "resource", "workspace"})
+"""Functions that lead to tables of other services: `arg("").Resources`, `database("x").T`."""
+
+
+def of_other_service(binder: Binder, expr: s.Path) -> p.Plan:
+    root: s.Expr = expr
+    while isinstance(root, s.Path):
+        root = root.value
+    if isinstance(root, s.Call) and root.name in OTHER_SERVICES:
+        what = f"a table of another service, by {root.name}(...), is not supported"
+        binder.fail(Kind.UNSUPPORTED, what, expr.span, "register the table, and name it directly")
+        return p.Values((), ())
+    return binder.not_a_table(expr)
+
+
 def named_table(binder: Binder, expr: s.Name) -> p.Plan:
     variable = binder.variables.get(expr.name)
     if isinstance(variable, p.Plan):
@@ -136,6 +151,7 @@ def range_(binder: Binder, expr: s.Range) -> p.Plan:
 SOURCES: dict[type[s.Expr], Callable[..., p.Plan]] = {
     s.Name: named_table,
     s.Call: called_table,
+    s.Path: of_other_service,
     s.Print: print_,
     s.DataTable: datatable,
     s.Range: range_,
