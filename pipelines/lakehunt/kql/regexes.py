@@ -1,31 +1,49 @@
-"""Translates Kusto's regular expressions, which are those of Rust's `regex`, for Java. Rust's are Unicode-aware, match
-the first matching alternative, and have neither look-around nor back-references. In the translation all flags except
-the one for case are resolved and all classes are spelled out, so that Java cannot interpret anything differently.
+"""Compiles Kusto's regular expressions, which are those of Rust's `regex`, to programs for `LinearRegex.java`. They are
+Unicode-aware, match the first matching alternative, and have neither look-around nor back-references.
+
+Nothing here recurses with the depth of a pattern, and programs are bounded (decision 22).
 
 Source: learn.microsoft.com/kusto/query/regex and docs.rs/regex."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import NoReturn
 
 MAX_GROUPS = 16
+MAX_NESTING = 250
+"""Groups, or classes, inside of each other: the bound of Rust's parser."""
+
+MAX_CLASS_NESTING = 50
+
+MAX_REPETITION = 1000
+
+MAX_PROGRAM = 20_000
+"""Instructions of a program. A long text costs at most its length times this."""
 
 MOST_NEEDS, SHORTEST = 8, 3
 """Maximum number, and minimum length, of required literals that are searched before matching; others save no time."""
 
+Instruction = tuple[int, int, int]
+"""What to do, and two numbers; jumps are relative."""
+
+_MATCH, _CHAR, _SPLIT, _JUMP, _SAVE, _LOOK = range(6)
+
 
 @dataclass(frozen=True)
 class Regex:
-    """A regular expression for Java.
+    """A compiled regular expression.
 
     `names` has the name of each group, or None; `empty` says whether it may match the empty text. `needs` are required
     literals: a matching text, in lower case, contains at least one of them (unless there are none). Searching for them
-    first is ten times faster than matching."""
+    first is faster than matching."""
 
-    java: str
+    pattern: str
+    code: tuple[Instruction, ...]
+    sets: tuple[str, ...]
     names: tuple[str | None, ...]
     empty: bool
     needs: tuple[str, ...] = ()
@@ -35,50 +53,48 @@ class Regex:
         return len(self.names)
 
     @property
-    def repeated(self) -> str:
-        """For finding all matches: unlike Rust, Java would find an empty match at the end of the previous one."""
-        return rf"{_FLAGS}(?>{self.java.removeprefix(_FLAGS)})(?:(?!\G)|(?<=\A))" if self.empty else self.java
+    def program(self) -> str:
+        """For `LinearRegex.java`: the instructions in one line, and each set of characters in a line of its own."""
+        numbers = (str(number) for one in (*self.code, (_MATCH, self.groups, 0)) for number in one)
+        return "\n".join([" ".join(numbers), *self.sets])
 
     @property
-    def at_start(self) -> str:
-        return rf"{_FLAGS}\A(?:{self.java.removeprefix(_FLAGS)})"
+    def at_start(self) -> Regex:
+        return replace(self, code=((_LOOK, _TEXT_START, 0), *self.code))
 
     @property
-    def at_end(self) -> str:
-        return rf"{_FLAGS}(?:{self.java.removeprefix(_FLAGS)})\z"
+    def at_end(self) -> Regex:
+        return replace(self, code=(*self.code, (_LOOK, _TEXT_END, 0)))
 
 
 class RegexError(ValueError):
-    """A pattern that Kusto does not take, or that cannot be translated."""
+    """A pattern that Kusto does not take, or that is too large. `at` is the place in the pattern."""
+
+    def __init__(self, message: str, at: int) -> None:
+        super().__init__(message)
+        self.at = at
 
 
-def problem(pattern: str) -> str | None:
-    """Why Kusto rejects the pattern, or Lakehunt cannot translate it; None if it is valid."""
+def problem(pattern: str) -> RegexError | None:
+    """Why the pattern is rejected; None if it is valid."""
     try:
         translated(pattern)
     except RegexError as error:
-        return str(error)
+        return error
     return None
 
 
 @lru_cache(maxsize=1024)
 def translated(pattern: str) -> Regex:
-    """The pattern for Java. Raises RegexError."""
+    """The pattern as a program. Raises RegexError."""
+    if surrogate := re.search("[\ud800-\udfff]", pattern):
+        raise RegexError("a regular expression cannot have half of a surrogate pair", surrogate.start())
     reader = _Reader(pattern)
-    made = reader.alternatives(_Flags())
-    if reader.at < len(pattern):
-        raise RegexError("a regular expression closes a group that was not opened")
-    if len(reader.names) > MAX_GROUPS:
-        raise RegexError(f"a regular expression has at most {MAX_GROUPS} groups")
+    made = reader.read()
     # One form of s, the long one, stays what it is in small letters.
     needs = (*made.needs, "ſ") if any("s" in text for text in made.needs) else made.needs
-    return Regex(_FLAGS + made.java, tuple(reader.names), made.empty, needs if _rank(made.needs) >= SHORTEST else ())
-
-
-_FLAGS = "(?U)"
-"""In Java, `\\w`, `\\d`, `\\s` and `\\b` are Unicode-aware with this flag, as they are in Rust."""
-
-_ANY = r"[\x{0}-\x{10FFFF}]"
+    needs = needs if _rank(made.needs) >= SHORTEST else ()
+    return Regex(pattern, made.code, tuple(reader.sets), tuple(reader.names), made.empty, needs)
 
 
 @dataclass(frozen=True)
@@ -86,44 +102,44 @@ class _Flags:
     any_case: bool = False
     lines: bool = False
     dot_all: bool = False
+    crlf: bool = False
     lazy: bool = False
     unicode: bool = True
     verbose: bool = False
 
 
-_FLAG_NAMES = {"i": "any_case", "m": "lines", "s": "dot_all", "U": "lazy", "u": "unicode", "x": "verbose"}
+_FLAG_NAMES = {
+    "i": "any_case",
+    "m": "lines",
+    "s": "dot_all",
+    "R": "crlf",
+    "U": "lazy",
+    "u": "unicode",
+    "x": "verbose",
+}
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A translated part; `atom` if a repetition can follow it without a group.
+    """A compiled part. `char` is the lower-case ASCII character that it matches, if it is a single one; `needs` as in
+    Regex."""
 
-    `char` is the lower-case ASCII character that it matches, if it is a single one; `needs` as in Regex."""
-
-    java: str
+    code: tuple[Instruction, ...] = ()
     empty: bool = False
-    atom: bool = True
     char: str = ""
     needs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Set:
-    """A character class: ranges of code points and named classes or, if Java's brackets cannot express it, an
-    expression that matches one character."""
+@dataclass
+class _Open:
+    """A group that is being read; the whole pattern is one, too.
 
-    ranges: tuple[tuple[int, int], ...] = ()
-    classes: tuple[str, ...] = ()
-    whole: str = ""
-    negated: bool = False
+    `flags` are those in force, which the group may change to its end; `number` is set if it captures."""
 
-    def java(self) -> str:
-        if self.whole:
-            return f"(?:(?!{self.whole}){_ANY})" if self.negated else self.whole
-        items = "".join([*map(_range, self.ranges), *self.classes])
-        if not items:
-            return _ANY if self.negated else "(?!)"
-        return f"[{'^' if self.negated else ''}{items}]"
+    flags: _Flags
+    at: int
+    number: int | None = None
+    branches: list[list[_Part]] = field(default_factory=lambda: [[]])
 
 
 class _Reader:
@@ -133,24 +149,33 @@ class _Reader:
         self.pattern = pattern
         self.at = 0
         self.names: list[str | None] = []
+        self.sets: dict[str, int] = {}
+        self.nested_classes = 0
 
-    def alternatives(self, flags: _Flags) -> _Part:
-        """Alternatives up to the end or the group's closing parenthesis. Flags set inside hold to the end of the
-        group."""
-        parts: list[list[_Part]] = [[]]
-        while self.at < len(self.pattern) and self._peek() != ")":
+    def read(self) -> _Part:
+        opened = [_Open(_Flags(), 0)]
+        while self.at < len(self.pattern):
+            group = opened[-1]
             if self._take("|"):
-                parts.append([])
+                group.branches.append([])
+            elif (changed := self._flags_only(group.flags)) is not None:
+                group.flags = changed
+            elif group.flags.verbose and self._skipped():
                 continue
-            if self.pattern.startswith("(?", self.at) and (set_here := self._flags_only(flags)) is not None:
-                flags = set_here
-                continue
-            if flags.verbose and self._skipped():
-                continue
-            parts[-1].append(self._repeated(self._one(flags), flags))
-        empty = any(all(part.empty for part in some) for some in parts)
-        needs = _of_any([_of_all(some) for some in parts])
-        return _Part("|".join("".join(part.java for part in some) for some in parts), empty, atom=False, needs=needs)
+            elif self._peek() == "(":
+                opened.append(self._group(group.flags))
+                if len(opened) > MAX_NESTING + 1:
+                    self._fail(f"a regular expression nests at most {MAX_NESTING} groups", group.at)
+            else:
+                closing = self._peek() == ")"
+                part = self._closed(opened) if closing else self._one(group.flags)
+                opened[-1].branches[-1].append(self._repeated(part, opened[-1].flags))
+        if len(opened) > 1:
+            self._fail("a regular expression opens a group and does not close it", opened[-1].at)
+        return self._alternatives(opened[0])
+
+    def _fail(self, message: str, at: int | None = None) -> NoReturn:
+        raise RegexError(message, self.at if at is None else at)
 
     def _peek(self) -> str:
         return self.pattern[self.at : self.at + 1]
@@ -159,6 +184,9 @@ class _Reader:
         found = self.pattern.startswith(text, self.at)
         self.at += len(text) * found
         return found
+
+    def _sees(self, pattern: str) -> bool:
+        return re.compile(pattern).match(self.pattern, self.at) is not None
 
     def _match(self, pattern: str) -> re.Match[str] | None:
         found = re.compile(pattern).match(self.pattern, self.at)
@@ -170,172 +198,262 @@ class _Reader:
         """White space and comments of the verbose mode."""
         return self._match(r"\s+|#[^\n]*") is not None
 
+    def _flags_only(self, flags: _Flags) -> _Flags | None:
+        start = self.at
+        found = self._match(r"\(\?([a-zA-Z]+(?:-[a-zA-Z]+)?|-[a-zA-Z]+)\)")
+        return self._with(flags, found.group(1), start) if found else None
+
+    def _with(self, flags: _Flags, signs: str, at: int) -> _Flags:
+        on, _, off = signs.partition("-")
+        for sign in on + off:
+            if sign not in _FLAG_NAMES:
+                self._fail(f"a regular expression has no flag '{sign}' here", at)
+        return replace(flags, **{_FLAG_NAMES[s]: True for s in on}, **{_FLAG_NAMES[s]: False for s in off})
+
+    def _group(self, flags: _Flags) -> _Open:
+        """The opening of a group."""
+        start = self.at
+        if self._match(r"\(\?<?[=!]"):
+            self._fail("a regular expression has no look-around in Kusto", start)
+        if scoped := self._match(r"\(\?([a-zA-Z]*(?:-[a-zA-Z]+)?):"):
+            return _Open(self._with(flags, scoped.group(1), start), start)
+        named = self._match(r"\(\?P?<([^>]*)>")
+        if named and not re.fullmatch(r"[^\W\d][\w.\[\]]*", named.group(1)):
+            self._fail(f"'{named.group(1)}' is not a valid group name", start)
+        if named and named.group(1) in self.names:
+            self._fail(f"a regular expression has two groups with the name '{named.group(1)}'", start)
+        if not named and self._sees(r"\(\?"):
+            self._fail("a regular expression has a group that Kusto does not know")
+        self.at += not named
+        self.names.append(named.group(1) if named else None)
+        if len(self.names) > MAX_GROUPS:
+            self._fail(f"a regular expression has at most {MAX_GROUPS} groups", start)
+        return _Open(flags, start, len(self.names))
+
+    def _closed(self, opened: list[_Open]) -> _Part:
+        if len(opened) == 1:
+            self._fail("a regular expression closes a group that was not opened")
+        self.at += 1
+        group = opened.pop()
+        made = self._alternatives(group)
+        if group.number is None:
+            return replace(made, char="")
+        code = ((_SAVE, 2 * group.number, 0), *made.code, (_SAVE, 2 * group.number + 1, 0))
+        return replace(made, code=code, char="")
+
+    def _alternatives(self, group: _Open) -> _Part:
+        codes = [[one for part in branch for one in part.code] for branch in group.branches]
+        empty = any(all(part.empty for part in branch) for branch in group.branches)
+        self._bounded(sum(map(len, codes)) + 2 * len(codes), group.at)
+        return _Part(_either(codes), empty, needs=_of_any([_of_all(branch) for branch in group.branches]))
+
+    def _bounded(self, size: int, at: int) -> None:
+        if size > MAX_PROGRAM:
+            self._fail(f"a regular expression is too large here: {size} steps, of at most {MAX_PROGRAM}", at)
+
     def _one(self, flags: _Flags) -> _Part:
         c = self._peek()
-        if c == "(":
-            return self._group(flags)
         if c == "[":
-            return _Part(self._class(flags).java())
+            return self._of(self._class(flags))
         if c == "\\":
             return self._escape(flags)
         if c in "*+?{":
-            raise RegexError(f"a regular expression repeats nothing with '{c}'")
+            self._fail(f"a regular expression repeats nothing with '{c}'")
         self.at += 1
-        if c in _SIGNS:
-            return _SIGNS[c](flags)
-        return _character(c, flags)
+        if c == ".":
+            return self._of(_not(_LINE_ENDS[flags.crlf]) if not flags.dot_all else _EVERY)
+        if c in "^$":
+            return _looks(_LINES[c][flags.lines + (flags.lines and flags.crlf)])
+        return self._character(c, flags)
+
+    def _of(self, chosen: str) -> _Part:
+        """One character of a set."""
+        return _Part(((_CHAR, self.sets.setdefault(chosen, len(self.sets)), 0),))
+
+    def _character(self, c: str, flags: _Flags) -> _Part:
+        return replace(self._of(_folded(_range(c, c), flags)), char=c.lower() if c.isascii() else "")
 
     def _repeated(self, part: _Part, flags: _Flags) -> _Part:
         while True:
             if flags.verbose and self._skipped():
                 continue
-            sign = self._match(r"[*+?]|\{\s*\d+\s*(?:,\s*\d*\s*)?\}")
+            start = self.at
+            sign = self._match(r"[*+?]|\{\s*\d*\s*(?:,\s*\d*\s*)?\}")
             if sign is None:
                 if self._peek() == "{":
-                    raise RegexError("a regular expression repeats with '{' but no number; write \\{ for the character")
+                    self._fail("a regular expression repeats with '{' but no number; write \\{ for the character")
                 return part
-            java = re.sub(r"\s", "", sign.group())
-            bounds = [int(b) for b in re.findall(r"\d+", java)]
-            if bounds and (bounds[0] > bounds[-1] or bounds[-1] > 1000):
-                raise RegexError(f"a regular expression cannot repeat {java}")
-            lazy = self._take("?") != flags.lazy
-            inner = part.java if part.atom else f"(?:{part.java})"
-            least = bounds[0] if bounds else int(java == "+")
+            least, most = self._bounds(re.sub(r"\s", "", sign.group()), start)
+            greedy = self._take("?") == flags.lazy
+            self._bounded((len(part.code) + 1) * max(least + 1, most or 0), start)
             needs = part.needs or ((part.char,) if part.char else ())
-            part = _Part(f"{inner}{java}{'?' * lazy}", part.empty or least == 0, atom=False, needs=needs * (least > 0))
+            code = _repetition(list(part.code), least, most, greedy, part.empty)
+            part = _Part(code, part.empty or least == 0, needs=needs * (least > 0))
 
-    def _group(self, flags: _Flags) -> _Part:
-        if self._match(r"\(\?<?[=!]"):
-            raise RegexError("a regular expression has no look-around in Kusto")
-        inner, opening = flags, "("
-        if named := self._match(r"\(\?P?<([^>]*)>"):
-            if not re.fullmatch(r"[^\W\d][\w.\[\]]*", named.group(1)):
-                raise RegexError(f"'{named.group(1)}' is not a valid group name")
-            self.names.append(named.group(1))
-        elif scoped := self._match(r"\(\?([a-zA-Z]*(?:-[a-zA-Z]+)?):"):
-            inner = _with(flags, scoped.group(1))
-            opening = "(?:"
-        elif self.pattern.startswith("(?", self.at):
-            raise RegexError("a regular expression has a group that Kusto does not know")
-        else:
-            self.at += 1
-            self.names.append(None)
-        made = self.alternatives(inner)
-        if not self._take(")"):
-            raise RegexError("a regular expression opens a group and does not close it")
-        return _Part(f"{opening}{made.java})", made.empty, needs=made.needs)
-
-    def _flags_only(self, flags: _Flags) -> _Flags | None:
-        found = self._match(r"\(\?([a-zA-Z]+(?:-[a-zA-Z]+)?|-[a-zA-Z]+)\)")
-        return _with(flags, found.group(1)) if found else None
+    def _bounds(self, sign: str, at: int) -> tuple[int, int | None]:
+        """How often a sign repeats: at least, and at most."""
+        if sign in _SIGNS:
+            return _SIGNS[sign]
+        least, comma, most = sign[1:-1].partition(",")
+        if not least:
+            self._fail("a regular expression repeats with '{' but no number; write \\{ for the character", at)
+        bounds = int(least), int(most) if most else None if comma else int(least)
+        if max(bounds[0], bounds[1] or 0) > MAX_REPETITION or bounds[0] > (bounds[1] or MAX_REPETITION + 1):
+            self._fail(f"a regular expression cannot repeat {sign}; at most {MAX_REPETITION} times", at)
+        return bounds
 
     def _escape(self, flags: _Flags) -> _Part:
-        if found := self._match(r"\\b\{(start|end|start-half|end-half)\}|\\[<>]"):
-            return _Part(_EDGES[found.group(1) or found.group()], empty=True)
-        if found := self._match(r"\\[bBAz]"):
-            ascii_only = not flags.unicode and found.group() in (r"\b", r"\B")
-            java = f"(?-U:(?:{_ASCII_EDGES[found.group()]}))" if ascii_only else found.group()
-            return _Part(java, empty=True)
+        start = self.at
+        if found := self._match(r"\\b\{(?:start|end|start-half|end-half)\}|\\[<>bB]"):
+            kind = _EDGES.index(found.group().replace(r"\<", r"\b{start}").replace(r"\>", r"\b{end}"))
+            return _looks((_WORD_EDGE if flags.unicode else _ASCII_EDGE) + kind)
+        if found := self._match(r"\\[Az]"):
+            return _looks(_TEXT_START if found.group() == r"\A" else _TEXT_END)
         if (known := self._named_class(flags)) is not None:
-            return _Part(known.java())
-        return _character(self._escaped(), flags)
+            return self._of(known)
+        return self._character(self._escaped(start), flags)
 
-    def _named_class(self, flags: _Flags) -> _Set | None:
+    def _named_class(self, flags: _Flags) -> str | None:
         """`\\d` and its like, `\\pL`, `\\p{Greek}`."""
+        start = self.at
         if found := self._match(r"\\[dDsSwW]"):
             sign = found.group()[1]
-            if not flags.unicode:
-                if sign.isupper():
-                    raise RegexError(f"a regular expression cannot have \\{sign} without Unicode")
-                return _Set(_ASCII[sign])
-            return _Set(classes=(f"\\{sign}",))
+            if not flags.unicode and sign.isupper():
+                self._fail(f"a regular expression cannot have \\{sign} without Unicode", start)
+            return _PERL[sign] if flags.unicode else _ASCII[sign]
         if found := self._match(r"\\([pP])(?:\{(\^?)([^}]*)\}|([A-Za-z]))"):
-            name = found.group(3) or found.group(4)
-            known = _property(name, flags)
+            known = _folded(self._property(found.group(3) or found.group(4), start), flags)
             return _not(known) if (found.group(1) == "P") != bool(found.group(2)) else known
         return None
 
-    def _escaped(self) -> str:
+    def _property(self, name: str, at: int) -> str:
+        """A Unicode class."""
+        plain = re.sub(r"[\s_-]", "", re.split("[=:]", name)[-1]).lower()
+        known = _PROPERTIES.get(plain)
+        if known is None:
+            self._fail(f"the class \\p{{{name}}} of a regular expression is not known here", at)
+        return known
+
+    def _escaped(self, start: int) -> str:
         """The character of an escape."""
-        if found := self._match(
-            r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|[xuU]\{([0-9A-Fa-f]{1,8})\})"
-        ):
+        if found := self._match(_HEX):
             code = int(next(g for g in found.groups() if g), 16)
-            if code > 0x10FFFF or 0xD800 <= code < 0xE000:
-                raise RegexError(f"{found.group()} is not a valid character")
+            if code > _LAST or 0xD800 <= code < 0xE000:
+                self._fail(f"{found.group()} is not a valid character", start)
             return chr(code)
         if found := self._match(r"\\(0[0-7]{0,2}|[1-7][0-7]{1,2})"):
             return chr(int(found.group(1), 8))
-        if re.compile(r"\\[0-9k]").match(self.pattern, self.at):
-            raise RegexError("a regular expression has no back-references in Kusto")
+        if self._sees(r"\\[0-9k]"):
+            self._fail("a regular expression has no back-references in Kusto")
         if found := self._match(r"\\([aftnrv]|[ -~])"):
             c = found.group(1)
-            if c in _CONTROLS:
-                return _CONTROLS[c]
-            if not c.isalnum() and c not in "<>":
-                return c
-            raise RegexError(f"a regular expression has no escape \\{c} in Kusto")
-        raise RegexError("a regular expression ends in, or has, a backslash that escapes nothing")
+            if c not in _CONTROLS and (c.isalnum() or c in "<>"):
+                self._fail(f"a regular expression has no escape \\{c} in Kusto", start)
+            return _CONTROLS.get(c, c)
+        self._fail("a regular expression ends in, or has, a backslash that escapes nothing")
 
-    def _class(self, flags: _Flags) -> _Set:
+    def _class(self, flags: _Flags) -> str:
         """A bracketed class: unions of items, joined by `&&`, `--` and `~~` from left to right."""
+        start = self.at
         self.at += 1
+        self.nested_classes += 1
+        if self.nested_classes > MAX_CLASS_NESTING:
+            self._fail(f"a regular expression nests at most {MAX_CLASS_NESTING} classes", start)
         negated = self._take("^")
         hyphens = self._match("-*")
-        first = [(ord("-"), ord("-"))] if hyphens and hyphens.group() else []
+        first = [_range("-", "-")] if hyphens and hyphens.group() else []
         if not first and self._peek() == "]":
             first = [self._range(self._member())]
         result = self._union(flags, first)
         while join := self._match(r"&&|--|~~"):
-            result = _joined(result, join.group(), self._union(flags, []))
+            result = f"{result} {self._union(flags, [])} {join.group()[0]}"
         if not self._take("]"):
-            raise RegexError("a regular expression opens a class with '[' and does not close it")
+            self._fail("a regular expression opens a class with '[' and does not close it", start)
+        self.nested_classes -= 1
         return _not(result) if negated else result
 
-    def _union(self, flags: _Flags, ranges: list[tuple[int, int]]) -> _Set:
+    def _union(self, flags: _Flags, ranges: list[str]) -> str:
         """Items up to the end of the class or an operator."""
-        sets: list[_Set] = []
-        while self.at < len(self.pattern) and self._peek() != "]":
-            if re.compile(r"&&|--|~~").match(self.pattern, self.at):
-                break
+        sets: list[str] = []
+        while self.at < len(self.pattern) and self._peek() != "]" and not self._sees(r"&&|--|~~"):
             if flags.verbose and self._skipped():
                 continue
+            start = self.at
             if found := self._match(r"\[:(\^?)([a-z]+):\]"):
-                sets.append(_posix(found.group(2), bool(found.group(1)), flags))
+                if found.group(2) not in _POSIX:
+                    self._fail(f"a regular expression has no class [:{found.group(2)}:]", start)
+                known = _folded(_POSIX[found.group(2)], flags)
+                sets.append(_not(known) if found.group(1) else known)
             elif self._peek() == "[":
                 sets.append(self._class(flags))
-            elif (known := self._named_class(flags)) is not None:
-                if re.compile(r"-(?![\]-])").match(self.pattern, self.at):
-                    raise RegexError("a regular expression has a range in a class that does not start with a character")
-                sets.append(known)
+            elif (named := self._named_class(flags)) is not None:
+                if self._sees(r"-(?![\]-])"):
+                    what = "a regular expression has a range in a class that does not start with a character"
+                    self._fail(what, start)
+                sets.append(named)
             else:
                 ranges.append(self._range(self._member()))
-        return _merged([_folded(tuple(ranges), flags), *sets])
+        plain = [_folded(_union(ranges), flags)] if ranges else []
+        return _union([*plain, *sets])
 
     def _member(self) -> str:
         if self._peek() == "\\":
-            return self._escaped()
+            return self._escaped(self.at)
         self.at += 1
         return self.pattern[self.at - 1]
 
-    def _range(self, low: str) -> tuple[int, int]:
+    def _range(self, low: str) -> str:
         """One character or a range of them."""
-        if not re.compile(r"-(?![\]-])").match(self.pattern, self.at):
-            return ord(low), ord(low)
+        start = self.at
+        if not self._sees(r"-(?![\]-])"):
+            return _range(low, low)
         self.at += 1
-        if re.compile(r"\[|\\[dDsSwWpP]|$").match(self.pattern, self.at):
-            raise RegexError("a regular expression has a range in a class that does not end in a character")
+        if self._sees(r"\[|\\[dDsSwWpP]|$"):
+            self._fail("a regular expression has a range in a class that does not end in a character", start)
         high = self._member()
         if low > high:
-            raise RegexError(f"a regular expression has a range from {low} down to {high}")
-        return ord(low), ord(high)
+            self._fail(f"a regular expression has a range from {low} down to {high}", start)
+        return _range(low, high)
 
 
-def _character(c: str, flags: _Flags) -> _Part:
-    return _Part(_literal(c, flags), char=c.lower() if c.isascii() else "")
+def _looks(assertion: int) -> _Part:
+    return _Part(((_LOOK, assertion, 0),), empty=True)
 
 
-def _of_all(parts: list[_Part]) -> tuple[str, ...]:
+def _either(branches: list[list[Instruction]]) -> tuple[Instruction, ...]:
+    """Branches as alternatives: the first one that matches."""
+    made = list(branches[0]) if len(branches) == 1 else []
+    left = sum(len(branch) + 2 for branch in branches) - 2
+    for i, branch in enumerate(branches if len(branches) > 1 else []):
+        if i < len(branches) - 1:
+            made += [(_SPLIT, 1, len(branch) + 2), *branch, (_JUMP, left - len(branch) - 1, 0)]
+            left -= len(branch) + 2
+        else:
+            made += branch
+    return tuple(made)
+
+
+def _repetition(
+    body: list[Instruction], least: int, most: int | None, greedy: bool, empty: bool
+) -> tuple[Instruction, ...]:
+    """The code of `body{least,most}`; no bound if `most` is None. `empty` says whether the body may match nothing."""
+    size = len(body)
+    if most is not None:
+        left = most - least
+        optional = (one for i in range(left) for one in (_split(1, (left - i) * (size + 1), greedy), *body))
+        return (*body * least, *optional)
+    if least:
+        return (*body * least, _split(-size, 1, greedy))
+    if empty:  # as one or none of x+: else a loop could end before it took what it should
+        return (_split(1, size + 2, greedy), *body, _split(-size, 1, greedy))
+    return (_split(1, size + 2, greedy), *body, (_JUMP, -size - 1, 0))
+
+
+def _split(inside: int, outside: int, greedy: bool) -> Instruction:
+    return (_SPLIT, inside, outside) if greedy else (_SPLIT, outside, inside)
+
+
+def _of_all(parts: Sequence[_Part]) -> tuple[str, ...]:
     """Required literals of a sequence of parts: the longest ones of any part."""
     found: list[tuple[str, ...]] = []
     run = ""
@@ -357,158 +475,71 @@ def _rank(needs: tuple[str, ...]) -> int:
     return min(map(len, needs), default=0)
 
 
-def _with(flags: _Flags, signs: str) -> _Flags:
-    on, _, off = signs.partition("-")
-    changed = dict(flags.__dict__)
-    for sign in on + off:
-        if sign not in _FLAG_NAMES:
-            raise RegexError(f"a regular expression has no flag '{sign}' here")
-        changed[_FLAG_NAMES[sign]] = sign in on
-    return _Flags(**changed)
+# Sets of characters, in postfix notation: ranges of hexadecimal codes, and classes by their name in Java; | & - ~ join
+# two of them, ! negates, i and a add the other cases of letters (a: of ASCII only).
 
 
-def _code(c: str) -> str:
-    """A character, escaped for Java so that it is valid in every context."""
-    return c if c.isascii() and c.isalnum() else f"\\x{{{ord(c):x}}}"
+def _range(low: str, high: str) -> str:
+    return f"{ord(low):x}-{ord(high):x}"
 
 
-def _literal(c: str, flags: _Flags) -> str:
-    if flags.any_case and c.lower() != c.upper():
-        return _folded(((ord(c), ord(c)),), flags).java()
-    return _code(c)
+def _union(sets: Iterable[str]) -> str:
+    first, *more = [*sets] or [_NOTHING]
+    return " ".join([first, *(f"{one} |" for one in more)])
 
 
-def _range(bounds: tuple[int, int]) -> str:
-    low, high = map(chr, bounds)
-    return _code(low) if low == high else f"{_code(low)}-{_code(high)}"
+def _not(chosen: str) -> str:
+    return f"{chosen} !"
 
 
-def _folded(ranges: tuple[tuple[int, int], ...], flags: _Flags) -> _Set:
-    """The characters, in either case if the flag is set.
-
-    ASCII letters are written out: Java would fold the Turkish dotless and dotted i to i, unlike Unicode's simple
-    folding. Others are left to Java."""
-    if not flags.any_case:
-        return _Set(ranges)
-    plain = {code for low, high in ranges for code in range(low, min(high, 0x7F) + 1)}
-    both = sorted({ord(case) for code in plain for case in (chr(code).lower(), chr(code).upper())})
-    more = [(code, code) for letter, code in (("k", 0x212A), ("s", 0x17F)) if ord(letter) in both]
-    beyond = tuple((max(low, 0x80), high) for low, high in ranges if high > 0x7F)
-    exact = _Set((*_runs(both), *more))
-    if not beyond:
-        return exact
-    folded = f"(?:(?![iI])(?iu:{_Set(beyond).java()}))"
-    return _Set(whole=f"(?:{exact.java()}|{folded})" if plain else folded)
+def _folded(chosen: str, flags: _Flags) -> str:
+    """The set and, if the flag for it is set, the other cases of its letters."""
+    return f"{chosen} {'i' if flags.unicode else 'a'}" if flags.any_case else chosen
 
 
-def _runs(codes: list[int]) -> list[tuple[int, int]]:
-    """Sorted code points as ranges."""
-    runs: list[tuple[int, int]] = []
-    for code in codes:
-        if runs and runs[-1][1] == code - 1:
-            runs[-1] = runs[-1][0], code
-        else:
-            runs.append((code, code))
-    return runs
+_LAST = 0x10FFFF
+_NOTHING = "none"
+_EVERY = f"0-{_LAST:x}"
+_LINE_ENDS = {False: "a-a", True: "a-a d-d |"}
 
+_SIGNS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
-def _merged(sets: list[_Set]) -> _Set:
-    """The union of sets: one bracketed class as far as possible, the rest as alternatives."""
-    plain = [s for s in sets if not s.whole and not s.negated]
-    flat = _Set(tuple(r for s in plain for r in s.ranges), tuple(c for s in plain for c in s.classes))
-    others = [s.java() for s in sets if s.whole or s.negated]
-    if not others:
-        return flat
-    if flat.ranges or flat.classes:
-        others.insert(0, flat.java())
-    return _Set(whole=f"(?:{'|'.join(others)})")
+_TEXT_START, _TEXT_END, _LINE_START, _LINE_END, _CRLF_START, _CRLF_END, _WORD_EDGE = range(7)
+_EDGES = (r"\b", r"\B", r"\b{start}", r"\b{end}", r"\b{start-half}", r"\b{end-half}")
+_ASCII_EDGE = _WORD_EDGE + len(_EDGES)
+"""Assertions, by their number in `LinearRegex.java`; those of words are followed by the others of _EDGES."""
 
-
-def _not(found: _Set) -> _Set:
-    return _Set(found.ranges, found.classes, found.whole, not found.negated)
-
-
-def _joined(left: _Set, join: str, right: _Set) -> _Set:
-    a, b = left.java(), right.java()
-    return _Set(
-        whole={
-            "&&": f"(?:(?={a}){b})",
-            "--": f"(?:(?!{b}){a})",
-            "~~": f"(?:(?!{b}){a}|(?!{a}){b})",
-        }[join]
-    )
-
-
-def _posix(name: str, negated: bool, flags: _Flags) -> _Set:
-    if name not in _POSIX:
-        raise RegexError(f"a regular expression has no class [:{name}:]")
-    found = _folded(_POSIX[name], flags)
-    return _not(found) if negated else found
-
-
-def _property(name: str, flags: _Flags) -> _Set:
-    """A Unicode class."""
-    plain = re.sub(r"[\s_-]", "", name.rpartition("=")[2]).lower()
-    if plain in _RANGES:
-        return _Set(_RANGES[plain])
-    java = _PROPERTIES.get(plain)
-    if java is None:
-        raise RegexError(f"the class \\p{{{name}}} of a regular expression is not known here")
-    if flags.any_case and java not in _CASELESS:
-        raise RegexError(f"a regular expression without case cannot have the class \\p{{{name}}}")
-    return _Set(classes=(java,))
-
-
-_SIGNS: dict[str, Callable[[_Flags], _Part]] = {
-    ".": lambda flags: _Part(_ANY if flags.dot_all else r"[^\n]"),
-    "^": lambda flags: _Part(r"(?<![^\n])" if flags.lines else r"\A", empty=True),
-    "$": lambda flags: _Part(r"(?![^\n])" if flags.lines else r"\z", empty=True),
-}
-
-_EDGES = {
-    "start": r"(?:(?<!\w)(?=\w))",
-    r"\<": r"(?:(?<!\w)(?=\w))",
-    "end": r"(?:(?<=\w)(?!\w))",
-    r"\>": r"(?:(?<=\w)(?!\w))",
-    "start-half": r"(?<!\w)",
-    "end-half": r"(?!\w)",
-}
-
-_ASCII_EDGES = {
-    r"\b": r"(?<!\w)(?=\w)|(?<=\w)(?!\w)",
-    r"\B": r"(?<!\w)(?!\w)|(?<=\w)(?=\w)",
-}
+_LINES = {"^": (_TEXT_START, _LINE_START, _CRLF_START), "$": (_TEXT_END, _LINE_END, _CRLF_END)}
+"""By flags: no m, m, m and R."""
 
 _HEX = r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|[xuU]\{([0-9A-Fa-f]{1,8})\})"
 
 _CONTROLS = {"a": "\a", "f": "\f", "t": "\t", "n": "\n", "r": "\r", "v": "\v"}
 
-_BLANKS = ((0x9, 0xD), (0x20, 0x20))
-_DIGITS = ((0x30, 0x39),)
-_LOWER = ((0x61, 0x7A),)
-_UPPER = ((0x41, 0x5A),)
-_WORD = (*_DIGITS, *_UPPER, *_LOWER, (0x5F, 0x5F))
 
-_ASCII = {"d": _DIGITS, "s": _BLANKS, "w": _WORD}
+def _ascii(*ranges: str) -> str:
+    return _union(_range(one[0], one[-1]) for one in ranges)
 
-_POSIX: dict[str, tuple[tuple[int, int], ...]] = {
-    "alnum": (*_DIGITS, *_UPPER, *_LOWER),
-    "alpha": (*_UPPER, *_LOWER),
-    "ascii": ((0, 0x7F),),
-    "blank": ((0x9, 0x9), (0x20, 0x20)),
-    "cntrl": ((0, 0x1F), (0x7F, 0x7F)),
-    "digit": _DIGITS,
-    "graph": ((0x21, 0x7E),),
-    "lower": _LOWER,
-    "print": ((0x20, 0x7E),),
-    "punct": ((0x21, 0x2F), (0x3A, 0x40), (0x5B, 0x60), (0x7B, 0x7E)),
-    "space": _BLANKS,
-    "upper": _UPPER,
-    "word": _WORD,
-    "xdigit": (*_DIGITS, (0x41, 0x46), (0x61, 0x66)),
+
+_PERL = {sign: rf"\{sign}" for sign in "dDsSwW"}
+_ASCII = {"d": _ascii("09"), "s": _ascii("\t\r", " "), "w": _ascii("09", "AZ", "az", "_")}
+
+_POSIX = {
+    "alnum": _ascii("09", "AZ", "az"),
+    "alpha": _ascii("AZ", "az"),
+    "ascii": _ascii("\0\x7f"),
+    "blank": _ascii("\t", " "),
+    "cntrl": _ascii("\0\x1f", "\x7f"),
+    "digit": _ASCII["d"],
+    "graph": _ascii("!~"),
+    "lower": _ascii("az"),
+    "print": _ascii(" ~"),
+    "punct": _ascii("!/", ":@", "[`", "{~"),
+    "space": _ASCII["s"],
+    "upper": _ascii("AZ"),
+    "word": _ASCII["w"],
+    "xdigit": _ascii("09", "AF", "af"),
 }
-
-_RANGES = {"any": ((0, 0x10FFFF),), "ascii": ((0, 0x7F),)}
 
 _CATEGORIES = {
     "L": "Letter",
@@ -556,14 +587,11 @@ _SCRIPTS = (
 _BINARIES = ("Alphabetic", "Uppercase", "Lowercase", "White_Space", "Ideographic")
 
 _PROPERTIES = {
+    "any": _EVERY,
+    "ascii": _POSIX["ascii"],
     **{short.lower(): rf"\p{{{short}}}" for short in _CATEGORIES},
     **{name.replace("_", "").lower(): rf"\p{{{short}}}" for short, name in _CATEGORIES.items()},
     **{name.lower(): rf"\p{{Is{name}}}" for name in _SCRIPTS},
     **{name.replace("_", "").lower(): rf"\p{{Is{name}}}" for name in _BINARIES},
 }
 """Java's name of each class, by its name in lower case without separators."""
-
-_CASELESS = frozenset(
-    rf"\p{{{short}}}" for short in _CATEGORIES if short[0] in "LNPZ" and short not in ("Lu", "Ll", "Lt", "Nl")
-) | {r"\p{IsAlphabetic}", r"\p{IsWhite_Space}"}
-"""Classes that contain either both cases of a letter or neither."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
@@ -314,12 +313,7 @@ _STEPS: dict[Type, Callable[[Column, Column], Column]] = {
 
 def _parsed(expr: p.Call, args: list[Column]) -> Column:
     """The groups of a pattern of `parse`; null if the text does not match."""
-    pattern = _constant(expr.args[1]) or ""
-    count = len(re.findall(r"(?<!\\)\((?!\?)", pattern))
-    groups = (
-        F.array(*(F.regexp_extract(args[0], pattern, i + 1) for i in range(count))) if count else F.array(F.lit(""))
-    )
-    return F.when(args[0].rlike(pattern), groups)
+    return regular.first_groups(args[0], _constant(expr.args[1]) or "")
 
 
 def _group(expr: p.Call, args: list[Column]) -> Column:

@@ -183,7 +183,7 @@ def _constants(binder: Binder, call: s.Call, signature: Signature, args: Sequenc
 def check_pattern(binder: Binder, text: str, span: Span) -> None:
     problem = regexes.problem(text)
     if problem:
-        binder.fail(Kind.UNSUPPORTED, problem, span)
+        binder.fail(Kind.UNSUPPORTED, str(problem), span)
 
 
 def _is_pattern(parameter: Parameter) -> bool:

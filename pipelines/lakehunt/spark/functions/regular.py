@@ -1,4 +1,4 @@
-"""Functions of regular expressions; `lakehunt.kql.regexes` translates their patterns for Java.
+"""Functions of regular expressions; `lakehunt.kql.regexes` compiles their patterns, `LinearRegex.java` matches them.
 
 Source: learn.microsoft.com/kusto/query/scalar-functions (string functions); where it is silent, the engine's
 answers."""
@@ -6,14 +6,21 @@ answers."""
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import Any
 
-from pyspark.sql import Column
+from pyspark import SparkContext
+from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.classic.column import Column as ClassicColumn
+from pyspark.sql.classic.column import _to_seq
+from pyspark.sql.utils import get_active_spark_context
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import INTEGER, TYPE, Constant, NamedType, Pattern, Text
 from lakehunt.kql.regexes import Regex, RegexError, translated
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN, Type
+from lakehunt.runtime import janino
 from lakehunt.spark.functions.registry import form, scalar
 from lakehunt.spark.functions.strings import quoted, refuse
 
@@ -34,11 +41,29 @@ _CONVERSIONS = {
 
 
 def regex(pattern: str | None) -> Regex:
-    """A constant pattern for Java; a null text is the empty one."""
+    """A compiled constant pattern; a null text is the empty one."""
     try:
         return translated(pattern or "")
     except RegexError as error:
         raise LakehuntError(str(error)) from error
+
+
+def _matched(method: str, known: Regex, text: Column, *more: object) -> Column:
+    """What a method of `LinearRegex.java` gives for a text. Its texts are bytes, in both directions."""
+    function = _function(get_active_spark_context(), method, known.pattern, known.program, *more)
+    return ClassicColumn(function.apply(_to_seq(get_active_spark_context(), [text.cast("binary")._jc])))
+
+
+@lru_cache(maxsize=1024)
+def _function(context: SparkContext, method: str, pattern: str, program: str, *more: object) -> Any:
+    """One object for each function: to Spark, expressions are equal if their functions are the same object."""
+    name = " ".join([f"regex_{method}", repr(pattern), *map(repr, more)])
+    return getattr(_engine(context), method)(name, program, *more)
+
+
+@lru_cache(maxsize=1)
+def _engine(context: SparkContext) -> Any:
+    return janino.compile_and_distribute(SparkSession.active(), "LinearRegex").newInstance()
 
 
 def converted(text: Column, kind: Type) -> Column:
@@ -53,14 +78,19 @@ def matches(text: Column, pattern: Column, constant: str | None) -> Column:
     """`text matches regex pattern`; `constant` is the pattern, None where it is not the same in every row."""
     if constant is None:
         raise LakehuntError("the pattern of 'matches regex' must be a constant")
-    return F.rlike(text, F.lit(regex(constant).java))
+    return _matched("matches", regex(constant), text)
+
+
+def first_groups(text: Column, pattern: str) -> Column:
+    """ARRAY<STRING>: the groups of the first match, null where there is none."""
+    return _matched("groups", regex(pattern), text).cast("array<string>")
 
 
 @scalar("extract", REGEX, Constant(INTEGER), STRING, returns=STRING)
 def extract(pattern: str, group: int, text: Column) -> Column:
     """The text of a group in the first match; empty where there is none, or where the group takes no part in it."""
     known = regex(pattern)
-    return F.regexp_extract(text, known.java, _group(known, group))
+    return _matched("extract", known, text, _group(known, group)).cast("string")
 
 
 @scalar("extract", REGEX, Constant(INTEGER), STRING, Constant(TYPE), returns=NamedType())
@@ -95,19 +125,15 @@ def _group(known: Regex, number: int | None) -> int:
 def _all(known: Regex, groups: range | list[int], text: Column) -> Column:
     if not groups:
         raise LakehuntError("extract_all needs a regular expression with a group")
-    found = [F.regexp_extract_all(text, F.lit(known.repeated), F.lit(group)) for group in groups]
-    together = found[0]
-    if len(found) > 1:
-        rows = F.arrays_zip(*found)
-        together = F.transform(rows, lambda row: F.array(*(row[str(i)] for i in range(len(found)))))
-    return F.when(F.size(together) > 0, F.to_json(together))
+    found = _matched("all", known, text, " ".join(map(str, groups))).cast("array<array<string>>")
+    return F.when(F.size(found) > 0, F.to_json(found if len(groups) > 1 else F.flatten(found)))
 
 
 @scalar("replace_regex", STRING, REGEX, Constant(STRING), returns=STRING)
 def replace_regex(text: Column, pattern: str, rewrite: str) -> Column:
     r"""All matches; `\1` in the rewrite is the first group, `\0` the match."""
     known = regex(pattern)
-    return F.regexp_replace(text, known.repeated, _java_rewrite(known, rewrite or ""))
+    return _replaced(known, text, _checked_rewrite(known, rewrite or ""))
 
 
 @scalar("replace", REGEX, Constant(STRING), STRING, returns=STRING)
@@ -115,17 +141,17 @@ def replace(pattern: str, rewrite: str, text: Column) -> Column:
     return replace_regex(text, pattern, rewrite)
 
 
-def _java_rewrite(known: Regex, rewrite: str) -> str:
-    parts = []
-    for escaped, plain in re.findall(r"\\(.?)|([^\\])", rewrite, re.DOTALL):
-        if escaped.isdecimal():
-            parts.append(f"${_group(known, int(escaped))}")
-        elif plain or escaped == "\\":
-            literal = plain or escaped
-            parts.append(f"\\{literal}" if literal in "\\$0123456789" else literal)
-        else:
+def _replaced(known: Regex, text: Column, rewrite: str) -> Column:
+    return _matched("replace", known, text, rewrite).cast("string")
+
+
+def _checked_rewrite(known: Regex, rewrite: str) -> str:
+    for escaped in re.findall(r"\\(.?)", rewrite, re.DOTALL):
+        if escaped in set("0123456789"):
+            _group(known, int(escaped))
+        elif escaped != "\\":
             raise LakehuntError(f"the rewriting has '\\{escaped}'; write '\\\\\\\\' for a backslash")
-    return "".join(parts)
+    return rewrite
 
 
 @scalar("trim", REGEX, STRING, returns=STRING)
@@ -136,12 +162,12 @@ def trim(pattern: str, text: Column) -> Column:
 
 @scalar("trim_start", REGEX, STRING, returns=STRING)
 def trim_start(pattern: str, text: Column) -> Column:
-    return F.regexp_replace(text, regex(pattern).at_start, "")
+    return _replaced(regex(pattern).at_start, text, "")
 
 
 @scalar("trim_end", REGEX, STRING, returns=STRING)
 def trim_end(pattern: str, text: Column) -> Column:
-    return F.regexp_replace(text, regex(pattern).at_end, "")
+    return _replaced(regex(pattern).at_end, text, "")
 
 
 @scalar("countof", STRING, STRING, returns=LONG)
@@ -158,32 +184,27 @@ def countof_kind(text: Column, search: str, kind: str) -> Column:
         return countof(text, F.lit(search or ""))
     if kind != "regex":
         raise LakehuntError("the kind of countof is normal or regex")
-    return F.regexp_count(text, F.lit(regex(search).repeated)).cast("bigint")
+    return _matched("count", regex(search), text)
 
 
 @scalar("indexof_regex", Text(), REGEX, INTEGER, INTEGER, Constant(INTEGER), returns=LONG, optional=3)
 def indexof_regex(
     text: Column, pattern: str, start: Column | None = None, length: Column | None = None, occurrence: int | None = 1
 ) -> Column:
-    """The place of the n-th match from `start`, matches not overlapping; -1 where there is none.
-
-    All up to the match is one group, so that its length counts code points."""
+    """The place of the n-th match from `start`, matches not overlapping; -1 where there is none."""
     known = regex(pattern)
     if known.empty or occurrence is None or occurrence == 0:
         raise LakehuntError("indexof_regex needs a pattern that does not match nothing, and an occurrence from 1")
     start = F.lit(0) if start is None else start
     length = F.lit(-1) if length is None else length
-    body = known.java.removeprefix("(?U)")
-    before = rf"(?>[\x{{0}}-\x{{10FFFF}}]*?(?>{body})){{{max(occurrence - 1, 0)}}}"
-    whole = rf"(?U)\A({before}[\x{{0}}-\x{{10FFFF}}]*?)(?>{body})"
     searched = F.substring(text, (start + 1).cast("int"), F.length(text))
-    place = F.length(F.regexp_extract(searched, whole, 1))
-    end = F.length(F.regexp_extract(searched, whole, 0))
+    span = _matched("span", known, searched, max(occurrence, 1))
+    place, end = F.get(span, F.lit(0)), F.get(span, F.lit(1))
     within = (length == -1) | (place < length)
     within = refuse(
         (length != -1) & (place < length) & (end > length), "indexof_regex: a match crosses the end", within
     )
-    found = F.when(F.rlike(searched, F.lit(whole)) & within, start + place).otherwise(F.lit(-1)).cast("bigint")
+    found = F.when(span.isNotNull() & within, start + place).otherwise(F.lit(-1)).cast("bigint")
     return F.when((start >= 0) & (length >= -1) & F.lit(occurrence > 0), found)
 
 
