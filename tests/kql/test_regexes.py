@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehunt.kql.regexes import translated
+from lakehunt.kql.regexes import problem, translated
 
 NEEDS = {
     r"(?i)\bPassword\b": ("password", "ſ"),
@@ -46,3 +46,50 @@ def test_a_text_that_matches_holds_what_it_needs(pattern: str, text: str) -> Non
     needs = translated(pattern).needs
     if needs and re.search(pattern, text):
         assert any(need in text.lower() for need in needs)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    {
+        r"(?=a)": "look-around",
+        r"(?<!a)b": "look-around",
+        r"(a)\1": "back-references",
+        r"(?P<n>a)\k<n>": "no back-references",
+        r"a(": "does not close",
+        r"a)": "not opened",
+        r"[a": "does not close",
+        r"*a": "repeats nothing",
+        r"a{": "repeats with",
+        r"a{3,2}": "cannot repeat",
+        r"\Z": "no escape",
+        r"\p{Nope}": "not known",
+        r"[z-a]": "range from z down to a",
+        r"[\w-a]": "range in a class",
+        r"(?q)a": "no flag",
+        r"a{1001}": "at most 1000 times",
+        r"(?<n>a)(?<n>b)": "two groups with the name 'n'",
+        r"((a{1000}){1000})": "too large",
+        r"(?:(?:(?:a{100}){100}){100}){100}": "too large",
+        "(?:" * 251 + ")" * 251: "at most 250 groups",
+        "(" * 5_000: "at most 16 groups",
+        "(?:" * 5_000: "at most 250 groups",
+        "[" * 5_000: "at most 50 classes",
+        "a|" * 12_000: "too large",
+        "a\ud800": "half of a surrogate pair",
+        "(a)" * 17: "at most 16 groups",
+        "a\\": "escapes nothing",
+    }.items(),
+)
+def test_refuses(pattern: str, wanted: str) -> None:
+    assert wanted in (str(problem(pattern)))
+
+
+def test_a_refusal_has_its_place() -> None:
+    found = problem(r"abc(?=d)")
+    assert found is not None
+    assert found.at == 3
+
+
+@pytest.mark.parametrize("pattern", ["(?:" * 250 + "a" + ")" * 250, "a" * 5_000, "(?:ab|cd){1,500}", "a" + "+" * 50])
+def test_what_is_within_the_bounds_compiles(pattern: str) -> None:
+    assert problem(pattern) is None

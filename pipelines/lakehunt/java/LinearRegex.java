@@ -529,11 +529,18 @@ public final class LinearRegex {
             if (cased != null) {
                 return;
             }
+            boolean[] known = new boolean[Characters.LAST + 1];
+            for (int code = 0; code <= Characters.LAST; code++) {
+                if (Character.toLowerCase(code) != code || Character.toUpperCase(code) != code) {
+                    known[code] = true;
+                    known[fold(code)] = true;  // the small sharp s is the only form that has no other one itself
+                }
+            }
             Map forms = new HashMap();
             int[] found = new int[Characters.LAST];
             int count = 0;
             for (int code = 0; code <= Characters.LAST; code++) {
-                if (Character.toLowerCase(code) != code || Character.toUpperCase(code) != code) {
+                if (known[code]) {
                     found[count++] = code;
                     Integer fold = Integer.valueOf(fold(code));
                     if (!forms.containsKey(fold)) {

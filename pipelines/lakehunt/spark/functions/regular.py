@@ -6,6 +6,7 @@ answers."""
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -122,11 +123,16 @@ def _group(known: Regex, number: int | None) -> int:
     return number
 
 
-def _all(known: Regex, groups: range | list[int], text: Column) -> Column:
+def _all(known: Regex, groups: Sequence[int], text: Column) -> Column:
     if not groups:
         raise LakehuntError("extract_all needs a regular expression with a group")
-    found = _matched("all", known, text, " ".join(map(str, groups))).cast("array<array<string>>")
+    found = all_groups(known, groups, text)
     return F.when(F.size(found) > 0, F.to_json(found if len(groups) > 1 else F.flatten(found)))
+
+
+def all_groups(known: Regex, groups: Sequence[int], text: Column) -> Column:
+    """ARRAY<ARRAY<STRING>>: for each match the groups of these numbers."""
+    return _matched("all", known, text, " ".join(map(str, groups))).cast("array<array<string>>")
 
 
 @scalar("replace_regex", STRING, REGEX, Constant(STRING), returns=STRING)
