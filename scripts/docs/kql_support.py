@@ -69,6 +69,8 @@ FORMS = {
     "columnifexists": ("constant string, any", "the type of the column, or of the value"),
     "ingestion_time": ("", "datetime"),
     "geo_info_from_ip_address": ("string", "dynamic"),
+    "assert": ("constant bool, constant string", "bool"),
+    "rand": ("[number]", "real"),
     "pack_all": ("[constant bool]", "dynamic"),
     "bag_pack_columns": ("column ...", "dynamic"),
 }

@@ -131,7 +131,7 @@ def test_datatable() -> None:
         ("T\n| where a\n| make-graph x --> y", Kind.UNSUPPORTED, "the operator 'make-graph' is not supported", 3, 3),
         ("T | sample 5", Kind.UNSUPPORTED, "the operator 'sample' is not supported", 1, 5),
         ("T | join kind=outer (U) on b", Kind.SYNTAX, "there is no kind 'outer'", 1, 15),
-        ("set notruncation; T", Kind.UNSUPPORTED, "the statement 'set' is not supported", 1, 1),
+        ("set query_now = now(); T", Kind.UNSUPPORTED, "the statement 'set' is not supported", 1, 1),
         ("T | where a !has_cx 'x'", Kind.SYNTAX, "there is no operator '!has_cx'", 1, 13),
         ("T; U", Kind.SYNTAX, "a query has one result", 1, 4),
         ("T | where t > datetime(2021-02-30)", Kind.SYNTAX, "is not a valid datetime", 1, 15),

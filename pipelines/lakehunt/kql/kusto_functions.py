@@ -40,7 +40,7 @@ FUNCTIONS = (
     ),
     Family(
         "parsing text",
-        "it depends on a Microsoft library; use extract(...)",
+        "it needs a library of Microsoft, or decimals of more digits than Spark has; use extract(...)",
         """
         extract_json extractjson parse_command_line parse_csv parse_json parse_path parse_url parse_urlquery
         parse_user_agent parse_version parse_xml
@@ -57,7 +57,7 @@ FUNCTIONS = (
     ),
     Family(
         "compression",
-        "Spark has no function for it",
+        "how Kusto compresses is not published",
         """
         gzip_compress_to_base64_string gzip_decompress_from_base64_string zlib_compress_to_base64_string
         zlib_decompress_from_base64_string
@@ -65,7 +65,7 @@ FUNCTIONS = (
     ),
     Family(
         "internationalised names",
-        "Spark has no function for it",
+        "not implemented yet",
         "punycode_domain_from_string punycode_domain_to_string punycode_from_string punycode_to_string",
     ),
     Family(
@@ -98,12 +98,12 @@ FUNCTIONS = (
     ),
     Family(
         "special functions",
-        "Spark has no function for it",
+        "not implemented yet",
         "beta_cdf beta_inv beta_pdf erf erfc gamma loggamma welch_test",
     ),
     Family(
         "random values",
-        "it is random, and the same data must give the same rows",
+        "it is random, and the same data must give the same rows; use hash_sha256(...) of the row's columns",
         "new_guid rand",
     ),
     Family(
@@ -255,7 +255,7 @@ PLUGINS = (
     ),
     Family(
         "lookups",
-        "join on the conditions instead",
+        "it needs a geometry library",
         "geo_line_lookup geo_polygon_lookup ipv4_lookup ipv6_lookup",
     ),
     Family(

@@ -331,7 +331,7 @@ class OperatorParser(TabularParser):
 
     def _kv_option(self) -> tuple[str, s.Name | s.Literal]:
         name = self.name("an option")
-        known = ("pair_delimiter", "kv_delimiter", "quote", "escape", "greedy")
+        known = ("pair_delimiter", "kv_delimiter", "quote", "escape", "greedy", "regex")
         if name.text not in known:
             self.fail_at(name.span, f"there is no option '{name.text}'", near(name.text, known))
         self.expect("=")

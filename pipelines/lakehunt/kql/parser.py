@@ -53,6 +53,8 @@ class Parser(OperatorParser, SourceParser):
         while not self.at_end() and not (until and self.sees(until)):
             if self.sees("let"):
                 lets.append(self._let())
+            elif self.sees("set") and self.peek().text in OPTIONS:
+                self._set()
             elif self.token.text in STATEMENTS and self.peek().kind is T.NAME:
                 self.unsupported(f"the statement '{self.token.text}'", hint=STATEMENTS[self.token.text])
             elif body is None:
@@ -64,6 +66,13 @@ class Parser(OperatorParser, SourceParser):
         if body is None:
             self.fail("there is no query here", hint="a query starts with a table's name")
         return s.Query(start.to(body.span), tuple(lets), body)
+
+    def _set(self) -> None:
+        """`set notruncation`: an option that does not change results is read over."""
+        self.next()
+        self.next()
+        if self.takes("="):
+            self.expression()
 
     def _let(self) -> s.Let | s.LetFunction:
         start = self.next().span
@@ -139,8 +148,24 @@ class Parser(OperatorParser, SourceParser):
 COMPARING = frozenset(["==", "!=", "=~", "<", ">", "<=", ">=", "=", "has", "contains"])
 """Tokens after a column that has the name of a source, as in `find == 1`."""
 
+OPTIONS = frozenset(
+    [
+        "maxmemoryconsumptionperiterator",
+        "max_memory_consumption_per_query_per_node",
+        "norequesttimeout",
+        "notruncation",
+        "query_results_cache_force_refresh",
+        "query_results_cache_max_age",
+        "query_results_cache_per_shard",
+        "request_app_name",
+        "request_description",
+        "servertimeout",
+    ]
+)
+"""Options of `set` that do not change the result of a query."""
+
 STATEMENTS: dict[str, str] = {
-    "set": "remove it: options are set in lakehunt.yaml",
+    "set": "remove it: only options that do not change results are read over",
     "alias": "",
     "declare": "use let instead of a query parameter",
     "pattern": "",

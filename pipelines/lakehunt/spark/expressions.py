@@ -11,16 +11,17 @@ from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql import plan as p
-from lakehunt.kql.binding.texts import GROUP, PAIRS, PARSED
+from lakehunt.kql.binding.texts import GROUP, PAIRS, PAIRS_MATCHED, PARSED
 from lakehunt.kql.errors import Kind, KqlError
 from lakehunt.kql.operators import MEMBERSHIP
 from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, INT, LONG, REAL, STRING, Type
 from lakehunt.spark import dynamic
 from lakehunt.spark.dynamic import encoded
 from lakehunt.spark.functions import operators, regular, text
+from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.registry import form
 from lakehunt.spark.functions.strings import refuse
-from lakehunt.spark.values import literal
+from lakehunt.spark.values import literal, named
 
 INGESTED = "$$ingested"
 """The hidden column with the time, in ticks, at which a row was added to its table."""
@@ -321,37 +322,19 @@ def _group(expr: p.Call, args: list[Column]) -> Column:
 
 
 def _pairs(expr: p.Call, args: list[Column]) -> Column:
-    """The key-value pairs of a text as a bag; quoted text may contain delimiters."""
-    between, within, quote = (_constant(arg) or "" for arg in expr.args[1:])
-    pieces = _split_outside(args[0], between, quote)
-    pairs = F.filter(pieces, lambda piece: F.contains(piece, F.lit(within)))
-    names = F.transform(pairs, lambda piece: F.trim(F.substring_index(piece, within, 1)))
-    values = F.transform(pairs, lambda piece: _unquoted(_after(piece, within), quote))
-    return dynamic.bag(names, F.transform(values, lambda value: encoded(value, STRING)))
+    options = [_constant(arg) or "" for arg in expr.args[1:]]
+    return java_function("parse-kv", "array<string>", args[0], options)
 
 
-def _after(piece: Column, delimiter: str) -> Column:
-    start = F.instr(piece, delimiter) + F.lit(len(delimiter))
-    return F.substring(piece, start, F.length(piece))
+def _pairs_matched(expr: p.Call, args: list[Column]) -> Column:
+    pattern, *keys = (_constant(arg) or "" for arg in expr.args[1:])
+    rows = dynamic.elements(regular.extract_all(pattern, args[0]))
+    matched = F.transform(rows, lambda row: F.transform(dynamic.elements(row), dynamic.text))
 
+    def value_of(found: Column, key: str) -> Column:
+        return F.trim(F.get(F.filter(found, lambda pair: F.trim(pair[0]) == key), F.lit(0))[1])
 
-def _unquoted(value: Column, quote: str) -> Column:
-    if not quote:
-        return F.trim(value)
-    trimmed = F.trim(value)
-    inside = F.substring(trimmed, F.lit(2), F.length(trimmed) - 2)
-    return F.when(trimmed.startswith(quote) & trimmed.endswith(quote) & (F.length(trimmed) >= 2), inside).otherwise(
-        trimmed
-    )
-
-
-def _split_outside(value: Column, delimiter: str, quote: str) -> Column:
-    """Splits a text at delimiters outside of quotes."""
-    pattern = text.quoted(delimiter)
-    if quote:
-        mark = text.quoted(quote)
-        pattern += f"(?=(?:[^{mark}]*{mark}[^{mark}]*{mark})*[^{mark}]*$)"
-    return F.split(value, pattern)
+    return named(matched, lambda found: F.array(*(value_of(found, key) for key in keys)))
 
 
 _SEARCHES = frozenset(
@@ -373,6 +356,7 @@ _OPERATORS: list[tuple[frozenset[str], Callable[[p.Call, list[Column]], Column]]
     (frozenset([PARSED]), _parsed),
     (frozenset([GROUP]), _group),
     (frozenset([PAIRS]), _pairs),
+    (frozenset([PAIRS_MATCHED]), _pairs_matched),
 ]
 
 _LISTED = [f"{quantifier} {op}" for quantifier in (p.ANY, p.EVERY) for op in ("==", "=~", "has")]

@@ -61,6 +61,55 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     (("datatable(d: decimal)[decimal(1.5), decimal(10)] | summarize make_list(d), make_set(d), "
       "take_any(bag_pack('k', d))"),
      [[["1.5", "10"], ["1.5", "10"], {"k": "1.5"}]]),
+    # plugins: from the documentation
+    (("datatable(t: long, s: string)[1, 'a', 2, 'a', 3, 'e', 4, 'a', 5, 'a'] | sort by t asc | evaluate "
+      "rows_near(s == 'e', 1) | project t"),
+     [[2], [3], [4]]),
+    (("datatable(t: long, s: string)[1, 'a', 2, 'a', 3, 'e', 4, 'a', 5, 'a'] | sort by t asc | evaluate "
+      "rows_near(s == 'e', 0, 2) | project t"),
+     [[3], [4], [5]]),
+    (("range i from 0 to 71 step 1 | project t = datetime(2018-01-01) + 1h * i, v = i + 1 | evaluate "
+      "rolling_percentile(v, 50, t, 1d, 2) | project rolling_2_percentile_v_50"),
+     [[12], [24], [48]]),
+    (("let L = datatable(net: string, n: long)['10.0.0.0/8', 1, '10.1.0.0/16', 2, '192.168.1.1', 3, 'x', 4]; "
+      "datatable(ip: string)['10.1.2.3', '192.168.1.1', '8.8.8.8', ''] | evaluate ipv4_lookup(L, ip, net) "
+      "| sort by n asc"),
+     [["10.1.2.3", "10.0.0.0/8", 1], ["10.1.2.3", "10.1.0.0/16", 2], ["192.168.1.1", "192.168.1.1", 3]]),
+    (("let L = datatable(k: string, net: string, n: long)['a', '10.0.0.0/8', 1, 'b', '10.0.0.0/8', 2]; "
+      "datatable(ip: string, k: string)['10.1.2.3', 'b', '10.1.2.3', 'c'] "
+      "| evaluate ipv4_lookup(L, ip, net, k, return_unmatched=true) | sort by k asc"),
+     [["10.1.2.3", "b", "10.0.0.0/8", 2], ["10.1.2.3", "c", "", None]]),
+    (("let L = datatable(net: string, n: long)['2001:db8::/32', 1, '10.0.0.0/8', 2]; "
+      "datatable(ip: string)['2001:db8::1', '10.1.2.3', '::1'] | evaluate ipv6_lookup(L, ip, net, true) "
+      "| sort by ip asc"),
+     [["10.0.0.0/8", 2, "10.1.2.3"], ["2001:db8::/32", 1, "2001:db8::1"], ["", None, "::1"]]),
+    (("datatable(u: string, t: datetime)['A', datetime(2020-01-01), 'B', datetime(2020-01-01), 'A', "
+      "datetime(2020-01-02), 'C', datetime(2020-01-02), 'A', datetime(2020-01-03), 'A', datetime(2020-01-05)] "
+      "| evaluate activity_counts_metrics(u, t, datetime(2020-01-01), datetime(2020-01-03), 1d) "
+      "| project ['count'], dcount, new_dcount, aggregated_dcount"),
+     [[2, 2, 2, 2], [2, 2, 1, 3], [1, 1, 0, 3]]),
+    (("range x from 1 to 30 step 1 | summarize a = hll(iff(x % 2 == 0, x, 0)), b = hll(iff(x % 3 == 0, x, 0)) "
+      "| evaluate dcount_intersect(a, b) | project s0 - 1, s1 - 1"),
+     [[15, 5]]),
+    # sketches
+    ("range x from 1 to 9 step 1 | summarize h = hll(x) by x % 2 | summarize n = dcount_hll(hll_merge(h))", [[9]]),
+    (("range x from 1 to 10 step 1 | summarize t = tdigest(x) by x % 2 | summarize t = tdigest_merge(t) "
+      "| project percentile_tdigest(t, 50), percentile_tdigest(t, 90, typeof(long)), rank_tdigest(t, 7), "
+      "percentrank_tdigest(t, 7)"),
+     [[5, 9, 7.0, 70.0]]),
+    ("datatable(v: real, w: long)[1.0, 1, 2.0, 2] | summarize t = tdigest(v, w) | project percentile_tdigest(t, 50)",
+     [[2.0]]),
+    # several arrays are sorted by the first
+    ("print array_sort_asc(dynamic([3, 1, 2]), dynamic(['c', 'a', 'b']), dynamic([1]))",
+     [[[1, 2, 3], ["a", "b", "c"], None]]),
+    ("print a = array_sort_desc(dynamic([3, 1, 2]), dynamic(['c', 'a', 'b']))[1]", [[["c", "b", "a"]]]),
+    # buildschema: from the documentation
+    (("datatable(v: dynamic)[dynamic({'x': 1, 'y': 3.5}), dynamic({'x': 'somevalue', 'z': [1, 2, 3]}), "
+      "dynamic({'y': {'w': 'zzz'}, 't': ['aa', 'bb'], 'z': ['foo']})] | summarize buildschema(v)"),
+     [[{"x": ["long", "string"], "y": ["double", {"w": "string"}], "z": {"`indexer`": ["long", "string"]},
+        "t": {"`indexer`": "string"}}]]),
+    # columns without what is empty; options that do not change results
+    ("set notruncation; print a = 1, b = '', c = long(null) | project pack_all(true)", [[{"a": 1}]]),
     # scan: a step's state is what it last matched; a bare name is the row's, or the default
     (("range x from 1 to 6 step 1 | scan declare (row: long = 0, match: long = 7) with (step match: x % 2 == 1 => "
       "row = match.row + x;)"),

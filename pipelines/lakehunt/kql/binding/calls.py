@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from lakehunt.kql import constants, regexes
 from lakehunt.kql import plan as p
@@ -24,10 +25,14 @@ from lakehunt.kql.catalog import (
 )
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.lookup_names import GEO_IP
-from lakehunt.kql.types import DATETIME, STRING, TIMESPAN, Type
+from lakehunt.kql.types import BOOL, DATETIME, LONG, REAL, STRING, TIMESPAN, Type
 
 PACKS = {"pack_all": "bag_pack", "bag_pack_columns": "bag_pack"}
 """Functions of columns, with the function that packs the columns' names and values."""
+
+
+OF_ALL = frozenset(["pack_array", "estimate_data_size"])
+"""Functions that take `*` for all columns."""
 
 
 def call(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
@@ -75,10 +80,10 @@ def _functions(binder: Binder) -> list[str]:
 
 def _without_star(binder: Binder, expr: s.Call, scope: Scope) -> tuple[s.Expr, ...]:
     """`pack_all()` and `pack_array(*)` take the row's columns."""
-    if expr.name in PACKS and not (expr.name == "pack_all" and expr.args):
+    if expr.name in PACKS:
         names = expr.args if expr.name == "bag_pack_columns" else [s.Name(expr.span, n) for n in scope.columns or {}]
         return tuple(e for n in names for e in (s.Literal(n.span, STRING, getattr(n, "name", "")), n))
-    if len(expr.args) == 1 and isinstance(expr.args[0], s.Star) and expr.name == "pack_array":
+    if len(expr.args) == 1 and isinstance(expr.args[0], s.Star) and expr.name in OF_ALL:
         return tuple(s.Name(expr.span, name) for name in scope.columns or {})
     return expr.args
 
@@ -133,6 +138,33 @@ def _column_if_exists(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
     if isinstance(name, str) and name in (scope.columns or {}):
         return binder.scalar(s.Name(expr.args[0].span, name), scope)
     return binder.scalar(expr.args[1], scope)
+
+
+def _assert(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    args = [binder.scalar(arg, scope) for arg in expr.args]
+    if any(isinstance(part, (p.ColumnRef, p.OuterRef)) for arg in args for part in p.parts(arg)):
+        what = "the arguments of assert must be constants"
+        return binder.unknown(Kind.SEMANTIC, what, expr.span, "they cannot read a row")
+    return _scalar(binder, expr, args)
+
+
+def _rand(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    """Of the instant, the place in the query and the row, so that a run can be repeated."""
+    row = [p.ColumnRef(kind, expr.span, name) for name, kind in (scope.columns or {}).items()]
+    seed = [p.Now(DATETIME, expr.span), p.Const(LONG, expr.span, expr.span.start), *row]
+    drawn = p.Call(REAL, expr.span, "rand.of", tuple(seed))
+    if not expr.args:
+        return drawn
+    inner = replace(expr, name="rand.below")
+    return _scalar(binder, inner, [drawn, *(binder.scalar(arg, scope) for arg in expr.args)])
+
+
+def _pack_all(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    """`pack_all(true)` leaves nulls and empty texts out."""
+    filled = len(expr.args) == 1 and bool(binder.constant(expr.args[0], [BOOL], "true or false"))
+    packed = replace(expr, args=expr.args[1:])
+    args = [binder.scalar(arg, scope) for arg in _without_star(binder, packed, scope)]
+    return _scalar(binder, replace(packed, name="bag_pack.filled") if filled else packed, args)
 
 
 def signature(
@@ -193,6 +225,9 @@ def _is_pattern(parameter: Parameter) -> bool:
 FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
     "now": _now,
     "ago": _ago,
+    "assert": _assert,
+    "pack_all": _pack_all,
+    "rand": _rand,
     "toscalar": _toscalar,
     "column_ifexists": _column_if_exists,
     "columnifexists": _column_if_exists,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lakehunt.kql import constants
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
+from lakehunt.kql.binding import plugins
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.calls import signature
 from lakehunt.kql.binding.rows import new_columns
@@ -395,5 +396,14 @@ def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     return p.Pivot(tuple(schema), source, column.name, values, aggregation, tuple(by))
 
 
-PLUGINS = {"bag_unpack": _bag_unpack, "pivot": _pivot}
+PLUGINS: dict[str, Callable[[Binder, p.Plan, s.Evaluate], p.Plan]] = {
+    "activity_counts_metrics": plugins.activity_counts_metrics,
+    "bag_unpack": _bag_unpack,
+    "dcount_intersect": plugins.dcount_intersect,
+    "ipv4_lookup": plugins.ipv4_lookup,
+    "ipv6_lookup": plugins.ipv6_lookup,
+    "pivot": _pivot,
+    "rolling_percentile": plugins.rolling_percentile,
+    "rows_near": plugins.rows_near,
+}
 """The supported plugins of `evaluate`."""

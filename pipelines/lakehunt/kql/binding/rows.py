@@ -5,17 +5,17 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding import lookups
+from lakehunt.kql.binding import lookups, several
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.functions import call_function
 from lakehunt.kql.binding.scope import Function, Scope, projected, ref, split
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.lookup_names import FILE_PROFILE
-from lakehunt.kql.result_names import Names, own_name
+from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import INT, STRING, Column
 
 
@@ -52,13 +52,13 @@ def serialize(binder: Binder, source: p.Plan, op: s.Serialize) -> p.Plan:
 def _extended(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> p.Plan:
     scope = binder.row(source)
     columns = {c.name: ref(c, Span(0, 0)) for c in source.schema}
-    given = _one_by_one(binder, items)
+    given = several.one_by_one(binder, items, scope)
     names = Names([*columns, *(item.name for item in given if item.name)])
-    several = Names()
+    taken = Names()
     for item in given:
         if item.name:
-            binder.given(several, item.name, item.value.span)
-        name = item.name or (several.unique(item.own) if item.own and item.part else item.own) or names.column()
+            binder.given(taken, item.name, item.value.span)
+        name = item.name or (taken.unique(item.own) if item.own and item.part else item.own) or names.column()
         columns[name] = binder.scalar(item.value, scope)
     return projected(source, list(columns.items()))
 
@@ -75,7 +75,7 @@ def new_columns(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> list
 def _made(binder: Binder, source: p.Plan, items: Sequence[s.Expr], names: Names) -> list[tuple[str, p.Expr]]:
     scope = binder.row(source)
     columns: list[tuple[str, p.Expr]] = []
-    for item in _one_by_one(binder, items):
+    for item in several.one_by_one(binder, items, scope):
         value = item.value
         if isinstance(value, s.Star):
             columns.extend((names.unique(c.name), ref(c, value.span)) for c in source.schema)
@@ -87,42 +87,6 @@ def _made(binder: Binder, source: p.Plan, items: Sequence[s.Expr], names: Names)
             final = names.unique(item.own) if item.own else names.column()
         columns.append((final, binder.scalar(value, scope)))
     return columns
-
-
-@dataclass(frozen=True)
-class _Item:
-    """An item with one value: the name that the query gives it, or its own. `part`: one of several of a function."""
-
-    value: s.Expr
-    name: str | None
-    own: str | None
-    part: bool = False
-
-
-def _one_by_one(binder: Binder, items: Sequence[s.Expr]) -> list[_Item]:
-    """The items, one per column: a function with several columns becomes one call for each.
-
-    `(a, b) = series_fit_line(s)` names the first two; `a = series_fit_line(s)` is the first alone."""
-    made: list[_Item] = []
-    for item in items:
-        names = _names(item)
-        call = item.value if isinstance(item, s.Named) else item
-        parts = binder.catalog.several.get(call.name, ()) if isinstance(call, s.Call) else ()
-        if not parts or not isinstance(call, s.Call):
-            if len(names) > 1:
-                binder.fail(Kind.SEMANTIC, "this expression has one value, not several", item.span)
-            name, value = split(item)
-            made.append(_Item(value, name, own_name(value)))
-            continue
-        first = own_name(call.args[0]) if call.args else None
-        for i, part in enumerate(parts[:1] if len(names) == 1 else parts):
-            value = replace(call, name=f"{call.name}.{part}")
-            made.append(_Item(value, names[i] if i < len(names) else None, f"{call.name}_{first or ''}_{part}", True))
-    return made
-
-
-def _names(item: s.Expr) -> tuple[str, ...]:
-    return item.names if isinstance(item, s.Named) else ()
 
 
 def project_away(binder: Binder, source: p.Plan, op: s.ProjectAway) -> p.Plan:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from lakehunt.kql import constants, operators
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding import placeholders
+from lakehunt.kql.binding import placeholders, several
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.calls import call, check_pattern
 from lakehunt.kql.binding.functions import call_function, gives_table, is_tabular
@@ -190,6 +190,9 @@ def index(binder: Binder, expr: s.Index, scope: Scope) -> p.Expr:
     index = constants.fold(binder.scalar(expr.index, scope))
     if index.type not in (STRING, INT, LONG, DYNAMIC, UNKNOWN):
         binder.fail(Kind.SEMANTIC, f"an index is a number or a name, this is a {index.type}", expr.index.span)
+    parts = several.parts(binder, expr.value, scope)
+    if parts and isinstance(index, p.Const) and isinstance(index.value, int) and 0 <= index.value < len(parts):
+        return binder.scalar(parts[index.value][1], scope)
     return _step(binder, expr, index, scope)
 
 

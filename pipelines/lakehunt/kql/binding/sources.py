@@ -7,10 +7,10 @@ from collections.abc import Callable
 from lakehunt.kql import constants
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding import lookups
+from lakehunt.kql.binding import lookups, several
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.functions import call_function
-from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, Variable, converted, nearest, projected, split
+from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, Variable, converted, nearest, projected
 from lakehunt.kql.errors import Kind
 from lakehunt.kql.lookup_names import WATCHLIST, WATCHLIST_NAMES
 from lakehunt.kql.result_names import Names
@@ -89,9 +89,10 @@ def print_(binder: Binder, expr: s.Print) -> p.Plan:
     names = Names()
     columns: list[tuple[str, p.Expr]] = []
     for i, item in enumerate(expr.items):
-        name, value = split(item)
-        final = binder.given(names, name, value.span) if name else names.unique(f"print_{i}")
-        columns.append((final, binder.scalar(value, Scope())))
+        for one in several.one_by_one(binder, [item], Scope()):
+            own = one.own if one.part and one.own else f"print_{i}"
+            final = binder.given(names, one.name, one.value.span) if one.name else names.unique(own)
+            columns.append((final, binder.scalar(one.value, Scope())))
     return projected(p.Values((), ((),)), columns)
 
 

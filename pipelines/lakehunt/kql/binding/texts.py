@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lakehunt.kql import plan as p
+from lakehunt.kql import regexes
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.calls import check_pattern
@@ -22,7 +23,11 @@ GROUP = "group of"
 """The function of such an array and a number: that group."""
 
 PAIRS = "pairs of"
-"""The function of a text and the delimiters of its pairs: a bag."""
+"""The function of a text, delimiters, quotes and keys: the keys' values as an array of strings, null where one is not
+found."""
+
+PAIRS_MATCHED = "pairs matched by"
+"""The function of a text, a regular expression with two groups, a key and its value, and keys: as PAIRS."""
 
 
 def parse_text(binder: Binder, source: p.Plan, op: s.Parse) -> p.Plan:
@@ -120,24 +125,46 @@ def _quoted(text: str) -> str:
     return "".join(c if c.isalnum() else f"\\x{{{ord(c):x}}}" for c in text)
 
 
-_KV_DEFAULTS = {"pair_delimiter": " ", "kv_delimiter": "=", "quote": "", "escape": ""}
+_KV_DEFAULTS = {"pair_delimiter": "", "kv_delimiter": "", "quote": "", "escape": "", "greedy": ""}
 
 
 def parse_kv(binder: Binder, source: p.Plan, op: s.ParseKv) -> p.Plan:
     value = converted(binder.scalar(op.value, binder.row(source)), STRING)
-    if "greedy" in op.options or "escape" in op.options:
-        binder.fail(Kind.UNSUPPORTED, "parse-kv with greedy or escape is not supported", op.span)
-    if "pair_delimiter" not in op.options:
+    keys = [column.name for column in op.columns]
+    binder.distinct_names(keys, op.span)
+    regex = op.options.get("regex")
+    if isinstance(regex, s.Literal):
+        check_pattern(binder, str(regex.value), regex.span)
+        if not regexes.problem(str(regex.value)) and regexes.translated(str(regex.value)).groups != 2:
+            binder.fail(Kind.SEMANTIC, "the regular expression needs two groups, a key and its value", regex.span)
+        function, options = PAIRS_MATCHED, [str(regex.value)]
+    else:
+        function, options = PAIRS, _kv_options(binder, op, keys)
+    args = [p.Const(STRING, op.span, text) for text in (*options, *keys)]
+    found = p.Call(array_of(STRING), op.span, function, (value, *args))
+    columns = {c.name: ref(c, op.span) for c in source.schema}
+    for i, column in enumerate(op.columns):
+        _check_type(binder, column)
+        text = p.Call(STRING, column.span, GROUP, (found, p.Const(LONG, column.span, i)))
+        columns[column.name] = converted(text, column.type)
+    return projected(source, list(columns.items()))
+
+
+def _kv_options(binder: Binder, op: s.ParseKv, keys: Sequence[str]) -> list[str]:
+    """The delimiters, empty where any character but letters and digits is one; the quotes, opening and closing; the
+    escape; `greedy` or nothing."""
+    given = _KV_DEFAULTS | {name: str(getattr(option, "value", "")) for name, option in op.options.items()}
+    given["greedy"] = "greedy" if given["greedy"] == "True" else ""
+    if given["pair_delimiter"]:
+        given["kv_delimiter"] = given["kv_delimiter"] or "="
+    elif given["kv_delimiter"]:
         hint = "name what separates pairs: with (pair_delimiter=' ')"
         binder.fail(Kind.UNSUPPORTED, "parse-kv without a pair_delimiter is not supported", op.span, hint)
-    written = {name: str(getattr(option, "value", "")) for name, option in op.options.items()}
-    options = [p.Const(STRING, op.span, (_KV_DEFAULTS | written)[name]) for name in _KV_DEFAULTS]
-    pairs = p.Call(DYNAMIC, op.span, PAIRS, (value, *options[:3]))
-    columns = {c.name: ref(c, op.span) for c in source.schema}
-    binder.distinct_names((column.name for column in op.columns), op.span)
-    for column in op.columns:
-        _check_type(binder, column)
-        step = p.Const(STRING, column.span, column.name)
-        found = p.Call(DYNAMIC, column.span, p.PATH, (pairs, step))
-        columns[column.name] = converted(converted(found, STRING), column.type)
-    return projected(source, list(columns.items()))
+    if not given["pair_delimiter"] and not all(key.isalnum() for key in keys):
+        what = "parse-kv without delimiters reads keys of letters and digits only"
+        binder.fail(Kind.UNSUPPORTED, what, op.span, "name the delimiters")
+    quote = given["quote"]
+    if len(quote) > 2 or len(given["escape"]) > 1:
+        binder.fail(Kind.SEMANTIC, "a quote is one or two characters, an escape is one", op.span)
+    given["quote"] = quote * 2 if len(quote) == 1 else quote
+    return [given[name] for name in _KV_DEFAULTS]

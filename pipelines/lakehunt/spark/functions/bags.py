@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from lakehunt.kql.catalog import NOT_DYNAMIC, Any, Constant, Text
 from lakehunt.kql.types import BOOL, DYNAMIC, STRING, Type
 from lakehunt.spark import dynamic
+from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.values import named
 
@@ -86,6 +87,13 @@ def bag_merge(*bags: Column) -> Column:
 def bag_pack(types: tuple[Type, ...], *args: Column) -> Column:
     values = (dynamic.encoded(v, t) for v, t in zip(args[1::2], types[1::2], strict=True))
     return dynamic.bag_of(list(zip(args[::2], values, strict=True)))
+
+
+@scalar("bag_pack.filled", STRING, Any(), rest=(STRING, Any()), returns=DYNAMIC, typed=True)
+def bag_pack_filled(types: tuple[Type, ...], *args: Column) -> Column:
+    """`pack_all(true)`: without nulls and empty texts."""
+    pairs = dynamic.properties(bag_pack(types, *args))
+    return dynamic.bag_of_properties(F.filter(pairs, lambda p: ~p["t"].isin(dynamic.NULL, '""')))
 
 
 @scalar("bag_remove_keys", DYNAMIC, Constant(DYNAMIC), returns=DYNAMIC)
@@ -177,3 +185,10 @@ def dynamic_to_json(value: Column) -> Column:
 @scalar("dynamic_to_json", Text(), returns=STRING)
 def dynamic_to_json_of_scalar(text: Column) -> Column:
     return text
+
+
+@scalar("treepath", DYNAMIC, returns=DYNAMIC)
+def treepath(value: Column) -> Column:
+    """The paths to everything in a bag or an array; `[0]` stands for any element."""
+    composite = F.when(dynamic.is_bag(value) | dynamic.is_array(value), value)
+    return F.to_json(java_function("treepath", "array<string>", composite))

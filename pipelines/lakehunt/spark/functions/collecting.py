@@ -14,6 +14,7 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import INTEGER, NOT_DYNAMIC, Constant
 from lakehunt.kql.types import BOOL, DYNAMIC, STRING, Type, array_of
 from lakehunt.spark import dynamic
+from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.registry import Group, aggregate
 
 MAX_SIZE = 1_048_576
@@ -170,3 +171,12 @@ def make_bag_if(group: Group, value: Column, predicate: Column, size: int | None
 @aggregate("make_dictionary", DYNAMIC, SIZE, returns=DYNAMIC, prefix="dictionary_", optional=1)
 def make_dictionary(group: Group, value: Column, size: int | None = MAX_OLD_SIZE) -> Column:
     return make_bag(group, value, size)
+
+
+# Schemas
+
+
+@aggregate("buildschema", DYNAMIC, returns=DYNAMIC, prefix="schema_")
+def buildschema(group: Group, value: Column) -> Column:
+    """The types at each place, in the order of their appearance."""
+    return java_function("buildschema", "string", _in_order(group, value, value.isNotNull()))

@@ -106,3 +106,10 @@ def coalesce_of_dynamic(*values: Column) -> Column:
 @scalar("coalesce", Same(), Same(), returns=Same(), rest=(Same(),))
 def coalesce(*values: Column) -> Column:
     return F.coalesce(*values)
+
+
+@scalar("assert", BOOL, STRING, returns=BOOL)
+def assert_(condition: Column, message: Column) -> Column:
+    """True, or an error with the message."""
+    failed = F.raise_error(F.concat(F.lit("assert() has failed with message: "), message))
+    return F.when(condition, F.lit(True)).otherwise(failed)

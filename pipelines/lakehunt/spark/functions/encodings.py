@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from lakehunt.kql.catalog import INTEGER, NOT_DYNAMIC, OneOf, Text
 from lakehunt.kql.types import DATETIME, DYNAMIC, GUID, INT, LONG, STRING, Type, array_of
 from lakehunt.spark import dynamic
+from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.registry import form, scalar
 from lakehunt.spark.functions.strings import refuse
 
@@ -201,3 +202,28 @@ def unicode_codepoints_to_string(types: Sequence[Type], *values: Column) -> Colu
 
 def _character(code: Column) -> Column:
     return F.decode(F.unhex(F.lpad(F.hex(code), 8, "0")), "UTF-32")
+
+
+# Compressed text
+
+for _name in ("gzip", "zlib"):
+
+    @scalar(f"{_name}_decompress_from_base64_string", STRING, returns=STRING)
+    def decompress(text: Column, name: str = _name) -> Column:
+        """Empty where the text is not base64 of compressed UTF-8."""
+        return java_function(name, "string", text)
+
+
+# Internationalised names: Punycode (RFC 3492), which keeps upper case and spaces
+
+for _name in (
+    "punycode_from_string",
+    "punycode_to_string",
+    "punycode_domain_from_string",
+    "punycode_domain_to_string",
+):
+
+    @scalar(_name, STRING, returns=STRING)
+    def punycode(text: Column, name: str = _name) -> Column:
+        """Empty where the text cannot be read."""
+        return java_function(name, "string", text)

@@ -10,7 +10,7 @@ from functools import reduce
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lakehunt.kql.catalog import NUMBER, Constant, Same
+from lakehunt.kql.catalog import NUMBER, Any, Constant, OneOf, Same
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
 from lakehunt.spark.functions.registry import scalar
 
@@ -247,3 +247,31 @@ def bitset_count_ones(value: Column) -> Column:
 def around(value: Column, center: Column, delta: Column) -> Column:
     """Not further from the center than delta."""
     return (value >= center - delta) & (value <= center + delta)
+
+
+# Chance
+
+
+@scalar("rand.of", rest=(Any(),), returns=REAL)
+def rand(*seed: Column) -> Column:
+    """From 0 to below 1: the same for the same seed, which is the instant, the place in the query and the row."""
+    bits = F.call_function("shiftrightunsigned", F.xxhash64(*seed), F.lit(11))
+    return bits.cast("double") / F.lit(2.0**53)
+
+
+@scalar("rand.below", REAL, NUMBER, returns=REAL)
+def rand_below(drawn: Column, limit: Column) -> Column:
+    """One of 0, 1, ..., limit - 1."""
+    return F.floor(drawn * limit).cast("double")
+
+
+# Sizes of data
+
+_SIZES = {BOOL: 1, INT: 4, LONG: 8, REAL: 8, DATETIME: 8, TIMESPAN: 8}
+
+
+@scalar("estimate_data_size", OneOf((*_SIZES, STRING)), rest=(OneOf((*_SIZES, STRING)),), returns=LONG, typed=True)
+def estimate_data_size(types: tuple[Type, ...], *values: Column) -> Column:
+    """In bytes."""
+    sizes = (F.octet_length(v) if t == STRING else F.lit(_SIZES[t]) for v, t in zip(values, types, strict=True))
+    return reduce(lambda a, b: a + b, sizes, F.lit(0).cast("bigint"))

@@ -108,7 +108,7 @@ def _weighted(group: Group, value: Column, weight: Column) -> Column:
     return F.sort_array(F.collect_list(F.when(kept, pair)))
 
 
-def _weighted_at(pairs: Column, percentile: object) -> Column:
+def weighted_at(pairs: Column, percentile: object) -> Column:
     """The first value up to which the weights reach the percentile's place."""
     total = F.aggregate(pairs, F.lit(0).cast("bigint"), lambda sum_, pair: sum_ + pair["w"])
 
@@ -156,7 +156,7 @@ def percentiles(group: Group, value: Column, *wanted: object) -> Column:
 
 @aggregate("percentilew", RANKED, INTEGER, PERCENTILE, returns=_percentile_type, prefix="percentile_")
 def percentilew(group: Group, value: Column, weight: Column, percentile: object) -> Column:
-    return bound(_weighted(group, value, weight), lambda pairs: _weighted_at(pairs, percentile))
+    return bound(_weighted(group, value, weight), lambda pairs: weighted_at(pairs, percentile))
 
 
 @aggregate(
@@ -170,7 +170,7 @@ def percentilew(group: Group, value: Column, weight: Column, percentile: object)
     columns=True,
 )
 def percentilesw(group: Group, value: Column, weight: Column, *wanted: object) -> Column:
-    return bound(_weighted(group, value, weight), lambda pairs: _struct([_weighted_at(pairs, p) for p in wanted]))
+    return bound(_weighted(group, value, weight), lambda pairs: _struct([weighted_at(pairs, p) for p in wanted]))
 
 
 @aggregate(
@@ -201,7 +201,7 @@ def percentiles_array_of_list(group: Group, value: Column, wanted: object) -> Co
     prefix="percentiles_",
 )
 def percentilesw_array(group: Group, value: Column, weight: Column, *wanted: object) -> Column:
-    return bound(_weighted(group, value, weight), lambda pairs: _array([_weighted_at(pairs, p) for p in wanted]))
+    return bound(_weighted(group, value, weight), lambda pairs: _array([weighted_at(pairs, p) for p in wanted]))
 
 
 @aggregate("percentilesw_array", LISTED, INTEGER, Constant(DYNAMIC), returns=_percentiles_type, prefix="percentiles_")
