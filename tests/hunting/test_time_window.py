@@ -98,6 +98,8 @@ START, END = "todatetime('{{StartTimeISO}}')", "todatetime('{{EndTimeISO}}')"
         (f"let from = {START}; let to = {END}; DeviceProcessEvents | where Timestamp between (from .. to)", 3),
         (f"DeviceProcessEvents | where TimeGenerated >= {START} and TimeGenerated < {END}", 3),
         (f"let from = {START}; DeviceProcessEvents | where Timestamp > from - 14d", 17),
+        ("DeviceProcessEvents | where Timestamp > datetime({{StartTimeISO}})", 3),
+        ("DeviceProcessEvents | where Timestamp >= datetime('{{StartTimeISO}}')", 3),
         (f"let back = totimespan(({END} - {START}) * 7); DeviceProcessEvents | where Timestamp > ago(back)", 21),
         ("let text = '{{StartTimeISO}}'; DeviceProcessEvents | where Timestamp > todatetime(text)", 3),
     ],
@@ -113,6 +115,7 @@ def test_placeholders_of_sentinel_are_the_range_of_the_hunt(query: str, days: in
     [
         ("print '{{Host_Name}}'", 7, "only {{StartTimeISO}} and {{EndTimeISO}} are filled in"),
         ("print a = 1, b = ' {{ ip }} '", 18, "only {{StartTimeISO}} and {{EndTimeISO}} are filled in"),
+        ("print datetime({{Start}})", 7, "only {{StartTimeISO}} and {{EndTimeISO}} are filled in"),
         ("print todatetime('{{StarttimeIso}}')", 18, "did you mean '{{StartTimeISO}}'?"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from abc import abstractmethod
 from collections.abc import Callable
@@ -294,6 +295,8 @@ class ScalarParser(Reader):
         if text == "null":
             return s.Literal(token.span, kind, None)
         value = _TYPED[kind](text)
+        if value is None and kind == DATETIME and _PLACEHOLDER.fullmatch(text):  # Sentinel fills in the text
+            return s.Call(token.span, "todatetime", (s.Literal(token.span, STRING, text),), token.span)
         if value is None:
             self.fail_at(token.span, f"{text!r} is not a valid {kind}", _FORMS.get(kind, ""))
         return s.Literal(token.span, kind, value)
@@ -389,6 +392,8 @@ _TYPED: dict[Type, Callable[[str], object | None]] = {
     TIMESPAN: times.parse_timespan,
     GUID: _guid_value,
 }
+_PLACEHOLDER = re.compile(r"\{\{\s*[A-Za-z_][\w.]*\s*\}\}")
+
 _JSON: dict[Type, Callable[..., object]] = {
     DATETIME: times.format_datetime,
     TIMESPAN: times.format_timespan,
