@@ -167,7 +167,7 @@ class _HuntingRun:
         try:
             return self._evaluated_once(hunts)
         except Exception as error:
-            if not hits_table.is_damage(self.lake, error):
+            if not hits_table.is_damage(error):
                 raise
             self.say(f"making hits anew: {in_one_line(error)}")
             hits_table.withdraw_all(self.lake)

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from deltalake import DeltaTable
 
+from lakehunt.core.errors import LakehuntError
 from lakehunt.lake import damage
 from lakehunt.lake.damage import Damage
 
@@ -23,10 +24,12 @@ class LakeCheck:
 
 
 def check(root: str) -> LakeCheck:
-    """Checks all logs, and the data files of each table whose log is whole."""
+    """Checks all logs, and the data files of each table whose log is whole. Raises LakehuntError without tables."""
     found = damage.damaged_logs(root)
     broken = {one.table for one in found}
     names = damage.tables(root)
+    if not names and not found:
+        raise LakehuntError(f"the lake {root} has no table", "land events first: lakehunt land SOURCE --lake DIR")
     whole = [log for name in names if name not in broken and (log := damage.log_of(root, name)).version >= 0]
     files = 0
     for log in whole:

@@ -218,10 +218,10 @@ def _on_days(scan_range: ScanRange) -> Column:
 # Damage
 
 
-def is_damage(lake: Lake, error: Exception) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether the error is that a file of hits or passes cannot be read."""
-    folders = (lake.path(table.name) for table in (HITS, PASSES))
-    return is_unreadable_file(error) and any(f"{folder}/" in str(error) for folder in folders)
+    folders = (table.name.replace(".", "/") for table in (HITS, PASSES))  # the lake's own path may be escaped
+    return is_unreadable_file(error) and any(f"/{folder}/" in str(error) for folder in folders)
 
 
 def withdraw_all(lake: Lake) -> None:
