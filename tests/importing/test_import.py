@@ -443,6 +443,19 @@ def test_what_will_fail_at_run_time_is_said(pack: Path, into: Path) -> None:
     assert only(imported(pack, into, known)).warnings == ()
 
 
+def test_lookups_that_the_configuration_does_not_name(pack: Path, into: Path) -> None:
+    write(pack / "a.kql", "DeviceProcessEvents | invoke FileProfile(SHA1) | join (_GetWatchlist('cats')) on DeviceId")
+    write(pack / "b.kql", "DeviceProcessEvents | extend at = geo_info_from_ip_address(AccountName)")
+    write(pack / "c.kql", "Cats | extend at = geo_info_from_ip_address(IP)")
+    outcomes = imported(pack, into)
+    assert [(one.reason, one.detail) for one in outcomes] == [
+        (Reason.TABLE, "no lookup FileProfile(), _GetWatchlist('cats')"),
+        (Reason.UNSUPPORTED, "geo_info_from_ip_address needs a GeoIP file"),
+        (Reason.TABLE, "no table Cats; no lookup geo_info_from_ip_address()"),
+    ]
+    assert len(missing_tables.worth(outcomes)) == 4
+
+
 def test_sigma_rules_are_counted(pack: Path, tmp_path: Path) -> None:
     sigma = "title: Cats\nlogsource:\n  product: windows\ndetection:\n  selection:\n    Image: cat.exe\n"
     write(pack / "a.yml", sigma)

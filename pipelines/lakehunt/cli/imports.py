@@ -93,10 +93,10 @@ def _print_last_lines(outcomes: Sequence[QueryResult], by_reason: dict[str, list
     failing = sum(bool(one.warnings) for one in outcomes)
     but = f", {failing} of them fail until there is a copy of what they read with externaldata" if failing else ""
     click.echo(f"{kept} imported{but}, {len(queries) - kept} left out")
-    wanted = missing_tables.worth(by_reason["table"])
+    wanted = missing_tables.worth(outcomes)
     if not wanted:
         return
-    click.echo("\nTables that would bring most once they are registered, each with those above it:")
+    click.echo("\nTables and lookups that would bring most once lakehunt.yaml names them, each with those above it:")
     shown = [{"table": table, "queries": f"+{count}"} for table, count in wanted[:MOST_TABLES]]
     columns = [Column("table"), Column("queries", "hunts, at most")]
     click.echo("\n".join(render.table(shown, columns, render.terminal_width())))

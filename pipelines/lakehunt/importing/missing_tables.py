@@ -9,7 +9,7 @@ from lakehunt.importing import twins
 from lakehunt.importing.results import QueryResult
 
 
-def worth(left_out: Iterable[QueryResult]) -> list[tuple[str, int]]:
+def worth(outcomes: Iterable[QueryResult]) -> list[tuple[str, int]]:
     """The missing tables in the order in which registering them brings most, with the number of queries that each one
     adds to those of the tables before it.
 
@@ -17,7 +17,7 @@ def worth(left_out: Iterable[QueryResult]) -> list[tuple[str, int]]:
     query may have errors that only show once its tables are known."""
     needs = {
         twins.key(one.candidate.hunt): frozenset(problem.table for problem in one.problems if problem.table)
-        for one in left_out
+        for one in outcomes
         if one.candidate
     }
     waiting = Counter(need for need in needs.values() if need)

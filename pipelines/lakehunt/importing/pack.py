@@ -25,6 +25,7 @@ from lakehunt.importing.results import (
     refused,
     repeated,
 )
+from lakehunt.kql import lookup_names
 from lakehunt.kql import plan as p
 from lakehunt.kql.errors import Kind
 from lakehunt.schemas.registered_tables import EVENTS
@@ -120,23 +121,37 @@ def _compiled(found: Candidate | QueryResult, tables: TableCatalog) -> Candidate
     checked = compile_check.check_query(found.hunt, tables)
     if checked.problems:
         return _refused(found, checked.problems)
-    read = {step.table for step in p.distinct(checked.plan) if isinstance(step, p.Scan)} if checked.plan else set()
+    read = _tables_read(checked.plan) if checked.plan else set()
     if not read:
         return left_out(found, Reason.NO_TABLE, "the query reads no table of the lake")
     failing = tuple(warning for warning in checked.warnings if warning.kind == compile_check.EXTERNAL)
     return replace(found, events_only=read == {EVENTS}, warnings=failing)
 
 
+def _tables_read(plan: p.Plan) -> set[str]:
+    found = {step.table for step in p.distinct(plan) if isinstance(step, p.Scan)}
+    return {table for table in found if not lookup_names.is_function(table)}
+
+
 def _refused(candidate: Candidate, problems: Sequence[Problem]) -> QueryResult:
-    """The decisive reason: a missing table or function causes further errors, which do not count."""
+    """The decisive reason: a missing table or function causes further errors, which do not count.
+
+    A function that needs a lookup, such as FileProfile, is not supported as long as the configuration names none."""
     tables = [problem for problem in problems if problem.table]
-    if tables:
-        names = ", ".join(dict.fromkeys(problem.table for problem in tables))
-        return refused(candidate, Reason.TABLE, f"no table {names}", tables[0], problems)
+    if any(problem.kind != Kind.UNSUPPORTED for problem in tables):
+        return refused(candidate, Reason.TABLE, _missing(tables), tables[0], problems)
     unsupported = [problem for problem in problems if problem.kind in {Kind.UNSUPPORTED, compile_check.FILE}]
     decides = unsupported[0] if unsupported else problems[0]
     reason = Reason.UNSUPPORTED if unsupported else Reason.QUERY
     return refused(candidate, reason, decides.message, decides, problems)
+
+
+def _missing(problems: Sequence[Problem]) -> str:
+    """`no table Cats, Dogs; no lookup FileProfile()`."""
+    names = list(dict.fromkeys(problem.table for problem in problems))
+    tables = [name for name in names if not lookup_names.is_function(name)]
+    lookups = [name for name in names if lookup_names.is_function(name)]
+    return "; ".join(f"no {kind} {', '.join(of)}" for kind, of in (("table", tables), ("lookup", lookups)) if of)
 
 
 @dataclass(frozen=True)

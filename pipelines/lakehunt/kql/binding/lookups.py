@@ -7,7 +7,7 @@ from dataclasses import replace
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
-from lakehunt.kql.binding.scope import UNKNOWN, Scope, projected, ref
+from lakehunt.kql.binding.scope import UNKNOWN, Scope, projected, ref, unknown
 from lakehunt.kql.errors import Kind
 from lakehunt.kql.lookup_names import FILE_ID, GEO_IP, NETWORKS, PROFILES, WATCHLIST, watchlist_name, watchlist_table
 from lakehunt.kql.result_names import Names
@@ -51,7 +51,8 @@ def geo_info(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
         return binder.unknown(Kind.SEMANTIC, f"{GEO_IP} takes one address, a string", expr.span, hint)
     if NETWORKS not in binder.lookups:
         hint = f"name a file of MaxMind's format (.mmdb) as `lookups: {GEO_IP}` in lakehunt.yaml"
-        return binder.unknown(Kind.UNSUPPORTED, f"{GEO_IP} needs a GeoIP file", expr.name_span, hint)
+        binder.fail(Kind.UNSUPPORTED, f"{GEO_IP} needs a GeoIP file", expr.name_span, hint, NETWORKS)
+        return unknown(expr.span)
     networks = p.Scan(binder.lookups[NETWORKS], NETWORKS, expr.span)
     return p.LookupCall(DYNAMIC, expr.span, GEO_IP, tuple(args), networks)
 
@@ -104,7 +105,7 @@ def _with_availability(joined: p.Join, call: s.Call, added: bool) -> p.Plan:
         return joined
     span = call.span
     column = p.ColumnRef(STRING, span, "ProfileAvailability")
-    unknown = p.Call(BOOL, span, "isempty", (column,))
-    value = p.Call(STRING, span, "iff", (unknown, p.Const(STRING, span, "Missing"), column))
+    empty = p.Call(BOOL, span, "isempty", (column,))
+    value = p.Call(STRING, span, "iff", (empty, p.Const(STRING, span, "Missing"), column))
     made = [(c.name, value if c.name == column.name else ref(c, span)) for c in joined.schema]
     return replace(projected(joined, made), schema=joined.schema)
