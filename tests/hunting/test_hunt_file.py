@@ -223,6 +223,13 @@ def test_any_value_of_any_field_loads_or_is_refused(
     assert (hunt.id, hunt.name != "", hunt.query != "") == (ID, True, True)
 
 
+def test_tags_as_sentinels_rules_have_them(write: Write) -> None:
+    tags = "tags:\n  - Schema: ASimAuthentication\n    SchemaVersion: 0.1.0\n  - NOBELIUM\n  -\n"
+    assert load(write(MINIMAL + tags)).tags == ("Schema: ASimAuthentication", "SchemaVersion: 0.1.0", "NOBELIUM")
+    with pytest.raises(HuntError, match=r"hunt.yaml:6:8: a: expected text"):
+        load(write(MINIMAL + "tags:\n  - a: [b]\n"))
+
+
 class TestQuery:
     def test_its_places_are_those_of_the_file(self, write: Write) -> None:
         file = write(MINIMAL + "    | where x\n")

@@ -232,7 +232,7 @@ def read(document: strict_yaml.Mapping, file: Path, earlier: Mapping[str, Hunt])
         severity=reader.severity("severity"),
         query_period=reader.period("queryPeriod"),
         query_frequency=reader.period("queryFrequency"),
-        tags=reader.texts("tags"),
+        tags=reader.tags("tags"),
         version=reader.text("version"),
         kind=reader.text("kind"),
         entity_mappings=reader.value("entityMappings"),
@@ -264,6 +264,19 @@ class _Reader:
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts, or a single text as a list of one; () if it is missing."""
         return self._texts(self.document, key, self.value(key))
+
+    def tags(self, key: str) -> tuple[str, ...]:
+        """A list of texts, or of mappings as Sentinel's rules have them: `Schema: ASimAuthentication` is a tag."""
+        value = self.value(key)
+        if not isinstance(value, strict_yaml.Sequence):
+            return self.texts(key)
+        tags: list[str] = []
+        for index, entry in enumerate(value):
+            if isinstance(entry, strict_yaml.Mapping):
+                tags += [f"{name}: {self._text(entry, name, entry[name])}" for name in entry]
+            else:
+                tags.append(self._text(value, index, entry))
+        return tuple(filter(None, tags))
 
     def title(self, key: str) -> str:
         """A required text on one line: it is shown in logs and tables."""
