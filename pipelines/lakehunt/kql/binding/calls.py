@@ -53,7 +53,7 @@ def call(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
 
 
 def _scalar(binder: Binder, expr: s.Call, args: list[p.Expr]) -> p.Expr:
-    function = binder.catalog.scalars.get(PACKS.get(expr.name, expr.name))
+    function = binder.catalog.scalars.get(_varying(binder, PACKS.get(expr.name, expr.name), args))
     if function is None:
         binder.no_function(expr, [*binder.catalog.scalars, *binder.catalog.windows, *_functions(binder)])
         return unknown(expr.span)
@@ -62,6 +62,15 @@ def _scalar(binder: Binder, expr: s.Call, args: list[p.Expr]) -> p.Expr:
         return unknown(expr.span)
     made, kind = bound
     return placeholders.instant(p.Call(kind, expr.span, _of_constants(binder, function.name, made), tuple(made)))
+
+
+def _varying(binder: Binder, name: str, args: Sequence[p.Expr]) -> str:
+    """The name of the function, or of its variant that does without constants, where one is not."""
+    if f"{name}.varying" not in binder.catalog.scalars:
+        return name
+    wanted = binder.catalog.scalars[name].signatures[0].wanted(len(args)) or []
+    given = [constants.fold(arg) for arg, one in zip(args, wanted, strict=False) if isinstance(one, Constant)]
+    return name if all(isinstance(arg, p.Const) for arg in given) else f"{name}.varying"
 
 
 def _of_constants(binder: Binder, name: str, args: Sequence[p.Expr]) -> str:

@@ -16,6 +16,7 @@ from lakehunt.kql.types import BOOL, DYNAMIC, STRING, Type
 from lakehunt.spark import dynamic
 from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.registry import scalar
+from lakehunt.spark.functions.strings import refuse
 from lakehunt.spark.values import named
 
 Path = tuple[str, ...]
@@ -94,6 +95,19 @@ def bag_pack_filled(types: tuple[Type, ...], *args: Column) -> Column:
     """`pack_all(true)`: without nulls and empty texts."""
     pairs = dynamic.properties(bag_pack(types, *args))
     return dynamic.bag_of_properties(F.filter(pairs, lambda p: ~p["t"].isin(dynamic.NULL, '""')))
+
+
+@scalar("bag_remove_keys.varying", DYNAMIC, DYNAMIC, returns=DYNAMIC)
+def bag_remove_keys_of_rows(bag: Column, keys: Column) -> Column:
+    """The bag without some keys, which differ from row to row."""
+    names = F.transform(dynamic.elements(keys), dynamic.text)
+    paths = F.exists(names, lambda name: name.startswith("$"))
+
+    def kept(known: Column) -> Column:
+        return F.filter(dynamic.properties(bag), lambda p: ~F.array_contains(known, p["n"]))
+
+    left = F.when(names.isNull(), bag).otherwise(dynamic.bag_of_properties(named(names, kept)))
+    return refuse(paths, "paths in bag_remove_keys must be constants", left)
 
 
 @scalar("bag_remove_keys", DYNAMIC, Constant(DYNAMIC), returns=DYNAMIC)

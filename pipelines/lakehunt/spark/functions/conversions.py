@@ -141,12 +141,13 @@ def toint_of_real(value: Column) -> Column:
 
 @scalar("toint", DECIMAL, returns=INT)
 def toint_of_decimal(value: Column) -> Column:
-    return value.cast("int")
+    """Truncated towards zero; null where it is not an int."""
+    return value.try_cast("int")
 
 
 @scalar("tolong", DECIMAL, returns=LONG)
 def tolong_of_decimal(value: Column) -> Column:
-    return value.cast("bigint")
+    return value.try_cast("bigint")
 
 
 @scalar("tolong", TIMESPAN, returns=LONG)

@@ -12,6 +12,7 @@ from lakehunt.kql.catalog import INTEGER, NOT_DYNAMIC, OneOf, Text
 from lakehunt.kql.types import DATETIME, DYNAMIC, GUID, INT, LONG, STRING, Type, array_of
 from lakehunt.spark import dynamic
 from lakehunt.spark.functions.compiled import java_function
+from lakehunt.spark.functions.conversions import toguid_of_string
 from lakehunt.spark.functions.registry import form, scalar
 from lakehunt.spark.functions.strings import refuse
 
@@ -60,6 +61,11 @@ def base64_decode_toguid(text: Column) -> Column:
 @scalar("base64_encode_fromguid", GUID, returns=STRING)
 def base64_encode_fromguid(guid: Column) -> Column:
     return F.coalesce(F.base64(F.unhex(_guid_bytes(F.replace(guid, F.lit("-"), F.lit("")), ""))), F.lit(""))
+
+
+@scalar("base64_encode_fromguid", STRING, returns=STRING)
+def base64_encode_fromguid_of_text(text: Column) -> Column:
+    return base64_encode_fromguid(toguid_of_string(text))
 
 
 def _guid_bytes(digits: Column, hyphen: str) -> Column:

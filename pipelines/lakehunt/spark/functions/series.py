@@ -14,7 +14,8 @@ from functools import partial
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lakehunt.kql.catalog import NUMBER, Constant, Parameter
+from lakehunt.core.errors import LakehuntError
+from lakehunt.kql.catalog import INTEGER, NUMBER, Constant, Parameter
 from lakehunt.kql.types import BOOL, DECIMAL, DYNAMIC, LONG, REAL, Type
 from lakehunt.spark import dynamic
 from lakehunt.spark.functions.numbers import sign_of_real
@@ -276,6 +277,39 @@ def series_pearson_correlation(left: Column, right: Column) -> Column:
         return _quotient(_dot(d["a"], d["b"]), F.sqrt(_dot(d["a"], d["a"])) * F.sqrt(_dot(d["b"], d["b"])))
 
     return named(_pair(left, right), correlation)
+
+
+# Seasons
+
+
+@scalar("series_seasonal", DYNAMIC, Constant(INTEGER), optional=1, returns=DYNAMIC)
+def series_seasonal(array: Column, period: int | None = None) -> Column:
+    """For each place the median of the numbers at that place in all periods."""
+    if period is None or period < 1:
+        raise LakehuntError(
+            "series_seasonal without a period is not supported", "series_seasonal(s, 7)"
+        )
+
+    def medians(numbers: Column) -> Column:
+        places = F.sequence(F.lit(0), F.lit(period - 1))
+        return F.transform(
+            places, lambda place: _median(F.filter(numbers, lambda _, i: F.pmod(i, F.lit(period)) == place))
+        )
+
+    def repeated(p: Column) -> Column:
+        return F.transform(p["n"], lambda _, i: _real_text(F.get(p["m"], F.pmod(i, F.lit(period)).cast("int"))))
+
+    made = named(_numbers(array), lambda n: F.when(_finite(n), F.struct(n.alias("n"), medians(n).alias("m"))))
+    return dynamic.array(named(made, repeated))
+
+
+def _median(numbers: Column) -> Column:
+    def middle(ordered: Column) -> Column:
+        half = F.call_function("div", F.size(ordered), F.lit(2)).cast("int")
+        high = F.get(ordered, half)
+        return F.when(F.size(ordered) % 2 == 1, high).otherwise((F.get(ordered, half - 1) + high) / 2)
+
+    return named(F.array_sort(numbers), middle)
 
 
 # Missing elements
