@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,13 @@ def test_what_is_not_a_query_is_a_part_of_its_own() -> None:
 )
 def test_a_text_without_any_query_is_not_cut(text: str) -> None:
     assert [(part.text, part.line, part.valid) for part in split(text)] == [(text, 0, False)]
+
+
+@pytest.mark.parametrize("text", ["T (\n\n" + "a\n\n" * 30_000, "T\n\n" * 30_000, "```\n\n@'\n\n" * 15_000])
+def test_a_long_text_takes_seconds(text: str) -> None:
+    started = time.perf_counter()
+    assert [part.valid for part in split(text)] == [False]
+    assert time.perf_counter() - started < 20
 
 
 @given(st.lists(st.sampled_from(ONE[:-1]), min_size=1, max_size=4), st.integers(1, 3))

@@ -7,7 +7,7 @@ import re
 _COMMENT = re.compile(r"//[^\n]*")
 _TEMPLATE = re.compile(
     r"\b(?:paste|insert|put|place|type|write|enter) (?:your|the|a) (?:[\w-]+ ){0,2}quer(?:y|ies) here\b"
-    r"|<\s*(?:paste |insert )?your [\w -]*query[\w -]*>",
+    r"|<\s*(?:paste |insert )?your [\w -]{0,40}query[\w -]{0,40}>",
     re.IGNORECASE,
 )
 

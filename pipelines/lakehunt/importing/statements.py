@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.kql.parser import parse
 
+_MOST = 500
+"""Queries in one text; one with more is generated, or not KQL."""
+
 _LONGEST = 4
 """Pieces between blank lines that are tried as one query: with more, a long text would take quadratic time."""
 
@@ -21,7 +24,8 @@ _TOKEN = re.compile(
     r"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|\w+|\S",
     re.DOTALL,
 )
-_OPENING, _CLOSING = "([{", ")]}"
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_QUOTES = frozenset({"```", "~~~"})
 _GOES_ON = frozenset("|;,=([{")
 _CONTINUES = frozenset("|;,)]}")
 
@@ -37,22 +41,29 @@ class Part:
 
 @dataclass(frozen=True)
 class _Piece:
-    """The lines from `start` to before `end`, and what matters of their text."""
+    """The lines from `start` to before `end`, and what matters of their text: the first and the last token, how many
+    brackets stay open, and whether a string of several lines does."""
 
     start: int
     end: int
-    tokens: tuple[str, ...]
+    first: str
+    last: str
+    depth: int
+    in_string: bool
 
-    @property
-    def is_open(self) -> bool:
-        """Whether brackets or a string are not closed."""
-        depth = sum((token in _OPENING) - (token in _CLOSING) for token in self.tokens)
-        return depth > 0 or any(self.tokens.count(quotes) % 2 for quotes in ("```", "~~~"))
+    @classmethod
+    def of(cls, start: int, end: int, tokens: Sequence[str]) -> _Piece:
+        depth = sum((token in _OPENING) - (token in _CLOSING) for token in tokens)
+        in_string = sum(token in _QUOTES for token in tokens) % 2 == 1
+        return cls(start, end, tokens[0], tokens[-1], depth, in_string)
 
     def goes_on(self, following: _Piece) -> bool:
         """Whether it cannot end here, or the following piece cannot start there."""
-        ends = self.tokens[-1:] and self.tokens[-1] in _GOES_ON
-        return bool(not self.tokens or self.is_open or ends or following.tokens[0] in _CONTINUES)
+        return self.depth > 0 or self.in_string or self.last in _GOES_ON or following.first in _CONTINUES
+
+    def with_(self, following: _Piece) -> _Piece:
+        depth, in_string = self.depth + following.depth, self.in_string != following.in_string
+        return _Piece(self.start, following.end, self.first, following.last, depth, in_string)
 
 
 def split(text: str) -> list[Part]:
@@ -62,7 +73,8 @@ def split(text: str) -> list[Part]:
     if _is_query(text):
         return [Part(text, 0)]
     lines = text.split("\n")
-    parts = list(_without_gaps(lines, _queries(lines, _joined(_pieces(lines)))))
+    pieces = _joined(_pieces(lines))
+    parts = list(_without_gaps(lines, _queries(lines, pieces))) if len(pieces) <= _MOST else []
     return parts if len(parts) > 1 and any(part.valid for part in parts) else [Part(text, 0, valid=False)]
 
 
@@ -86,7 +98,7 @@ def _pieces(lines: Sequence[str]) -> Iterator[_Piece]:
         if not blank and start is None:
             start = number
         if blank and start is not None and (tokens := _tokens(lines[start:number])):
-            yield _Piece(start, number, tokens)
+            yield _Piece.of(start, number, tokens)
             start = None
 
 
@@ -94,8 +106,7 @@ def _joined(pieces: Iterator[_Piece]) -> list[_Piece]:
     joined: list[_Piece] = []
     for piece in pieces:
         if joined and joined[-1].goes_on(piece):
-            before = joined.pop()
-            joined.append(_Piece(before.start, piece.end, before.tokens + piece.tokens))
+            joined[-1] = joined[-1].with_(piece)
         else:
             joined.append(piece)
     return joined
