@@ -112,3 +112,61 @@ def test_a_join_names_every_column_once(left: list[tuple[str, str]], right: list
     sides = [f"datatable({', '.join(f'{n}: {t}' for n, t in [('k', 'int'), *table])})[]" for table in (left, right)]
     found = [c.name for c in bind(f"{sides[0]} | join ({sides[1]}) on k", {}, CATALOG).schema]
     assert len(found) == len(set(found)) == len(left) + len(right) + 2
+
+
+P = "datatable(f: string, d: dynamic, n: long)[]"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("project parse_path(f).Filename", "Filename:dynamic"),
+        ("project parse_command_line(f, 'windows')[0]", "0:dynamic"),
+        ("summarize make_set(tostring(parse_path(f).Filename))", "set_Filename:dynamic"),
+        ("summarize take_any(parse_path(f).Filename)", "Filename:dynamic"),
+        ("summarize any(parse_path(f).Filename)", "any_Filename:dynamic"),
+        ("summarize count() by tostring(parse_path(f).Filename)", "Filename:string count_:long"),
+        ("summarize arg_max(n, parse_path(f).Filename)", "n:long Filename:dynamic"),
+        ("project dynamic({'a': 1}).a", "a:dynamic"),
+        ("project zip(d, d)[0][1]", "0_1:dynamic"),
+        ("project bag_pack('a', 1).a, strlen(tostring(parse_url(f).Host))", "a:dynamic strlen_Host:long"),
+        ("project gettype(parse_path(f).Filename)", "type_Filename:string"),
+        ("project iff(true, d, d).a.b", "a_b:dynamic"),
+        ("project split(f, 'a')[0].b, split(f, 'a')[0], split(f, 'a').b", "b:dynamic f_0:dynamic f_b:dynamic"),
+        ("project parse_json(d)['a b'].c, d[f].b", "d_a b_c:dynamic d__b:dynamic"),
+        ("summarize strlen(take_any(f)), tostring(take_any(f)), strlen(max(f))",
+         "strlen_:long Column1:string strlen_max_f:long"),
+        ("summarize round(take_any(n)), round(percentile(n, 5)), bin(count(), 1)",
+         "Column1:long Column2:long count_:long"),
+        ("summarize take_any(1 + n, 2 + n), any(1 + n), any(1 + n, 2 + n)",
+         "any_arg0:long any_arg1:long any_:long any_arg01:long any_arg11:long"),
+    ],
+)  # fmt: skip
+def test_names_of_expressions(query: str, expected: str) -> None:
+    assert names(f"{P} | {query}") == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (f"{P} | project-away x", "there is no column 'x'"),
+        (f"{P} | project-away x*", r"there is no column 'x\*'"),
+        (f"{P} | project-keep f, x*", r"there is no column 'x\*'"),
+        (f"{P} | project-reorder x", "there is no column 'x'"),
+        (
+            f"let g = (T: (f: long)) {{ T | count }}; {P} | invoke g()",
+            "needs a column 'f' of long, this one is a string",
+        ),
+        (f"let g = (T: (x: long)) {{ T | count }}; {P} | invoke g()", "there is no column 'x'"),
+        (f"let g = (T: (n: real)) {{ T | count }}; g({P})", "needs a column 'n' of real, this one is a long"),
+        ("datatable(a: int)[] | join (datatable(a: long)[]) on a", "the keys are a int and a long"),
+        ("datatable(a: int)[] | lookup (datatable(a: long)[]) on a", "the keys are a int and a long"),
+    ],
+)
+def test_what_microsofts_binder_refuses(query: str, message: str) -> None:
+    with pytest.raises(QueryErrors, match=message):
+        bind(query, {}, CATALOG)
+
+
+def test_an_int_and_a_long_are_compared_by_both_names() -> None:
+    assert names("datatable(a: int)[] | join (datatable(b: long)[]) on $left.a == $right.b") == "a:int b:long"

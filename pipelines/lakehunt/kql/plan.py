@@ -395,9 +395,11 @@ _NODES = (Plan, Call, ScalarQuery, ListQuery, Aggregation, SortKey, Expanded, Ne
 
 def walk(plan: Plan) -> Iterator[Plan]:
     """This plan and its descendants, top down."""
-    yield plan
-    for source in sources(plan):
-        yield from walk(source)
+    waiting = [plan]
+    while waiting:
+        step = waiting.pop()
+        yield step
+        waiting.extend(reversed(sources(step)))
 
 
 def distinct(plan: Plan) -> Iterator[Plan]:
@@ -474,18 +476,35 @@ def transformed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
 
 def needed(plan: Plan, part: Plan) -> set[str]:
     """Names of the columns that `plan` reads of `part`, a descendant (compared by identity)."""
-    found: set[str] = set()
+    return all_needed(plan).get(id(part), set())
 
-    def visit(step: Plan, wanted: set[str]) -> None:
-        if step is part:
-            found.update(wanted)
-            return
-        read = {id(source): names for source, names in _read_by(step, wanted)}
+
+def all_needed(plan: Plan) -> dict[int, set[str]]:
+    """For each step of a plan, by its id, the names of its columns that the steps above it read."""
+    found = {id(plan): set(plan.names)}
+    for step in _top_down(plan):
+        read: dict[int, set[str]] = {}
+        for source, names in _read_by(step, found[id(step)]):
+            read.setdefault(id(source), set()).update(names)
         for source in sources(step):
-            visit(source, read.get(id(source), set(source.names)))
-
-    visit(plan, set(plan.names))
+            found.setdefault(id(source), set()).update(read.get(id(source), source.names))
     return found
+
+
+def _top_down(plan: Plan) -> list[Plan]:
+    """Each step once, after all the steps that read it."""
+    below: list[Plan] = []
+    done: set[int] = set()
+    waiting: list[tuple[Plan, bool]] = [(plan, False)]
+    while waiting:
+        step, is_after = waiting.pop()
+        if is_after:
+            below.append(step)
+        elif id(step) not in done:
+            done.add(id(step))
+            waiting.append((step, True))
+            waiting.extend((source, False) for source in sources(step))
+    return below[::-1]
 
 
 Reads = Iterator[tuple[Plan, set[str]]]

@@ -9,7 +9,7 @@ from typing import NoReturn, TypeVar
 from lakehunt.kql.errors import Kind, KqlError, Span
 from lakehunt.kql.lexer import T, Token, tokens
 
-MAX_DEPTH = 64
+MAX_DEPTH = 500
 """Maximum nesting of expressions; deeper ones are refused before Python's stack overflows."""
 
 Parsed = TypeVar("Parsed")

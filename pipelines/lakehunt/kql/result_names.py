@@ -99,11 +99,25 @@ def own_name(expr: s.Expr, aggregates: Mapping[str, str] = MappingProxyType({}))
     if isinstance(expr, s.Name):
         return expr.name
     if isinstance(expr, (s.Path, s.Index)):
-        head = own_name(expr.value, aggregates)
-        return f"{head}_{_step(expr)}" if head else None
+        return _name_of_path(expr, aggregates)
     if isinstance(expr, s.Call):
         return _name_of_call(expr, aggregates)
     return None
+
+
+def _name_of_path(path: s.Path | s.Index, aggregates: Mapping[str, str]) -> str | None:
+    """`D.a[0]` is `D_a_0`; where the value has no name of its own, the steps alone: `parse_path(P).Filename` is
+    `Filename`."""
+    steps: list[s.Path | s.Index] = []
+    value: s.Expr = path
+    while isinstance(value, (s.Path, s.Index)):
+        steps.append(value)
+        value = value.value
+    head = own_name(value, aggregates)
+    if isinstance(value, s.Call) and value.name == "split" and len(steps) > 1 and isinstance(steps[-1], s.Index):
+        head = None  # an element of `split` has a name, but not before further steps
+        steps.pop()
+    return "_".join([*([head] if head else []), *map(_step, reversed(steps))]) or None
 
 
 def _step(expr: s.Path | s.Index) -> str:
@@ -117,7 +131,8 @@ def _name_of_call(call: s.Call, aggregates: Mapping[str, str]) -> str | None:
         return FIXED[call.name]
     first = own_name(call.args[0], aggregates) if call.args else None
     if call.name in aggregates:
-        return f"{aggregates[call.name]}{first or ''}" or None
+        prefix = aggregates[call.name]
+        return f"{prefix}{first or ''}" if prefix else None  # `tostring(take_any(x))` has no name
     if call.name in PREFIXED:
         return f"{PREFIXED[call.name]}_{first or ''}"
     if call.name in NAMED_AFTER_FIRST_ARGUMENT or (call.name in NAMED_AFTER_ONLY_ARGUMENT and len(call.args) == 1):

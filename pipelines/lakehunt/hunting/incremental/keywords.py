@@ -53,10 +53,12 @@ def keyword_clauses(condition: p.Expr, column: Callable[[str], str]) -> tuple[Ke
         return ()
     if condition.function in _SEARCHES:
         return _searched_keywords(condition, column)
+    # a chain of hundreds of `or` is one deep left branch
+    parts = p.terms(condition, condition.function) if condition.function in ("and", "or") else condition.args
     if condition.function in _ALL:
-        return tuple(clause for part in condition.args for clause in keyword_clauses(part, column))
+        return tuple(clause for part in parts for clause in keyword_clauses(part, column))
     if condition.function in _ANY:
-        return _any_of([keyword_clauses(part, column) for part in condition.args])
+        return _any_of([keyword_clauses(part, column) for part in parts])
     return ()
 
 

@@ -52,8 +52,9 @@ def extract_row_predicates(plan: p.Plan) -> RowPredicates | FullScan:
                 f"it reads {EVENTS} without a condition, other than on time, that one event can decide", scan
             )
     columns: set[str] = set()
+    needed = p.all_needed(plan)
     for scan, predicate in found:
-        columns |= p.needed(plan, scan).union(*(p.references(term) for term in predicate.conditions))
+        columns |= needed[id(scan)].union(*(p.references(term) for term in predicate.conditions))
     distinct = {tuple(shape(term) for term in predicate.conditions): predicate for _, predicate in found}
     return RowPredicates(tuple(distinct.values()), frozenset(columns))
 

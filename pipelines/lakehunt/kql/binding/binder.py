@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from lakehunt.kql import constants, kusto_functions
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
+from lakehunt.kql.binding import bounds
+from lakehunt.kql.binding.bounds import Sizes
 from lakehunt.kql.binding.scope import UNKNOWN, Scope, Variable, is_ordered, is_stored, nearest, unknown
 from lakehunt.kql.catalog import Catalog
 from lakehunt.kql.errors import Kind, KqlError, Span
@@ -18,8 +20,15 @@ from lakehunt.kql.lookup_names import is_function
 from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import BOOL, NUMERIC, Schema, Type
 
+MAX_ERRORS = 100
+"""Of a query; further ones are not reported."""
+
 SchemaOf = Callable[[p.Plan, s.Evaluate], Schema | None]
 """Determines the result columns of a plugin from the data; None if there is no data."""
+
+
+NAMING = (s.Project, s.Summarize, s.Distinct, s.Count, s.GetSchema)
+"""Operators that name all columns of their result, whatever they read."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,9 @@ class Binder:
         self._reported: set[tuple[Span, str]] = set()
         self.named: dict[int, str] = {}  # names given by `as`, by the id of the plan
         self.calls = 0
+        self.called: dict[object, tuple[object, Variable]] = {}  # results of functions, with what their keys refer to
+        self.sizes = Sizes()
+        self._row_readers: dict[int, tuple[Variable, bool]] = {}
         self.bodies = 0
         self.unseen: frozenset[str] = frozenset()  # variables of an outer row, invisible to the table being bound
 
@@ -68,7 +80,7 @@ class Binder:
     def table(self, expr: s.Expr) -> p.Plan:
         """Binds a table expression, which cannot see an outer row, neither of a body nor of a function call."""
         outer, unseen, self.outer = self.outer, self.unseen, ()
-        of_row = [name for name, variable in self.variables.items() if _reads_row(variable)]
+        of_row = [name for name, variable in self.variables.items() if self._reads_row(variable)]
         self.unseen = unseen.union(of_row)
         with self.inside({n: v for n, v in self.variables.items() if n not in of_row}):
             plan = self._table(expr)
@@ -90,13 +102,50 @@ class Binder:
         """Binds the operators of a pipeline. Names given by `as` are visible to the operators after it."""
         outside = dict(self.variables)
         for operator in operators:
-            plan = self.rules.operators[type(operator)](self, plan, operator)
+            is_lost = self.is_lost(plan) and type(operator) not in NAMING
+            plan = self.bounded(self.rules.operators[type(operator)](self, plan, operator), operator.span)
+            plan = p.Values((), ()) if is_lost else plan
         for name in [n for n in self.variables if n not in outside]:
             del self.variables[name]
         return plan
 
+    def is_lost(self, table: p.Plan) -> bool:
+        """Whether an error is why the table has no columns. What reads them is then no further error."""
+        return not table.schema and bool(self.errors)
+
+    def bounded(self, plan: p.Plan, span: Span) -> p.Plan:
+        """The plan; an empty one, and an error, if it is too large with all names in place."""
+        if self.sizes.depth(plan) > bounds.MAX_DEPTH:
+            self.fail(Kind.UNSUPPORTED, f"more than {bounds.MAX_DEPTH} operators one after another", span)
+        elif self.sizes.steps(plan) > bounds.MAX_STEPS:
+            what = f"with all names put in place, this is more than {bounds.MAX_STEPS} operators"
+            self.fail(Kind.UNSUPPORTED, what, span, "use each name fewer times")
+        else:
+            return plan
+        return p.Values((), ())
+
+    def settled(self, value: p.Expr, span: Span) -> p.Expr:
+        """The value of a name or of a function's call: computed if it is a long constant expression."""
+        if self.sizes.parts(value) > bounds.FOLDED_FROM:
+            value = constants.fold(value)
+        if self.sizes.parts(value) <= bounds.MAX_PARTS:
+            return value
+        what = f"with all names put in place, this expression has more than {bounds.MAX_PARTS} parts"
+        return self.unknown(Kind.UNSUPPORTED, what, span, "use each name fewer times")
+
     def scalar(self, expr: s.Expr, scope: Scope) -> p.Expr:
         return self.rules.scalars[type(expr)](self, expr, scope)
+
+    def _reads_row(self, variable: Variable) -> bool:
+        """Whether a variable depends on the row, as an argument of a function call may."""
+        if not isinstance(variable, p.Expr):
+            return False
+        known = self._row_readers.get(id(variable))
+        if known is None:
+            kinds = (p.ColumnRef, p.OuterRef, p.WindowCall, p.Ingested)
+            known = (variable, any(isinstance(part, kinds) for part in p.parts(variable)))
+            self._row_readers[id(variable)] = known
+        return known[1]
 
     def row(self, source: p.Plan) -> Scope:
         """The scope of an expression over a row of the source."""
@@ -141,8 +190,12 @@ class Binder:
                 self.taken(name, span)
             known.add(name)
 
-    def no_column(self, name: str, span: Span, known: Iterable[str]) -> None:
-        self.fail(Kind.SEMANTIC, f"there is no column '{name}'", span, nearest(name, known))
+    def no_column(self, name: str, span: Span, known: Sequence[str]) -> None:
+        """Reports a column that is not one of those of a table, unless that table is lost."""
+        if not known and self.errors:
+            return
+        hint = "" if self.is_enough else nearest(name, known)
+        self.fail(Kind.SEMANTIC, f"there is no column '{name}'", span, hint)
 
     def no_function(self, call: s.Call, names: Iterable[str]) -> None:
         """The error for a function that is not allowed here, not supported, or unknown to Kusto."""
@@ -157,18 +210,16 @@ class Binder:
             hint = near or "see docs/reference/kql-support.md for what there is"
             self.fail(Kind.SEMANTIC, f"there is no function '{call.name}'", call.name_span, hint)
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether as many errors are reported as anybody reads."""
+        return len(self.errors) >= MAX_ERRORS
+
     def unknown(self, kind: Kind, message: str, span: Span, hint: str = "") -> p.Expr:
         self.fail(kind, message, span, hint)
         return unknown(span)
 
     def fail(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "") -> None:
-        if (span, message) not in self._reported:
+        if (span, message) not in self._reported and not self.is_enough:
             self._reported.add((span, message))
             self.errors.append(KqlError(kind, message, span, hint, table))
-
-
-def _reads_row(variable: Variable) -> bool:
-    """Whether a variable depends on the row, as an argument of a function call may."""
-    if not isinstance(variable, p.Expr):
-        return False
-    return any(isinstance(part, (p.ColumnRef, p.OuterRef, p.WindowCall, p.Ingested)) for part in p.parts(variable))

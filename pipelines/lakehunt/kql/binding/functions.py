@@ -6,7 +6,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, Variable, converted, unknown
-from lakehunt.kql.errors import Kind
+from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.lookup_names import WATCHLIST, WATCHLIST_NAMES
 from lakehunt.kql.types import DYNAMIC, NUMERIC
 
@@ -29,7 +29,9 @@ def lets(binder: Binder, tree: s.Query) -> None:
 
 def value(binder: Binder, expr: s.Expr) -> p.Plan | p.Expr:
     """A table or a scalar, whichever the expression is."""
-    return binder.table(expr) if is_tabular(binder, expr) else binder.scalar(expr, Scope())
+    if is_tabular(binder, expr):
+        return binder.bounded(binder.table(expr), expr.span)
+    return binder.settled(binder.scalar(expr, Scope()), expr.span)
 
 
 def is_tabular(binder: Binder, expr: s.Expr) -> bool:
@@ -66,17 +68,29 @@ def gives_table(binder: Binder, function: Function) -> bool:
 def call_function(
     binder: Binder, function: Function, call: s.Call | s.Name, first: p.Plan | None, scope: Scope
 ) -> Variable:
-    """The body of a function, its parameters bound to the arguments (and to `first`, where it is invoked)."""
+    """The body of a function, its parameters bound to the arguments (and to `first`, where it is invoked). Calls with
+    the same arguments share it: a body depends on nothing else."""
+    arguments = _arguments(binder, function.definition, call, first, scope)
+    key = (id(function), *(_key(argument) for argument in arguments.values()))
+    if key not in binder.called:
+        result = _called(binder, function, arguments, call)
+        binder.called[key] = ((function, *arguments.values()), result)
+    return binder.called[key][1]
+
+
+def _key(argument: Variable) -> object:
+    return (argument.type, repr(argument.value)) if isinstance(argument, p.Const) else id(argument)
+
+
+def _called(binder: Binder, function: Function, arguments: dict[str, Variable], call: s.Call | s.Name) -> Variable:
     definition = function.definition
-    arguments = _arguments(binder, definition, call, first, scope)
     binder.calls += 1
     if binder.calls > MAX_CALLS:
         binder.fail(Kind.UNSUPPORTED, f"more than {MAX_CALLS} functions that call one another", call.span)
         return unknown(call.span)
     with binder.inside({**function.variables, **arguments}):
         lets(binder, definition.body)
-        body = definition.body.body
-        result = binder.table(body) if is_tabular(binder, body) else binder.scalar(body, Scope())
+        result = value(binder, definition.body.body)
     binder.calls -= 1
     return result
 
@@ -90,7 +104,9 @@ def _arguments(
     bound: dict[str, Variable] = {}
     parameters = list(definition.parameters)
     if first is not None and parameters:
-        bound[parameters.pop(0).name] = first
+        table = parameters.pop(0)
+        _check_columns(binder, table, first, call.span)
+        bound[table.name] = first
     for parameter in parameters:
         value = named.pop(parameter.name, None) or (plain.pop(0) if plain else parameter.default)
         if value is None:
@@ -103,12 +119,23 @@ def _arguments(
     return bound
 
 
+def _check_columns(binder: Binder, parameter: s.Parameter, table: p.Plan, span: Span) -> None:
+    """Whether a table has the columns that a parameter names, each of its type."""
+    types = {c.name: c.type for c in table.schema}
+    for column in parameter.columns:
+        if not types:
+            continue
+        if column.name not in types:
+            binder.no_column(column.name, span, table.names)
+        elif types[column.name] not in (column.type, UNKNOWN):
+            what = f"'{parameter.name}' needs a column '{column.name}' of {column.type}, this one is a"
+            binder.fail(Kind.SEMANTIC, f"{what} {types[column.name]}", span, f"convert it: to{column.type}(...)")
+
+
 def _argument(binder: Binder, parameter: s.Parameter, value: s.Expr, scope: Scope) -> Variable:
     if parameter.type is None:
         table = binder.table(value)
-        for column in parameter.columns:
-            if table.schema and column.name not in table.names:
-                binder.no_column(column.name, value.span, table.names)
+        _check_columns(binder, parameter, table, value.span)
         return table
     bound = binder.scalar(value, scope)
     if bound.type in (UNKNOWN, parameter.type):

@@ -71,7 +71,8 @@ class Group:
             self.names.given(name)
         self.aggregations: list[p.Aggregation] = []
         self.inner = 0
-        self.prefixes = {a.name: a.prefix for a in binder.catalog.aggregates.values()}
+        named = (a for a in binder.catalog.aggregates.values() if not a.name.startswith("percentile"))
+        self.prefixes = {a.name: a.prefix for a in named}
 
     def columns(self, item: s.Expr) -> list[tuple[str, p.Expr]]:
         """The columns of one item of a `summarize`."""
@@ -184,14 +185,15 @@ Outputs = tuple[list[str], list[Type]]
 
 def _one(group: Group, function: Aggregate, args: Sequence[s.Expr], made: Sequence[p.Expr], result: Type) -> Outputs:
     if function.columns:
-        return [_named(group, function, arg, i) for i, arg in enumerate(args)], [m.type for m in made]
+        alone = len(args) == 1
+        return [_named(group, function, arg, i, alone) for i, arg in enumerate(args)], [m.type for m in made]
     own = own_name(args[0], group.prefixes) if args else None
     return [f"{function.prefix}{own or ''}"], [result]
 
 
-def _named(group: Group, function: Aggregate, arg: s.Expr, i: int) -> str:
+def _named(group: Group, function: Aggregate, arg: s.Expr, i: int, alone: bool) -> str:
     own = own_name(arg, group.prefixes)
-    if function.prefix:
+    if function.prefix and (own or alone):
         return f"{function.prefix}{own or ''}"
     return own or f"any_arg{i}"
 

@@ -127,7 +127,7 @@ _ORDERS: dict[str, Callable[[list[str]], list[str]]] = {
 def _matching(binder: Binder, source: p.Plan, pattern: s.Name) -> list[str]:
     escaped = pattern.name.replace("[", "[[]").replace("?", "[?]")
     matched = [n for n in source.names if fnmatch.fnmatchcase(n, escaped)]
-    if not matched and "*" not in pattern.name and source.schema:
+    if not matched and source.schema:
         binder.no_column(pattern.name, pattern.span, source.names)
     return matched
 

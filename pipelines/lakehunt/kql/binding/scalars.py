@@ -47,7 +47,8 @@ def name(binder: Binder, expr: s.Name, scope: Scope) -> p.Expr:
     if expr.name in binder.unseen:
         what = f"'{expr.name}' differs from row to row, and this table is read once for all rows"
         return binder.unknown(Kind.SEMANTIC, what, expr.span, "join the tables")
-    binder.no_column(expr.name, expr.span, [*scope.names, *binder.variables])
+    if scope.columns or scope.columns is None or not binder.errors:
+        binder.no_column(expr.name, expr.span, [*scope.names, *binder.variables, *binder.tables])
     return unknown(expr.span)
 
 

@@ -68,19 +68,20 @@ def _keys(binder: Binder, left: p.Plan, right: p.Plan, on: Sequence[s.Expr]) -> 
             if table.schema and name not in table.names:
                 binder.no_column(name, condition.span, table.names)
         if names[0] in left.names and names[1] in right.names:
-            _check_types(binder, left, right, names, condition.span)
+            _check_types(binder, left, right, names, condition)
             pairs.append(names)
     return pairs
 
 
-def _check_types(binder: Binder, left: p.Plan, right: p.Plan, names: tuple[str, str], span: Span) -> None:
+def _check_types(binder: Binder, left: p.Plan, right: p.Plan, names: tuple[str, str], on: s.Expr) -> None:
+    """A column of both tables has one type there; `$left.a == $right.b` compares an int with a long, too."""
     a, b = (next(c.type for c in t.schema if c.name == n) for n, t in zip(names, (left, right), strict=True))
-    integers = {a.name, b.name} <= {"int", "long"}
+    integers = {a.name, b.name} <= {"int", "long"} and not isinstance(on, s.Name)
     if a != b and not integers and UNKNOWN not in (a, b):
         hint = "convert one of them before the join"
-        binder.fail(Kind.SEMANTIC, f"the keys are a {a} and a {b}, and not comparable", span, hint)
+        binder.fail(Kind.SEMANTIC, f"the keys are a {a} and a {b}, and not comparable", on.span, hint)
     elif DYNAMIC in (a, b):
-        binder.fail(Kind.SEMANTIC, "a join's keys cannot be dynamic", span, "convert them before: tostring(...)")
+        binder.fail(Kind.SEMANTIC, "a join's keys cannot be dynamic", on.span, "convert them before: tostring(...)")
 
 
 def _terms(expr: s.Expr, op: str = "and") -> list[s.Expr]:
@@ -109,6 +110,8 @@ def union(binder: Binder, source: p.Plan, op: s.Union) -> p.Plan:
     named = [(_source_name(binder, source, 0), source)] if source.schema else []
     for expr in op.tables:
         named.extend(_united(binder, expr, len(named)))
+    if any(binder.is_lost(table) for _, table in named):
+        return p.Values((), ())
     inner = getattr(op.options.get("kind"), "name", "outer") == "inner"
     with_source = op.options.get("withsource")
     name = str(getattr(with_source, "name", None) or getattr(with_source, "value", "")) if with_source else None
