@@ -4,7 +4,7 @@ It continues after an error, so that all errors of a query are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -190,7 +190,7 @@ class Binder:
                 self.taken(name, span)
             known.add(name)
 
-    def no_column(self, name: str, span: Span, known: Sequence[str]) -> None:
+    def no_column(self, name: str, span: Span, known: Collection[str]) -> None:
         """Reports a column that is not one of those of a table, unless that table is lost."""
         if not known and self.errors:
             return
