@@ -12,13 +12,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehunt.kql import plan as p
-from lakehunt.kql.types import DATETIME, STRING, TICKS_PER_DAY, Schema
+from lakehunt.kql.types import DATETIME, DYNAMIC, STRING, TICKS_PER_DAY, Schema
 from lakehunt.kql.types import Column as KqlColumn
 from lakehunt.lake import history
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.landing_tables import BATCHES
-from lakehunt.spark import trace, values
+from lakehunt.spark import dynamic, trace, values
 from lakehunt.spark.cancelling import not_cancelled
 from lakehunt.spark.expressions import INGESTED, column
 from lakehunt.spark.relations import ORDER, Relation
@@ -139,10 +139,12 @@ def relation(frame: DataFrame, traced: bool, also: Sequence[Column] = ()) -> Rel
 
 
 def kql_value(of: KqlColumn) -> Column:
-    """A stored event column with its engine type (datetime as ticks, string never null)."""
+    """A stored event column with its engine type (datetime as ticks, string never null, dynamic as by parse_json)."""
     stored = F.col(of.name)
     if of.type == DATETIME:
         return values.ticks(stored, F.col("tick_digits")[of.name])
+    if of.type == DYNAMIC:
+        return dynamic.parsed(stored)
     return F.coalesce(stored, F.lit("")) if of.type == STRING else stored
 
 
