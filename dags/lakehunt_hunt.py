@@ -1,8 +1,8 @@
 """Every day: run all hunts as of the end of the day, and tell whom the configuration names under `alerts`.
 
-A hunt that fails fails the task, after all others have run. What is delivered late is still inside the hunts' windows
-in the next run. `airflow backfill create --dag-id lakehunt_hunt` computes past days, in any order, and alerts nobody.
-Settings: see `lakehunt_tasks.py`.
+A hunt that fails fails the task, after all others have run. An event that lands after its day's run is found only by
+hunts whose window reaches back to it in a later run; for the others, run that day again. `airflow backfill create
+--dag-id lakehunt_hunt` computes past days, in any order, and alerts nobody. Settings: see `lakehunt_tasks.py`.
 """
 
 from __future__ import annotations

@@ -7,17 +7,22 @@ import random
 import re
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.lake.delta_lake import Lake
+from lakehunt.kql.times import parse_datetime
+from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.landing.ingest import ingest
 from lakehunt.landing.promote import PromotionResult, promote
 from lakehunt.quality.data_docs import DataDocs
+from lakehunt.quality.volume import judge_days
+from lakehunt.spark.values import day
 from tests.support.blobs import NOW, blob, record, write_suites
 
 Say = Callable[[str], None]
@@ -116,6 +121,60 @@ def test_a_bad_suite_writes_nothing(lake: Lake, source: Path, suites: Path) -> N
     with pytest.raises(LakehuntError, match=r"device_process_events.json, expectation 3 \(expect_the_unexpected\)"):
         land(lake, source, suites)
     assert not lake.exists(EVENTS)
+
+
+def test_records_of_other_tables_are_counted_apart(lake: Lake, source: Path, suites: Path) -> None:
+    network, logon = "AdvancedHunting-DeviceNetworkEvents", "AdvancedHunting-DeviceLogonEvents"
+    others = [record(category=network, RemoteIP="10.0.0.1"), record(category=network), record(category=logon)]
+    odd = ["nope", record(category="AuditLogs"), record(category=network)[:-1]]
+    blob(source, "\n".join([record(), *others, *odd]) + "\n")
+    (batch,) = land(lake, source, suites).batches
+    assert (batch.delivered, batch.events, batch.quarantined, batch.duplicates) == (4, 1, 3, 0)
+    assert batch.other_tables == ((logon, 1), (network, 2))
+    assert [line for line, *_ in table(lake, QUARANTINE, "line")] == [5, 6, 7]
+    assert table(lake, "raw.batches", "delivered", "outcome", "detail") == [
+        (4, "settled", f"records of other tables, in raw only: 1 of {logon}, 2 of {network}")
+    ]
+
+
+def test_a_batch_of_other_tables_alone(lake: Lake, source: Path, suites: Path) -> None:
+    blob(source, record(category="AdvancedHunting-DeviceNetworkEvents") + "\n")
+    assert counts(land(lake, source, suites)) == [(0, 0, 0, 0)]
+    assert table(lake, "raw.batches", "cast(landed_at as string)") == [(f"{NOW:%Y-%m-%d %H:%M:%S}",)]
+    assert land(lake, source, suites).batches == ()
+
+
+def test_a_batch_that_cannot_be_read_does_not_hold_back_the_next(lake: Lake, source: Path, suites: Path) -> None:
+    blob(source, record(FileName="a") + "\n", "a.json")
+    ingest(lake, str(source), NOW, lambda _: None)
+    (first,) = (Path(lake.root) / "raw" / "device_process_events").glob("*.parquet")
+    blob(source, record(FileName="b") + "\n", "b.json")
+    ingest(lake, str(source), NOW, lambda _: None)
+    kept = first.read_bytes()
+    first.unlink()
+    lost, found = promote(lake, suites, DataDocs(), lambda _: None).batches
+    assert (lost.batch, len(lost.refused), found.events) == (1, 1, 1)
+    assert lost.refused[0].startswith("it could not be validated: ")
+    assert table(lake, EVENTS, "FileName") == [("b",)]
+
+    first.write_bytes(kept)
+    assert [batch.events for batch in promote(lake, suites, DataDocs(), lambda _: None).batches] == [1]
+    assert table(lake, EVENTS, "FileName") == [("a",), ("b",)]
+
+
+def test_the_first_and_the_last_days_of_the_calendar(lake: Lake, source: Path, suites: Path) -> None:
+    times = ["0001-01-01T00:00:00Z", "0999-05-02T00:00:00Z", "1582-10-10T00:00:00Z", "9999-12-31T23:59:59.9999999Z"]
+    lines = [record(Timestamp=time, ProcessCreationTime="0001-01-01T00:00:00Z") for time in times]
+    blob(source, "\n".join([*lines, *lines]) + "\n")
+    assert counts(land(lake, source, suites)) == [(8, 4, 0, 4)]
+    blob(source, "\n".join(lines) + "\n", "again.json")
+    assert counts(land(lake, source, suites)) == [(4, 0, 0, 4)]
+    assert table(lake, EVENTS, "cast(event_date as string)") == [(time[:10],) for time in times]
+    found = lake.read(EVENTS).where(F.col("event_date") == day(date.min)).select("Timestamp", "ProcessCreationTime")
+    assert [tuple(map(utc, row)) for row in found.collect()] == [(datetime.min.replace(tzinfo=UTC),) * 2]
+    (volume,) = judge_days(lake, suites, parse_datetime("9999-12-31T23:59:59.9999999Z") or 0)
+    assert (volume.events, volume.usual_events) == (0, 0.0)
+    assert judge_days(lake, suites, parse_datetime("1582-10-11T00:00:00Z") or 0)[0].events == 1
 
 
 @pytest.mark.parametrize("killed_at", ["insert_new", "replace", "_record"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import click
 
 from lakehunt.cli import context, findings, hunts, operate, options
 from lakehunt.cli.section import Section
+from lakehunt.core.printable import truncated
 from lakehunt.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 SECTION = Section("Pipeline")
 
+MOST_NAMES = 10
+"""Unknown properties that are named."""
+
+LONGEST_NAME = 60
+"""Characters of a name that are shown."""
+
 
 @SECTION.command("run")
 @options.source
@@ -27,6 +34,8 @@ SECTION = Section("Pipeline")
 @click.option("--show", is_flag=True, help="Print the findings at the end")
 def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
     """Land a source, validate it, and run all hunts: the main job.
+
+    What cannot be landed fails the command, and hunts run on what has been.
 
     SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
     from lakehunt.hunting import engine
@@ -37,11 +46,7 @@ def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
     found, hunts_fine = context.checked_hunts(config)
     validation.prepare()
     with context.progress(total=True) as say, context.lake(config, learning=True, writing=True) as lake:
-        ingested, promoted = _ingest(lake, place, say), _promote(lake, config, say)
-        landed_fine = _print(ingested, promoted)
-        if any(batch.refused for batch in promoted.batches):
-            click.echo("hunts were not run: a batch was refused", err=True)
-            return False
+        landed_fine = _landed(lake, config, place, say)
         runs = engine.run_hunts(lake, found, as_of, say, context.tables(config), limits=config.limits)
         all_succeeded = hunts.print_runs(runs)
         telemetry_fine = operate.print_unusual(operate.judged_day(lake, config, as_of))
@@ -60,7 +65,7 @@ def land(config: Config, source: str | None, raw_only: bool) -> bool:
     SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
     place = options.source_of(config, source)
     with context.progress(total=True) as say, context.lake(config, learning=True, writing=True) as lake:
-        ingested = _ingest(lake, place, say)
+        ingested = _ingest(lake, config, place, say)
         promoted = None if raw_only else _promote(lake, config, say)
     return _print(ingested, promoted)
 
@@ -76,10 +81,24 @@ def validate(config: Config) -> bool:
     return _print(None, promoted)
 
 
-def _ingest(lake: Lake, source: str, say: Progress) -> IngestResult:
+def _landed(lake: Lake, config: Config, source: str, say: Progress) -> bool:
+    """Lands and prints what was landed. Returns whether everything succeeded."""
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    from lakehunt.runtime.error_text import describe
+
+    try:
+        return _print(_ingest(lake, config, source, say), _promote(lake, config, say))
+    except (PySparkException, Py4JJavaError, OSError) as e:
+        click.echo(f"landing failed, hunts run on what is there: {describe(e)}", err=True)
+        return False
+
+
+def _ingest(lake: Lake, config: Config, source: str, say: Progress) -> IngestResult:
     from lakehunt.landing.ingest import ingest
 
-    return ingest(lake, source, datetime.now(UTC), say)
+    return ingest(lake, source, datetime.now(UTC), say, limits=config.landing)
 
 
 def _promote(lake: Lake, config: Config, say: Progress) -> PromotionResult:
@@ -128,4 +147,12 @@ def _promotion_lines(promoted: PromotionResult | None) -> Iterator[str]:
         if batch.page:
             yield f"  see {batch.page}"
         if batch.unknown_properties:
-            yield f"  unknown properties, kept: {', '.join(batch.unknown_properties)}"
+            yield f"  unknown properties, kept: {_first_few(batch.unknown_properties)}"
+        for category, count in batch.other_tables:
+            yield f"  other tables: {count} records of {category}, in raw only"
+
+
+def _first_few(names: Sequence[str]) -> str:
+    """The first names, and how many there are."""
+    shown = ", ".join(truncated(name, LONGEST_NAME) for name in names[:MOST_NAMES])
+    return f"{shown} and {len(names) - MOST_NAMES:,} others" if len(names) > MOST_NAMES else shown

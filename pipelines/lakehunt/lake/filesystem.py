@@ -31,6 +31,11 @@ class FileSystem:
         path = self.jvm.org.apache.hadoop.fs.Path(name)
         return path.getFileSystem(self._conf), path
 
+    def codec(self, name: str) -> Any:
+        """Hadoop's codec for a compressed file with this name; None if there is none."""
+        factory = self.jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(self._conf)
+        return factory.getCodec(self.jvm.org.apache.hadoop.fs.Path(name))
+
     def entries(self, folder: str) -> Iterator[Entry]:
         """The direct entries of a folder; none if it does not exist."""
         fs, path = self.at(folder)

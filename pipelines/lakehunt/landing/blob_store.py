@@ -6,15 +6,16 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from lakehunt.lake.filesystem import FileSystem
+from lakehunt.landing.file_limits import FileLimits
 from lakehunt.sources.blobs import Blob, one_spelling
 
 _GZIP_MAGIC = (0x1F, 0x8B)
-_COPY_BYTES = 1 << 16
 
 
 class Store:
@@ -55,28 +56,61 @@ class Store:
         finally:
             stream.close()
 
-    def unpack(self, blob: Blob, into: str) -> Blob:
+    def head(self, path: str, size: int) -> bytes:
+        """The first bytes of a file."""
+        fs, at = self._files.at(path)
+        stream = fs.open(at)
+        try:
+            return bytes(stream.readNBytes(size))
+        finally:
+            stream.close()
+
+    def unpack(self, blob: Blob, into: str, most: int) -> Blob:
         """Unpacks the blob to `into`; the returned blob is read from there.
 
-        Raises OSError, with the reason, if the file cannot be read to its end."""
+        Raises OSError, with the reason, if the file cannot be read to its end or unpacks to more than `most` bytes."""
+        fs, target = self._files.at(into)
         try:
-            source, at = self._files.at(blob.path)
-            plain = self._files.jvm.java.util.zip.GZIPInputStream if self.is_gzip(blob.path) else lambda stream: stream
-            fs, target = self._files.at(into)
-            copy = self._files.jvm.org.apache.hadoop.io.IOUtils.copyBytes
-            copy(plain(source.open(at)), fs.create(target), _COPY_BYTES, True)
+            size = self._copy(blob, fs, target, most + 1)
         except Py4JJavaError as e:
-            raise OSError(f"{e.java_exception.getClass().getSimpleName()}: {e.java_exception.getMessage()}") from e
-        return replace(blob, read_from=one_spelling(fs.makeQualified(target).toString()))
+            fs.delete(target, False)
+            why = f"{e.java_exception.getClass().getSimpleName()}: {e.java_exception.getMessage()}"
+            raise OSError(f"not readable as a compressed file ({why})") from e
+        if size > most:
+            fs.delete(target, False)
+            raise OSError(f"unpacks to more than {most:,} bytes: see landing.unpacked_file in the configuration")
+        return replace(blob, read_from=one_spelling(fs.makeQualified(target).toString()), copied_bytes=size)
+
+    def _copy(self, blob: Blob, fs: Any, target: Any, most: int) -> int:
+        """Copies at most so many bytes of the unpacked blob. Returns their number."""
+        source, at = self._files.at(blob.path)
+        packed, copy = source.open(at), fs.create(target)
+        try:
+            plain = self._plain(blob, packed)
+            self._files.jvm.org.apache.hadoop.io.IOUtils.copyBytes(plain, copy, most, False)
+            return int(copy.getPos())
+        finally:
+            packed.close()
+            copy.close()
+
+    def _plain(self, blob: Blob, packed: Any) -> Any:
+        """The stream of the unpacked bytes: of gzip whatever the name, or else of what the name says."""
+        if self.is_gzip(blob.path):
+            return self._files.jvm.java.util.zip.GZIPInputStream(packed)
+        codec = None if blob.path.endswith(".gz") else self._files.codec(blob.path)
+        return packed if codec is None else codec.createInputStream(packed)
 
 
-def unpack_all(store: Store, blobs: Iterable[Blob], staging: str) -> tuple[list[Blob], list[tuple[str, str]]]:
+def unpack_all(
+    store: Store, blobs: Iterable[Blob], staging: str, limits: FileLimits
+) -> tuple[list[Blob], list[tuple[str, str]]]:
     """Unpacks the blobs into the folder `staging`. Returns the unpacked ones, and the paths and reasons of failures."""
     unpacked: list[Blob] = []
     unreadable: list[tuple[str, str]] = []
     for number, blob in enumerate(blobs):
         try:
-            unpacked.append(store.unpack(blob, f"{staging}/{number}.json") if blob.bytes else blob)
+            into = f"{staging}/{number}.json"
+            unpacked.append(store.unpack(blob, into, limits.unpacked_file) if blob.bytes else blob)
         except OSError as e:
-            unreadable.append((blob.path, f"not readable as gzip ({e})"))
+            unreadable.append((blob.path, str(e)))
     return unpacked, unreadable

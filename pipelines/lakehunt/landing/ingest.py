@@ -23,8 +23,9 @@ from lakehunt.core.progress import Progress
 from lakehunt.lake.delta_lake import KILLED_AFTER, Lake
 from lakehunt.lake.retry import ATTEMPTS
 from lakehunt.landing import line_numbers
-from lakehunt.landing.blob_reader import BlobSet, open_blobs
+from lakehunt.landing.blob_reader import BlobReader, BlobSet
 from lakehunt.landing.blob_store import Store
+from lakehunt.landing.file_limits import FileLimits
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.landing_tables import FILES
 from lakehunt.sources import base as sources
@@ -64,16 +65,21 @@ class _FileRecord:
 
 
 def ingest(
-    lake: Lake, source: str, landed_at: datetime, say: Progress, source_type: str = sources.DEFAULT
+    lake: Lake,
+    source: str,
+    landed_at: datetime,
+    say: Progress,
+    source_type: str = sources.DEFAULT,
+    limits: FileLimits | None = None,
 ) -> IngestResult:
     """Lands new records of `source`: a folder, a glob or a file of blobs in the format of `source_type`.
 
     `landed_at` is stored with the records. Raises LakehuntError, before writing anything, if the source does not exist
     or has no files."""
-    kind = sources.named(source_type)
+    reader = BlobReader(lake.spark, Store(lake.spark), sources.named(source_type), limits or FileLimits())
     for _ in range(ATTEMPTS):
         try:
-            return _ingest(lake, kind, source, landed_at, say)
+            return _ingest(lake, reader, source, landed_at, say)
         except _OvertakenError:
             say("another run has landed records meanwhile: looking again")
     raise LakehuntError(f"other runs keep landing records into {lake.root}", "let one run land at a time")
@@ -83,9 +89,9 @@ class _OvertakenError(Exception):
     """Another run has created the batch that this run was about to create."""
 
 
-def _ingest(lake: Lake, kind: Source, source: str, landed_at: datetime, say: Progress) -> IngestResult:
-    store, newest = Store(lake.spark), _newest_batch(lake)  # read first, so that a concurrent append is detected
-    found = kind.find(lake.spark, source)
+def _ingest(lake: Lake, reader: BlobReader, source: str, landed_at: datetime, say: Progress) -> IngestResult:
+    store, newest = reader.store, _newest_batch(lake)  # read first, so that a concurrent append is detected
+    found = reader.kind.find(lake.spark, source)
     known, recorded = _file_records(lake)
     changed, shrunk, unchanged = _partition(found, known)
     say(f"{len(found)} files in {source}: {len(changed)} new or changed")
@@ -93,9 +99,9 @@ def _ingest(lake: Lake, kind: Source, source: str, landed_at: datetime, say: Pro
     staging = f"{lake.root}/raw/{_STAGING}{secrets.token_hex(8)}"
     try:
         with line_numbers.stable_splits(lake.spark):
-            blob_set = open_blobs(lake.spark, store, changed, staging)
+            blob_set = reader.open(changed, staging)
             landed = _landed_lines(lake, known, recorded, landed_at)
-            batch, counts, pending = _land(lake, kind, store, blob_set, landed, newest, landed_at)
+            batch, counts, pending = _land(lake, reader, blob_set, landed, newest, landed_at)
     finally:
         store.remove(staging)
     _record(lake, blob_set, pending, batch, landed_at)
@@ -162,8 +168,7 @@ def _landed_lines(lake: Lake, known: Mapping[str, _FileRecord], recorded: int, l
 
 def _land(
     lake: Lake,
-    kind: Source,
-    store: Store,
+    reader: BlobReader,
     blob_set: BlobSet,
     landed: Mapping[str, int],
     newest: int,
@@ -174,22 +179,21 @@ def _land(
     if not any(total > landed.get(path, 0) for path, total in blob_set.lines.items()):
         return newest, {}, {}
     new = blob_set.above(landed).where(
-        _is_not_blank() & ~(F.col("is_last") & F.col("may_grow") & _looks_unfinished(kind))
+        _is_not_blank() & ~(F.col("is_last") & F.col("may_grow") & _looks_unfinished(reader.kind))
     )
-    counts, highest = _append(lake, kind, new, newest + 1, landed_at)
+    counts, highest = _append(lake, reader.kind, new, newest + 1, landed_at)
     tails = {
         blob.path: blob_set.lines[blob.path]
         for blob in blob_set.blobs
         if blob.may_grow and blob_set.lines[blob.path] > max(landed.get(blob.path, 0), highest.get(blob.path, 0))
     }
-    more, pending = _land_complete_tails(lake, kind, store, blob_set, tails, newest + 1 + bool(counts), landed_at)
+    more, pending = _land_complete_tails(lake, reader, blob_set, tails, newest + 1 + bool(counts), landed_at)
     return newest + bool(counts) + bool(more), dict(Counter(counts) + Counter(more)), pending
 
 
 def _land_complete_tails(
     lake: Lake,
-    kind: Source,
-    store: Store,
+    reader: BlobReader,
     blob_set: BlobSet,
     tails: Mapping[str, int],
     batch: int,
@@ -198,15 +202,16 @@ def _land_complete_tails(
     """Lands the last lines that looked incomplete (`tails`, by blob) but are not: a line end follows, and the blob has
     not grown. A blob that grew while it was read may have been cut anywhere. Returns the batch's records per file, and
     the lines that are still pending."""
-    complete = [blob for blob in blob_set.blobs if blob.path in tails and store.ends_line(blob)]
+    complete = [blob for blob in blob_set.blobs if blob.path in tails and reader.store.ends_line(blob)]
     counts: dict[str, int] = {}
     if complete:
-        again = BlobSet.of(lake.spark, complete)
+        again = reader.read(complete)
+        complete = list(again.blobs)  # without those that have become unreadable meanwhile
         last = again.above({blob.path: tails[blob.path] - 1 for blob in complete})
         ends = F.create_map(*(F.lit(item) for blob in complete for item in (blob.path, tails[blob.path])))
         try:
             whole = last.where(_is_not_blank() & (F.col("line") == ends[F.col("file")]))
-            counts, _ = _append(lake, kind, whole, batch, landed_at)
+            counts, _ = _append(lake, reader.kind, whole, batch, landed_at)
         except _OvertakenError:
             complete = []  # left for the next run
     done = {blob.path for blob in complete}

@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehunt.lake.delta_lake import few_rows
+from lakehunt.landing.file_limits import FileLimits
 
 _NUMBERS = ("start", "shift", "total", "above")
 
@@ -29,15 +30,26 @@ class FileSplit:
     lines: int
     looks_gzip: bool
     """Whether any line starts with gzip's magic number: a reason to check the file, not a proof."""
+    records: int
+    """Lines that look like records of the source."""
+    longest: int
+    """Bytes of its longest line."""
+    bytes: int
+    """Bytes of its lines, with an end for each."""
+    file_bytes: int
+    """Bytes of the whole file."""
 
 
-def scan(spark: SparkSession, paths: Iterable[str]) -> DataFrame:
-    """One row for each line of the files: `uri`, `start` (of its split), `id`, `value` (its bytes, without `\\n`).
+def scan(spark: SparkSession, paths: Iterable[str], longest: int = FileLimits.longest_line) -> DataFrame:
+    """One row for each line of the files: `uri`, `start` (of its split), `id`, `value` (its bytes, without `\\n`), and
+    `file_bytes` (of its file).
 
-    `value` is typed as text but not checked to be UTF-8."""
+    `value` is typed as text but not checked to be UTF-8. Lines of twice `longest` bytes are left out, and use no
+    memory."""
     text = (
         spark.read.option("lineSep", "\n")  # a `\r` before it stays: it may be data
         .option("recursiveFileLookup", "true")
+        .option("mapreduce.input.linerecordreader.line.maxlength", str(2 * longest))
         .option("__globPaths__", "false")  # literal names, whatever characters they contain
         .text(list(paths))
     )
@@ -46,6 +58,7 @@ def scan(spark: SparkSession, paths: Iterable[str]) -> DataFrame:
         F.col("_metadata.file_block_start").alias("start"),
         F.monotonically_increasing_id().alias("id"),  # of the scan itself: no operator may come in between
         F.col("value"),
+        F.col("_metadata.file_size").alias("file_bytes"),
     )
 
 
@@ -63,11 +76,18 @@ def stable_splits(spark: SparkSession) -> Iterator[None]:
         spark.conf.unset(cores) if chosen is None else spark.conf.set(cores, chosen)
 
 
-def splits(lines: DataFrame) -> list[FileSplit]:
-    """The splits of `lines` (a `scan`), except those without a line."""
+def splits(lines: DataFrame, is_record: Column | None = None) -> list[FileSplit]:
+    """The splits of `lines` (a `scan`), except those without a line. `is_record`: whether `value` looks like one."""
     gzip = F.startswith(F.col("value").cast("binary"), F.lit(bytes((0x1F, 0x8B))))
+    size = F.octet_length("value").cast("bigint")
     rows = lines.groupBy("uri", "start").agg(
-        F.min("id").alias("first_id"), F.count(F.lit(1)).alias("lines"), F.max(gzip).alias("looks_gzip")
+        F.min("id").alias("first_id"),
+        F.count(F.lit(1)).alias("lines"),
+        F.max(gzip).alias("looks_gzip"),
+        F.count_if(F.lit(True) if is_record is None else is_record).alias("records"),
+        F.max(size).alias("longest"),
+        F.sum(size + 1).alias("bytes"),
+        F.max("file_bytes").alias("file_bytes"),
     )
     return sorted((FileSplit(*row) for row in rows.collect()), key=lambda split: (split.uri, split.start))
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -25,6 +28,7 @@ from lakehunt.quality import suites as quality
 from lakehunt.quality.data_docs import DataDocs, page_of
 from lakehunt.quality.row_rules import RowRule, row_rules
 from lakehunt.quality.validation import ExpectationResult, Validator
+from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.landing_tables import BATCHES
 from lakehunt.schemas.quality_tables import VALIDATIONS
@@ -48,11 +52,14 @@ COUNTS = {
 
 _HOURS_AHEAD = "hours_ahead_of_landing"
 
+_OF_A_TABLE = "^AdvancedHunting-[A-Za-z0-9]+$"
+"""The category of records that a feed delivers of any table."""
+
 
 @dataclass(frozen=True)
 class BatchResult:
     """The outcome of a batch. `delivered = events + quarantined + duplicates`; of a refused batch nothing was
-    written."""
+    written. Records of other tables are counted apart."""
 
     batch: int
     delivered: int
@@ -60,8 +67,10 @@ class BatchResult:
     quarantined: int
     duplicates: int
     refused: tuple[str, ...] = ()
-    """The critical expectations that failed; empty if the batch was accepted."""
+    """The critical expectations that failed, or why it could not be validated; empty if the batch was accepted."""
     warnings: tuple[str, ...] = ()
+    other_tables: tuple[tuple[str, int], ...] = ()
+    """Each category of records of other tables, with their number. They are in raw only."""
     unknown_properties: tuple[str, ...] = ()
     """Names of delivered properties without a column of their own. They are stored in `unknown_properties`."""
     page: str | None = None
@@ -85,6 +94,7 @@ class _BatchFacts:
     landed_at: datetime
     dates: tuple[date, ...]
     unknown_properties: tuple[str, ...]
+    other_tables: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ def promote(
         return PromotionResult(())
     say("reading the expectations")
     rules = _rules(suites, docs, sources.named(source_type))
-    outcomes = tuple(_promote_batch(lake, batch, rules, say) for batch in batches)
+    outcomes = tuple(_promote_or_refuse(lake, batch, rules, say) for batch in batches)
     return PromotionResult(outcomes, _write_docs(lake, docs, rules, say))
 
 
@@ -142,6 +152,19 @@ def _rules(folder: Path, docs: DataDocs, source: Source) -> _Rules:
     return _Rules(source, row_rules(events), Validator([events, landing]), events.name, landing.name, docs)
 
 
+def _promote_or_refuse(lake: Lake, batch: int, rules: _Rules, say: Progress) -> BatchResult:
+    """Promotes a batch. One that Spark fails on is refused, so that it does not keep later ones from being events."""
+    try:
+        return _promote_batch(lake, batch, rules, say)
+    except (PySparkException, Py4JJavaError) as e:
+        outcome = BatchResult(batch, 0, 0, 0, 0, refused=(f"it could not be validated: {in_one_line(e)}",))
+        say(f"batch {batch}: {outcome.refused[0]}")
+    with suppress(PySparkException, Py4JJavaError):  # as on a full disk: the result says so, too
+        landed = lake.read(RAW.name).where(F.col("batch") == batch).agg(F.unix_micros(F.min("landed_at")).alias("at"))
+        _record(lake, outcome, _moment(landed.collect()[0]["at"]), [])
+    return outcome
+
+
 def _promote_batch(lake: Lake, batch: int, rules: _Rules, say: Progress) -> BatchResult:
     raw = lake.read(RAW.name).where(F.col("batch") == batch)
     checked = rules.source.parse(raw).transform(lambda rows: _with_verdicts(rows, rules.rows))
@@ -150,8 +173,9 @@ def _promote_batch(lake: Lake, batch: int, rules: _Rules, say: Progress) -> Batc
     parsed = checked.localCheckpoint()
     facts = _batch_facts(parsed)
     say(f"batch {batch}: {facts.delivered} records read, {facts.quarantined} to quarantine")
-    duplicates = _duplicates(lake, parsed, facts.dates).localCheckpoint()
-    return _decide(lake, batch, parsed, duplicates, facts, rules, say)
+    own = parsed.where(F.col("other_table").isNull()).drop("other_table")
+    duplicates = _duplicates(lake, own, facts.dates).localCheckpoint()
+    return _decide(lake, batch, own, duplicates, facts, rules, say)
 
 
 def _decide(
@@ -167,6 +191,7 @@ def _decide(
         quarantined=facts.quarantined,
         duplicates=duplicate_count,
         unknown_properties=facts.unknown_properties,
+        other_tables=facts.other_tables,
     )
     say(f"batch {batch}: validating {outcome.events} new events")
     outcome = _validated(lake, outcome, new, facts, rules)
@@ -181,12 +206,15 @@ def _decide(
 
 
 def _with_verdicts(rows: DataFrame, rules: Sequence[RowRule]) -> DataFrame:
-    """Adds `reasons` (what is wrong with each record) and `event_date`.
+    """Adds `reasons` (what is wrong with each record), `event_date`, and `other_table`: the category of a record that
+    belongs to another table, else null.
 
     Rules are not applied to columns that could not be parsed, nor to unreadable records."""
     breaches = F.array_compact(F.array(*(F.when(_applies(rule.column) & rule.broken, rule.why) for rule in rules)))
     reasons = F.concat(F.transform("faults", lambda fault: fault["why"]), breaches.cast("ARRAY<STRING>"))
-    return rows.withColumns({"reasons": reasons, "event_date": F.to_date("Timestamp")}).drop("faults")
+    other = F.exists("faults", lambda fault: fault["column"] == "category") & F.col("category").rlike(_OF_A_TABLE)
+    added = {"reasons": reasons, "event_date": F.to_date("Timestamp"), "other_table": F.when(other, F.col("category"))}
+    return rows.withColumns(added).drop("faults")
 
 
 def _applies(column: str) -> Column:
@@ -198,17 +226,29 @@ def _valid(parsed: DataFrame) -> DataFrame:
 
 
 def _batch_facts(parsed: DataFrame) -> _BatchFacts:
-    valid = F.size("reasons") == 0
+    own, valid = F.col("other_table").isNull(), F.size("reasons") == 0
     names = F.when(valid, F.json_object_keys("unknown_properties"))
     row = parsed.agg(
-        F.count(F.lit(1)).alias("delivered"),
-        F.count_if(~valid).alias("quarantined"),
+        F.count_if(own).alias("delivered"),
+        F.count_if(own & ~valid).alias("quarantined"),
+        F.count_if(~own).alias("others"),
         F.unix_micros(F.min("landed_at")).alias("landed_at"),
         F.collect_set(F.when(valid, F.col("event_date"))).alias("dates"),
         F.array_distinct(F.flatten(F.collect_set(names))).alias("names"),
     ).collect()[0]
-    landed_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=row.landed_at or 0)
-    return _BatchFacts(row.delivered, row.quarantined, landed_at, tuple(sorted(row.dates)), tuple(sorted(row.names)))
+    others = parsed.where(~own).groupBy("other_table").count().collect() if row.others else []
+    return _BatchFacts(
+        row.delivered,
+        row.quarantined,
+        _moment(row.landed_at),
+        tuple(sorted(row.dates)),
+        tuple(sorted(row.names)),
+        tuple(sorted((other.other_table, other["count"]) for other in others)),
+    )
+
+
+def _moment(micros: int | None) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros or 0)
 
 
 def _duplicates(lake: Lake, parsed: DataFrame, dates: Sequence[date]) -> DataFrame:
@@ -285,7 +325,8 @@ def _events_per_hour(new: DataFrame) -> list[dict[str, Any]]:
 
 def _record(lake: Lake, outcome: BatchResult, landed_at: datetime, hours: Sequence[dict[str, Any]]) -> None:
     counts = (outcome.delivered, outcome.events, outcome.quarantined, outcome.duplicates)
-    verdict: tuple[str, str | None] = ("settled", None)
+    others = ", ".join(f"{count} of {category}" for category, count in outcome.other_tables)
+    verdict = ("settled", f"records of other tables, in raw only: {others}" if others else None)
     if outcome.refused:
         verdict = ("refused", "; ".join(outcome.refused) + (f" (see {outcome.page})" if outcome.page else ""))
     row = lake.local(BATCHES, [(outcome.batch, landed_at, *counts, *verdict, hours)])

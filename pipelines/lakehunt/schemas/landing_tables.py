@@ -31,12 +31,20 @@ BATCHES = Table(
     (
         BATCH,
         LANDED_AT,
-        TableColumn("delivered", "BIGINT", "Records in the batch"),
+        TableColumn("delivered", "BIGINT", "Records of the table in the batch; those of other tables stay in raw"),
         TableColumn("events", "BIGINT", "Records that are now in events.device_process_events"),
         TableColumn("quarantined", "BIGINT", "Records that are now in quarantine.device_process_events"),
         TableColumn("duplicates", "BIGINT", "Records whose event was already there, or came earlier in the batch"),
-        TableColumn("outcome", "STRING", "settled, or refused: a critical expectation failed and nothing was written"),
-        TableColumn("detail", "STRING", "The critical expectations that failed; null for a settled batch"),
+        TableColumn(
+            "outcome",
+            "STRING",
+            "settled, or refused: an expectation or Spark failed, and nothing was written",
+        ),
+        TableColumn(
+            "detail",
+            "STRING",
+            "Why it was refused: the critical expectations that failed; of a settled batch the records of other tables",
+        ),
         TableColumn(
             "hours",
             "ARRAY<STRUCT<hour: TIMESTAMP, events: BIGINT>>",

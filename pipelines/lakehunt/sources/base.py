@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pyspark.sql import Column, DataFrame, SparkSession
 
@@ -52,6 +52,18 @@ class Source(Protocol):
 
     def fields(self, text: Column, names: Sequence[str]) -> Column:
         """The event's columns `names` in a record, as a struct of strings; null where they cannot be read."""
+
+
+@runtime_checkable
+class RecognisesFiles(Protocol):
+    """What a source may define as well, so that a file in another form gets one verdict, not one for every line."""
+
+    def may_be_record(self, line: Column) -> Column:
+        """Whether a line looks like a record, as far as can be told without parsing it."""
+
+    def other_form(self, head: bytes) -> str | None:
+        """What a file with this beginning, and without a line that looks like a record, is instead, and how to land it;
+        None if it may hold records."""
 
 
 @cache

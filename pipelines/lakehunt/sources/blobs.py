@@ -21,17 +21,28 @@ _HINT = "name a folder, a glob or a file of Streaming API blobs"
 
 @dataclass(frozen=True)
 class Blob:
-    """A file of a source. `read_from` is the path of its unpacked copy, if it had to be unpacked."""
+    """A file of a source. `read_from` is the path of its unpacked copy, if it had to be unpacked, and `copied_bytes`
+    that copy's size."""
 
     path: str
     bytes: int
     modified_at: datetime
     read_from: str = ""
+    copied_bytes: int = 0
 
     @property
     def opened_at(self) -> str:
         """The path that Spark reads."""
         return self.read_from or self.path
+
+    @property
+    def unpacked_bytes(self) -> int:
+        return self.copied_bytes if self.read_from else self.bytes
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether its name says that it is compressed."""
+        return self.path.endswith(_COMPRESSED)
 
     @property
     def modified_micros(self) -> int:
@@ -40,7 +51,7 @@ class Blob:
     @property
     def may_grow(self) -> bool:
         """Whether its last line may be incomplete: append blobs grow, compressed files do not."""
-        return not self.read_from and not self.path.endswith(_COMPRESSED)
+        return not self.read_from and not self.is_packed
 
 
 def find(spark: SparkSession, source: str) -> list[Blob]:

@@ -22,7 +22,7 @@ from pyspark.sql.classic.column import _to_seq
 from lakehunt.kql.types import TICKS_PER_MICROSECOND
 from lakehunt.runtime import janino
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from lakehunt.sources import blobs
+from lakehunt.sources import blobs, forms
 from lakehunt.sources.blobs import Blob
 
 NAME = "defender_streaming"
@@ -70,6 +70,18 @@ def find(spark: SparkSession, source: str) -> list[Blob]:
 def is_complete(text: Column) -> Column:
     """Whether `text` is exactly one JSON object."""
     return F.coalesce(_kind(_only_value(_well_formed(text))).startswith("OBJECT"), F.lit(False))
+
+
+def may_be_record(line: Column) -> Column:
+    """Whether a line looks like a record, as far as can be told without parsing it."""
+    text = F.trim(line, F.lit(" \t\r"))
+    is_object = F.startswith(text, F.lit("{")) & F.endswith(text, F.lit("}")) & ~text.startswith('{"records"')
+    return is_object & F.contains(text, F.lit('"category"')) & F.contains(text, F.lit('"properties"'))
+
+
+def other_form(head: bytes) -> str | None:
+    """What a file with this beginning, and without a line that looks like a record, is instead, and how to land it."""
+    return forms.other_form(head)
 
 
 def with_envelope(rows: DataFrame) -> DataFrame:
