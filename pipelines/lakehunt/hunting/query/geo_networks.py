@@ -41,7 +41,10 @@ def _info(record: Any) -> str:
         "longitude": place.get("longitude"),
     }
     there = {name: value for name, value in known.items() if value is not None}
-    return json.dumps(there, ensure_ascii=False, separators=(",", ":")) if there else ""
+    return _AS_JSON(there) if there else ""
+
+
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _name(part: Any) -> str | None:
@@ -52,8 +55,10 @@ def _parts(network: IPv4Network | IPv6Network, info: str) -> Iterator[Range]:
     """A network as ranges that each lie within a bucket; nothing if nothing is known of it."""
     if not info:
         return
-    first, last = _digits(network, network[0]), _digits(network, network[-1])
+    start_at = int(network.network_address)
+    end_at = start_at + (1 << network.max_prefixlen - network.prefixlen) - 1
     four = network.version == 4
+    first, last = _digits(start_at, four), _digits(end_at, four)
     size = FOUR if four else WIDE if network.prefixlen < NARROW * 4 else NARROW
     start, end = first[:size], last[:size]
     rest = len(first) - size
@@ -67,8 +72,8 @@ def _parts(network: IPv4Network | IPv6Network, info: str) -> Iterator[Range]:
         )
 
 
-def _digits(network: IPv4Network | IPv6Network, address: Any) -> str:
-    return f"{MAPPED}{int(address):08x}" if network.version == 4 else f"{int(address):032x}"
+def _digits(address: int, four: bool) -> str:
+    return f"{MAPPED}{address:08x}" if four else f"{address:032x}"
 
 
 def _joined(parts: Iterator[Range]) -> Iterator[Range]:
