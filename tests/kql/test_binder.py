@@ -89,7 +89,7 @@ def test_schemas(query: str, expected: str) -> None:
         ("T | where n has 'x'", Kind.SEMANTIC, "'has' is not defined for long and string", "", 13),
         ("T | where Name < 'x'", Kind.SEMANTIC, "'<' is not defined for string and string", "", 16),
         ("T | where Timestamp > '2021-01-01'", Kind.SEMANTIC, "'>' is not defined for datetime and string", "", 21),
-        ("T | where Name == 1", Kind.UNSUPPORTED, "'==' is not supported for string and long", "convert", 16),
+        ("T | where Name == 1.5", Kind.UNSUPPORTED, "'==' is not supported for string and real", "convert", 16),
         ("T | where d.x == d.y", Kind.UNSUPPORTED, "'==' is not supported for dynamic and dynamic", "convert", 15),
         ("T | where n.x == 1", Kind.SEMANTIC, "a long has no parts", "parse_json", 11),
         ("T | where Name", Kind.SEMANTIC, "expected a condition, found a string", "", 11),
@@ -164,3 +164,75 @@ def test_the_columns_that_are_read_above_the_front(query: str, expected: set[str
     plan = bind(query, TABLES, CATALOG)
     (front,) = row_local_parts(plan)
     assert p.needed(plan, front) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("union isfuzzy=true (T | project n), Nope", "n:long"),
+        ("union isfuzzy=TRUE Nope, (T | project n), (Nope2 | where x == 1 | summarize count() by y)", "n:long"),
+        ("union isfuzzy=true withsource=s (T | project n), nope(), (T | join Nope on n)", "s:string n:long"),
+        ("let x = 'T'; table(x) | project n", "n:long"),
+        ("let f = (x: string) { table(x) | project n }; f('T')", "n:long"),
+        ("let f = (x: string = 'T') { table(x) | project n }; f()", "n:long"),
+        ("let x = ''; table(strcat('T', x)) | project n", "n:long"),
+        ("T | count as k", "k:long"),
+        ("T | top-hitters 3 of Name", "Name:string approximate_count_Name:long"),
+        ("T | top-hitters 3 of Name by n", "Name:string approximate_sum_n:long"),
+        ("T | top-hitters 3 of Name by strlen(Path)", "Name:string approximate_sum_strlen_Path:long"),
+        ("T | project Name | where Name containscs 'a' or Name notcontains 'b' or Name notcontainscs 'c'",
+         "Name:string"),
+        ("T | project Name | where Name == 1 or 1 != Name or Name in (1, 2) or Name has_any (dynamic([12]))",
+         "Name:string"),
+        ("T | project todynamic(d), x = toobject(d)", "d:dynamic x:dynamic"),
+        ("print c = column_names_of(T)", "c:dynamic"),
+    ],
+)  # fmt: skip
+def test_what_hunters_write(query: str, expected: str) -> None:
+    assert schema(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "messages"),
+    [
+        ("union isfuzzy=true Nope, Nope2", ["there is no table 'Nope'", "there is no table 'Nope2'"]),
+        ("union isfuzzy=false T, Nope", ["there is no table 'Nope'"]),
+        ("union isfuzzy=true T, (T | where z == 1)", ["there is no column 'z'"]),
+        ("union isfuzzy=true T, (Nope | where x == 1 | join (T | where z == 1) on Name)",
+         ["there is no table 'Nope'", "there is no column 'z'"]),
+        ("let T2 = 'Nope'; table(T2)", ["there is no table 'Nope'"]),
+        ("T | where Name likecs 'a'", ["the operator 'likecs' is not supported"]),
+    ],
+)  # fmt: skip
+def test_what_stays_an_error(query: str, messages: list[str]) -> None:
+    with pytest.raises(QueryErrors) as caught:
+        bind(query, TABLES, CATALOG)
+    assert [error.message for error in caught.value.errors] == messages
+
+
+def test_what_a_fuzzy_union_leaves_out() -> None:
+    query = "union isfuzzy=true T, Nope, (nope() | take 1)"
+    plan = bind(query, TABLES, CATALOG)
+    assert isinstance(plan, p.Union)
+    assert [(name, query[span.start : span.end]) for name, span in plan.left_out] == [
+        ("Nope", "Nope"),
+        ("nope", "nope"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("T | where Name = 'a'", "write == to compare"),
+        ("T | where (n > 1 and Name = 'a')", "write == to compare"),
+        ("T\n| where n > 1\nproject n", "write | before project"),
+        ("T | where Name like 'a'", "write contains"),
+        ("T\n| where (n > 1 or (b)\n| take 1", "it closes the `(` at 2:9"),
+        ("T | extend x = strcat('a', Name | take 1", "it closes the `(` at 1:22"),
+        ("T | where Name has_any ('a', 'b' | take 1", "it closes the `(` at 1:24"),
+    ],
+)
+def test_what_was_meant(query: str, hint: str) -> None:
+    with pytest.raises(QueryErrors) as caught:
+        bind(query, TABLES, CATALOG)
+    assert hint in caught.value.errors[0].hint

@@ -91,6 +91,9 @@ join (f(x)) on a
 lookup kind=leftouter (U) on a
 union U, (V | take 1), f(1), W*, (print 1)
 union withsource="x" isfuzzy=true U
+count as n
+top-hitters 2 of a
+top-hitters 2 of a by b + 1
 search 'x'
 search kind=case_sensitive in (U, V*) a:'x*' and ('y' or not('z')) or b == 'w'
 search *

@@ -165,7 +165,8 @@ def check_query(hunt: Hunt, tables: TableCatalog) -> CheckedFile:
     except RecursionError:
         place = hunt.place(1, 1)
         problems = (Problem(FILE, "the query is nested too deeply", place, place, "take it apart with let"),)
-    warnings = (*_warnings(hunt), *(_without_copies(hunt, plan, tables) if plan else ()))
+    of_plan = (*_without_copies(hunt, plan, tables), *_left_out(hunt, plan)) if plan else ()
+    warnings = (*_warnings(hunt), *of_plan)
     return CheckedFile(hunt.file, hunt.id, hunt.name, hunt, plan, problems, warnings)
 
 
@@ -179,6 +180,15 @@ def _without_copies(hunt: Hunt, plan: p.Plan, tables: TableCatalog) -> Iterator[
                 what = f"externaldata fails when it runs: there is no copy of {address}"
                 error = KqlError(Kind.SEMANTIC, what, step.span, external_data.HINT)
                 yield replace(_of_query(hunt, error), kind=EXTERNAL)
+
+
+def _left_out(hunt: Hunt, plan: p.Plan) -> Iterator[Problem]:
+    """Operands of `union isfuzzy=true` that are not there."""
+    for step in p.distinct(plan):
+        for name, span in step.left_out if isinstance(step, p.Union) else ():
+            hint = "register it under `tables` in lakehunt.yaml, or take it out of the union"
+            what = f"there is no '{name}': isfuzzy=true leaves it out of the union"
+            yield _of_query(hunt, KqlError(Kind.SEMANTIC, what, span, hint))
 
 
 def _warnings(hunt: Hunt | None) -> tuple[Problem, ...]:

@@ -31,13 +31,16 @@ class Kind(StrEnum):
 
 
 class KqlError(LakehuntError):
-    """One error in a query, at `span`; `table` is set if a table is missing."""
+    """One error in a query, at `span`; `table` is set if a table is missing, `function` if a function is."""
 
-    def __init__(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "") -> None:
+    def __init__(
+        self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "", function: str = ""
+    ) -> None:
         super().__init__(message, hint)
         self.kind = kind
         self.span = span
         self.table = table
+        self.function = function
 
 
 class QueryErrors(LakehuntError):  # noqa: N818 (it holds the errors of a query)

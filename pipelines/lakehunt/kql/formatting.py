@@ -540,7 +540,10 @@ _OPERATORS: dict[type[s.Operator], Callable[[Any], str]] = {
     s.Top: lambda op: f"top {_expr(op.count)} by {_sort_key(op.key)}",
     s.TopNested: lambda op: ", ".join(map(_nest, op.levels)),
     s.Distinct: lambda op: f"distinct {_list(op.items)}",
-    s.Count: lambda op: "count",
+    s.Count: lambda op: "count" if op.name == "Count" else f"count as {_name(op.name)}",
+    s.TopHitters: lambda op: (
+        f"top-hitters {_expr(op.count)} of {_expr(op.of)}" + (f" by {_expr(op.by)}" if op.by else "")
+    ),
     s.Serialize: lambda op: f"serialize {_list(op.items)}".rstrip(" "),
     s.As: lambda op: f"as {_name(op.name)}",
     s.GetSchema: lambda op: "getschema",

@@ -203,7 +203,7 @@ FUNCTIONS = (
         "the cluster",
         "a lake has no Kusto cluster; register tables in lakehunt.yaml",
         """
-        cluster column_names_of current_cluster_endpoint current_database current_principal current_principal_details
+        cluster current_cluster_endpoint current_database current_principal current_principal_details
         current_principal_is_member_of cursor_after cursor_before_or_at cursor_current database entity_group
         estimate_data_size extent_id extent_tags external_table graph ingestion_time materialized_view row_id
         stored_query_result table

@@ -19,7 +19,6 @@ UNSUPPORTED_OPERATORS: dict[str, str] = {
     ),
     **dict.fromkeys(("sample", "sample-distinct"), "it is random; take and distinct are not"),
     "reduce": "it needs a trained model",
-    "top-hitters": "it approximates; use summarize count() by ..., then top",
     "project-by-names": "name the columns in project",
 }
 """Operators and sources of Kusto that Lakehunt does not support, with the reason or an alternative."""
@@ -104,7 +103,18 @@ class OperatorParser(TabularParser):
         return s.Distinct(start.to(items[-1].span), items)
 
     def _count(self, start: Span) -> s.Operator:
-        return s.Count(start)
+        if not self.takes("as"):
+            return s.Count(start, "Count")
+        name = self.name("a column's name")
+        return s.Count(start.to(name.span), name.text)
+
+    def _top_hitters(self, start: Span) -> s.Operator:
+        count = self.expression()
+        self.expect("of")
+        of = self.name("a column's name")
+        by = self.expression() if self.takes("by") else None
+        span = start.to(by.span if by else of.span)
+        return s.TopHitters(span, count, s.Name(of.span, of.text), by)
 
     def _take(self, start: Span) -> s.Operator:
         count = self.expression()
@@ -214,7 +224,7 @@ class OperatorParser(TabularParser):
         return self.operand()
 
     def _union(self, start: Span) -> s.Operator:
-        options = self._options({"kind": ("inner", "outer"), "withsource": None, "isfuzzy": ("True", "False", "true")})
+        options = self._options({"kind": ("inner", "outer"), "withsource": None, "isfuzzy": _BOOLEANS})
         tables = self.list(self._united_table)
         return s.Union(start.to(tables[-1].span), tables, options)
 
@@ -344,13 +354,15 @@ class OperatorParser(TabularParser):
         aggregates = self.list(self._series)
         self.expect("on")
         axis = self.item()
+        if isinstance(axis, s.InList):
+            self.unsupported(
+                "make-series in range()", axis.op_span, "write from ... to ... step ...; its last bin is open"
+            )
         first = last = None
         if self.takes("from"):
             first = self.operand()
         if self.takes("to"):
             last = self.operand()
-        if self.sees("in") and first is None and last is None:
-            self.unsupported("make-series in range()", hint="write from ... to ... step ...; its last bin is open")
         self.expect("step")
         step = self.operand()
         keys = self.items() if self.takes("by") else ()
@@ -426,6 +438,8 @@ class OperatorParser(TabularParser):
         return s.Invoke(start.to(call.span), call)
 
 
+_BOOLEANS = ("True", "False", "TRUE", "FALSE")  # true is the value True
+
 _EXPAND_OPTIONS: dict[str, tuple[str, ...] | None] = {
     "kind": ("bag", "array"),
     "bagexpansion": ("bag", "array"),
@@ -447,6 +461,7 @@ OPERATORS: dict[str, Callable[[OperatorParser, Span], s.Operator]] = {
     "take": OperatorParser._take,
     "limit": OperatorParser._take,
     "top": OperatorParser._top,
+    "top-hitters": OperatorParser._top_hitters,
     "top-nested": OperatorParser._top_nested,
     "distinct": OperatorParser._distinct,
     "count": OperatorParser._count,

@@ -14,6 +14,8 @@ Typing = tuple[Type, Type, Type]
 
 
 def _equality(left: Type, right: Type) -> Typing | None:
+    if {left, right} in ({STRING, INT}, {STRING, LONG}):
+        return (STRING, STRING, BOOL)  # Kusto compares the number's text
     same = common_type([left, right])
     comparable = (BOOL, *NUMERIC, DATETIME, TIMESPAN, GUID, STRING)
     return (same, same, BOOL) if same is not None and same in comparable else _with_dynamic(left, right, STRING, BOOL)

@@ -230,9 +230,11 @@ class Join(Plan):
 
 @dataclass(frozen=True)
 class Union(Plan):
-    """The rows of all sources, which all have this schema."""
+    """The rows of all sources, which all have this schema. `left_out` are tables and functions that do not exist, and
+    whose operands `isfuzzy=true` leaves out."""
 
     tables: tuple[Plan, ...]
+    left_out: tuple[tuple[str, Span], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -387,8 +389,10 @@ def _has_query(expr: Expr) -> bool:
 @cache
 def _field_names(node: Any) -> tuple[str, ...]:
     """The fields that may contain a plan or an expression."""
-    return tuple(f.name for f in fields(node) if f.name not in ("schema", "span", "type", "types", "names", "name"))
+    return tuple(f.name for f in fields(node) if f.name not in _PLAIN)
 
+
+_PLAIN = ("schema", "span", "type", "types", "names", "name", "left_out")
 
 _NODES = (Plan, Call, ScalarQuery, ListQuery, Aggregation, SortKey, Expanded, Nest, Step)
 

@@ -6,11 +6,16 @@ import difflib
 from collections.abc import Callable, Iterable
 from typing import NoReturn, TypeVar
 
-from lakehunt.kql.errors import Kind, KqlError, Span
+from lakehunt.kql.errors import Kind, KqlError, Span, line_and_column
 from lakehunt.kql.lexer import T, Token, tokens
 
 MAX_DEPTH = 500
 """Maximum nesting of expressions; deeper ones are refused before Python's stack overflows."""
+
+OPERATOR_NAMES = frozenset(
+    ["where", "extend", "project", "summarize", "join", "sort", "order", "take", "limit", "top", "distinct", "count"]
+)
+"""Operators before which a `|` is most often forgotten."""
 
 Parsed = TypeVar("Parsed")
 
@@ -19,6 +24,7 @@ class Reader:
     """Reads the tokens of a query in order; every failure is a KqlError with a position."""
 
     def __init__(self, query: str) -> None:
+        self.text = query
         self.tokens = tokens(query)
         self.at = 0
         self.depth = 0
@@ -49,10 +55,22 @@ class Reader:
         self.next()
         return True
 
-    def expect(self, text: str, what: str = "") -> Token:
+    def expect(self, text: str, what: str = "", opening: Token | None = None) -> Token:
+        """Consumes this name or punctuation; `opening` is the bracket that it closes."""
         if not self.sees(text):
-            self.fail(f"expected {what or f'`{text}`'}, found {self.shown()}")
+            self.fail(f"expected {what or f'`{text}`'}, found {self.shown()}", self._meant(opening))
         return self.next()
+
+    def _meant(self, opening: Token | None) -> str:
+        """What an unexpected token was probably meant to be."""
+        if self.token.text == "=":
+            return "write == to compare"
+        if self.token.text in OPERATOR_NAMES and self.token.kind is T.NAME:
+            return f"write | before {self.token.text}"
+        if opening is not None:
+            line, column = line_and_column(self.text, opening.span.start)
+            return f"it closes the `{opening.text}` at {line}:{column}"
+        return ""
 
     def name(self, what: str) -> Token:
         bracketed = self.bracketed_name()
@@ -86,7 +104,9 @@ class Reader:
             i += 2
         return name
 
-    def list(self, read: Callable[[], Parsed], until: str | None = None) -> tuple[Parsed, ...]:
+    def list(
+        self, read: Callable[[], Parsed], until: str | None = None, opening: Token | None = None
+    ) -> tuple[Parsed, ...]:
         """Comma-separated items; with `until`, zero or more up to that bracket, which is not consumed."""
         items: list[Parsed] = []
         while until is None or not self.sees(until):
@@ -95,7 +115,7 @@ class Reader:
                 break
             self.next()
         if until is not None and not self.sees(until):
-            self.fail(f"expected `,` or `{until}`, found {self.shown()}")
+            self.fail(f"expected `,` or `{until}`, found {self.shown()}", self._meant(opening))
         return tuple(items)
 
     def deeper(self, read: Callable[[], Parsed], what: str = "expressions") -> Parsed:

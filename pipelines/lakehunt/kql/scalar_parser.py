@@ -42,7 +42,17 @@ PRECEDENCE: dict[str, int] = {
 MAX_EXPONENT = 6_144
 """Maximum exponent of a decimal, as in IEEE 754 decimal128."""
 
-UNSUPPORTED_COMPARISONS = frozenset(["has_any~", "has_all~", "like", "notlike", "!has_any"])
+OLD_SPELLINGS = {"containscs": "contains_cs", "notcontains": "!contains", "notcontainscs": "!contains_cs"}
+"""Comparisons under the names that they had once."""
+
+UNSUPPORTED_COMPARISONS = {
+    **dict.fromkeys(("has_any~", "has_all~", "!has_any"), ""),
+    **dict.fromkeys(
+        ("like", "notlike", "likecs", "notlikecs"),
+        "Kusto does not document what it matches: write contains, startswith, endswith or matches regex",
+    ),
+}
+"""Comparisons that are refused, with an alternative."""
 
 
 class ScalarParser(Reader):
@@ -112,7 +122,7 @@ class ScalarParser(Reader):
             op, name = self.token, self._operator_here()
             binds = PRECEDENCE.get(name, 0)
             if op.text in UNSUPPORTED_COMPARISONS:
-                self.unsupported(f"the operator '{op.text}'")
+                self.unsupported(f"the operator '{op.text}'", hint=UNSUPPORTED_COMPARISONS[op.text])
             if op.text.startswith("!") and not binds:
                 self.fail(f"there is no operator '{op.text}'", hint=near(op.text, PRECEDENCE))
             if not binds or binds < level:
@@ -134,15 +144,15 @@ class ScalarParser(Reader):
 
     def _operator_here(self) -> str:
         two_words = f"{self.token.text} {self.peek().text}"
-        return two_words if two_words in PRECEDENCE else self.token.text
+        return two_words if two_words in PRECEDENCE else OLD_SPELLINGS.get(self.token.text, self.token.text)
 
     def _membership(self, left: s.Expr) -> s.Expr:
         op = self.next()
         if not self.sees("("):
             item = self._binary(PRECEDENCE["+"])
             return s.InList(left.span.to(item.span), op.text, left, (item,), op.span)
-        self.next()
-        items = self.list(self.pipeline, until=")")
+        opening = self.next()
+        items = self.list(self.pipeline, until=")", opening=opening)
         end = self.next().span
         if not items:
             self.fail_at(op.span.to(end), f"`{op.text}` needs at least one value")
@@ -196,9 +206,9 @@ class ScalarParser(Reader):
         if token.kind is T.NAME:
             return self._named()
         if self.sees("("):
-            self.next()
+            opening = self.next()
             inner = self.deeper(self.pipeline)
-            self.expect(")")
+            self.expect(")", opening=opening)
             return inner
         if self.sees("*") and self._star_is_searched():
             return s.Star(self.next().span)
@@ -241,9 +251,9 @@ class ScalarParser(Reader):
 
     def call(self, name: Token) -> s.Call:
         """The arguments of a function whose name has been consumed."""
-        self.expect("(")
+        opening = self.expect("(")
         outside, self.searching = self.searching, self.searching and name.text == "not"
-        args = self.deeper(lambda: self.list(self.argument, until=")"), "calls")
+        args = self.deeper(lambda: self.list(self.argument, until=")", opening=opening), "calls")
         self.searching = outside
         end = self.next().span
         return s.Call(name.span.to(end), name.text, args, name.span)

@@ -304,7 +304,18 @@ class Distinct(Operator):
 
 @dataclass(frozen=True)
 class Count(Operator):
-    pass
+    """`count as name`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class TopHitters(Operator):
+    """`top-hitters 3 of State by Damage`; without `by`, the most frequent ones."""
+
+    count: Expr
+    of: Name
+    by: Expr | None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,14 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     # a split name that is taken gets a number
     (("union (datatable(x: string)['a']), (datatable(x: long)[1]), (datatable(x_string: string)['q']) "
       "| sort by x_string asc, x_long asc"), [["", None, "q"], ["", 1, ""], ["a", None, ""]]),
+    # a table that is not there is left out
+    ("union isfuzzy=true (print a = 1), Nope, (Nope | where x == 1) | project a", [[1]]),
+    # a text and an integer, old spellings, the most frequent
+    ("datatable(s: string)['12', 'a12b', 'a 12', 'A'] | where s == 12 or s has_any (dynamic([12])) or s containscs 'A'",
+     [["12"], ["a 12"], ["A"]]),
+    ("datatable(s: string)['a', 'b', 'b'] | top-hitters 1 of s", [["b", 2]]),
+    ("datatable(s: string, n: long)['a', 5, 'b', 1, 'b', 1] | top-hitters 1 of s by n", [["a", 5]]),
+    ("datatable(s: string)['a', 'b'] | count as n", [[2]]),
     # names differ by case alone
     ("union (print a = 1), (print A = 2) | project a, A | sort by a asc", [[None, 2], [1, None]]),
     # arrays of one type and other dynamic values

@@ -36,6 +36,7 @@ OPERATORS: dict[type[s.Operator], Callable[..., p.Plan]] = {
     s.Distinct: groups.distinct,
     s.Summarize: groups.summarize,
     s.Count: groups.count,
+    s.TopHitters: groups.top_hitters,
     s.TopNested: groups.top_nested,
     s.MakeSeries: groups.make_series,
     s.Evaluate: groups.evaluate,

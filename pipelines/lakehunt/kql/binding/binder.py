@@ -219,7 +219,19 @@ class Binder:
         self.fail(kind, message, span, hint)
         return unknown(span)
 
-    def fail(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "") -> None:
+    def fail(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "", function: str = "") -> None:
         if (span, message) not in self._reported and not self.is_enough:
             self._reported.add((span, message))
-            self.errors.append(KqlError(kind, message, span, hint, table))
+            self.errors.append(KqlError(kind, message, span, hint, table, function))
+
+    @contextmanager
+    def forgiving(self, is_fuzzy: bool) -> Iterator[list[KqlError]]:
+        """Takes back the errors of what is bound inside, and yields them, if all say that a table or a function is
+        missing."""
+        before, missing = len(self.errors), list[KqlError]()
+        yield missing
+        found = self.errors[before:]
+        if is_fuzzy and found and all(error.table or error.function for error in found):
+            missing.extend(found)
+            del self.errors[before:]
+            self._reported.difference_update((error.span, error.message) for error in found)

@@ -25,7 +25,7 @@ from lakehunt.kql.catalog import (
 )
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.lookup_names import GEO_IP
-from lakehunt.kql.types import BOOL, DATETIME, LONG, REAL, STRING, TIMESPAN, Type
+from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, LONG, REAL, STRING, TIMESPAN, Type
 
 PACKS = {"pack_all": "bag_pack", "bag_pack_columns": "bag_pack"}
 """Functions of columns, with the function that packs the columns' names and values."""
@@ -176,6 +176,12 @@ def _pack_all(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
     return _scalar(binder, replace(packed, name="bag_pack.filled") if filled else packed, args)
 
 
+def _column_names_of(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    if len(expr.args) != 1:
+        return binder.unknown(Kind.SEMANTIC, f"{expr.name} takes one table", expr.span)
+    return p.Const(DYNAMIC, expr.span, binder.table(expr.args[0]).names)
+
+
 def signature(
     binder: Binder, function: Scalar | WindowFunction | Aggregate, call: s.Call, args: list[p.Expr]
 ) -> tuple[list[p.Expr], Type] | None:
@@ -241,6 +247,7 @@ FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
     "column_ifexists": _column_if_exists,
     "columnifexists": _column_if_exists,
     "ingestion_time": _ingestion_time,
+    "column_names_of": _column_names_of,
     GEO_IP: lookups.geo_info,
 }
 """Special forms: calls whose value depends on more than the values of their arguments."""

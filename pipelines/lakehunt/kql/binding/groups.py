@@ -26,7 +26,20 @@ def distinct(binder: Binder, source: p.Plan, op: s.Distinct) -> p.Plan:
 
 
 def count(binder: Binder, source: p.Plan, op: s.Count) -> p.Plan:
-    return summarized(source, [], [p.Aggregation(("Count",), (LONG,), "count", (), op.span)])
+    return summarized(source, [], [p.Aggregation((op.name,), (LONG,), "count", (), op.span)])
+
+
+def top_hitters(binder: Binder, source: p.Plan, op: s.TopHitters) -> p.Plan:
+    """Exact, where Kusto approximates."""
+    function, args = ("sum", (op.by,)) if op.by else ("count", ())
+    own = (own_name(op.by) if op.by else op.of.name) or ""
+    name = f"approximate_{function}_{own}"
+    call = s.Call(op.span, function, args, op.span)
+    hitters = summarize(binder, source, s.Summarize(op.span, (s.Named(op.span, (name,), call),), (op.of,)))
+    if name not in hitters.names:
+        return hitters
+    order = p.SortKey(ref(hitters.schema[-1], op.span), True, False)
+    return p.Take(hitters.schema, p.Sort(hitters.schema, hitters, (order,)), binder.row_count(op.count))
 
 
 def summarized(source: p.Plan, by: Keys, aggregates: Sequence[p.Aggregation]) -> p.Plan:

@@ -151,14 +151,20 @@ def _checks(binder: Binder, op: str, expr: s.InList, operand: p.Expr, item: s.Ex
         return [_one_of(binder, op, expr, operand, listed, first.type)]
     value = binder.scalar(item, scope)
     if value.type != DYNAMIC:
-        return [operation(binder, op, operand, value, value.span, expr.op_span)]
+        return [operation(binder, op, operand, _as_text(operand, value), value.span, expr.op_span)]
     if isinstance(value, p.Const) and isinstance(value.value, list):
         return [
-            operation(binder, op, operand, element(e, value.span), value.span, expr.op_span)
+            operation(binder, op, operand, _as_text(operand, element(e, value.span)), value.span, expr.op_span)
             for e in value.value
             if e is not None
         ]
     return [_one_of(binder, op, expr, operand, value, DYNAMIC)]
+
+
+def _as_text(operand: p.Expr, item: p.Expr) -> p.Expr:
+    """An integer in a list of texts, `has_any (12)`, as its text."""
+    is_number = operand.type == STRING and item.type in (INT, LONG) and isinstance(item, p.Const)
+    return p.Const(STRING, item.span, str(item.value)) if is_number and isinstance(item, p.Const) else item
 
 
 def _one_of(binder: Binder, op: str, expr: s.InList, operand: p.Expr, listed: p.Expr, kind: Type) -> p.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lakehunt.kql import constants
+from lakehunt.kql import constants, kusto_functions
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import lookups, several
@@ -71,11 +71,21 @@ def called_table(binder: Binder, expr: s.Call) -> p.Plan:
         return LOOKUPS[expr.name](binder, expr)
     if expr.name in ("materialize", "view") and len(expr.args) == 1:
         return binder.table(expr.args[0])
-    if expr.name == "table" and expr.args and isinstance(expr.args[0], s.Literal):
-        return named_table(binder, s.Name(expr.args[0].span, str(expr.args[0].value)))
+    if expr.name == "table" and expr.args:
+        name = binder.constant(expr.args[0], [STRING], "a table's name")
+        return p.Values((), ()) if name is None else _stored_table(binder, s.Name(expr.args[0].span, str(name)))
     what = f"the tabular function '{expr.name}' is not supported"
-    binder.fail(Kind.UNSUPPORTED, what, expr.name_span, "see docs/reference/kql-support.md for what there is")
+    missing = "" if kusto_functions.reason(expr.name) or expr.name in binder.catalog.names() else expr.name
+    hint = "see docs/reference/kql-support.md for what there is"
+    binder.fail(Kind.UNSUPPORTED, what, expr.name_span, hint, function=missing)
     return p.Values((), ())
+
+
+def _stored_table(binder: Binder, name: s.Name) -> p.Plan:
+    """A table by its name in a text, which no `let` can hide."""
+    tables = {n: v for n, v in binder.variables.items() if isinstance(v, p.Plan) and n not in binder.tables}
+    with binder.inside(tables):
+        return named_table(binder, name)
 
 
 LOOKUPS: dict[str, Callable[[Binder, s.Call], p.Plan]] = {

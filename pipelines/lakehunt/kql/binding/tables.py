@@ -5,13 +5,14 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.scope import UNKNOWN, Function, converted, projected, ref
-from lakehunt.kql.errors import Kind, Span
+from lakehunt.kql.errors import Kind, KqlError, Span
 from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import BOOL, DYNAMIC, STRING, Column, Schema, Type
 
@@ -108,14 +109,27 @@ def _pair(expr: s.Expr) -> tuple[str, str] | None:
 
 def union(binder: Binder, source: p.Plan, op: s.Union) -> p.Plan:
     named = [(_source_name(binder, source, 0), source)] if source.schema else []
+    missing: list[KqlError] = []
     for expr in op.tables:
-        named.extend(_united(binder, expr, len(named)))
+        with binder.forgiving(_is_fuzzy(op)) as lost:
+            found = _united(binder, expr, len(named))
+        named.extend([] if lost else found)
+        missing.extend(lost)
+    if not named:
+        binder.errors.extend(missing)
+        return p.Values((), ())
     if any(binder.is_lost(table) for _, table in named):
         return p.Values((), ())
     inner = getattr(op.options.get("kind"), "name", "outer") == "inner"
     with_source = op.options.get("withsource")
     name = str(getattr(with_source, "name", None) or getattr(with_source, "value", "")) if with_source else None
-    return united(binder, named, inner, name, op.span)
+    made = united(binder, named, inner, name, op.span)
+    return replace(made, left_out=tuple((error.table or error.function, error.span) for error in missing))
+
+
+def _is_fuzzy(op: s.Union) -> bool:
+    option = op.options.get("isfuzzy")
+    return str(getattr(option, "name", None) or getattr(option, "value", "")).lower() == "true"
 
 
 def _united(binder: Binder, expr: s.Expr, position: int) -> list[tuple[str, p.Plan]]:
@@ -142,7 +156,7 @@ def _view(binder: Binder, expr: s.Expr) -> str | None:
 
 def united(
     binder: Binder, named: Sequence[tuple[str, p.Plan]], inner: bool, with_source: str | None, span: Span
-) -> p.Plan:
+) -> p.Union:
     """All rows, each brought to the columns of the whole: a column that a table has not is null there (or the empty
     string), one that has several types becomes one for each (`a_long`, `a_string`; `a_long1` if that is taken)."""
     found: dict[str, list[Type]] = {}

@@ -32,7 +32,7 @@ def path_of(key: str) -> Path | None:
     return tuple("".join(step) for step in steps) if steps and not written else None
 
 
-@scalar("parse_json parsejson", DYNAMIC, returns=DYNAMIC)
+@scalar("parse_json parsejson todynamic toobject", DYNAMIC, returns=DYNAMIC)
 def parse_json_of_dynamic(value: Column) -> Column:
     return value
 

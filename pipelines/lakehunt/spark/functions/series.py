@@ -286,9 +286,7 @@ def series_pearson_correlation(left: Column, right: Column) -> Column:
 def series_seasonal(array: Column, period: int | None = None) -> Column:
     """For each place the median of the numbers at that place in all periods."""
     if period is None or period < 1:
-        raise LakehuntError(
-            "series_seasonal without a period is not supported", "series_seasonal(s, 7)"
-        )
+        raise LakehuntError("series_seasonal without a period is not supported", "series_seasonal(s, 7)")
 
     def medians(numbers: Column) -> Column:
         places = F.sequence(F.lit(0), F.lit(period - 1))
