@@ -76,6 +76,8 @@ def test_a_query_has_the_same_limits(lake: Lake) -> None:
     with pytest.raises(LimitError, match="more than 10 rows"):
         adhoc.query(lake, "range x from 1 to 11 step 1", 0, limits=Limits(rows=10))
     assert len(adhoc.query(lake, "range x from 1 to 10 step 1", 0, limits=Limits(rows=10)).rows) == 10
+    constant = "print s = 'abc'" + " | extend s = strcat(s, s)" * 22 + " | project strlen(s)"
+    assert adhoc.query(lake, constant, 0).rows == [[3 * 2**22]]
     endless = f"let T = {MILLION}; T | join kind=inner T on k | summarize count()"
     (answer,) = adhoc.answer_lines(lake, [f'{{"id": 1, "query": "{endless}"}}'], 0, limits=Limits(seconds=3))
     assert answer["error"]["kind"] == "limit"

@@ -21,7 +21,7 @@ MANY = "(SELECT explode(sequence(1, 3000000)) AS id)"
 
 @pytest.fixture(scope="module")
 def limited(hunted: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    limits = f"limits: {{sql_seconds: 5, sql_connections: 12, sql_idle_seconds: {IDLE}}}"
+    limits = f"limits: {{sql_seconds: 15, sql_connections: 12, sql_idle_seconds: {IDLE}}}"
     with serving(hunted.root, tmp_path_factory.mktemp("limited"), settings=limits) as one:
         yield one
 
@@ -35,9 +35,9 @@ def test_a_statement_that_needs_too_much_memory_ends_alone(limited: Endpoint) ->
 
 def test_a_statement_ends_after_its_seconds(limited: Endpoint) -> None:
     started = time.monotonic()
-    with pytest.raises(Exception, match=r"(?i)timed? ?out|timeout|cancel"):
+    with pytest.raises(Exception, match=r"limits\.sql_seconds|timed out"):
         limited.rows(f"SELECT count(*) FROM {MANY} WHERE sha2(repeat(CAST(id AS STRING), 1000), 512) LIKE 'zz%'")
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 90
     assert limited.rows("SELECT count(*) FROM findings.all") == [(7,)]
 
 

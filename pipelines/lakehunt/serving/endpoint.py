@@ -168,6 +168,7 @@ def serve(
         _stop_signal() as stop,
         statement_gate.installed(lake.spark, sql_catalog.SCHEMAS),
         _listening(lake, address, limits),
+        _cancelling(lake, limits.sql_seconds),
     ):
         on_ready(address)
         while not stop.wait(refresh):
@@ -233,6 +234,33 @@ def _listening(lake: Lake, address: Address, limits: Limits) -> Iterator[None]:
     finally:
         with suppress(Py4JError, OSError):  # if Spark has ended, so has the server
             server.stop()
+
+
+@contextmanager
+def _cancelling(lake: Lake, seconds: int) -> Iterator[None]:
+    """Cancels each Spark job that runs for longer. Spark's own limit of time (queryTimeout) no longer counts once a
+    statement delivers rows, but most of the work may be done only then (see DEFAULTS)."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_cancel_long_jobs, args=(lake, seconds, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _cancel_long_jobs(lake: Lake, seconds: int, ended: threading.Event) -> None:
+    context: Any = lake.spark.sparkContext
+    tracker = context.statusTracker()
+    started: dict[int, float] = {}
+    with suppress(Py4JError, OSError):  # if Spark has ended, there is nothing to cancel
+        while not ended.wait(1):
+            now = time.monotonic()
+            started = {job: started.get(job, now) for job in tracker.getActiveJobsIds()}
+            for job, since in started.items():
+                if now - since >= seconds:
+                    context._jsc.sc().cancelJob(job, f"it took longer than {seconds} s, limits.sql_seconds")
 
 
 def _close_idle_connections(server: Any, seconds: int) -> None:

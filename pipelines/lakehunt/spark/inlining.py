@@ -34,9 +34,11 @@ def limited(source: Relation, plan: p.Project) -> Relation:
     """The source of a projection, with heavy columns kept from being inlined into it if it would be too large."""
     if max(weights(plan, source.weights).values(), default=0) <= MOST:
         return source
-    # Spark does not inline a value that depends on a random number, even if it does not matter.
+    # Spark does not inline a non-deterministic expression. (It would see through a condition on `rand`.)
     kept = [
-        F.when(F.rand(0) >= 0, column(n)).alias(n) if source.weights.get(n, 1) > HEAVY else column(n)
+        F.when(F.monotonically_increasing_id() >= 0, column(n)).alias(n)
+        if source.weights.get(n, 1) > HEAVY
+        else column(n)
         for n in source.names
     ]
     return replace(source, frame=source.frame.select(*kept, *source.hidden), weights={})
