@@ -41,6 +41,11 @@ def test_one_query(text: str) -> None:
             "let a = 1;\nT | take a\n\nlet a = 2;\n\nU | take a",
             [("let a = 1;\nT | take a", 0), ("let a = 2;\n\nU | take a", 3)],
         ),
+        ("T | count;\n\nU;\n", [("T | count;", 0), ("U;", 2)]),
+        (
+            "let a = 1;\n\nlet b = a;\nT | take b;\n\nU",
+            [("let a = 1;\n\nlet b = a;\nT | take b;", 0), ("U", 5)],
+        ),
         ("T\n\n| count\n\nU\n\n| count", [("T\n\n| count", 0), ("U\n\n| count", 4)]),
         ("T\n| join U\n\non x\n\nV", [("T\n| join U\n\non x", 0), ("V", 5)]),
         ("T | where x == ```a\n\nb```\n\nU", [("T | where x == ```a\n\nb```", 0), ("U", 4)]),

@@ -42,7 +42,7 @@ class Part:
 @dataclass(frozen=True)
 class _Piece:
     """The lines from `start` to before `end`, and what matters of their text: the first and the last token, how many
-    brackets stay open, and whether a string of several lines does."""
+    brackets stay open, whether a string of several lines does, and whether what ends with a semicolon is a query."""
 
     start: int
     end: int
@@ -50,20 +50,24 @@ class _Piece:
     last: str
     depth: int
     in_string: bool
+    ended: bool
 
     @classmethod
-    def of(cls, start: int, end: int, tokens: Sequence[str]) -> _Piece:
+    def of(cls, start: int, end: int, text: str, tokens: Sequence[str]) -> _Piece:
         depth = sum((token in _OPENING) - (token in _CLOSING) for token in tokens)
         in_string = sum(token in _QUOTES for token in tokens) % 2 == 1
-        return cls(start, end, tokens[0], tokens[-1], depth, in_string)
+        ended = tokens[-1] == ";" and _is_query(text)
+        return cls(start, end, tokens[0], tokens[-1], depth, in_string, ended)
 
     def goes_on(self, following: _Piece) -> bool:
         """Whether it cannot end here, or the following piece cannot start there."""
-        return self.depth > 0 or self.in_string or self.last in _GOES_ON or following.first in _CONTINUES
+        if self.depth > 0 or self.in_string or following.first in _CONTINUES:
+            return True
+        return self.last in _GOES_ON and not self.ended
 
     def with_(self, following: _Piece) -> _Piece:
         depth, in_string = self.depth + following.depth, self.in_string != following.in_string
-        return _Piece(self.start, following.end, self.first, following.last, depth, in_string)
+        return _Piece(self.start, following.end, self.first, following.last, depth, in_string, following.ended)
 
 
 def split(text: str) -> list[Part]:
@@ -86,19 +90,30 @@ def _is_query(text: str) -> bool:
     return True
 
 
-def _tokens(lines: Sequence[str]) -> tuple[str, ...]:
-    return tuple(token for token in _TOKEN.findall("\n".join(lines)) if not token.startswith("//"))
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(token for token in _TOKEN.findall(text) if not token.startswith("//"))
 
 
 def _pieces(lines: Sequence[str]) -> Iterator[_Piece]:
     """The runs of lines between blank lines. Comments alone belong to what follows, at the end to nothing."""
+    comments: int | None = None
+    for start, end in _runs(lines):
+        text = "\n".join(lines[start:end])
+        if tokens := _tokens(text):
+            yield _Piece.of(start if comments is None else comments, end, text, tokens)
+            comments = None
+        elif comments is None:
+            comments = start
+
+
+def _runs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """First line, and line after the last one, of each run of lines that are not blank."""
     start: int | None = None
-    for number in range(len(lines) + 1):
-        blank = number == len(lines) or not lines[number].strip()
-        if not blank and start is None:
-            start = number
-        if blank and start is not None and (tokens := _tokens(lines[start:number])):
-            yield _Piece.of(start, number, tokens)
+    for number, line in enumerate([*lines, ""]):
+        if line.strip():
+            start = number if start is None else start
+        elif start is not None:
+            yield start, number
             start = None
 
 
