@@ -10,13 +10,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from lakehunt.hunting.incremental.predicates import extract_row_predicates
 from lakehunt.hunting.query.events_table import KQL_TABLES
+from lakehunt.hunting.query.time_window import limit_to_window
 from lakehunt.kql import operator_parser, parser, scalar_parser, source_parser
 from lakehunt.kql.binding import bind, groups
 from lakehunt.kql.errors import QueryErrors
+from lakehunt.kql.formatting import formatted, same
+from lakehunt.kql.parser import parse
 from lakehunt.kql.types import BY_NAME, Column
 from lakehunt.spark.functions import CATALOG
 from tests.support.kql import OPERATORS, QUERIES, SCALARS, hunts
+from tests.support.mutations import mutations, sources
 from tests.support.paths import PROJECT
 
 TABLES = KQL_TABLES | {
@@ -414,3 +419,25 @@ def test_very_long_texts() -> None:
     answered("print 1." + "1" * 5_000 + "d")
     answered("print real(" + "1" * 5_000 + "), long(" + "1" * 5_000 + "), decimal(" + "1" * 5_000 + ")")
     answered("x" * 2_000_001)
+
+
+# Queries of hunters, changed here and there
+
+
+def analysed(query: str) -> None:
+    """As `answered`, and what a run does with an accepted query before it asks Spark."""
+    answered(query)
+    if refusal(query) is None:
+        plan = bind(query, TABLES, CATALOG)
+        limit_to_window(plan, 10**18, 10**12)
+        extract_row_predicates(plan)
+        tree = parse(query)
+        assert same(parse(formatted(tree)), tree)
+
+
+@pytest.mark.parametrize(
+    ("seed", "count"), [(1, 400), *(pytest.param(seed, 2_000, marks=pytest.mark.campaign) for seed in range(2, 12))]
+)
+def test_mutations(seed: int, count: int) -> None:
+    for query in mutations(seed, count, sources()):
+        analysed(query)
