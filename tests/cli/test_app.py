@@ -173,7 +173,12 @@ def test_a_query_is_compiled_before_spark_starts(tmp_path: Path) -> None:
     """Without Java: what does not compile is refused for its own sake."""
     text = "DeviceProcessEvents\n| where FileNam == 'x'"
     (tmp_path / "q.kql").write_text(text)
-    for arguments, name in ((["-f", tmp_path / "q.kql"], tmp_path / "q.kql"), (["-"], "<stdin>"), ([text], "<query>")):
+    for arguments, name in (
+        (["-f", tmp_path / "q.kql"], tmp_path / "q.kql"),
+        (["-"], "<stdin>"),
+        ([], "<stdin>"),
+        ([text], "<query>"),
+    ):
         done = commands.lakehunt("query", *arguments, text=text, **commands.WITHOUT_JAVA)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.splitlines() == [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -34,10 +36,13 @@ def query(
 ) -> bool:
     """Run a KQL query on the lake.
 
-    KQL is the query, or - to read it from standard input. It is compiled before Spark starts."""
+    KQL is the query, or - to read it from standard input, as `lakehunt query < q.kql` does, too. It is compiled before
+    Spark starts."""
     from lakehunt.hunting.query import adhoc
     from lakehunt.kql.errors import QueryErrors
 
+    if kql is None and file is None and not jsonl and is_redirected(sys.stdin):
+        kql = STDIN  # `lakehunt query < q.kql`
     if (kql is not None) + (file is not None) + jsonl != 1:
         raise UsageError("give one of KQL, --file and --jsonl", "lakehunt query 'DeviceProcessEvents | take 10'")
     tables = context.tables(config)
@@ -54,6 +59,15 @@ def query(
         _print_errors(name, text, errors)
         return False
     return True
+
+
+def is_redirected(stream: TextIO) -> bool:
+    """Whether a stream is a file or a pipe, not a terminal or nothing."""
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):  # closed, or not a file at all
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISFIFO(mode)
 
 
 def read_query(kql: str | None, file: Path | None) -> tuple[str, str]:
