@@ -65,7 +65,7 @@ def file_profile(binder: Binder, source: p.Plan, call: s.Call) -> p.Plan:
         hint = "write `lookups: {FileProfile: lake}` for prevalence in the lake, or name a file with its columns"
         what = "FileProfile asks a Microsoft service, and lakehunt.yaml names nothing in its place"
         binder.fail(Kind.UNSUPPORTED, what, call.name_span, hint, PROFILES)
-        return source
+        return p.Values((), ())
     name = _file_column(binder, source, call)
     if name is None or not source.schema:
         return source
