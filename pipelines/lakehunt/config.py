@@ -111,7 +111,7 @@ def _read(path: Path) -> Config:
         "lookups": _lookups,
         "data_docs": data_docs.read,
         "retention": _retention,
-        "landing": _landing,
+        "landing": file_limits.read,
         "alerts": channels.read,
         "limits": limits.read,
         "spark": _spark,
@@ -187,10 +187,6 @@ def _lookups(value: object, base: Path) -> dict[str, Lookup]:
 
 def _retention(value: object, base: Path) -> Retention:
     return retention.read(value)
-
-
-def _landing(value: object, base: Path) -> FileLimits:
-    return file_limits.read(value)
 
 
 def _spark(value: object, base: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from lakehunt.core import strict_yaml
 
@@ -26,7 +27,7 @@ class FileLimits:
     unpacked_file: int = 8 << 30
 
 
-def read(value: object) -> FileLimits:
+def read(value: object, base: Path) -> FileLimits:
     """Reads the section of the configuration.
 
     Raises TypeError if it is not a mapping, YamlError with the line of an invalid entry."""

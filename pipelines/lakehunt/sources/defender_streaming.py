@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.classic.column import Column as ClassicColumn
 from pyspark.sql.classic.column import _to_seq
 
+from lakehunt.core.surrogates import HALF_A_PAIR
 from lakehunt.kql.types import TICKS_PER_MICROSECOND
 from lakehunt.runtime import janino
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
@@ -43,8 +44,6 @@ _LENGTH_WITH_TICKS = len("2024-01-31T23:59:59.1234567Z")
 _NESTED = "^(OBJECT|ARRAY)"
 _DYNAMIC = tuple(column.name for column in DEVICE_PROCESS_EVENTS.columns if column.type == "dynamic")
 
-_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_HALF_A_PAIR = f"{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW}"
 _BACKSLASH = "\x01"
 """Stands for an escaped backslash; a control character cannot occur in JSON."""
 
@@ -126,7 +125,7 @@ def parse(rows: DataFrame) -> DataFrame:
 def _well_formed(text: Column) -> Column:
     """A record in which each half of a surrogate pair is U+FFFD."""
     escaped = F.replace(text, F.lit("\\\\"), F.lit(_BACKSLASH))  # so that a backslash left over begins an escape
-    mended = F.replace(F.regexp_replace(escaped, _HALF_A_PAIR, r"\\ufffd"), F.lit(_BACKSLASH), F.lit("\\\\"))
+    mended = F.replace(F.regexp_replace(escaped, HALF_A_PAIR, r"\\ufffd"), F.lit(_BACKSLASH), F.lit("\\\\"))
     may_have_one = F.contains(text, F.lit(r"\ud")) | F.contains(text, F.lit(r"\uD"))
     # A record with this control character is not JSON. It must not become JSON.
     return F.when(may_have_one & ~F.contains(text, F.lit(_BACKSLASH)), mended).otherwise(text)
