@@ -72,10 +72,13 @@ def call_function(
     the same arguments share it: a body depends on nothing else."""
     arguments = _arguments(binder, function.definition, call, first, scope)
     key = (id(function), *(_key(argument) for argument in arguments.values()))
-    if key not in binder.called:
-        result = _called(binder, function, arguments, call)
+    if key in binder.called:
+        return binder.called[key][1]
+    reported = len(binder.errors)
+    result = _called(binder, function, arguments, call)
+    if len(binder.errors) == reported:  # an error may be taken back, and is then due for the next call
         binder.called[key] = ((function, *arguments.values()), result)
-    return binder.called[key][1]
+    return result
 
 
 def _key(argument: Variable) -> object:

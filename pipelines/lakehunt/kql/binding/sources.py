@@ -46,6 +46,8 @@ def named_table(binder: Binder, expr: s.Name) -> p.Plan:
         return _table_of(binder, call_function(binder, variable, expr, None, Scope()), expr)
     if expr.name in binder.tables:
         return p.Scan(binder.tables[expr.name], expr.name, expr.span)
+    if isinstance(variable, p.Expr) and variable.type is UNKNOWN:
+        return p.Values((), ())  # its error is reported
     if variable is not None:
         binder.fail(Kind.SEMANTIC, f"'{expr.name}' is a scalar, not a table", expr.span)
     else:
