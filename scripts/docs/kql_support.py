@@ -70,6 +70,7 @@ FORMS = {
     "ingestion_time": ("", "datetime"),
     "geo_info_from_ip_address": ("string", "dynamic"),
     "assert": ("constant bool, constant string", "bool"),
+    "new_guid": ("", "guid"),
     "rand": ("[number]", "real"),
     "pack_all": ("[constant bool]", "dynamic"),
     "bag_pack_columns": ("column ...", "dynamic"),

@@ -103,7 +103,7 @@ FUNCTIONS = (
     ),
     Family(
         "random values",
-        "it is random, and the same data must give the same rows; use hash_sha256(...) of the row's columns",
+        "not implemented yet",
         "new_guid rand",
     ),
     Family(

@@ -43,6 +43,32 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     (("print s = 'a:1 b:2020-01-01' | parse-kv s as (b: datetime, a: real) with (pair_delimiter=' ', "
       "kv_delimiter=':') | project a, b"),
      [[1.0, "2020-01-01T00:00:00.0000000Z"]]),
+    # ... white space around the delimiter of keys does not count, also where it is the one of pairs
+    (("datatable(s: string)['  k  =  v  ', 'k=', 'a= k=2', 'junk k=3 rest', 'k==x', 'k =v w=2', 'k=1 k=2', ''] "
+      "| parse-kv s as (k: string) with (pair_delimiter=' ', kv_delimiter='=') | project k"),
+     [["v"], [""], ["2"], ["3"], ["=x"], ["v"], ["1"], [""]]),
+    # ... quotes of two characters, quoted keys, escapes; a quote that nothing closes is text
+    (("datatable(s: string)['a=(x y) (b c)=(z)', 'a=(x', 'b=1 a=()'] | parse-kv s as (a: string, ['b c']: string) with "
+      "(pair_delimiter=' ', kv_delimiter='=', quote='()') | project-away s"),
+     [["x y", "z"], ["(x", ""], ["", ""]]),
+    ((r'''print s = @'a="x \"y\"" b=2' | parse-kv s as (a: string, b: long) with (pair_delimiter=' ', '''
+      r'''kv_delimiter='=', quote='"', escape='\\') | project a, b'''),
+     [['x "y"', 2]]),
+    # ... greedy values end before the next key
+    (("print s = 'name=John Doe phone = 555 5555 city=New York' | parse-kv s as (name: string, phone: string, city: "
+      "string) with (pair_delimiter=' ', kv_delimiter='=', greedy=true) | project-away s"),
+     [["John Doe", "555 5555", "New York"]]),
+    # ... without delimiters: the word after a key; a regular expression: its two groups
+    (("print s = '10:00:34 [INFO] ThreadId:45, Machine:Node001, Text: \"is up\"' | parse-kv s as (Text: string, "
+      "ThreadId: long, Machine: string, Other: string) with (quote='\"') | project-away s"),
+     [["is up", 45, "Node001", ""]]),
+    (("print s = '\"a b: 1\", \"c : x y\", \"c: z\"' | parse-kv s as (['a b']: long, c: string, d: string) with "
+      "(regex='\"([a-z ]+): *([^\"]*)\"') | project-away s"),
+     [[1, "x y", ""]]),
+    # ... in time linear in the text: quotes that nothing closes, keys without values, runs of delimiters
+    (("print s = strcat(strrep('( ', 1000), strrep('=', 1000), strrep(' ', 1000), 'k=1') | extend t = strcat(s, s, s) "
+      "| parse-kv t as (k: string) with (pair_delimiter=' ', kv_delimiter='=', quote='()', greedy=true) | project k"),
+     [["1"]]),
 ]  # fmt: skip
 
 
@@ -63,7 +89,7 @@ def test_queries(spark: Any, query: str, expected: list[list[Any]]) -> None:
             "print s = 'a' | parse kind=regex flags=U s with 'a' b",
             "the flag U of a regular expression is not supported",
         ),
-        ("print s = 'a' | parse-kv s as (d: long) with (pair_delimiter=' ', greedy=true)", "parse-kv with greedy"),
+        ("print s = 'a' | parse-kv s as (d: long) with (kv_delimiter='=')", "parse-kv without a pair_delimiter"),
     ],
 )
 def test_refused(spark: Any, query: str, message: str) -> None:

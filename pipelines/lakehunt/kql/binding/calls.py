@@ -25,7 +25,7 @@ from lakehunt.kql.catalog import (
 )
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.lookup_names import GEO_IP
-from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, LONG, REAL, STRING, TIMESPAN, Type
+from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, GUID, LONG, REAL, STRING, TIMESPAN, Type
 
 PACKS = {"pack_all": "bag_pack", "bag_pack_columns": "bag_pack"}
 """Functions of columns, with the function that packs the columns' names and values."""
@@ -159,13 +159,22 @@ def _assert(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
 
 def _rand(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
     """Of the instant, the place in the query and the row, so that a run can be repeated."""
-    row = [p.ColumnRef(kind, expr.span, name) for name, kind in (scope.columns or {}).items()]
-    seed = [p.Now(DATETIME, expr.span), p.Const(LONG, expr.span, expr.span.start), *row]
-    drawn = p.Call(REAL, expr.span, "rand.of", tuple(seed))
+    drawn = p.Call(REAL, expr.span, "rand.of", _seed(expr, scope))
     if not expr.args:
         return drawn
     inner = replace(expr, name="rand.below")
     return _scalar(binder, inner, [drawn, *(binder.scalar(arg, scope) for arg in expr.args)])
+
+
+def _seed(expr: s.Call, scope: Scope) -> tuple[p.Expr, ...]:
+    row = (p.ColumnRef(kind, expr.span, name) for name, kind in (scope.columns or {}).items())
+    return (p.Now(DATETIME, expr.span), p.Const(LONG, expr.span, expr.span.start), *row)
+
+
+def _new_guid(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    if expr.args:
+        return binder.unknown(Kind.SEMANTIC, "new_guid takes no arguments", expr.span)
+    return p.Call(GUID, expr.span, "new_guid.of", _seed(expr, scope))
 
 
 def _pack_all(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
@@ -241,6 +250,7 @@ FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
     "now": _now,
     "ago": _ago,
     "assert": _assert,
+    "new_guid": _new_guid,
     "pack_all": _pack_all,
     "rand": _rand,
     "toscalar": _toscalar,

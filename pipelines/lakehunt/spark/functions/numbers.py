@@ -11,7 +11,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import NUMBER, Any, Constant, OneOf, Same
-from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
+from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, GUID, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
 from lakehunt.spark.functions.registry import scalar
 
 # Overloads are tried in order of registration: of several decorators, the lowest comes first.
@@ -263,6 +263,13 @@ def rand(*seed: Column) -> Column:
 def rand_below(drawn: Column, limit: Column) -> Column:
     """One of 0, 1, ..., limit - 1."""
     return F.floor(drawn * limit).cast("double")
+
+
+@scalar("new_guid.of", rest=(Any(),), returns=GUID)
+def new_guid(*seed: Column) -> Column:
+    """As `rand`."""
+    digits = F.lower(F.concat(*(F.lpad(F.hex(F.xxhash64(F.lit(i), *seed)), 16, "0") for i in range(2))))
+    return F.regexp_replace(digits, "^(.{8})(.{4})(.{4})(.{4})(.{12})$", "$1-$2-$3-$4-$5")
 
 
 # Sizes of data

@@ -40,6 +40,7 @@ FOOT = 0.3048
 POUND = 0.45359237
 INCH = FOOT / 12
 GRAVITY = 9.80665
+BRITISH_THERMAL_UNIT = 1055.05585262
 
 _LENGTHS = _metric("Meter", 1.0, "Nano", "Micro", "Milli", "Centi", "Deci", "Deca", "Hecto", "Kilo") | {
     "Angstrom": 1e-10,
@@ -80,7 +81,8 @@ FACTORS: dict[str, dict[str, float]] = {
     | _metric("WattHour", 3600.0)
     | {f"{p}wattHour": 3600.0 * _PREFIXES[p] for p in ("Kilo", "Mega", "Giga", "Tera")}
     | {f"{p}wattDay": 86400.0 * _PREFIXES[p] for p in ("Kilo", "Mega", "Giga", "Tera")}
-    | {"WattDay": 86400.0, "Erg": 1e-7}
+    | {"WattDay": 86400.0, "Erg": 1e-7, "BritishThermalUnit": BRITISH_THERMAL_UNIT}
+    | {f"{p}britishThermalUnit": BRITISH_THERMAL_UNIT * _PREFIXES[p] for p in ("Kilo", "Mega", "Giga")}
     | _metric("Calorie", 4.184, "Kilo", "Mega"),
     "force": _metric("Newton", 1.0, "Micro", "Milli", "Deca", "Kilo", "Mega")
     | {"Dyn": 1e-5, "KilogramForce": GRAVITY, "KiloPond": GRAVITY, "TonneForce": GRAVITY * 1000},
