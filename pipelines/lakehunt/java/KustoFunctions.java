@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.InflaterInputStream;
+import org.apache.commons.math3.exception.MathIllegalStateException;
 import org.apache.commons.math3.special.Beta;
 import org.apache.commons.math3.special.Erf;
 import org.apache.commons.math3.special.Gamma;
@@ -68,7 +69,11 @@ public final class KustoFunctions implements UDF1, Serializable {
             }
             numbers[i] = ((Number) values.apply(i)).doubleValue();
         }
-        return Double.valueOf(ofNumbers(numbers));
+        try {
+            return Double.valueOf(ofNumbers(numbers));
+        } catch (MathIllegalStateException e) {
+            return null; // it does not converge
+        }
     }
 
     private Object ofText(String text) throws Exception {
@@ -76,9 +81,7 @@ public final class KustoFunctions implements UDF1, Serializable {
             return unpacked(text);
         }
         if (name.equals("treepath")) {
-            LinkedHashSet found = new LinkedHashSet();
-            paths((JsonNode) new ObjectMapper().readTree(text), "", found);
-            return found.toArray(new String[0]);
+            return paths(text);
         }
         if (name.equals("parse-kv")) {
             return new Pairs(text, options).found;
@@ -142,7 +145,7 @@ public final class KustoFunctions implements UDF1, Serializable {
 
     // Compressed text
 
-    /** Empty where the text is not what it should be. */
+    /** Empty where the text is not what it should be, null where it is too long. */
     private String unpacked(String text) {
         try {
             byte[] packed = Base64.getDecoder().decode(text);
@@ -157,7 +160,7 @@ public final class KustoFunctions implements UDF1, Serializable {
             for (int size = stream.read(part); size >= 0; size = stream.read(part)) {
                 whole.write(part, 0, size);
                 if (whole.size() > MAX_UNPACKED) {
-                    throw new IllegalStateException("a text of more than 16 MB cannot be decompressed");
+                    return null;
                 }
             }
             return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(whole.toByteArray())).toString();
@@ -207,6 +210,17 @@ public final class KustoFunctions implements UDF1, Serializable {
 
     // The shape of JSON
 
+    /** Null where the text is not JSON, or too deep for the parser. */
+    private static String[] paths(String text) {
+        try {
+            LinkedHashSet found = new LinkedHashSet();
+            paths((JsonNode) new ObjectMapper().readTree(text), "", found);
+            return (String[]) found.toArray(new String[0]);
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
     private static void paths(JsonNode node, String path, LinkedHashSet found) {
         if (!path.isEmpty()) {
             found.add(path);
@@ -226,8 +240,13 @@ public final class KustoFunctions implements UDF1, Serializable {
         ObjectMapper mapper = new ObjectMapper();
         Shape shape = new Shape();
         for (int i = 0; i < values.size(); i++) {
-            if (values.apply(i) != null) {
+            if (values.apply(i) == null) {
+                continue;
+            }
+            try {
                 shape.add((JsonNode) mapper.readTree((String) values.apply(i)));
+            } catch (IOException e) {
+                return null; // too deep for the parser
             }
         }
         return shape.written(mapper);

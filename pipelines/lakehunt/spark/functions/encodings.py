@@ -15,6 +15,7 @@ from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.conversions import toguid_of_string
 from lakehunt.spark.functions.registry import form, scalar
 from lakehunt.spark.functions.strings import refuse
+from lakehunt.spark.values import named
 
 _TICKS_TO_1970 = 621_355_968_000_000_000
 """Ticks from the start of the year 1, Kusto's first instant, to 1970."""
@@ -217,7 +218,11 @@ for _name in ("gzip", "zlib"):
     @scalar(f"{_name}_decompress_from_base64_string", STRING, returns=STRING)
     def decompress(text: Column, name: str = _name) -> Column:
         """Empty where the text is not base64 of compressed UTF-8."""
-        return java_function(name, "string", text)
+
+        def checked(found: Column) -> Column:
+            return refuse(found.isNull(), "a text of more than 16 MB cannot be decompressed", found)
+
+        return named(java_function(name, "string", text), checked)
 
 
 # Internationalised names: Punycode (RFC 3492), which keeps upper case and spaces

@@ -13,12 +13,19 @@ from lakehunt.kql.types import REAL
 from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.functions.strings import refuse
+from lakehunt.spark.values import named
 
 NAN = float("nan")
 
 
 def _of(name: str, *values: Column) -> Column:
-    return java_function(name, "double", F.array(*(value.cast("double") for value in values)))
+    numbers = F.array(*(value.cast("double") for value in values))
+    known = F.forall(numbers, lambda number: number.isNotNull())
+
+    def checked(found: Column) -> Column:
+        return refuse(known & found.isNull(), f"{name} of such numbers is not supported", found)
+
+    return named(java_function(name, "double", numbers), checked)
 
 
 for _name in ("erf", "erfc"):
