@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
+import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
 import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
@@ -263,6 +264,14 @@ public final class LinearRegex {
         return made;
     }
 
+    /** A text can take long: each match, and each state of the automaton, is a place to end a cancelled task. */
+    static void endIfCancelled() {
+        TaskContext task = TaskContext.get();
+        if (task != null && task.isInterrupted()) {
+            throw new TaskKilledException("cancelled");
+        }
+    }
+
     /** The matches of a text from left to right; none is empty and at the end of the one before. */
     private static final class AllMatches {
         private final byte[] text;
@@ -276,9 +285,7 @@ public final class LinearRegex {
         }
 
         int[] next() {
-            if (Thread.currentThread().isInterrupted()) {
-                throw new TaskKilledException("interrupted");
-            }
+            endIfCancelled();
             int[] found = at > text.length ? null : matcher.find(text, at);
             if (found != null && found[1] == found[0] && found[1] == end) {
                 at += at < text.length ? Math.max(Characters.length(text, at), 1) : 1;
@@ -884,9 +891,7 @@ public final class LinearRegex {
 
         /** Computes a transition of the automaton. */
         private int step(int number, int read) {
-            if (Thread.currentThread().isInterrupted()) {
-                throw new TaskKilledException("interrupted");
-            }
+            endIfCancelled();
             State from = states[number / program.classes];
             int after = program.kinds[read];
             closed.clear();

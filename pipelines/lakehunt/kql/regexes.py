@@ -14,6 +14,9 @@ from functools import lru_cache
 from typing import NoReturn
 
 MAX_GROUPS = 16
+MAX_COLUMNS = 1000
+"""Groups of the pattern that the operator `parse` makes of its columns."""
+
 MAX_NESTING = 250
 """Groups, or classes, inside of each other: the bound of Rust's parser."""
 
@@ -75,21 +78,21 @@ class RegexError(ValueError):
         self.at = at
 
 
-def problem(pattern: str) -> RegexError | None:
+def problem(pattern: str, groups: int = MAX_GROUPS) -> RegexError | None:
     """Why the pattern is rejected; None if it is valid."""
     try:
-        translated(pattern)
+        translated(pattern, groups)
     except RegexError as error:
         return error
     return None
 
 
 @lru_cache(maxsize=1024)
-def translated(pattern: str) -> Regex:
-    """The pattern as a program. Raises RegexError."""
+def translated(pattern: str, groups: int = MAX_GROUPS) -> Regex:
+    """The pattern as a program, which has at most so many groups. Raises RegexError."""
     if surrogate := re.search("[\ud800-\udfff]", pattern):
         raise RegexError("a regular expression cannot have half of a surrogate pair", surrogate.start())
-    reader = _Reader(pattern)
+    reader = _Reader(pattern, groups)
     made = reader.read()
     # One form of s, the long one, stays what it is in small letters.
     needs = (*made.needs, "ſ") if any("s" in text for text in made.needs) else made.needs
@@ -145,8 +148,9 @@ class _Open:
 class _Reader:
     """Reads a pattern from left to right."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, most_groups: int) -> None:
         self.pattern = pattern
+        self.most_groups = most_groups
         self.at = 0
         self.names: list[str | None] = []
         self.sets: dict[str, int] = {}
@@ -226,8 +230,8 @@ class _Reader:
             self._fail("a regular expression has a group that Kusto does not know")
         self.at += not named
         self.names.append(named.group(1) if named else None)
-        if len(self.names) > MAX_GROUPS:
-            self._fail(f"a regular expression has at most {MAX_GROUPS} groups", start)
+        if len(self.names) > self.most_groups:
+            self._fail(f"a regular expression has at most {self.most_groups} groups", start)
         return _Open(flags, start, len(self.names))
 
     def _closed(self, opened: list[_Open]) -> _Part:

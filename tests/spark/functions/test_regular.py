@@ -205,6 +205,13 @@ def test_time_is_linear_in_the_text_and_the_stack_is_bounded(spark: Any, pattern
     assert row[0] == expected
 
 
+def test_functions_that_read_long_texts_by_patterns_of_their_own(spark: Any) -> None:
+    """Java needs no stack for these patterns, however often their groups repeat."""
+    path, address = "/a" * 20_000, "1:" * 20_000
+    made = rows(spark, f"print tostring(parse_path('{path}').Filename), parse_ipv6('{address}1')")
+    assert made == [["a", ""]]
+
+
 def test_matches_regex_is_a_condition(spark: Any) -> None:
     table = "datatable(s: string)['a1', 'b', '2020-01-15']"
     assert rows(spark, rf"{table} | project x = s matches regex @'^\w\d?$'") == [[True], [True], [False]]

@@ -12,6 +12,8 @@ from tests.support.answers import rows
 IDS = "datatable(s: string)['id=7;name=x y;ok', 'id=q;name=z;', 'nothing']"
 PATTERN = "'id=' id: long ';name=' name ';' rest"
 
+COLUMNS = " ".join(f"'{name}' {name}: long" for name in "abcdefghijklmnopq")
+
 QUERIES: list[tuple[str, list[list[Any]]]] = [
     # simple: all columns or none; relaxed: each that fits
     (f"{IDS} | parse s with {PATTERN} | project-away s", [[7, "x y", "ok"], [None, "", ""], [None, "", ""]]),
@@ -36,6 +38,14 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
       "project x, y"),
      [[1, 22], [3, 4]]),
     ("print s = 'id: 17 user' | parse kind=regex s with '(id|key): ' n: long @'\\s+(us)er' * | project n", [[17]]),
+    # U: as little as it can, from the documentation
+    (("print s = '(resourceName=Pipe, totalSlices=27, sliceNumber=23)' | parse kind=regex flags=Ui s with * "
+      "'RESOURCENAME=' a ',' * | project a"),
+     [["Pipe"]]),
+    ("print s = 'k=v1;w' | parse kind=regex s with '(?P<name>k)=' a ';' b | project a, b", [["v1", "w"]]),
+    # more columns than a pattern that is written may have groups
+    (f"print s = 'a1b1c1d1e1f1g1h1i1j1k1l1m1n1o1p1q1r' | parse s with {COLUMNS} 'r' | project a, q",
+     [[1, 1]]),
     # parse-kv: pairs by name, in quotes with their delimiters; what is not there is null or ''
     (("datatable(s: string)['k1=v1, k2 = \"a, b\" ,k3=', 'k2=z,k4=4'] | parse-kv s as (k1: string, k2: string, k3: "
       "string, k4: long) with (pair_delimiter=',', kv_delimiter='=', quote='\"') | project-away s"),
@@ -86,10 +96,11 @@ def test_queries(spark: Any, query: str, expected: list[list[Any]]) -> None:
             "of the type dynamic is not supported",
         ),
         (
-            "print s = 'a' | parse kind=regex flags=U s with 'a' b",
-            "the flag U of a regular expression is not supported",
+            "print s = 'a' | parse kind=regex flags=q s with 'a' b",
+            "the flags of a regular expression are i, m, s and U",
         ),
         ("print s = 'a' | parse-kv s as (d: long) with (kv_delimiter='=')", "parse-kv without a pair_delimiter"),
+        ("print s = 'a' | parse kind=regex s with '(a' b", "opens a group and does not close it"),
     ],
 )
 def test_refused(spark: Any, query: str, message: str) -> None:

@@ -236,10 +236,11 @@ def _constants(binder: Binder, call: s.Call, signature: Signature, args: Sequenc
     return checked
 
 
-def check_pattern(binder: Binder, text: str, span: Span) -> None:
-    problem = regexes.problem(text)
+def check_pattern(binder: Binder, text: str, span: Span, groups: int = regexes.MAX_GROUPS) -> None:
+    problem = regexes.problem(text, groups)
     if problem:
-        binder.fail(Kind.UNSUPPORTED, str(problem), span)
+        hint = f"at character {problem.at + 1} of the pattern"
+        binder.fail(Kind.UNSUPPORTED, str(problem), span, hint)
 
 
 def _is_pattern(parameter: Parameter) -> bool:

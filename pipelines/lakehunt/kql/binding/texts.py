@@ -5,6 +5,7 @@ answers: a column before a text of the pattern takes as little as it can, in a r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from lakehunt.kql import plan as p
@@ -14,6 +15,7 @@ from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.calls import check_pattern
 from lakehunt.kql.binding.scope import converted, projected, ref
 from lakehunt.kql.errors import Kind, Span
+from lakehunt.kql.regexes import MAX_COLUMNS
 from lakehunt.kql.types import BOOL, DECIMAL, DYNAMIC, INT, LONG, REAL, STRING, array_of
 
 PARSED = "parsed by"
@@ -81,10 +83,9 @@ def _pattern(
             made.append(_captures(binder, part, regex, last, skips))
     if set(flags) - set("imsU"):
         binder.fail(Kind.SEMANTIC, f"the flags of a regular expression are i, m, s and U, not '{flags}'", span)
-    pattern = "".join(made)
-    if "U" in flags:
-        binder.fail(Kind.UNSUPPORTED, "the flag U of a regular expression is not supported", span, "write .*? for .*")
-    return f"(?s{''.join(f for f in flags if f in 'im')}:^{pattern})"
+    pattern = f"(?s{''.join(f for f in flags if f in 'imU')}:^{''.join(made)})"
+    check_pattern(binder, pattern, span, MAX_COLUMNS)
+    return pattern
 
 
 def _captures(binder: Binder, column: s.Captured, regex: bool, last: bool, skips: bool) -> str:
@@ -116,9 +117,13 @@ def _without_groups(pattern: str) -> str:
             i += 2
             continue
         in_class = (in_class or c == "[") and c != "]"
-        made += "(?:" if c == "(" and not in_class and pattern[i + 1 : i + 2] != "?" else c
-        i += 1
+        opening = None if in_class else _CAPTURING.match(pattern, i)
+        made += "(?:" if opening else c
+        i = opening.end() if opening else i + 1
     return f"(?:{made})"
+
+
+_CAPTURING = re.compile(r"\((?!\?)|\(\?P?<[^>]*>")
 
 
 def _quoted(text: str) -> str:

@@ -23,7 +23,7 @@ _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 _IPV4 = rf"\A{_ADDRESS}(?:/(?:3[0-2]|[12]?[0-9]))?\z"
 _GROUP = "[0-9A-Fa-f]{1,4}"
-_GROUPS = f"{_GROUP}(?::{_GROUP})*"
+_GROUPS = f"{_GROUP}(?::{_GROUP}){{0,7}}"
 _WHOLE_IPV6 = rf"\A(?:{_GROUP}:){{7}}{_GROUP}\z"
 _SHORT_IPV6 = rf"\A(?:{_GROUPS})?::(?:{_GROUPS})?\z"
 

@@ -127,7 +127,7 @@ def _text(value: Column) -> Column:
     return dynamic.encoded(value, STRING)
 
 
-_QUERY = r"\A(?:[^=&?%+#]+=[^=&?%+#]*(?:&[^=&?%+#]+=[^=&?%+#]*)*)?\z"
+_QUERY = r"\A(?:[^=&?%+#]+=[^=&?%+#]*(?:&[^=&?%+#]+=[^=&?%+#]*)*+)?\z"  # possessive: Java needs no stack for it
 """The query of a URL in which every parameter has a value, and nothing needs decoding."""
 
 _NOT_DECODED = "a query with an encoded character, or a parameter without a value, is not supported"
@@ -196,6 +196,6 @@ def parse_path(path: Column) -> Column:
 _KNOWN_PATH = (
     r"\A(?!\\\\[?.]\\)"  # a device path
     r"(?:[A-Za-z]:[\\/](?=.*[\\/])|\\\\(?=.*\\.*\\)|/(?=.*/))?"  # a root and a directory in it
-    r"[^\\/:]*(?:[\\/][^\\/:]+)*(?<![\\/.])(?:[\\/]?|:[^:\\/]*)\z"
+    r"[^\\/:]*(?:[\\/][^\\/:]+)*+(?<![\\/.])(?:[\\/]?|:[^:\\/]*)\z"
 )
 """Paths whose parts the documentation shows: a directory below the root, and no empty names."""

@@ -19,7 +19,7 @@ from pyspark.sql.utils import get_active_spark_context
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import INTEGER, TYPE, Constant, NamedType, Pattern, Text
-from lakehunt.kql.regexes import Regex, RegexError, translated
+from lakehunt.kql.regexes import MAX_COLUMNS, MAX_GROUPS, Regex, RegexError, translated
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN, Type
 from lakehunt.runtime import janino
 from lakehunt.spark.functions.registry import form, scalar
@@ -41,10 +41,10 @@ _CONVERSIONS = {
 }
 
 
-def regex(pattern: str | None) -> Regex:
+def regex(pattern: str | None, groups: int = MAX_GROUPS) -> Regex:
     """A compiled constant pattern; a null text is the empty one."""
     try:
-        return translated(pattern or "")
+        return translated(pattern or "", groups)
     except RegexError as error:
         raise LakehuntError(str(error)) from error
 
@@ -84,7 +84,7 @@ def matches(text: Column, pattern: Column, constant: str | None) -> Column:
 
 def first_groups(text: Column, pattern: str) -> Column:
     """ARRAY<STRING>: the groups of the first match, null where there is none."""
-    return _matched("groups", regex(pattern), text).cast("array<string>")
+    return _matched("groups", regex(pattern, MAX_COLUMNS), text).cast("array<string>")
 
 
 @scalar("extract", REGEX, Constant(INTEGER), STRING, returns=STRING)
