@@ -1,5 +1,5 @@
-"""Compiles Kusto's regular expressions, which are those of Rust's `regex`, to programs for `LinearRegex.java`. They are
-Unicode-aware, match the first matching alternative, and have neither look-around nor back-references.
+"""Compiles Kusto's regular expressions, which are those of Rust's `regex`, to programs for `RegexMatcher.java`. They
+are Unicode-aware, match the first matching alternative, and have neither look-around nor back-references.
 
 Nothing here recurses with the depth of a pattern, and programs are bounded (decision 22).
 
@@ -57,7 +57,7 @@ class Regex:
 
     @property
     def program(self) -> str:
-        """For `LinearRegex.java`: the instructions in one line, and each set of characters in a line of its own."""
+        """For `RegexProgram.java`: the instructions in one line, and each set of characters in a line of its own."""
         numbers = (str(number) for one in (*self.code, (_MATCH, self.groups, 0)) for number in one)
         return "\n".join([" ".join(numbers), *self.sets])
 
@@ -479,8 +479,8 @@ def _rank(needs: tuple[str, ...]) -> int:
     return min(map(len, needs), default=0)
 
 
-# Sets of characters, in postfix notation: ranges of hexadecimal codes, and classes by their name in Java; | & - ~ join
-# two of them, ! negates, i and a add the other cases of letters (a: of ASCII only).
+# Sets of characters for `CharacterSets.java`, in postfix notation: ranges of hexadecimal codes, and classes by their
+# name in Java; | & - ~ join two of them, ! negates, i and a add the other cases of letters (a: of ASCII only).
 
 
 def _range(low: str, high: str) -> str:
@@ -511,7 +511,7 @@ _SIGNS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?"
 _TEXT_START, _TEXT_END, _LINE_START, _LINE_END, _CRLF_START, _CRLF_END, _WORD_EDGE = range(7)
 _EDGES = (r"\b", r"\B", r"\b{start}", r"\b{end}", r"\b{start-half}", r"\b{end-half}")
 _ASCII_EDGE = _WORD_EDGE + len(_EDGES)
-"""Assertions, by their number in `LinearRegex.java`; those of words are followed by the others of _EDGES."""
+"""Assertions, by their number in `RegexCharacters.java`; those of words are followed by the others of _EDGES."""
 
 _LINES = {"^": (_TEXT_START, _LINE_START, _CRLF_START), "$": (_TEXT_END, _LINE_END, _CRLF_END)}
 """By flags: no m, m, m and R."""

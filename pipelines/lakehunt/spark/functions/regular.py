@@ -25,6 +25,8 @@ from lakehunt.runtime import janino
 from lakehunt.spark.functions.registry import form, scalar
 from lakehunt.spark.functions.strings import quoted, refuse
 
+_CLASSES = ("RegexCharacters", "CharacterSets", "RegexProgram", "RegexMatcher", "LinearRegex")
+
 REGEX = Constant(Pattern())
 """A regular expression that must be a constant; the function is given its text."""
 
@@ -64,7 +66,7 @@ def _function(context: SparkContext, method: str, pattern: str, program: str, *m
 
 @lru_cache(maxsize=1)
 def _engine(context: SparkContext) -> Any:
-    return janino.compile_and_distribute(SparkSession.active(), "LinearRegex").newInstance()
+    return janino.compile_together(SparkSession.active(), _CLASSES)["LinearRegex"].newInstance()
 
 
 def converted(text: Column, kind: Type) -> Column:
