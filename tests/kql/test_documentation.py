@@ -65,7 +65,7 @@ def test_known_names_stand_in_one_family_each() -> None:
 
 
 def test_why_a_function_is_refused() -> None:
-    assert kusto_functions.reason("geo_polygon_simplify") == "it needs a geometry library"
+    assert kusto_functions.reason("geo_polygon_simplify") == "its geometry is not published"
     assert kusto_functions.reason("autocluster") == "it needs a trained model"
     assert kusto_functions.reason("no_such_function") is None
 

@@ -12,7 +12,7 @@ public final class GeoLines {
     private GeoLines() {}
 
     /** The edges of lines as arrays of two points, each once in any direction. */
-    static List edges(List lines) {
+    public static List edges(List lines) {
         List edges = new ArrayList();
         Set seen = new HashSet();
         for (int i = 0; i < lines.size(); i++) {

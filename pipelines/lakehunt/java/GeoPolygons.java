@@ -1,5 +1,4 @@
 import com.google.common.geometry.S2EdgeUtil;
-import com.google.common.geometry.S2Loop;
 import com.google.common.geometry.S2Point;
 import com.google.common.geometry.S2Polygon;
 import java.util.ArrayList;
@@ -13,16 +12,7 @@ public final class GeoPolygons {
     public static Boolean contains(Double longitude, Double latitude, String json) {
         S2Point point = GeoJson.point(longitude, latitude);
         List polygons = GeoJson.polygons(json);
-        return point == null || polygons == null ? null : Boolean.valueOf(contains(polygons, point));
-    }
-
-    static boolean contains(List polygons, S2Point point) {
-        for (int i = 0; i < polygons.size(); i++) {
-            if (((S2Polygon) polygons.get(i)).contains(point)) {
-                return true;
-            }
-        }
-        return false;
+        return point == null || polygons == null ? null : Boolean.valueOf(GeoEdges.contain(polygons, point));
     }
 
     public static Double distance(Double longitude, Double latitude, String json) {
@@ -40,11 +30,11 @@ public final class GeoPolygons {
     }
 
     private static S2Point closest(List polygons, S2Point point) {
-        if (contains(polygons, point)) {
+        if (GeoEdges.contain(polygons, point)) {
             return point;
         }
         S2Point best = null;
-        List edges = edges(polygons);
+        List edges = GeoEdges.of(polygons);
         for (int i = 0; i < edges.size(); i++) {
             S2Point[] edge = (S2Point[]) edges.get(i);
             S2Point found = S2EdgeUtil.getClosestPoint(point, edge[0], edge[1]);
@@ -53,21 +43,6 @@ public final class GeoPolygons {
             }
         }
         return best;
-    }
-
-    /** The edges of polygons as arrays of two points, with the inside on the left. */
-    static List edges(List polygons) {
-        List edges = new ArrayList();
-        for (int i = 0; i < polygons.size(); i++) {
-            S2Polygon polygon = (S2Polygon) polygons.get(i);
-            for (int j = 0; j < polygon.numLoops(); j++) {
-                S2Loop loop = polygon.loop(j);
-                for (int k = 0; k < loop.numVertices(); k++) {
-                    edges.add(new S2Point[] {loop.orientedVertex(k), loop.orientedVertex(k + 1)});
-                }
-            }
-        }
-        return edges;
     }
 
     public static Double area(String json) {
@@ -82,7 +57,7 @@ public final class GeoPolygons {
         }
         List one = new ArrayList();
         one.add(union);
-        List edges = edges(one);
+        List edges = GeoEdges.of(one);
         double length = 0;
         for (int i = 0; i < edges.size(); i++) {
             S2Point[] edge = (S2Point[]) edges.get(i);
@@ -97,10 +72,7 @@ public final class GeoPolygons {
     }
 
     /** The polygons as one; null for null. */
-    static S2Polygon union(List polygons) {
-        if (polygons == null || polygons.size() == 1) {
-            return polygons == null ? null : (S2Polygon) polygons.get(0);
-        }
-        return S2Polygon.union(polygons);
+    private static S2Polygon union(List polygons) {
+        return polygons == null ? null : GeoOverlay.union(polygons).polygon();
     }
 }

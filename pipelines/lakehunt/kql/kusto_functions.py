@@ -178,7 +178,7 @@ FUNCTIONS = (
     ),
     Family(
         "geography",
-        "it needs a geometry library",
+        "its geometry is not published",
         """
         geo_angle geo_azimuth geo_closest_point_on_line geo_closest_point_on_polygon geo_distance_2points
         geo_distance_point_to_line geo_distance_point_to_polygon geo_from_wkt geo_geohash_neighbors

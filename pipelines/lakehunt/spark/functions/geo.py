@@ -16,7 +16,23 @@ from lakehunt.spark.functions.java_calls import JavaClasses
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.values import SPARK_TYPES
 
-SPHERE = JavaClasses(("GeoJson", "GeoPoints", "GeoCells", "GeoLines", "GeoPolygons"), (S2,))
+SPHERE = JavaClasses(
+    (
+        "GeoJson",
+        "GeoPoints",
+        "GeoCells",
+        "GeoLines",
+        "GeoRegion",
+        "GeoEdges",
+        "GeoArrangement",
+        "GeoOverlay",
+        "GeoPolygons",
+        "GeoBuffers",
+        "GeoCoverings",
+        "GeoWkt",
+    ),
+    (S2,),
+)
 HEXAGONS = JavaClasses(("GeoJson", "H3Cells"), (S2, H3))
 
 PLACE = (NUMBER, NUMBER)
@@ -89,3 +105,28 @@ geo("geo_polygon_centroid", SPHERE, "GeoPolygons.centroid", DYNAMIC, returns=DYN
 geo("geo_point_in_polygon", SPHERE, "GeoPolygons.contains", *PLACE, DYNAMIC, returns=BOOL)
 geo("geo_distance_point_to_polygon", SPHERE, "GeoPolygons.distance", *PLACE, DYNAMIC, returns=REAL)
 geo("geo_closest_point_on_polygon", SPHERE, "GeoPolygons.closestPoint", *PLACE, DYNAMIC, returns=DYNAMIC)
+
+geo("geo_from_wkt", SPHERE, "GeoWkt.shape", STRING, returns=DYNAMIC)
+
+geo("geo_intersects_2lines", SPHERE, "GeoOverlay.linesIntersect", DYNAMIC, DYNAMIC, returns=BOOL)
+geo("geo_intersects_2polygons", SPHERE, "GeoOverlay.polygonsIntersect", DYNAMIC, DYNAMIC, returns=BOOL)
+geo("geo_intersects_line_with_polygon", SPHERE, "GeoOverlay.lineIntersectsPolygon", DYNAMIC, DYNAMIC, returns=BOOL)
+geo("geo_intersection_2lines", SPHERE, "GeoOverlay.intersectionOfLines", DYNAMIC, DYNAMIC, returns=DYNAMIC)
+geo("geo_intersection_2polygons", SPHERE, "GeoOverlay.intersectionOfPolygons", DYNAMIC, DYNAMIC, returns=DYNAMIC)
+geo(
+    "geo_intersection_line_with_polygon",
+    SPHERE,
+    "GeoOverlay.intersectionOfLineAndPolygon",
+    DYNAMIC,
+    DYNAMIC,
+    returns=DYNAMIC,
+)
+geo("geo_union_lines_array", SPHERE, "GeoOverlay.unionOfLines", DYNAMIC, returns=DYNAMIC)
+geo("geo_union_polygons_array", SPHERE, "GeoOverlay.unionOfPolygons", DYNAMIC, returns=DYNAMIC)
+
+geo("geo_point_buffer", SPHERE, "GeoBuffers.ofPoint", *PLACE, NUMBER, NUMBER, returns=DYNAMIC, defaults=(10.0,))
+geo("geo_line_buffer", SPHERE, "GeoBuffers.ofLine", DYNAMIC, NUMBER, NUMBER, returns=DYNAMIC, defaults=(10.0,))
+geo("geo_polygon_buffer", SPHERE, "GeoBuffers.ofPolygon", DYNAMIC, NUMBER, NUMBER, returns=DYNAMIC, defaults=(10.0,))
+
+geo("geo_line_to_s2cells", SPHERE, "GeoCoverings.ofLine", DYNAMIC, INTEGER, returns=DYNAMIC, defaults=(11,))
+geo("geo_polygon_to_s2cells", SPHERE, "GeoCoverings.ofPolygon", DYNAMIC, INTEGER, returns=DYNAMIC, defaults=(11,))
