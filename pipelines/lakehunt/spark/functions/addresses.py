@@ -6,7 +6,7 @@ IPv4 address is a BIGINT here, an IPv6 one its 32 hexadecimal digits, whose orde
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -18,6 +18,7 @@ from lakehunt.kql.types import BOOL, DYNAMIC, INT, LONG, STRING, Type, array_of
 from lakehunt.spark import dynamic
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.functions.strings import refuse, text_or_dynamic
+from lakehunt.spark.values import named
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
@@ -258,34 +259,46 @@ def digits_of(text: Column) -> Column:
     return _ipv6(F.when(~text.contains("/"), F.trim(text))).value
 
 
+def _read6(texts: Sequence[Column], use: Callable[..., Column]) -> Column:
+    """`use` of the addresses in texts, each read once."""
+    found = [_ipv6(text) for text in texts]
+    parts = F.struct(*(F.struct(a.value.alias("v"), a.prefix.alias("p")).alias(f"_{i}") for i, a in enumerate(found)))
+    return named(parts, lambda p: use(*(_Address(p[f"_{i}"]["v"], p[f"_{i}"]["p"]) for i in range(len(found)))))
+
+
 def _ipv6(text: Column) -> _Address:
     """An IPv4 address is the mapped one, also behind `::` if it has a prefix, which then counts its own 32 bits.
     Without a prefix, an IPv4 address at the end of an IPv6 one is its last two groups."""
     bare = F.regexp_replace(text, r"\A::(?=[0-9.]+/)", "")
     four = _ipv4(bare)
     mixed = bare.rlike(rf"\A[0-9A-Fa-f:]*:{_ADDRESS}/")
-    written = _with_groups_only(F.regexp_replace(text, "/.*", ""))
+    six = named(F.regexp_replace(text, "/.*", ""), lambda written: named(_with_groups_only(written), _digits))
+    proper = text.rlike(r"\A[^/]+(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?\z")
+    value = F.when(four.value.isNotNull(), F.concat(F.lit(_MAPPED), F.lpad(F.lower(F.hex(four.value)), 8, "0"))).when(
+        proper, six
+    )
+    prefix = F.coalesce(four.prefix + 96, _prefix(text, proper & six.isNotNull(), 128))
+    message = "the prefix of an IPv6 address that ends in an IPv4 one is not supported"
+    return _Address(refuse(mixed, message, value), prefix)
+
+
+def _digits(written: Column) -> Column:
+    """The 32 digits of an address of groups; null where it is not one."""
     groups = F.transform(F.split(_filled(written), ":"), lambda g: F.lpad(F.lower(g), 4, "0"))
     short_enough = written.rlike(_SHORT_IPV6) & (F.regexp_count(written, F.lit(_GROUP)) < 8)
-    valid = (written.rlike(_WHOLE_IPV6) | short_enough) & text.rlike(
-        r"\A[^/]+(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?\z"
-    )
-    value = F.when(four.value.isNotNull(), F.concat(F.lit(_MAPPED), F.lpad(F.lower(F.hex(four.value)), 8, "0"))).when(
-        valid, F.array_join(groups, "")
-    )
-    prefix = F.coalesce(four.prefix + 96, _prefix(text, valid, 128))
-    return _Address(
-        refuse(mixed, "the prefix of an IPv6 address that ends in an IPv4 one is not supported", value), prefix
-    )
+    return F.when(written.rlike(_WHOLE_IPV6) | short_enough, F.array_join(groups, ""))
 
 
 def _with_groups_only(written: Column) -> Column:
     """The address with an IPv4 one at its end as two groups."""
-    last = F.regexp_extract(written, rf":({_ADDRESS})\z", 1)
-    digits = F.lpad(F.hex(_ipv4(last).value), 8, "0")
-    groups = F.concat(F.substring(digits, 1, 4), F.lit(":"), F.substring(digits, 5, 4))
-    start = F.substr(written, F.lit(1), F.length(written) - F.length(last))
-    return F.when(last != "", F.concat(start, groups)).otherwise(written)
+
+    def changed(last: Column) -> Column:
+        digits = F.lpad(F.hex(_ipv4(last).value), 8, "0")
+        groups = F.regexp_replace(digits, "(....)$", ":$1")
+        return F.concat(F.substr(written, F.lit(1), F.length(written) - F.length(last)), groups)
+
+    mixed = written.rlike(rf":{_ADDRESS}\z")
+    return F.when(mixed, named(F.regexp_extract(written, rf":({_ADDRESS})\z", 1), changed)).otherwise(written)
 
 
 def _filled(written: Column) -> Column:
@@ -315,21 +328,25 @@ def _written6(value: Column) -> Column:
 @scalar("parse_ipv6", STRING, returns=STRING)
 def parse_ipv6(text: Column) -> Column:
     """Eight groups of four digits; empty where it is not an address."""
-    address = _ipv6(text)
-    return _written6(_masked6(address.value, address.prefix))
+    return _read6([text], lambda address: _written6(_masked6(address.value, address.prefix)))
 
 
 @scalar("parse_ipv6_mask", STRING, LONG, returns=STRING)
 def parse_ipv6_mask(text: Column, prefix: Column) -> Column:
-    address = _ipv6(text)
-    return _written6(_masked6(address.value, _shorter(address.prefix, _within(prefix, 128))))
+
+    def masked(address: _Address) -> Column:
+        return _written6(_masked6(address.value, _shorter(address.prefix, _within(prefix, 128))))
+
+    return _read6([text], masked)
 
 
 @scalar("ipv6_compare", STRING, STRING, LONG, returns=LONG, optional=1)
 def ipv6_compare(first: Column, second: Column, prefix: Column | None = None) -> Column:
-    one, two = _ipv6(first), _ipv6(second)
-    shared = _shorter(one.prefix, two.prefix, _within(prefix, 128))
-    return _order(_masked6(one.value, shared), _masked6(two.value, shared))
+    def compared(one: _Address, two: _Address) -> Column:
+        shared = _shorter(one.prefix, two.prefix, _within(prefix, 128))
+        return _order(_masked6(one.value, shared), _masked6(two.value, shared))
+
+    return _read6([first, second], compared)
 
 
 @scalar("ipv6_is_match", STRING, STRING, LONG, returns=BOOL, optional=1)
@@ -339,9 +356,13 @@ def ipv6_is_match(first: Column, second: Column, prefix: Column | None = None) -
 
 @scalar("ipv6_is_in_range", STRING, STRING, returns=BOOL)
 def ipv6_is_in_range(text: Column, network: Column) -> Column:
-    one, two = _ipv6(text), _ipv6(network)
-    found = _masked6(one.value, two.prefix) == _masked6(two.value, two.prefix)
-    return refuse(one.prefix < two.prefix, "ipv6_is_in_range of an address wider than the range is not known", found)
+    def inside(one: _Address, two: _Address) -> Column:
+        found = _masked6(one.value, two.prefix) == _masked6(two.value, two.prefix)
+        return refuse(
+            one.prefix < two.prefix, "ipv6_is_in_range of an address wider than the range is not known", found
+        )
+
+    return _read6([text, network], inside)
 
 
 @scalar("ipv6_is_in_any_range", STRING_OR_DYNAMIC, DYNAMIC, returns=BOOL, typed=True)
