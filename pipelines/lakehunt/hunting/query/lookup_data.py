@@ -31,7 +31,7 @@ from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.filesystem import FileSystem
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas.hunt_tables import LOOKUPS
-from lakehunt.schemas.lookups import CSV, DELTA, ITEM_ID, LAKE, MMDB, SEARCH_KEY, UPDATED, Lookup
+from lakehunt.schemas.lookups import CSV, DELTA, ITEM_ID, JSON, LAKE, MMDB, SEARCH_KEY, UPDATED, Lookup
 from lakehunt.spark import values
 from lakehunt.spark.expressions import INGESTED, column
 from lakehunt.spark.relations import ORDER, Relation
@@ -44,7 +44,7 @@ def relation(lake: Lake, lookup: Lookup, plan: p.Scan, as_of: int, recording: bo
     if lookup.format == LAKE:
         return _with_order(_prevalence(lake, as_of), plan)
     try:
-        texts = _content(lake, lookup, _version(lake, lookup, as_of, recording))
+        texts = _texts(lake, lookup, as_of, recording)
         made = _profiles(texts, lookup) if plan.table == PROFILES else _typed(texts, lookup)
     except (PySparkException, Py4JError) as error:
         what = f"lookup {lookup.shown} ({lookup.path}) cannot be read: {in_one_line(error)}"
@@ -63,19 +63,29 @@ def _with_order(frame: DataFrame, plan: p.Scan) -> Relation:
 # Versions
 
 
-def _version(lake: Lake, lookup: Lookup, as_of: int, recording: bool) -> str:
+def _texts(lake: Lake, lookup: Lookup, as_of: int, recording: bool) -> DataFrame:
+    """The columns of the content in force at an as-of, as text. Without `recording`, as in a query that somebody runs,
+    nothing is written, except the ranges of a GeoIP file."""
     known = _recorded(lake, lookup)
-    if as_of in known:
-        return known[as_of]
-    earlier = [at for at in known if at < as_of]
-    later = len(earlier) < len(known)
-    version = known[max(earlier, default=min(known))] if later else _current(lake, lookup)
-    if recording:
+    version = _in_force(known, as_of)
+    if version is None:
+        version = _current(lake, lookup)
+        if not recording and lookup.format in (CSV, JSON):
+            return _read(lake, lookup)
+        _keep(lake, lookup, version)
+    if recording and as_of not in known:
         at = times.to_datetime(as_of)
         row = lake.local(LOOKUPS, [(lookup.table, at, version, datetime.now(UTC))])
         lake.append_unless(LOOKUPS, row, (F.col("lookup") == lookup.table) & (F.col("as_of") == F.lit(at)))
-        return _recorded(lake, lookup)[as_of]  # of a run at the same time, the first one decides
-    return version
+        version = _recorded(lake, lookup)[as_of]  # of runs at the same time, the first one decides
+    return _content(lake, lookup, version)
+
+
+def _in_force(known: dict[int, str], as_of: int) -> str | None:
+    """The recorded version that a run at this as-of reads; None after the last one."""
+    if as_of in known or not known or as_of > max(known):
+        return known.get(as_of)
+    return known[max((at for at in known if at < as_of), default=min(known))]
 
 
 def _recorded(lake: Lake, lookup: Lookup) -> dict[int, str]:
@@ -95,9 +105,7 @@ def _current(lake: Lake, lookup: Lookup) -> str:
     digests = [row[0] for row in files.select(F.sha2("content", 256)).collect()]
     if len(digests) != 1:
         raise LakehuntError(f"lookup {lookup.shown}: expected one file at {lookup.path}", _HINT)
-    version = f"{lookup.format}-{digests[0]}"
-    _keep(lake, lookup, version)
-    return version
+    return f"{lookup.format}-{digests[0]}"
 
 
 # Contents
@@ -108,9 +116,9 @@ def _place(lake: Lake, version: str) -> str:
 
 
 def _keep(lake: Lake, lookup: Lookup, version: str) -> None:
-    """Keeps the content of a file. Two runs that do it at once write the same."""
+    """Keeps the content of a file; Delta keeps its own. Two runs that do it at once write the same."""
     place = _place(lake, version)
-    if DeltaTable.isDeltaTable(lake.spark, place):
+    if lookup.format == DELTA or DeltaTable.isDeltaTable(lake.spark, place):
         return
     if lookup.format == MMDB:
         _keep_networks(lake, lookup, place)
@@ -156,7 +164,10 @@ def _keep_networks(lake: Lake, lookup: Lookup, place: str) -> None:
         fs, path = files.at(lookup.path)
         fs.copyToLocalFile(False, path, files.at(f"file:{source}")[1], True)
         with made.open("w", encoding="utf-8", newline="") as sink:
-            csv.writer(sink, delimiter="\t").writerows(geo_networks.ranges(source))
+            try:
+                csv.writer(sink, delimiter="\t").writerows(geo_networks.ranges(source))
+            except LakehuntError as error:
+                raise LakehuntError(f"lookup {lookup.shown} ({lookup.path}): {error.message}", _HINT) from error
         staged = f"{place}.ranges"
         fs, path = files.at(staged)
         fs.copyFromLocalFile(False, True, files.at(f"file:{made}")[1], path)
