@@ -84,3 +84,25 @@ def test_text_that_is_not_json_is_a_string(spark: Any) -> None:
     made = spark.createDataFrame([(i, t) for i, t in enumerate(texts)], "i int, t string")
     found = made.select("i", dynamic.parsed(F.col("t")).alias("v")).orderBy("i").collect()
     assert [json.loads(row["v"]) for row in found] == texts
+
+
+@in_few_queries
+@given(many(VALUES))
+def test_characters_are_written_as_they_are(spark: Any, values: list[object]) -> None:
+    """Spark's JSON functions write a character beyond U+FFFF as two escapes: `has` would not find it."""
+    for value, row in zip(values, answers(spark, values, value=F.col("v")), strict=True):
+        text = row["value"] or ""
+        assert [c for c in text if ord(c) > 0xFFFF] == [c for c in dynamic_text(value) or "" if ord(c) > 0xFFFF]
+
+
+def test_half_a_surrogate_pair_is_the_replacement_character(spark: Any) -> None:
+    written = {
+        r'"\ud83d"': '"\ufffd"',
+        r'{"a\uDC00": ["x\ud83d\ude00", "\\ud83d", "\"uD83D", 1.5e30, "\n"]}': (
+            '{"a\ufffd":["x😀","\\\\ud83d","\\"uD83D",1.5E+30,"\\n"]}'
+        ),
+        r"[1, {}]": "[1,{}]",
+    }
+    texts = spark.createDataFrame([(i, text) for i, text in enumerate(written)], "i int, t string")
+    found = texts.select("i", dynamic.parsed(F.col("t")).alias("v")).orderBy("i").collect()
+    assert [row.v for row in found] == [*written.values()]

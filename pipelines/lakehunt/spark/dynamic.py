@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from lakehunt.core.surrogates import HALF_A_PAIR
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN, Type
 from lakehunt.spark.values import named, text_of_datetime, text_of_decimal, text_of_timespan
 
@@ -85,10 +86,24 @@ def _parsed(text: Column) -> Column:
 
 
 def normal(json: Column) -> Column:
-    """JSON written by Spark, with numbers in Kusto's format: reals that Java writes with an exponent, and integers out
-    of the range of long, which become reals."""
-    odd = json.rlike(r"\dE-?\d|\d{19}")
-    return F.when(odd, named(json, _renumbered)).otherwise(json)
+    """JSON written by Spark, with characters and numbers in Kusto's format. Spark writes a character above U+FFFF as
+    two escapes, a real with Java's exponent, and an integer out of the range of long, which becomes a real."""
+    odd = json.rlike(r"\dE-?\d|\d{19}|\\uD")
+    return F.when(odd, named(json, _mended)).otherwise(json)
+
+
+def _mended(json: Column) -> Column:
+    return _renumbered(F.when(F.contains(json, F.lit(r"\uD")), _with_characters(json)).otherwise(json))
+
+
+def _with_characters(json: Column) -> Column:
+    """JSON whose escapes of surrogates are the characters that they mean, and U+FFFD for half a pair.
+
+    The JSON becomes the text of a JSON string in which they are the only escapes, and that string is read."""
+    whole = F.regexp_replace(_hidden(json), HALF_A_PAIR, "\ufffd")
+    text = F.regexp_replace(whole, r'"|\\(?!u[dD][89a-fA-F])', r"\\$0")
+    boxed = F.concat(F.lit('["'), text, F.lit('"]'))
+    return _shown(F.get(F.from_json(boxed, "array<string>", {"allowUnquotedControlChars": "true"}), F.lit(0)))
 
 
 def _renumbered(json: Column) -> Column:
