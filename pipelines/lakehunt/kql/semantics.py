@@ -14,6 +14,10 @@ from pathlib import Path
 LANGUAGE = "language"
 """The name for what every query uses: literals, types, names, how events are read and prefiltered."""
 
+INPUTS = frozenset({"AdditionalFields", "{{StartTimeISO}}", "{{EndTimeISO}}"})
+"""Names that are neither functions nor operators: columns that are read differently than before, and placeholders that
+mean something else. Their versions are raised by hand."""
+
 FILE = Path(__file__).with_name("semantics.json")
 
 VERSIONS: Mapping[str, int] = json.loads(FILE.read_text("utf-8"))

@@ -19,9 +19,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.classic.column import Column as ClassicColumn
 from pyspark.sql.classic.column import _to_seq
 
-from lakehunt.core.surrogates import HALF_A_PAIR
 from lakehunt.kql.types import TICKS_PER_MICROSECOND
 from lakehunt.runtime import janino
+from lakehunt.runtime.surrogates import well_formed
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.sources import blobs, forms
 from lakehunt.sources.blobs import Blob
@@ -44,9 +44,6 @@ _LENGTH_WITH_TICKS = len("2024-01-31T23:59:59.1234567Z")
 _NESTED = "^(OBJECT|ARRAY)"
 _DYNAMIC = tuple(column.name for column in DEVICE_PROCESS_EVENTS.columns if column.type == "dynamic")
 
-_BACKSLASH = "\x01"
-"""Stands for an escaped backslash; a control character cannot occur in JSON."""
-
 _FOUND = {
     "STRING": "a string",
     "BIGINT": "an integer",
@@ -68,7 +65,7 @@ def find(spark: SparkSession, source: str) -> list[Blob]:
 
 def is_complete(text: Column) -> Column:
     """Whether `text` is exactly one JSON object."""
-    return F.coalesce(_kind(_only_value(_well_formed(text))).startswith("OBJECT"), F.lit(False))
+    return F.coalesce(_kind(_only_value(well_formed(text))).startswith("OBJECT"), F.lit(False))
 
 
 def may_be_record(line: Column) -> Column:
@@ -90,7 +87,7 @@ def with_envelope(rows: DataFrame) -> DataFrame:
     matters."""
     keep = [F.col(name) for name in rows.columns]
     readable = F.when(_is_small(F.col("text")), F.col("text"))
-    record = rows.select(*keep, F.from_json(_well_formed(readable), _ENVELOPE).alias("_record"))
+    record = rows.select(*keep, F.from_json(well_formed(readable), _ENVELOPE).alias("_record"))
     return record.select(
         *keep,
         _timestamp(_text_in("_record.time")).alias("exported_at"),
@@ -110,7 +107,7 @@ def holds_event(text: Column) -> Column:
 
 
 def _properties(text: Column) -> Column:
-    return F.get_json_object(_well_formed(text), "$.properties")
+    return F.get_json_object(well_formed(text), "$.properties")
 
 
 def parse(rows: DataFrame) -> DataFrame:
@@ -120,15 +117,6 @@ def parse(rows: DataFrame) -> DataFrame:
     `event_id` and `faults` (see FAULTS_TYPE; empty for a valid record)."""
     steps = (_with_record, _with_fields, _with_values, _with_delivered, _with_derived)
     return reduce(lambda made, step: made.transform(step), steps, rows)
-
-
-def _well_formed(text: Column) -> Column:
-    """A record in which each half of a surrogate pair is U+FFFD."""
-    escaped = F.replace(text, F.lit("\\\\"), F.lit(_BACKSLASH))  # so that a backslash left over begins an escape
-    mended = F.replace(F.regexp_replace(escaped, HALF_A_PAIR, r"\\ufffd"), F.lit(_BACKSLASH), F.lit("\\\\"))
-    may_have_one = F.contains(text, F.lit(r"\ud")) | F.contains(text, F.lit(r"\uD"))
-    # A record with this control character is not JSON. It must not become JSON.
-    return F.when(may_have_one & ~F.contains(text, F.lit(_BACKSLASH)), mended).otherwise(text)
 
 
 def _only_value(text: Column) -> Column:
@@ -155,7 +143,7 @@ def _text_in(variant: str) -> Column:
 
 
 def _with_record(rows: DataFrame) -> DataFrame:
-    text = F.when(_is_small(F.col("text")), _well_formed(F.col("text")))
+    text = F.when(_is_small(F.col("text")), well_formed(F.col("text")))
     return rows.withColumn("_text", text).withColumn("_record", _only_value(F.col("_text")))
 
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lakehunt.core.surrogates import HALF_A_PAIR
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN, Type
+from lakehunt.runtime.surrogates import well_formed
 from lakehunt.spark.values import named, text_of_datetime, text_of_decimal, text_of_timespan
 
 NULL = "null"
@@ -69,17 +69,17 @@ def given(json: Column) -> Column:
 
 def parsed(text: Column) -> Column:
     """Parses JSON text; an empty text is null, and text that is not JSON becomes a string."""
-    return named(text, _parsed)
+    return named(text, lambda written: named(well_formed(written), lambda json: _parsed(written, json)))
 
 
-def _parsed(text: Column) -> Column:
+def _parsed(text: Column, json: Column) -> Column:
     """Spark's parser stops after the first value. To detect trailing text, the text is also parsed inside an array and
     inside an object: text that closes one is invalid in the other."""
-    in_array = F.from_json(_boxed(text), "array<string>", STRICT)
-    in_object = F.from_json(F.concat(F.lit('{"v":'), text, F.lit("}")), "map<string,string>", STRICT)
+    in_array = F.from_json(_boxed(json), "array<string>", STRICT)
+    in_object = F.from_json(F.concat(F.lit('{"v":'), json, F.lit("}")), "map<string,string>", STRICT)
     one = (F.size(in_array) == 1) & (F.size(in_object) == 1)
     return (
-        F.when(one, given(normal(F.get_json_object(_boxed(text), "$[*]"))))
+        F.when(one, given(normal(F.get_json_object(_boxed(json), "$[*]"))))
         .when(F.trim(text) == "", F.lit(None))
         .otherwise(encoded(text, STRING))
     )
@@ -97,11 +97,10 @@ def _mended(json: Column) -> Column:
 
 
 def _with_characters(json: Column) -> Column:
-    """JSON whose escapes of surrogates are the characters that they mean, and U+FFFD for half a pair.
+    """JSON whose escapes of surrogates are the characters that they mean.
 
     The JSON becomes the text of a JSON string in which they are the only escapes, and that string is read."""
-    whole = F.regexp_replace(_hidden(json), HALF_A_PAIR, "\ufffd")
-    text = F.regexp_replace(whole, r'"|\\(?!u[dD][89a-fA-F])', r"\\$0")
+    text = F.regexp_replace(_hidden(json), r'"|\\(?!u[dD][89a-fA-F])', r"\\$0")
     boxed = F.concat(F.lit('["'), text, F.lit('"]'))
     return _shown(F.get(F.from_json(boxed, "array<string>", {"allowUnquotedControlChars": "true"}), F.lit(0)))
 
