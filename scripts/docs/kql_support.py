@@ -67,6 +67,7 @@ FORMS = {
     "toscalar": ("table or any", "the type of its first column"),
     "column_ifexists": ("constant string, any", "the type of the column, or of the value"),
     "columnifexists": ("constant string, any", "the type of the column, or of the value"),
+    "column_names_of": ("table", "dynamic"),
     "ingestion_time": ("", "datetime"),
     "geo_info_from_ip_address": ("string", "dynamic"),
     "assert": ("constant bool, constant string", "bool"),

@@ -151,11 +151,11 @@ def test_errors_of_the_file_and_of_its_query_at_once(tmp_path: Path) -> None:
     assert (one.hunt, one.id, one.name) == (None, None, "Anything")
 
 
-def test_folded_text_is_told_where_it_starts(tmp_path: Path) -> None:
+def test_an_error_in_folded_text_has_its_place_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "hunt.yaml"
     file.write_text(f"id: {ID}0\nname: Anything\nquery: >\n  DeviceProcessEvents\n  | where Nope == 1\n")
     (problem,) = check(file)[0].problems
-    assert (problem.start, problem.end) == ((3, 8), (3, 8))
+    assert (problem.start, problem.end) == ((5, 11), (5, 15))
     assert problem.excerpt[0] == "DeviceProcessEvents | where Nope == 1"
     assert problem.excerpt[1].strip() == "^^^^"
 

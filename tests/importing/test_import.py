@@ -110,11 +110,19 @@ def test_a_table_that_the_lake_does_not_have(pack: Path, into: Path) -> None:
 
 
 def test_what_is_not_supported_is_told_with_its_place(pack: Path, into: Path) -> None:
-    write(pack / "a.yaml", rule(1, "DeviceProcessEvents\n  | invoke FileProfile(SHA1)\n  | where GlobalPrevalence < 9"))
+    write(pack / "a.yaml", rule(1, "DeviceProcessEvents\n  | evaluate autocluster()\n  | where Percent < 9"))
     one = only(imported(pack, into))
     assert (one.reason, one.place.line) == (Reason.UNSUPPORTED, 5)
+    assert "autocluster" in one.detail
+    assert len(one.problems) == 1  # what follows from it is no further error
+
+
+def test_a_lookup_that_is_not_configured_is_a_missing_table(pack: Path, into: Path) -> None:
+    write(pack / "a.yaml", rule(1, "DeviceProcessEvents\n  | invoke FileProfile(SHA1)\n  | where GlobalPrevalence < 9"))
+    one = only(imported(pack, into))
+    assert (one.reason, one.place.line) == (Reason.TABLE, 5)
     assert "FileProfile" in one.detail
-    assert len(one.problems) == 2  # the column that it would have made, too
+    assert len(one.problems) == 1
 
 
 def test_an_error_in_a_query(pack: Path, into: Path) -> None:

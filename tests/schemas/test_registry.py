@@ -36,7 +36,7 @@ DECLARED = [*registry.tables(), *registry.families()]
 STORED = [
     "raw.batches", "raw.device_process_events", "raw.files", "events.device_process_events",
     "quarantine.device_process_events", "quality.validations", "hunts.alerts", "hunts.exclusions", "hunts.hits",
-    "hunts.passes", "hunts.runs", "hunts.suppressed", "findings.all",
+    "hunts.lookups", "hunts.passes", "hunts.runs", "hunts.suppressed", "findings.all",
 ]  # fmt: skip
 """Names under which lakes have tables: they are data, and never change."""
 

@@ -115,6 +115,12 @@ class Lake:
         """Replaces the whole table, columns included, in one transaction. Earlier versions stay in its history."""
         self._writer(table, rows).createOrReplace()
 
+    @staticmethod
+    def write_copy(rows: DataFrame, path: str) -> None:
+        """Writes the content of a file, as a Delta table of its own at a path that names this content: whoever writes
+        there writes the same."""
+        rows.write.format("delta").mode("overwrite").save(path)
+
     def insert_new(self, table: Table, rows: DataFrame, key: Sequence[str], within: Column | None = None) -> None:
         """Inserts the rows whose `key` is not in the table yet; keys in `rows` are unique.
 

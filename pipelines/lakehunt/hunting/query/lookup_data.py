@@ -129,7 +129,7 @@ def _keep(lake: Lake, lookup: Lookup, version: str) -> None:
 def _write(rows: DataFrame, place: str) -> None:
     # Names of columns are the file's own, which Parquet may not allow: they are comments.
     named = [F.col(f"`{name}`").alias(f"c{i}", metadata={"comment": name}) for i, name in enumerate(rows.columns)]
-    rows.select(*named).coalesce(1).write.format("delta").mode("overwrite").save(place)
+    Lake.write_copy(rows.select(*named).coalesce(1), place)
 
 
 def _read(lake: Lake, lookup: Lookup) -> DataFrame:
@@ -174,7 +174,7 @@ def _keep_networks(lake: Lake, lookup: Lookup, place: str) -> None:
         read = lake.spark.read.options(sep="\t", escape='"').schema(
             "bucket string, first string, last string, info string"
         )
-        read.csv(staged).write.format("delta").mode("overwrite").save(place)
+        lake.write_copy(read.csv(staged), place)
         files.remove(staged)
 
 
