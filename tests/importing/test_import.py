@@ -109,20 +109,15 @@ def test_a_table_that_the_lake_does_not_have(pack: Path, into: Path) -> None:
     assert [one.result for one in imported(pack, into, tables)] == [ImportStatus.LEFT_OUT, ImportStatus.IMPORTED]
 
 
-def test_what_is_not_supported_is_told_with_its_place(pack: Path, into: Path) -> None:
-    write(pack / "a.yaml", rule(1, "DeviceProcessEvents\n  | evaluate autocluster()\n  | where Percent < 9"))
+@pytest.mark.parametrize(
+    ("step", "name"), [("invoke FileProfile(SHA1)", "FileProfile"), ("evaluate autocluster()", "autocluster")]
+)
+def test_what_is_not_supported_is_told_with_its_place(pack: Path, into: Path, step: str, name: str) -> None:
+    write(pack / "a.yaml", rule(1, f"DeviceProcessEvents\n  | {step}\n  | where GlobalPrevalence < 9"))
     one = only(imported(pack, into))
     assert (one.reason, one.place.line) == (Reason.UNSUPPORTED, 5)
-    assert "autocluster" in one.detail
+    assert name in one.detail
     assert len(one.problems) == 1  # what follows from it is no further error
-
-
-def test_a_lookup_that_is_not_configured_is_a_missing_table(pack: Path, into: Path) -> None:
-    write(pack / "a.yaml", rule(1, "DeviceProcessEvents\n  | invoke FileProfile(SHA1)\n  | where GlobalPrevalence < 9"))
-    one = only(imported(pack, into))
-    assert (one.reason, one.place.line) == (Reason.TABLE, 5)
-    assert "FileProfile" in one.detail
-    assert len(one.problems) == 1
 
 
 def test_an_error_in_a_query(pack: Path, into: Path) -> None:

@@ -30,6 +30,9 @@ SchemaOf = Callable[[p.Plan, s.Evaluate], Schema | None]
 NAMING = (s.Project, s.Summarize, s.Distinct, s.Count, s.GetSchema)
 """Operators that name all columns of their result, whatever they read."""
 
+DERIVING = (s.Summarize, s.Evaluate, s.Invoke)
+"""Operators whose functions decide which columns their result has: if one has an error, nobody knows."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -102,8 +105,9 @@ class Binder:
         """Binds the operators of a pipeline. Names given by `as` are visible to the operators after it."""
         outside = dict(self.variables)
         for operator in operators:
-            is_lost = self.is_lost(plan) and type(operator) not in NAMING
+            is_lost, before = self.is_lost(plan) and type(operator) not in NAMING, len(self.errors)
             plan = self.bounded(self.rules.operators[type(operator)](self, plan, operator), operator.span)
+            is_lost |= isinstance(operator, DERIVING) and len(self.errors) > before
             plan = p.Values((), ()) if is_lost else plan
         for name in [n for n in self.variables if n not in outside]:
             del self.variables[name]
