@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyspark.sql import functions as F
 
 from lakehunt.kql import syntax as s
 from lakehunt.kql.catalog import common_type
-from lakehunt.kql.errors import Kind, KqlError
 from lakehunt.kql.types import BOOL, DYNAMIC, LONG, REAL, STRING, Column, Schema, Type
 from lakehunt.spark import dynamic
 from lakehunt.spark.expressions import as_argument, column
@@ -20,25 +21,22 @@ _TYPES: dict[str, Type] = {"bool": BOOL, "long": LONG, "double": REAL, "string":
 
 
 def bag_unpack(source: Relation, op: s.Evaluate) -> Schema:
-    """The source's other columns, then one for each property name in any bag, sorted; one with the name of the unpacked
-    column takes its place. A property with values of several types is dynamic.
+    """One column for each property name in any bag, sorted. A property with values of several types is dynamic.
 
-    Raises KqlError if a property has the name of an existing column."""
-    name = getattr(op.plugin.args[0], "name", "")
-    prefix = str(getattr(op.plugin.args[1], "value", "")) if len(op.plugin.args) > 1 else ""
-    kept = [c for c in source.schema if c.name != name]
+    The arguments are those of `Unpacking.call`."""
+    name, (prefix, _, ignored) = _arguments(op.plugin)
     bag = as_argument(column(name), next(c.type for c in source.schema if c.name == name))
     pairs = source.frame.select(F.explode(F.map_entries(dynamic.entries(bag))).alias("$$pair")).select(
         column("$$pair")["key"].alias("name"), dynamic.kind(column("$$pair")["value"]).alias("kind")
     )
-    found = pairs.groupBy("name").agg(F.collect_set("kind").alias("kinds")).orderBy("name").limit(MAX_COLUMNS).collect()
-    made = [Column(prefix + row["name"], _type_of(set(row["kinds"]))) for row in found]
-    taken = {c.name for c in kept} & {c.name for c in made}
-    if taken:
-        hint = "give a prefix: bag_unpack(d, 'd_')"
-        raise KqlError(Kind.UNSUPPORTED, f"there is a column '{min(taken)}' already", op.span, hint)
-    placed = [m for c in source.schema for m in (made if c.name == name else [c]) if m.name == c.name]
-    return (*placed, *(m for m in made if m.name != name))
+    wanted = pairs.where(~F.col("name").isin(*ignored)) if ignored else pairs
+    found = wanted.groupBy("name").agg(F.collect_set("kind").alias("kinds")).orderBy("name").limit(MAX_COLUMNS)
+    return tuple(Column(prefix + row["name"], _type_of(set(row["kinds"]))) for row in found.collect())
+
+
+def _arguments(call: s.Call) -> tuple[str, list[Any]]:
+    first, *others = call.args
+    return getattr(first, "name", ""), [getattr(one, "value", None) for one in others]
 
 
 def _type_of(kinds: set[str]) -> Type:

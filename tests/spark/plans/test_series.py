@@ -57,6 +57,15 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     # ... one with the name of the unpacked column keeps its place
     ("print a = 1, p = dynamic({'z': 1, 'p': {'q': 2}, 'b': 9}), c = 2 | evaluate bag_unpack(p)",
      [[1, {"q": 2}, 2, 9, 1]]),
+    # ... one with the name of another column replaces it, or is left out; some are ignored, by their own names
+    (("print n = 'old', d = dynamic({'n': 'new', 'm': 1}), k = 2 "
+      "| evaluate bag_unpack(d, columnsConflict='replace_source')"),
+     [["new", 2, 1]]),
+    ("print n = 'old', d = dynamic({'n': 'new', 'm': 1}), k = 2 | evaluate bag_unpack(d, '', 'keep_source')",
+     [["old", 2, 1]]),
+    ("print n = 1, d = dynamic({'n': 2}) | evaluate bag_unpack(d, columnsConflict='replace_source') : (*, n: long)",
+     [[2]]),
+    ("print d = dynamic({'n': 1, 'm': 2}) | evaluate bag_unpack(d, 'd_', ignoredProperties=dynamic(['n']))", [[2]]),
     # decimals are text within a dynamic value
     (("datatable(d: decimal)[decimal(1.5), decimal(10)] | summarize make_list(d), make_set(d), "
       "take_any(bag_pack('k', d))"),
@@ -151,6 +160,8 @@ def test_queries(spark: Any, query: str, expected: list[list[Any]]) -> None:
         ("print a = 1 | scan with (step s: true;)", "'scan' needs rows in order"),
         (f"{BAGS} | evaluate bag_unpack(d, 'k') | evaluate bag_unpack(d)", "there is no column 'd'"),
         ("print d = dynamic({'k': 1}), k = 2 | evaluate bag_unpack(d)", "there is a column 'k' already"),
+        ("print d = dynamic({}) | evaluate bag_unpack(d, 'p', 'both')", "'both' is not a way to resolve a conflict"),
+        ("print d = dynamic({}) | evaluate bag_unpack(d, other='p')", "bag_unpack has no such argument"),
         ("print d = dynamic({'$$x': 1}) | evaluate bag_unpack(d)", r"a column's name cannot start with '\$\$'"),
     ],
 )

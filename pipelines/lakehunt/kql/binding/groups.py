@@ -13,10 +13,11 @@ from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.calls import signature
 from lakehunt.kql.binding.rows import new_columns
 from lakehunt.kql.binding.scope import UNKNOWN, converted, projected, ref, split, unknown
+from lakehunt.kql.binding.unpacking import bag_unpack, columns_of
 from lakehunt.kql.catalog import Aggregate
 from lakehunt.kql.errors import Kind
 from lakehunt.kql.result_names import Names, own_name
-from lakehunt.kql.types import DATETIME, DYNAMIC, LONG, NUMERIC, STRING, TIMESPAN, Column, Type, array_of
+from lakehunt.kql.types import DATETIME, DYNAMIC, LONG, NUMERIC, TIMESPAN, Column, Type, array_of
 
 Keys = Sequence[tuple[str, p.Expr]]
 
@@ -336,50 +337,6 @@ def evaluate(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     return plugin(binder, source, op)
 
 
-def _bag_unpack(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
-    args = [a for a in op.plugin.args if not isinstance(a, s.Named)]
-    if len(args) not in (1, 2) or len(args) < len(op.plugin.args):
-        binder.fail(Kind.UNSUPPORTED, "bag_unpack takes a column and a prefix here", op.plugin.span)
-        return source
-    column = args[0]
-    if not isinstance(column, s.Name) or column.name not in source.names:
-        binder.no_column(getattr(column, "name", ""), column.span, source.names)
-        return source
-    prefix = binder.constant(args[1], [STRING], "a prefix in quotes") if len(args) == 2 else ""
-    schema = _plugin_schema(binder, source, op, [c for c in source.schema if c.name != column.name])
-    known = {c.name: c for c in source.schema if c.name != column.name}
-    columns: list[tuple[str, p.Expr]] = []
-    for made in schema:
-        if made.name in known and known[made.name].type == made.type:
-            columns.append((made.name, ref(known[made.name], op.span)))
-            continue
-        if not made.name.startswith(str(prefix)):
-            columns.append((made.name, p.Const(made.type, op.span, None)))
-            continue
-        step = p.Const(STRING, op.span, made.name.removeprefix(str(prefix)))
-        value: p.Expr = p.Call(DYNAMIC, op.span, p.PATH, (p.ColumnRef(DYNAMIC, op.span, column.name), step))
-        columns.append((made.name, converted(value, made.type)))
-    return projected(source, columns)
-
-
-def _plugin_schema(binder: Binder, source: p.Plan, op: s.Evaluate, kept: Sequence[Column]) -> Sequence[Column]:
-    """The result columns of a plugin: as declared in the query, else determined from the data, if there is any."""
-    if op.columns is not None:
-        declared = [c.name for c in op.columns if isinstance(c, s.Captured)]
-        binder.distinct_names(declared, op.span)
-        found: list[Column] = []
-        for column in op.columns:
-            others = (c for c in kept if c.name not in declared)
-            found.extend(others if isinstance(column, s.Star) else [Column(column.name, column.type)])
-        return found
-    known = None if binder.errors else binder.schema_of(source, op)
-    if known is None and not binder.errors:
-        example = "evaluate bag_unpack(d) : (*, Name: string)"
-        what = f"the columns of {op.plugin.name} depend on the data"
-        binder.fail(Kind.UNSUPPORTED, what, op.span, f"give them, for example: {example}")
-    return known or ()
-
-
 def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     args = list(op.plugin.args)
     column: s.Expr | None = args.pop(0) if args else None
@@ -404,7 +361,7 @@ def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     if aggregation is None:
         return source
     kept = [Column(n, types[n]) for n in by]
-    schema = _plugin_schema(binder, source, op, kept)
+    schema = columns_of(binder, source, op, kept)
     if op.columns is None:
         schema = [*kept, *(Column(c.name, aggregation.types[0]) for c in schema)]
     values = tuple(c.name for c in schema if c.name not in by)
@@ -413,7 +370,7 @@ def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
 
 PLUGINS: dict[str, Callable[[Binder, p.Plan, s.Evaluate], p.Plan]] = {
     "activity_counts_metrics": plugins.activity_counts_metrics,
-    "bag_unpack": _bag_unpack,
+    "bag_unpack": bag_unpack,
     "dcount_intersect": plugins.dcount_intersect,
     "ipv4_lookup": plugins.ipv4_lookup,
     "ipv6_lookup": plugins.ipv6_lookup,
