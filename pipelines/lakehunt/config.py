@@ -128,6 +128,9 @@ def _read(path: Path) -> Config:
     return Config(**values)
 
 
+_WITH_SECRETS = ("spark", "alerts")
+"""Sections with settings that may be secrets. In others a name such as `search_key` is no sign of one."""
+
 _SECRET_SETTING = re.compile(
     r"secret|password|passphrase|token|credential|signature|sas\b|jaas|[.]?key\b", re.IGNORECASE
 )
@@ -135,8 +138,8 @@ _SECRET_SETTING = re.compile(
 
 def _hide_credentials(document: strict_yaml.Mapping) -> None:
     """No error shows a credential of the file: one in an address, a secret of a channel, a key or password of Spark."""
-    texts = list(_texts(document))
-    credentials.hide_addresses_of(text for _, text in texts)
+    credentials.hide_addresses_of(text for _, text in _texts(document))
+    texts = (one for section in _WITH_SECRETS if section in document for one in _texts(document[section]))
     credentials.hide(text for name, text in texts if _SECRET_SETTING.search(name) and not text.startswith("env:"))
 
 
@@ -147,6 +150,8 @@ def _texts(value: object, name: str = "") -> Iterator[tuple[str, str]]:
         yield "", name
     for key, inner in value.items() if isinstance(value, Mapping) else ():
         yield from _texts(inner, str(key))
+    for inner in value if isinstance(value, (list, tuple)) else ():
+        yield from _texts(inner, name)
 
 
 def _place(value: object, base: Path) -> str:

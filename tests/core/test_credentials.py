@@ -115,3 +115,15 @@ def test_a_traceback_shows_no_secret(monkeypatch: pytest.MonkeyPatch, capsys: py
     told = capsys.readouterr().err
     assert "Traceback" in told
     assert "ValueError: cannot open s3a://[redacted]@b/x" in told
+
+
+def test_a_column_or_key_of_a_lookup_is_no_secret(tmp_path: Path) -> None:
+    file = tmp_path / "lakehunt.yaml"
+    file.write_text(
+        "lookups: {watchlists: {VIPs: {path: vips.csv, search_key: DeviceName}}}\n"
+        "tables: {Registry: {path: registry, columns: {RegistryKey: string}}}\n"
+        "spark: {spark.hadoop.fs.s3a.secret.key: c2VjcmV0}\n"
+    )
+    config.load(str(file))
+    assert redacted("no column DeviceName of type string") == "no column DeviceName of type string"
+    assert redacted("not c2VjcmV0") == "not [redacted]"

@@ -72,3 +72,17 @@ def test_data_without_a_log(log: Path) -> None:
 def test_an_object_store_and_a_lake_that_is_not_there_yet(tmp_path: Path) -> None:
     assert damage.check_before_run("s3a://bucket/lake") == []
     assert damage.check_before_run(str(tmp_path / "new")) == []
+
+
+def test_a_temporary_file_that_is_gone_when_it_is_looked_at_is_no_damage(log: Path) -> None:
+    """A writer renames its file between the listing and the look at its size: here, a link that leads nowhere."""
+    commits(log, 0, 1)
+    (log / f".{2:020}.json.tmp").symlink_to(log / "renamed")
+    assert wrong(log) == []
+
+
+def test_a_run_that_commits_meanwhile_is_no_damage(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits(log, 0)
+    (log / f"{1:020}.crc").touch()
+    monkeypatch.setattr(damage.time, "sleep", lambda seconds: commits(log, 1))
+    assert damage.check_before_run(str(log.parents[2])) == []

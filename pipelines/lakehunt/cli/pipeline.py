@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from lakehunt.cli import context, findings, hunts, operate, options
 from lakehunt.cli.section import Section
+from lakehunt.core.errors import LakehuntError
 from lakehunt.core.printable import truncated
 from lakehunt.core.progress import Progress
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from lakehunt.lake.delta_lake import Lake
     from lakehunt.landing.ingest import IngestResult
     from lakehunt.landing.promote import PromotionResult
+
+T = TypeVar("T")
 
 SECTION = Section("Pipeline")
 
@@ -87,12 +90,23 @@ def _landed(lake: Lake, config: Config, source: str, say: Progress) -> bool:
     from pyspark.errors import PySparkException
 
     from lakehunt.runtime.error_text import describe
+    from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
-    try:
-        return _print(_ingest(lake, config, source, say), _promote(lake, config, say))
-    except (PySparkException, Py4JJavaError, OSError) as e:
-        click.echo(f"landing failed, hunts run on what is there: {describe(e)}", err=True)
-        return False
+    events = DEVICE_PROCESS_EVENTS.tables[1].name
+
+    def tried(step: Callable[[], T]) -> T | None:
+        try:
+            return step()
+        except (PySparkException, Py4JJavaError, OSError, LakehuntError) as e:
+            if isinstance(e, LakehuntError) and not lake.exists(events):
+                raise  # there is nothing to hunt in
+            click.echo(f"landing failed, hunts run on what is there: {describe(e)}", err=True)
+            return None
+
+    # Batches that landed earlier are promoted even if nothing can land now.
+    ingested = tried(lambda: _ingest(lake, config, source, say))
+    promoted = tried(lambda: _promote(lake, config, say))
+    return _print(ingested, promoted) and ingested is not None and promoted is not None
 
 
 def _ingest(lake: Lake, config: Config, source: str, say: Progress) -> IngestResult:

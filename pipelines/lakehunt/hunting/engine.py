@@ -277,11 +277,11 @@ class _HuntingRun:
         try:
             done = bounded.within(self.lake.spark, self.limits.seconds, "seconds", evaluate)
             found = done.findings
-            self.found.append(found)
             previous = self.previous.get(one.hunt.id)
             same_schema = previous is not None and previous.schema_version == one.hunt.digest
             if found.count or self._ran_before(one.hunt) or not same_schema:
                 writer.write_own(self.lake, found)
+            self.found.append(found)
         except Exception as error:  # noqa: BLE001
             if starved is not None and is_memory_error(error):
                 starved.append(one)
@@ -306,7 +306,9 @@ class _HuntingRun:
         changed = [one for one in found if one.count or one.suppressed is not None or self._ran_before(one.result.hunt)]
         try:
             self._store(changed)
-        except Exception:  # noqa: BLE001
+        except Exception:
+            if not changed:
+                raise
             for one in changed:
                 self._store_alone(one)
 

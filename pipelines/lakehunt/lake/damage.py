@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ DERIVED = (HITS.name, PASSES.name)
 
 NOTE = "lakehunt: versions "
 """How the metadata of a ledger's commit begins, before JSON of tables and their versions."""
+
+_AGAIN = 1.0
+"""Seconds after which a finding has to be the same."""
 
 READ = 20
 """Newest commits of a log that are read."""
@@ -72,7 +76,9 @@ class TableLog:
     def of(table: str, folder: Path) -> TableLog:
         sizes: dict[str, int] = {}
         with suppress(FileNotFoundError), os.scandir(folder / "_delta_log") as entries:
-            sizes = {entry.name: entry.stat().st_size for entry in entries}
+            for entry in entries:
+                with suppress(FileNotFoundError):  # a temporary file, which a writer has renamed meanwhile
+                    sizes[entry.name] = entry.stat().st_size
         return TableLog(table, folder, sizes)
 
     def _versions(self, form: re.Pattern[str]) -> list[int]:
@@ -183,6 +189,9 @@ def check_before_run(root: str) -> list[str]:
     if "://" in root:
         return []
     found = damaged_logs(root)
+    if found:  # a run that is committing meanwhile is no damage
+        time.sleep(_AGAIN)
+        found = [one for one in damaged_logs(root) if one in found]
     if kept := [one for one in found if one.table not in DERIVED]:
         raise LakehuntError(f"the lake {root} is damaged:\n" + "\n".join(f"    {one}" for one in kept), HINT)
     return (

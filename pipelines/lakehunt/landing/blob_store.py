@@ -87,7 +87,7 @@ class Store:
         packed, copy = source.open(at), fs.create(target)
         try:
             plain = self._plain(blob, packed)
-            self._files.jvm.org.apache.hadoop.io.IOUtils.copyBytes(plain, copy, most, False)
+            self._files.jvm.org.apache.commons.io.IOUtils.copyLarge(plain, copy, 0, most)
             return int(copy.getPos())
         finally:
             packed.close()

@@ -160,6 +160,8 @@ def _promote_or_refuse(lake: Lake, batch: int, rules: _Rules, say: Progress) -> 
         outcome = BatchResult(batch, 0, 0, 0, 0, refused=(f"it could not be validated: {in_one_line(e)}",))
         say(f"batch {batch}: {outcome.refused[0]}")
     with suppress(PySparkException, Py4JJavaError):  # as on a full disk: the result says so, too
+        if batch not in _unpromoted(lake):
+            return outcome  # another run has promoted it meanwhile
         landed = lake.read(RAW.name).where(F.col("batch") == batch).agg(F.unix_micros(F.min("landed_at")).alias("at"))
         _record(lake, outcome, _moment(landed.collect()[0]["at"]), [])
     return outcome

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from pyspark import SparkContext
 
+from lakehunt.core.errors import LakehuntError
+
 OPTIONS = "spark.driver.extraJavaOptions"
 
 _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
@@ -26,6 +28,9 @@ def start_jvm(settings: Mapping[str, str]) -> None:
     """Starts this process's JVM with these settings, unless it has one. Raises PySparkRuntimeError if it does not
     start."""
     before = os.environ.get(_SUBMIT_ARGUMENTS)
+    if "--properties-file" in (before or ""):  # spark-submit takes one: ours would be ignored
+        hint = "put its settings under `spark:` in lakehunt.yaml"
+        raise LakehuntError(f"{_SUBMIT_ARGUMENTS} has a --properties-file", hint)
     with _private_folder() as folder:
         file = folder / "spark.properties"
         file.write_text(properties({**settings, **_options_in_file(settings, folder)}), encoding="ascii")

@@ -273,7 +273,7 @@ def _close_idle_connections(server: Any, seconds: int) -> None:
             raise LakehuntError("the server did not start listening", "see docs/how-to/sql.md")
         time.sleep(0.1)
     transport = _field(listening, "serverTransport_")
-    _declared(transport, "clientTimeout_").setInt(transport, seconds * 1000)
+    _declared(transport, "clientTimeout_").setInt(transport, min(seconds * 1000, 2**31 - 1))
 
 
 _STARTING = 60

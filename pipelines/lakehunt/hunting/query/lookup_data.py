@@ -8,7 +8,9 @@ ones reads what the earlier of them read."""
 from __future__ import annotations
 
 import csv
+import secrets
 import tempfile
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from lakehunt.kql.lookup_names import FILE_ID, NETWORKS, PROFILES
 from lakehunt.kql.types import TICKS_PER_MICROSECOND
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.filesystem import FileSystem
+from lakehunt.lake.retry import CONFLICTS
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas.hunt_tables import LOOKUPS
 from lakehunt.schemas.lookups import CSV, DELTA, ITEM_ID, JSON, LAKE, MMDB, SEARCH_KEY, UPDATED, Lookup
@@ -111,19 +114,28 @@ def _current(lake: Lake, lookup: Lookup) -> str:
 # Contents
 
 
+_KEEPING = threading.Lock()
+"""Hunts run at the same time, and may read the same lookup."""
+
+
 def _place(lake: Lake, version: str) -> str:
     return f"{lake.root}/lookups/{version}"
 
 
 def _keep(lake: Lake, lookup: Lookup, version: str) -> None:
-    """Keeps the content of a file; Delta keeps its own. Two runs that do it at once write the same."""
+    """Keeps the content of a file; Delta keeps its own. Whoever else does it at the same time writes the same."""
     place = _place(lake, version)
-    if lookup.format == DELTA or DeltaTable.isDeltaTable(lake.spark, place):
-        return
-    if lookup.format == MMDB:
-        _keep_networks(lake, lookup, place)
-    else:
-        _write(_read(lake, lookup), place)
+    with _KEEPING:
+        if lookup.format == DELTA or DeltaTable.isDeltaTable(lake.spark, place):
+            return
+        try:
+            if lookup.format == MMDB:
+                _keep_networks(lake, lookup, place)
+            else:
+                _write(_read(lake, lookup), place)
+        except CONFLICTS:
+            if not DeltaTable.isDeltaTable(lake.spark, place):
+                raise
 
 
 def _write(rows: DataFrame, place: str) -> None:
@@ -168,14 +180,16 @@ def _keep_networks(lake: Lake, lookup: Lookup, place: str) -> None:
                 csv.writer(sink, delimiter="\t").writerows(geo_networks.ranges(source))
             except LakehuntError as error:
                 raise LakehuntError(f"lookup {lookup.shown} ({lookup.path}): {error.message}", _HINT) from error
-        staged = f"{place}.ranges"
+        staged = f"{place}.{secrets.token_hex(8)}.ranges"
         fs, path = files.at(staged)
         fs.copyFromLocalFile(False, True, files.at(f"file:{made}")[1], path)
         read = lake.spark.read.options(sep="\t", escape='"').schema(
             "bucket string, first string, last string, info string"
         )
-        lake.write_copy(read.csv(staged), place)
-        files.remove(staged)
+        try:
+            lake.write_copy(read.csv(staged), place)
+        finally:
+            files.remove(staged)
 
 
 def _content(lake: Lake, lookup: Lookup, version: str) -> DataFrame:
