@@ -9,15 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pyspark.sql import DataFrame
 
 from lakehunt.hunting import engine
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log, writer
 from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL
+from lakehunt.hunting.incremental import hits
 from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.operations import stale_hits
 from lakehunt.schemas.hunt_tables import HITS, PASSES
+from lakehunt.schemas.table import Table
 from tests.support.events import event, settle, store
 from tests.support.hunts import ticks
 
@@ -297,6 +300,27 @@ def test_a_killed_pass_counts_for_nothing(lake: Lake) -> None:
     lake.spark.sql(f"DELETE FROM delta.`{lake.path(PASSES.name)}`")  # killed before its last write
     (again,) = run(lake, [H], AS_OF)
     assert (again.events_scanned, again.matched, lake.read(HITS.name).count()) == (1, 1, 2)
+
+
+def test_hits_that_another_run_withdraws_are_missed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does so while this run writes a pass, which is made again, and while this one reads its hits."""
+    store(lake, [event()])
+    run(lake, [H], AS_OF)
+    store(lake, [event(ReportId=2)])
+    append, waiting = Lake.append, [True]
+
+    def withdrawn_after_hits(lake: Lake, table: Table, rows: DataFrame) -> None:
+        append(lake, table, rows)
+        if table is HITS and waiting:
+            waiting.pop()
+            hits.withdraw_all(lake)
+
+    monkeypatch.setattr(Lake, "append", withdrawn_after_hits)
+    (missed,) = run(lake, [H], AS_OF)
+    assert "another run has withdrawn hits" in (missed.error or "")  # those of the first pass
+    (again,) = run(lake, [H], AS_OF)
+    assert (again.error, again.matched, lake.read(PASSES.name).count()) == (None, 2, 2)
+    agree(lake, [H], AS_OF)
 
 
 def test_two_runs_that_read_the_same_at_once_count_it_once(lake: Lake) -> None:

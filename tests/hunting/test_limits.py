@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehunt.hunting import engine
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log
-from lakehunt.hunting.query import adhoc
+from lakehunt.hunting.incremental import hits
+from lakehunt.hunting.query import adhoc, events_table
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime import bounded
 from lakehunt.runtime.bounded import TimeLimitError
@@ -62,17 +64,42 @@ def test_bad_hunts_end_alone_and_the_next_run_goes_on(lake: Lake) -> None:
 
 
 def test_a_hunt_that_is_slow_on_each_event_does_not_keep_others_from_their_hits(lake: Lake) -> None:
-    store(lake, [event(ReportId=i, DeviceId=f"d{i}") for i in range(400)])
+    store(lake, [event(ReportId=i, DeviceId=f"d{i}") for i in range(3000)])
     arrays = "array_sort_desc(array_sort_asc(range(1, 900000 + ReportId, 1)))"
     slow = hunt("slow", f"DeviceProcessEvents | where array_length({arrays}) == 7")
     runs = ran(lake, [slow], Limits(scan_seconds=5, seconds=5))
     assert (runs["slow"].error or "").startswith("ended after 5 s, its limit")
     assert run_log.previous_runs(lake, [slow], 0)[slow.id].overran
     # From now on it has a pass of its own: the shared one, which may take long, is without it.
-    runs = ran(lake, [H2, slow], Limits(scan_seconds=300, seconds=5))
-    assert (runs["slow"].error or "").startswith("ended after 5 s, its limit")
+    runs = ran(lake, [H2, slow], Limits(scan_seconds=20, seconds=5))
+    assert (runs["slow"].error or "").startswith("ended after 20 s, its limit")  # the limit that the error names
     passed = {row.hunt_id for row in lake.read("hunts.passes").selectExpr("inline(hunts)").collect()}
     assert passed == {H2.id}
+
+
+class Slow:
+    """Events of which each takes two seconds to read."""
+
+    def __init__(self, frame: DataFrame) -> None:
+        self.frame = frame
+
+    def filter(self, condition: Column) -> DataFrame:
+        waits = F.expr("reflect('java.lang.Thread', 'sleep', 2000L)")
+        return self.frame.filter(condition).filter(F.coalesce(waits, F.lit("")) != "never")
+
+
+def test_no_hunt_is_at_fault_if_events_take_too_long_to_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six batches of one event each take six seconds on two cores, twelve on one."""
+    for number in range(6):
+        store(lake, [event(ReportId=number, DeviceId=f"d{number}")])
+    snapshot = events_table.open_snapshot(lake)
+    slow = replace(snapshot, frame=cast(DataFrame, Slow(snapshot.frame)))
+    monkeypatch.setattr(events_table, "open_snapshot", lambda lake: slow)
+    monkeypatch.setattr(hits, "TOTAL", 1)
+    runs = ran(lake, [H1, H2], Limits(scan_seconds=5, seconds=5))
+    why = "not all events could be read in 5 s, the limit for all scans of a run"
+    assert [(run.error or "").startswith(why) for run in runs.values()] == [True, True]
+    assert not any(run.overran for run in run_log.previous_runs(lake, [H1, H2], 0).values())
 
 
 def test_a_query_has_the_same_limits(lake: Lake) -> None:

@@ -215,6 +215,7 @@ class _HuntingRun:
         rows = rows.repartition("hunt_version").sortWithinPartitions("hunt_version").persist()
         try:
             counts = {row.hunt_version: row["count"] for row in rows.groupBy("hunt_version").count().collect()}
+            hits_table.check_not_withdrawn(self.lake, hits)
             with codegen(self.lake.spark, on=sum(counts.values()) > CODEGEN_THRESHOLD):
                 yield events_table.HitEvents(rows), counts
         finally:

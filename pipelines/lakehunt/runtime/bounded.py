@@ -37,6 +37,17 @@ class TimeLimitError(LimitError):
         )
 
 
+class TotalTimeError(TimeLimitError):
+    """Several works took longer than their common limit: none of them need be at fault."""
+
+    def __init__(self, seconds: float, setting: str) -> None:
+        LimitError.__init__(
+            self,
+            f"not all events could be read in {seconds:g} s, the limit for all scans of a run",
+            f"what was read is kept: run again to go on from there, or raise limits.{setting} in the configuration",
+        )
+
+
 def within(spark: SparkSession, seconds: float, setting: str, work: Callable[[], T]) -> T:
     """The result of `work`, or what it raises. `setting` is the name of the limit.
 

@@ -8,19 +8,22 @@ Lakehunt."""
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache, reduce
 from itertools import pairwise
+from typing import TypeVar
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from lakehunt import __version__
+from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.hunting.incremental import prefilter
 from lakehunt.hunting.incremental.predicates import RowPredicates
@@ -28,7 +31,9 @@ from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.events_table import BatchRange, EventsSnapshot
 from lakehunt.lake import history
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.versions import known_version
 from lakehunt.runtime import bounded
+from lakehunt.runtime.bounded import TimeLimitError, TotalTimeError
 from lakehunt.runtime.error_text import in_one_line, is_unreadable_file
 from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.session import codegen
@@ -83,15 +88,48 @@ class ScanStats:
         return ScanStats(self.events + other.events, (self.bytes or 0) + (other.bytes or 0) if known else None)
 
 
+T = TypeVar("T")
+
+SETTING = "scan_seconds"
+"""The limit of passes."""
+
+TOTAL = 5
+"""How many times as long as one pass may take, all passes of a run may take together."""
+
+
 @dataclass(frozen=True)
 class ScanBounds:
-    """The most seconds that a pass may take, and the least that remain for one of half of its hunts."""
+    """How long passes may take, in seconds."""
 
     most: float
+    """For the first pass, and for one of a single hunt."""
+
     least: float
+    """Remains for a pass of half of the hunts or of the batches."""
+
+    shared: float = math.inf
+    """For a pass of several hunts, unless `most` is less."""
+
+    ends: float = math.inf
+    """When (by the monotonic clock) the time for all passes of the run is over."""
 
     def halved(self) -> ScanBounds:
-        return ScanBounds(max(self.most / 2, self.least), self.least)
+        return replace(self, shared=max(min(self.shared, self.most) / 2, self.least))
+
+    def of(self, hunts: Sequence[HuntRequest]) -> float:
+        """The seconds for a pass of these hunts."""
+        return self.most if len(hunts) == 1 else min(self.shared, self.most)
+
+    def within(self, lake: Lake, hunts: Sequence[HuntRequest], work: Callable[[], T]) -> T:
+        """The result of a pass of these hunts. Raises TotalTimeError if the time for all passes is over."""
+        seconds, left = self.of(hunts), self.ends - time.monotonic()
+        total = TotalTimeError(TOTAL * self.most, SETTING)
+        if left <= 0:
+            raise total
+        try:
+            return bounded.within(lake.spark, min(seconds, left), SETTING, work)
+        except TimeLimitError as error:
+            raise total if left < seconds else error from None
 
 
 @dataclass
@@ -115,7 +153,9 @@ def complete_hits(
     """Scans, for each hunt, the events that no pass has read for it yet.
 
     A hunt whose conditions fail (on an unsupported value, for example) or take too long is isolated and recorded in
-    `failed`; the others continue. Each of the hunts `apart` (ids) has a pass of its own, after the others."""
+    `failed`; the others continue. Each of the hunts `apart` (ids) has a pass of its own, after the others. What passes
+    have read before the time for all of them is over is recorded: the next run goes on from there."""
+    bounds = replace(bounds, ends=time.monotonic() + TOTAL * bounds.most)
     hits = HitCoverage(_recorded(lake, {h.hunt_version for h in hunts}, events))
     first = {hunt.hunt_version: hunt for hunt in reversed(hunts)}  # hunts with the same query share their hits
     for scan_range, requests in _uncovered_requests(hits.passes, list(first.values()), events.accepted).items():
@@ -124,7 +164,7 @@ def complete_hits(
             _prefiltered(lake, events, scan_range, together, context, hits, bounds)
         for one in requests:
             if one.hunt_id in apart:
-                _prefiltered(lake, events, scan_range, [one], context, hits, ScanBounds(bounds.least, bounds.least))
+                _prefiltered(lake, events, scan_range, [one], context, hits, bounds)
     for hunt in hunts:
         shared = first[hunt.hunt_version].hunt_id
         hits.stats[hunt.hunt_id] = hits.stats.get(shared, ScanStats())
@@ -144,22 +184,70 @@ def _prefiltered(
     hits: HitCoverage,
     bounds: ScanBounds,
 ) -> None:
-    """Runs one pass; if it fails or takes too long, retries with each half of the hunts, down to the hunt at fault."""
+    """Runs one pass; if it fails or takes too long, retries with parts of it, down to the hunt at fault."""
+    hunts = [one for one in hunts if one.hunt_id not in hits.failed]
+    if not hunts:
+        return
     try:
-        done, stats = bounded.within(
-            lake.spark, bounds.most, "scan_seconds", lambda: _run_prefilter(lake, events, scan_range, hunts, context)
-        )
+        done, stats = bounds.within(lake, hunts, lambda: _run_prefilter(lake, events, scan_range, hunts, context))
     except Exception as error:  # noqa: BLE001
-        if len(hunts) == 1:
-            hits.failed[hunts[0].hunt_id] = error
-            return
-        half = len(hunts) // 2
-        for some in (hunts[:half], hunts[half:]):
-            _prefiltered(lake, events, scan_range, some, context, hits, bounds.halved())
+        parts = _parts(lake, events, scan_range, hunts, error, bounds)
+        for part, some in parts:
+            _prefiltered(lake, events, part, some, context, hits, bounds.halved())
+        if not parts:
+            hits.failed |= {one.hunt_id: error for one in hunts}
         return
     hits.passes.append(done)
     for hunt in hunts:
         hits.stats[hunt.hunt_id] = hits.stats.get(hunt.hunt_id, ScanStats()).and_(stats)
+
+
+def _parts(
+    lake: Lake,
+    events: EventsSnapshot,
+    scan_range: ScanRange,
+    hunts: list[HuntRequest],
+    error: Exception,
+    bounds: ScanBounds,
+) -> list[tuple[ScanRange, list[HuntRequest]]]:
+    """What to try in place of a pass that has failed: each half of the batches if these take long to read, otherwise
+    each half of the hunts; nothing for a single hunt, or if there is no time left."""
+    if isinstance(error, TotalTimeError):
+        return []
+    halves = _halves(scan_range) if isinstance(error, TimeLimitError) else ()
+    if halves and _is_slow_to_read(lake, events, scan_range, hunts, bounds):
+        return [(part, hunts) for part in halves]
+    half = len(hunts) // 2
+    return [(scan_range, some) for some in (hunts[:half], hunts[half:])] if half else []
+
+
+def _halves(scan_range: ScanRange) -> tuple[ScanRange, ...]:
+    """Both halves of the batches; nothing for a single batch."""
+    numbers = [number for first, last in scan_range.batches for number in range(first, last + 1)]
+    half = len(numbers) // 2
+    parts = (numbers[:half], numbers[half:]) if half else ()
+    return tuple(replace(scan_range, batches=events_table.batch_ranges(part)) for part in parts)
+
+
+def _is_slow_to_read(
+    lake: Lake, events: EventsSnapshot, scan_range: ScanRange, hunts: Sequence[HuntRequest], bounds: ScanBounds
+) -> bool:
+    """Whether reading the events alone takes longer than half of the time for a pass of these hunts."""
+    read = _read(events, scan_range, hunts).write.format("noop").mode("overwrite")
+    try:
+        bounded.within(lake.spark, bounds.of(hunts) / 2, SETTING, read.save)
+    except Exception as error:  # noqa: BLE001 (a smaller pass will fail in the same way)
+        return isinstance(error, TimeLimitError)
+    return False
+
+
+def _read(events: EventsSnapshot, scan_range: ScanRange, hunts: Sequence[HuntRequest]) -> DataFrame:
+    """The events of a range, with the columns that hits of these hunts have."""
+    columns = ALWAYS_STORED.union(*(hunt.predicates.columns for hunt in hunts))
+    frame = events.frame.filter(events_table.in_batches(scan_range.batches) & _on_days(scan_range))
+    return frame.select(
+        *(name for name in DEVICE_PROCESS_EVENTS.events.column_names if name in columns or name in _PROVENANCE)
+    )
 
 
 def _run_prefilter(
@@ -167,14 +255,13 @@ def _run_prefilter(
 ) -> tuple[PrefilterRun, ScanStats]:
     started, clock = datetime.now(UTC), time.perf_counter()
     pass_id = f"{started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
-    columns = ALWAYS_STORED.union(*(hunt.predicates.columns for hunt in hunts))
-    frame = events.frame.filter(events_table.in_batches(scan_range.batches) & _on_days(scan_range))
-    read = frame.select(
-        *(name for name in DEVICE_PROCESS_EVENTS.events.column_names if name in columns or name in _PROVENANCE)
-    )
+    read = _read(events, scan_range, hunts)
+    before = known_version(lake.spark, lake.path(HITS.name))
     with InputMetrics(lake.spark, pass_id) as metrics, codegen(lake.spark, on=True):
         prefiltered = prefilter.apply_prefilters(read, [hunt.predicates.alternatives for hunt in hunts], context)
         lake.append(HITS, _rows(prefiltered.frame, hunts, pass_id))
+    if _withdrawn_since(lake, max(before, 0)):
+        return _run_prefilter(lake, events, scan_range, hunts, context)
     row = (
         pass_id,
         [{"first": first, "last": last} for first, last in scan_range.batches],
@@ -225,9 +312,24 @@ def is_damage(error: Exception) -> bool:
 
 
 def withdraw_all(lake: Lake) -> None:
-    """Removes all hits, whose files need not be readable; passes first, as without them hits do not count."""
-    for table in (PASSES, HITS):
+    """Removes all hits, whose files need not be readable; passes first, as without them hits do not count, and again
+    those that another run has recorded meanwhile."""
+    for table in (PASSES, HITS, PASSES):
         DeltaTable.forPath(lake.spark, lake.path(table.name)).delete()
+
+
+def check_not_withdrawn(lake: Lake, hits: HitCoverage) -> None:
+    """Raises LakehuntError if another run has withdrawn hits since this one asked which there are."""
+    ids = {one.id for one in hits.passes}
+    kept = lake.rows(PASSES).filter(F.col("pass_id").isin(sorted(ids))).select("pass_id").collect()
+    if ids - {row.pass_id for row in kept}:
+        raise LakehuntError("another run has withdrawn hits, which are made anew", "run again")
+
+
+def _withdrawn_since(lake: Lake, version: int) -> bool:
+    """Whether hits may have been removed since this version of their table, by whatever was not this run."""
+    newest = history.version(lake, HITS.name)
+    return newest < version or history.last_destructive_commit(lake, HITS.name, version, newest) is not None
 
 
 # Coverage
