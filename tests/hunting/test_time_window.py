@@ -114,7 +114,7 @@ def test_placeholders_of_sentinel_are_the_range_of_the_hunt(query: str, days: in
     ("query", "column", "hint"),
     [
         ("print '{{Host_Name}}'", 7, "only {{StartTimeISO}} and {{EndTimeISO}} are filled in"),
-        ("print a = 1, b = ' {{ ip }} '", 18, "only {{StartTimeISO}} and {{EndTimeISO}} are filled in"),
+        ("print a = 1, b = ' {{ IP_Address }} '", 18, "only {{StartTimeISO}} and {{EndTimeISO}} are filled in"),
         ("print datetime({{Start}})", 7, "only {{StartTimeISO}} and {{EndTimeISO}} are filled in"),
         ("print todatetime('{{StarttimeIso}}')", 18, "did you mean '{{StartTimeISO}}'?"),
     ],
@@ -128,5 +128,5 @@ def test_an_unknown_placeholder_is_an_error_at_its_place(query: str, column: int
 
 
 def test_braces_that_are_not_a_placeholder_are_text() -> None:
-    plan = TableCatalog().bind("print '{{7*7}}', 'a {{b}} c', '{{}}', '{b}', dynamic(['{{b}}'])")
+    plan = TableCatalog().bind("print '{{7*7}}', 'a {{b}} c', '{{}}', '{{config}}', dynamic(['{{b}}'])")
     assert [type(one) for one in plan.expressions] == [p.Const] * 5

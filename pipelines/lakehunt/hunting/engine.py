@@ -307,11 +307,10 @@ class _HuntingRun:
         changed = [one for one in found if one.count or one.suppressed is not None or self._ran_before(one.result.hunt)]
         try:
             self._store(changed)
-        except Exception:
+        except Exception as error:
             if not changed:
                 raise
-            for one in changed:
-                self._store_alone(one)
+            self._store_one_by_one(changed, error)
 
     def _store(self, found: Sequence[ComputedFindings]) -> None:
         writer.write_all(self.lake, found, self.as_of)
@@ -319,15 +318,25 @@ class _HuntingRun:
         versions = {one.result.hunt.id: one.result.hunt.digest for one in found}
         suppression.write_suppressed(self.lake, suppressed, versions, self.as_of)
 
-    def _store_alone(self, one: ComputedFindings) -> None:
-        try:
-            self._store([one])
-        except Exception as error:  # noqa: BLE001
-            hunt = one.result.hunt
-            kept = next(run for run in self.runs if run.hunt.id == hunt.id)
-            self.runs.remove(kept)
-            why = f"its findings could not be stored: {describe(error)}"
-            self.runs.append(replace(kept, outcome=run_log.FAILED, error=why))
+    def _store_one_by_one(self, found: Sequence[ComputedFindings], why: Exception) -> None:
+        """Stores what can be stored, after an error in storing all together. If a hunt alone fails for the same reason,
+        it is nobody's own, and the others are not tried: each would take a minute of retries."""
+        is_common = len(found) == 1
+        for one in found:
+            if is_common:
+                self._not_stored(one.result.hunt, why)
+                continue
+            try:
+                self._store([one])
+            except Exception as error:  # noqa: BLE001
+                self._not_stored(one.result.hunt, error)
+                is_common = describe(error) == describe(why)
+
+    def _not_stored(self, hunt: Hunt, error: Exception) -> None:
+        kept = next(run for run in self.runs if run.hunt.id == hunt.id)
+        self.runs.remove(kept)
+        why = f"its findings could not be stored: {describe(error)}"
+        self.runs.append(replace(kept, outcome=run_log.FAILED, error=why))
 
     def _failed(
         self,

@@ -383,7 +383,11 @@ public final class RegexMatcher {
         void run(int from, int end, int[] slots) {
             boolean matched = false;
             then.clear();
+            int steps = 0;
             for (int at = from; at <= end; ) {
+                if ((++steps & 0xFFF) == 0) {
+                    endIfCancelled();
+                }
                 Places places = now;
                 int[][] kept = slotsNow;
                 now = then;

@@ -66,6 +66,7 @@ class Binder:
         self._reported: set[tuple[Span, str]] = set()
         self.named: dict[int, str] = {}  # names given by `as`, by the id of the plan
         self.calls = 0
+        self.bound_bodies = 0
         self.called: dict[object, tuple[object, Variable]] = {}  # results of functions, with what their keys refer to
         self.sizes = Sizes()
         self._row_readers: dict[int, tuple[Variable, bool]] = {}

@@ -61,7 +61,9 @@ def _scalar(binder: Binder, expr: s.Call, args: list[p.Expr]) -> p.Expr:
     if bound is None:
         return unknown(expr.span)
     made, kind = bound
-    return placeholders.instant(p.Call(kind, expr.span, _of_constants(binder, function.name, made), tuple(made)))
+    return placeholders.instant(
+        binder, p.Call(kind, expr.span, _of_constants(binder, function.name, made), tuple(made))
+    )
 
 
 def _varying(binder: Binder, name: str, args: Sequence[p.Expr]) -> str:

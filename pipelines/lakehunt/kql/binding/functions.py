@@ -11,6 +11,9 @@ from lakehunt.kql.lookup_names import WATCHLIST, WATCHLIST_NAMES
 from lakehunt.kql.types import DYNAMIC, NUMERIC
 
 MAX_CALLS = 32
+
+MAX_BODIES = 2_000
+"""Bodies of functions that are bound for one query. Calls with other arguments double with each level."""
 """Maximum depth of calls of a query's functions."""
 
 
@@ -87,6 +90,11 @@ def _key(argument: Variable) -> object:
 
 def _called(binder: Binder, function: Function, arguments: dict[str, Variable], call: s.Call | s.Name) -> Variable:
     definition = function.definition
+    binder.bound_bodies += 1
+    if binder.bound_bodies > MAX_BODIES:
+        what = f"with all calls put in place, this is more than {MAX_BODIES} functions"
+        binder.fail(Kind.UNSUPPORTED, what, call.span, "use each function fewer times")
+        return unknown(call.span)
     binder.calls += 1
     if binder.calls > MAX_CALLS:
         binder.fail(Kind.UNSUPPORTED, f"more than {MAX_CALLS} functions that call one another", call.span)

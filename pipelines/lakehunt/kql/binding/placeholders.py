@@ -18,19 +18,33 @@ from lakehunt.kql.types import DATETIME, STRING, TIMESPAN
 START, END = "{{StartTimeISO}}", "{{EndTimeISO}}"
 
 _RANGE = re.compile(f"({re.escape(START)}|{re.escape(END)})")
+_OF_ENTITY = re.compile(r"\{\{\s*[A-Z][A-Za-z]*_[A-Z]\w*\s*\}\}")
+"""A placeholder of Sentinel's queries about an entity: `{{Account_Name}}`. Other words in braces are text, such as
+`{{config}}`, which a hunt for template injection looks for."""
+
 _ANY = re.compile(r"\s*\{\{\s*[A-Za-z_][\w.]*\s*\}\}\s*")
 
 
 def text(binder: Binder, literal: p.Const) -> p.Expr:
-    """A string literal with the placeholders in it filled in. A literal that is another placeholder is an error."""
+    """A string literal with the placeholders in it filled in. A literal that is another placeholder of Sentinel is an
+    error."""
     written = str(literal.value)
     if _RANGE.search(written):
         return _filled(binder, written, literal.span)
-    if _ANY.fullmatch(written):
-        near = difflib.get_close_matches(written.strip(), [START, END], n=1, cutoff=0.8)
-        hint = f"did you mean '{near[0]}'?" if near else f"write its value; only {START} and {END} are filled in"
-        return binder.unknown(Kind.SEMANTIC, f"nothing fills in the placeholder {written.strip()}", literal.span, hint)
+    if _ANY.fullmatch(written) and (_near(written) or _OF_ENTITY.fullmatch(written.strip())):
+        return _unfilled(binder, literal)
     return literal
+
+
+def _near(written: str) -> list[str]:
+    return difflib.get_close_matches(written.strip(), [START, END], n=1, cutoff=0.8)
+
+
+def _unfilled(binder: Binder, literal: p.Const) -> p.Expr:
+    written = str(literal.value).strip()
+    near = _near(written)
+    hint = f"did you mean '{near[0]}'?" if near else f"write its value; only {START} and {END} are filled in"
+    return binder.unknown(Kind.SEMANTIC, f"nothing fills in the placeholder {written}", literal.span, hint)
 
 
 def _filled(binder: Binder, written: str, span: Span) -> p.Expr:
@@ -49,9 +63,12 @@ def _parts(written: str, period: int, span: Span) -> Iterator[p.Expr]:
         yield converted(instant, STRING) if instant else p.Const(STRING, span, part)
 
 
-def instant(call: p.Call) -> p.Expr:
-    """The datetime itself for `todatetime(tostring(datetime))`, so that the time window sees it; else the call."""
+def instant(binder: Binder, call: p.Call) -> p.Expr:
+    """The datetime itself for `todatetime(tostring(datetime))`, so that the time window sees it; else the call. A
+    placeholder cannot be a time."""
     inner = call.args[0] if call.function == "todatetime" else None
     if isinstance(inner, p.Call) and inner.function == "tostring" and inner.args[0].type == DATETIME:
         return inner.args[0]
+    if isinstance(inner, p.Const) and isinstance(inner.value, str) and _ANY.fullmatch(inner.value):
+        return _unfilled(binder, inner)
     return call

@@ -206,9 +206,8 @@ def invoke(binder: Binder, source: p.Plan, op: s.Invoke) -> p.Plan:
         return lookups.file_profile(binder, source, op.call)
     function = binder.variables.get(op.call.name)
     if not isinstance(function, Function):
-        binder.fail(
-            Kind.UNSUPPORTED, f"the function '{op.call.name}' is not supported", op.call.name_span, "define it with let"
-        )
+        what = f"the function '{op.call.name}' is not supported"
+        binder.fail(Kind.UNSUPPORTED, what, op.call.name_span, "define it with let", function=op.call.name)
         return source
     found = call_function(binder, function, op.call, source, Scope())
     return found if isinstance(found, p.Plan) else source

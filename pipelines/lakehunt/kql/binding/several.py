@@ -32,7 +32,9 @@ def _sorted(binder: Binder, call: s.Call, scope: Scope) -> list[tuple[str, s.Exp
     """`array_sort_asc(a, b, ...)`: the first array sorted, the others in its order."""
     if len(call.args) < 2:
         return []
-    nulls = call.args[-1:] if binder.scalar(call.args[-1], scope).type == BOOL else ()
+    # Only what may be a constant is bound to learn its type: other expressions are bound later, and may be long.
+    last = call.args[-1]
+    nulls = (last,) if isinstance(last, (s.Literal, s.Name)) and binder.scalar(last, scope).type == BOOL else ()
     first, *others = call.args[: len(call.args) - len(nulls)]
     if not others:
         return []

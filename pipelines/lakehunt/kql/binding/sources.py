@@ -33,7 +33,7 @@ def of_other_service(binder: Binder, expr: s.Path) -> p.Plan:
         root = root.value
     if isinstance(root, s.Call) and root.name in OTHER_SERVICES:
         what = f"a table of another service, by {root.name}(...), is not supported"
-        binder.fail(Kind.UNSUPPORTED, what, expr.span, "register the table, and name it directly")
+        binder.fail(Kind.UNSUPPORTED, what, expr.span, "register the table, and name it directly", function=root.name)
         return p.Values((), ())
     return binder.not_a_table(expr)
 
