@@ -16,6 +16,7 @@ from lakehunt.kql.binding.functions import lets
 from lakehunt.kql.binding.scope import Scope, Variable
 from lakehunt.kql.errors import Kind
 from lakehunt.kql.parser import parse
+from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import BOOL, INT, LONG
 
 _WHOLE = (INT, LONG)
@@ -64,17 +65,22 @@ def _ip_lookup(binder: Binder, source: p.Plan, op: s.Evaluate, version: int) -> 
     if keys is None or its_key is None:
         return source
     ip, *more = keys
+    hidden = Names([*source.names, *table.names])
+    bits, net, its_bits, its_net = (hidden.unique(name) for name in ("__bits", "__net", "__bits", "__net"))
+    renamed = {key: hidden.unique("__key") for key in more}
     shared = "".join(f", {_quoted(key)}" for key in more)
-    gone = "".join(f", {_quoted(f'{key}1')}" for key in more)
     network = _quoted(its_key[0])
-    bits = f"iff({network} has '/', tolong(extract('/([0-9]+)$', 1, {network})), 128)"
-    size = f"ipv4_netmask_suffix({network})" if version == 4 else f"iff({network} has ':', 0, 96) + {bits}"
+    length = f"iff({network} has '/', tolong(extract('/([0-9]+)$', 1, {network})), 128)"
+    size = f"ipv4_netmask_suffix({network})" if version == 4 else f"iff({network} has ':', 0, 96) + {length}"
+    rename = "".join(f" | project-rename {its} = {_quoted(key)}" for key, its in renamed.items())
+    on = "".join(f", $left.{_quoted(key)} == $right.{its}" for key, its in renamed.items())
     text = f"""
-        let __N = __L | extend __bits = {size}, __net = parse_ipv{version}({network}) | where isnotempty(__net);
-        let __S = __T | mv-expand __bits = toscalar(__N | summarize make_set(__bits)) to typeof(long)
-            | extend __net = parse_ipv{version}_mask({_quoted(ip)}, __bits) | where isnotempty(__net);
-        let __M = __S | join kind=inner __N on __net, __bits{shared}
-            | project-away __net, __bits, __net1, __bits1{gone};
+        let __N = __L | extend {its_bits} = {size}, {its_net} = parse_ipv{version}({network})
+            | where isnotempty({its_net}){rename};
+        let __S = __T | mv-expand {bits} = toscalar(__N | summarize make_set({its_bits})) to typeof(long)
+            | extend {net} = parse_ipv{version}_mask({_quoted(ip)}, {bits}) | where isnotempty({net});
+        let __M = __S | join kind=inner __N on $left.{net} == $right.{its_net}, $left.{bits} == $right.{its_bits}{on}
+            | project-away {", ".join((bits, net, its_bits, its_net, *renamed.values()))};
         let __U = __T | join kind=leftanti (__M | distinct {_quoted(ip)}{shared}) on {_quoted(ip)}{shared};
         {"union kind=outer __M, __U" if unmatched else "__M"}"""
     made = _bound(binder, text, source, {"__L": table})
