@@ -64,6 +64,9 @@ LITERALS = {
     "guid": "guid(74be27de-1e4e-49d9-b579-fe0b331d3642)",
 }  # fmt: skip
 
+FROM_FILES = {"geo_info_from_ip_address"}
+"""Functions that answer with what a file of the configuration says: never part of stored hits."""
+
 _ANY = ("x", "l", "t", "d")
 _REFUSED = (KqlError, LakehuntError, PySparkException, ArithmeticError, ValueError)
 _SOME = 4
@@ -98,7 +101,7 @@ def names() -> set[str]:
         *calls.PACKS,
         *groups.PLUGINS,
     }
-    return functions | operators_ | {semantics.LANGUAGE}
+    return (functions | operators_ | {semantics.LANGUAGE}) - FROM_FILES
 
 
 def _is_query(text: str) -> bool:
@@ -245,6 +248,7 @@ def _digest(plan: p.Plan, shown: str) -> str:
     def numbered(found: re.Match[str]) -> str:
         return numbers.setdefault(found[0], f"#{len(numbers)}")
 
+    shown = re.sub(r"\$\$Lambda[^,()]*?@[0-9a-f]+", "a Java function", shown)
     same = re.sub(r"(\b[xyz]_\d+)?#\d+L?|\b[xyz]_\d+\b|@[0-9a-f]{5,}\b", numbered, shown)
     same = re.sub(r"\bsplits=Some\(\d+\)", "splits", same)
     columns = [f"{c.name}: {c.type}" for c in plan.schema]

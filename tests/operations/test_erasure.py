@@ -235,7 +235,7 @@ def test_commands_join_days_of_one_hunt() -> None:
 
 
 def test_command(full: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("lakehunt.cli.context.lake", lambda _: nullcontext(full))
+    monkeypatch.setattr("lakehunt.cli.context.lake", lambda *_, **__: nullcontext(full))
     assert cli.main(["forget", "--lake", full.root]) == cli.USAGE
     assert cli.main(["forget", "--lake", full.root, "--device", NAME, "--dry-run"]) == cli.SUCCESS
     told = capsys.readouterr().out

@@ -392,7 +392,7 @@ def test_command(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     some(lake, QUARANTINE, {"batch": 1, "landed_at": datetime(2020, 1, 1, tzinfo=UTC)})
-    monkeypatch.setattr("lakehunt.cli.context.lake", lambda _: nullcontext(lake))
+    monkeypatch.setattr("lakehunt.cli.context.lake", lambda *_, **__: nullcontext(lake))
     file = tmp_path / "lakehunt.yaml"
     file.write_text("retention: {quarantine: 30d, vacuum_hours: 0}\n")
     options = ["--config", str(file), "--lake", lake.root]

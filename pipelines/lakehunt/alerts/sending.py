@@ -132,7 +132,8 @@ def _with_commands(lake: Lake, findings: DataFrame) -> list[Row]:
             "event_id", "event_date", "Timestamp", "ProcessCommandLine"
         )
         wanted = few.select("finding_id", "hunt_id", F.explode("evidence").alias("event_id"))
-        within = events.filter(F.col("event_date").between(*map(values.day, days)))
+        has_some = days.first is not None  # without findings, or of a result without times, there are no days
+        within = events.filter(F.col("event_date").between(*map(values.day, days)) if has_some else F.lit(False))
         commands = wanted.join(within, "event_id").groupBy("hunt_id", "finding_id")
         listed = commands.agg(F.sort_array(F.collect_list(F.struct("Timestamp", "ProcessCommandLine"))).alias("seen"))
         return few.join(listed, ["hunt_id", "finding_id"], "left").collect()
