@@ -62,6 +62,13 @@ def rows(lake: Lake, table: str) -> list[tuple[Any, ...]]:
     return sorted((tuple(row) for row in lake.read(table).collect()), key=repr)
 
 
+def renamed(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A finding with the name that ATT&CK gave TA0005 since."""
+    return tuple(
+        ["Stealth" if one == "Defense Evasion" else one for one in v] if isinstance(v, list) else v for v in row
+    )
+
+
 def test_its_hits_and_findings_are_found_again(earlier: Lake) -> None:
     stored = rows(earlier, writer.ALL)
     passes, hits = rows(earlier, PASSES.name), rows(earlier, HITS.name)
@@ -71,7 +78,7 @@ def test_its_hits_and_findings_are_found_again(earlier: Lake) -> None:
     assert [one.findings for one in runs] == [2, 2, 2]
     assert rows(earlier, PASSES.name) == passes
     assert rows(earlier, HITS.name) == hits
-    assert rows(earlier, writer.ALL) == stored
+    assert rows(earlier, writer.ALL) == [renamed(row) for row in stored]
 
 
 def test_only_new_events_are_read(earlier: Lake) -> None:
