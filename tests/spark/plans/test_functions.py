@@ -23,7 +23,6 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     (("let k = 3; let f = (x: long) { x * k }; let k2 = f(k); let g = (y: long) { let h = (z: long) { z + k2 }; "
       "h(y) + f(y) }; datatable(v: long)[1, 2] | extend r = g(v) | where f(v) > 3"),
      [[2, 17]]),
-    ("let x = 1; let f = () { x }; let x = 2; print f(), x", [[1, 2]]),
     (("let f = (s: string) { s has 'cmd' and strlen(s) < 9 }; datatable(s: string)['cmd /c', 'cmd /c more', 'x'] | "
       "where f(s) and not(f('x')) | summarize countif(f(s)), n = count()"),
      [[1, 1]]),
