@@ -37,6 +37,14 @@ def test_the_log_of_a_failure_is_kept_for_its_user(log: SparkLog, tmp_path: Path
     assert kept.read_text().endswith("ERROR Executor: Exception in task\n")
 
 
+def test_what_a_former_command_of_the_process_left_is_not_kept(log: SparkLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark_log._Current, "log", log)
+    log.file.write_text("Setting default log level\nERROR Executor: Exception in task\n")
+    assert spark_log.of_failure() is not None
+    spark_log.command_started()
+    assert spark_log.of_failure() is None
+
+
 def test_a_long_log_keeps_its_beginning_and_its_end(log: SparkLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spark_log, "FIRST", 4)
     monkeypatch.setattr(spark_log, "LAST", 3)

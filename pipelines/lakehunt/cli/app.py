@@ -50,6 +50,7 @@ class _Lakehunt(click.Group):
 
     def invoke(self, ctx: click.Context) -> int:
         code = FAILURE
+        spark_log.command_started()
         try:
             code = self._invoke(ctx)
         finally:

@@ -34,7 +34,7 @@ class SparkLog:
         self._started = 0
 
     def started(self) -> None:
-        """Notes that Spark has started: what it has printed so far is of no interest."""
+        """Notes that Spark or a command has started: what was printed so far is of no interest."""
         self._started = self._size()
 
     def _size(self) -> int:
@@ -90,6 +90,12 @@ def opened() -> SparkLog:
     """The log for a JVM that is about to start."""
     _Current.log = _Current.log or SparkLog()
     return _Current.log
+
+
+def command_started() -> None:
+    """Notes that a command starts. In a process that runs several ones, what Spark printed before is of another."""
+    if _Current.log:
+        _Current.log.started()
 
 
 def of_failure() -> Path | None:
