@@ -112,7 +112,7 @@ class OperatorParser(TabularParser):
         count = self.expression()
         self.expect("of")
         of = self.name("a column's name")
-        by = self.expression() if self.takes("by") else None
+        by = self.item() if self.takes("by") else None
         span = start.to(by.span if by else of.span)
         return s.TopHitters(span, count, s.Name(of.span, of.text), by)
 

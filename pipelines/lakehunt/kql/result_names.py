@@ -98,6 +98,8 @@ def own_name(expr: s.Expr, aggregates: Mapping[str, str] = MappingProxyType({}))
     `aggregates` are the prefixes of aggregate functions, where they are allowed: `round(avg(x), 2)` is `avg_x`."""
     if isinstance(expr, s.Name):
         return expr.name
+    if isinstance(expr, s.Named):  # an argument that the query names: `make_set(x = FileName)` is `set_x`
+        return expr.names[0]
     if isinstance(expr, (s.Path, s.Index)):
         return _name_of_path(expr, aggregates)
     if isinstance(expr, s.Call):
@@ -143,11 +145,11 @@ def _name_of_call(call: s.Call, aggregates: Mapping[str, str]) -> str | None:
 class Names:
     """The names of one result, in the order of its columns; a name that is taken is suffixed with `1`, `2`, ...
 
-    `existing` are those of columns that are there before."""
+    `existing` are those of columns that are there before; what has no name gets none of them."""
 
-    def __init__(self, existing: Iterable[str] = ()) -> None:
+    def __init__(self, existing: Iterable[str] = (), taken: Iterable[str] = ()) -> None:
         self.existing = frozenset(existing)
-        self.taken = set(self.existing)
+        self.taken = {*self.existing, *taken}
         self.declared: set[str] = set()
         self.unnamed = 0
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from lakehunt.kql import constants
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
+from lakehunt.kql.binding import several
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.scope import UNKNOWN, Scope, converted, is_ordered, projected, ref, unknown
 from lakehunt.kql.errors import Kind
-from lakehunt.kql.result_names import Names, own_name
+from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import BOOL, DYNAMIC, LONG, NUMERIC, Column, Type
 
 MAX_EXPANDED = 2_147_483_647
@@ -27,12 +28,13 @@ def _expand(
     items: list[p.Expanded] = []
     names, declared = Names(source.names), Names()
     for item in given:
-        value = binder.scalar(item.value, binder.row(source))
+        scope = binder.row(source)
+        value = binder.scalar(item.value, scope)
         if value.type not in (DYNAMIC, UNKNOWN):
             what = f"only dynamic values can be expanded, this is a {value.type}"
             binder.fail(Kind.SEMANTIC, what, item.span, "parse_json(...) reads text")
             value = unknown(item.span)
-        named = item.name or own_name(item.value)
+        named = item.name or _own_name(binder, item.value, scope)
         name = binder.given(declared, named, item.span) if named else names.column()
         items.append(p.Expanded(name, value, item.type or DYNAMIC))
     kind = options.get("kind") or options.get("bagexpansion")
@@ -44,6 +46,11 @@ def _expand(
     count = binder.row_count(limit) if limit else MAX_EXPANDED
     in_arrays = getattr(kind, "name", "bag") == "array"
     return p.Expand(tuple(schema), source, tuple(items), index, in_arrays, count)
+
+
+def _own_name(binder: Binder, value: s.Expr, scope: Scope) -> str | None:
+    made = several.parts(binder, value, scope)
+    return made[0][0] if made else several.name_of(binder, value, scope)
 
 
 def mv_apply(binder: Binder, source: p.Plan, op: s.MvApply) -> p.Plan:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from lakehunt.kql import constants, regexes
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding import lookups, placeholders
+from lakehunt.kql.binding import lookups, placeholders, several
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.functions import call_function, is_tabular
 from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, converted, projected, ref, unknown
@@ -257,8 +257,7 @@ FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
     "pack_all": _pack_all,
     "rand": _rand,
     "toscalar": _toscalar,
-    "column_ifexists": _column_if_exists,
-    "columnifexists": _column_if_exists,
+    **dict.fromkeys(several.COLUMN_IF_EXISTS, _column_if_exists),
     "ingestion_time": _ingestion_time,
     "column_names_of": _column_names_of,
     GEO_IP: lookups.geo_info,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from lakehunt.kql import constants
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding import plugins
+from lakehunt.kql.binding import plugins, several
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.calls import signature
 from lakehunt.kql.binding.rows import new_columns
@@ -20,6 +20,9 @@ from lakehunt.kql.result_names import Names, own_name
 from lakehunt.kql.types import DATETIME, DYNAMIC, LONG, NUMERIC, TIMESPAN, Column, Type, array_of
 
 Keys = Sequence[tuple[str, p.Expr]]
+
+Arguments = Sequence[tuple[int, s.Expr]]
+"""The arguments of an aggregate, each with its position in the query."""
 
 
 def distinct(binder: Binder, source: p.Plan, op: s.Distinct) -> p.Plan:
@@ -97,14 +100,13 @@ class Group:
             made = self._called(function, value, given)
             self.aggregations.extend(made)
             return [(n, p.ColumnRef(t, value.span, n)) for a in made for n, t in zip(a.names, a.types, strict=True)]
-        if len(given) > 1:
-            self.binder.fail(Kind.UNSUPPORTED, "several columns of one expression are not supported", item.span)
-        own = own_name(value, self.prefixes)
         if not self._has_aggregate(value):
             self._no_aggregate(value)
             return []
-        result = self._inside(value)
-        return [(self._named(given[0], value) if given else self._free(own or ""), result)]
+        return [
+            (self._named(one.name, value) if one.name else self._free(one.own or ""), self._inside(one.value))
+            for one in several.one_by_one(self.binder, [item], self.binder.row(self.source), self.prefixes)
+        ]
 
     def alone(self, item: s.Expr) -> p.Aggregation | None:
         """The aggregate of an item that must be exactly one aggregate, with its name; else reports an error."""
@@ -155,8 +157,8 @@ class Group:
         return self.binder.scalar(rewritten, scope)
 
     def _called(self, function: Aggregate, call: s.Call, given: tuple[str, ...]) -> list[p.Aggregation]:
-        args = self._expanded(function, call)
-        bound = [self.binder.scalar(arg, self.binder.row(self.source)) for arg in args]
+        args = self._arguments(function, call)
+        bound = [self.binder.scalar(split(arg)[1], self.binder.row(self.source)) for _, arg in args]
         found = signature(self.binder, function, call, bound)
         if found is None:
             return []
@@ -173,17 +175,24 @@ class Group:
     def _free(self, name: str) -> str:
         return self.names.unique(name) if name else self.names.column()
 
-    def _expanded(self, function: Aggregate, call: s.Call) -> list[s.Expr]:
-        """The arguments, with `*` replaced by all columns except keys and the one that `arg_max` maximizes."""
-        grouped = {key.name for _, key in self.by if isinstance(key, p.ColumnRef)}
-        first = call.args[0] if call.args and function.name in _EXTREMES else None
-        grouped |= {first.name} if isinstance(first, s.Name) else set()
-        args: list[s.Expr] = []
-        for arg in call.args:
-            if isinstance(arg, s.Star) and function.columns:
-                args.extend(s.Name(arg.span, n) for n in self.source.names if n not in grouped)
-            else:
-                args.append(split(arg)[1])
+    def _arguments(self, function: Aggregate, call: s.Call) -> Arguments:
+        """The arguments, with `*` replaced by all columns. Beside it, no column is taken twice, and no key, except the
+        one that `arg_max` maximizes."""
+        if not function.columns or not any(isinstance(arg, s.Star) for arg in call.args):
+            return list(enumerate(call.args))
+        if function.prefix and len(call.args) > 1 and function.name not in _EXTREMES:
+            hint = f"write {call.name}(*), or name the columns"
+            self.binder.fail(Kind.SEMANTIC, f"`*` is the only argument of {call.name}", call.span, hint)
+        taken = {key.name for _, key in self.by if isinstance(key, p.ColumnRef)}
+        args: list[tuple[int, s.Expr]] = []
+        for i, arg in enumerate(call.args):
+            is_extreme = i == 0 and function.name in _EXTREMES
+            for one in [s.Name(arg.span, n) for n in self.source.names] if isinstance(arg, s.Star) else [arg]:
+                value = split(one)[1]
+                if not isinstance(value, s.Name) or value.name not in taken or is_extreme:
+                    args.append((i, one))
+                if isinstance(value, s.Name):
+                    taken.add(value.name)
         return args
 
     def _no_aggregate(self, value: s.Expr) -> None:
@@ -197,11 +206,11 @@ class Group:
 Outputs = tuple[list[str], list[Type]]
 
 
-def _one(group: Group, function: Aggregate, args: Sequence[s.Expr], made: Sequence[p.Expr], result: Type) -> Outputs:
+def _one(group: Group, function: Aggregate, args: Arguments, made: Sequence[p.Expr], result: Type) -> Outputs:
     if function.columns:
         alone = len(args) == 1
-        return [_named(group, function, arg, i, alone) for i, arg in enumerate(args)], [m.type for m in made]
-    own = own_name(args[0], group.prefixes) if args else None
+        return [_named(group, function, arg, i, alone) for i, arg in args], [m.type for m in made]
+    own = own_name(args[0][1], group.prefixes) if args else None
     return [f"{function.prefix}{own or ''}"], [result]
 
 
@@ -212,28 +221,22 @@ def _named(group: Group, function: Aggregate, arg: s.Expr, i: int, alone: bool) 
     return own or f"any_arg{i}"
 
 
-def _extreme(
-    group: Group, function: Aggregate, args: Sequence[s.Expr], made: Sequence[p.Expr], result: Type
-) -> Outputs:
+def _extreme(group: Group, function: Aggregate, args: Arguments, made: Sequence[p.Expr], result: Type) -> Outputs:
     """`arg_max(x, a, b)`: the columns x, a, b; what has no name of its own is `max_` and `max_x_arg1`."""
     prefix = "max_" if "max" in function.name else "min_"
-    first = own_name(args[0], group.prefixes)
+    first = own_name(args[0][1], group.prefixes)
     names = [first or prefix]
-    names += [own_name(a, group.prefixes) or f"{prefix}{first or ''}_arg{i}" for i, a in enumerate(args[1:], 1)]
+    names += [own_name(a, group.prefixes) or f"{prefix}{first or ''}_arg{i}" for i, a in args[1:]]
     return names, [m.type for m in made]
 
 
-def _covariance(
-    group: Group, function: Aggregate, args: Sequence[s.Expr], made: Sequence[p.Expr], result: Type
-) -> Outputs:
+def _covariance(group: Group, function: Aggregate, args: Arguments, made: Sequence[p.Expr], result: Type) -> Outputs:
     """Both values are in the name, as in the engine; Microsoft's binder has only the first."""
-    return [function.prefix + "_".join(own_name(arg, group.prefixes) or "" for arg in args[:2])], [result]
+    return [function.prefix + "_".join(own_name(arg, group.prefixes) or "" for _, arg in args[:2])], [result]
 
 
-def _percentiles(
-    group: Group, function: Aggregate, args: Sequence[s.Expr], made: Sequence[p.Expr], result: Type
-) -> Outputs:
-    own = own_name(args[0], group.prefixes) or ""
+def _percentiles(group: Group, function: Aggregate, args: Arguments, made: Sequence[p.Expr], result: Type) -> Outputs:
+    own = own_name(args[0][1], group.prefixes) or ""
     weighted = "w" in function.name
     constants = [m.value for m in made[2 if weighted else 1 :] if isinstance(m, p.Const)]
     names = [f"percentile_{own}_{_digits(value)}" for value in constants]

@@ -41,12 +41,22 @@ def extend(binder: Binder, source: p.Plan, op: s.Extend) -> p.Plan:
 
 
 def serialize(binder: Binder, source: p.Plan, op: s.Serialize) -> p.Plan:
-    """Unlike `extend`, it replaces no column: a name that is taken is numbered."""
+    """Unlike `extend`, it replaces no column by a computed value: a name that is taken is numbered. A column that is
+    read as it is, `serialize a` or `serialize b = a`, has its name."""
     serialized = p.Serialize(source.schema, source)
     if not op.items:
         return serialized
-    columns = [(c.name, ref(c, op.span)) for c in source.schema]
-    return projected(serialized, [*columns, *_made(binder, serialized, op.items, Names(source.names))])
+    columns = {c.name: ref(c, op.span) for c in source.schema}
+    scope, names, declared = binder.row(serialized), Names(taken=source.names), Names()
+    for item in several.one_by_one(binder, op.items, scope):
+        value = binder.scalar(item.value, scope)
+        if isinstance(item.value, s.Name):
+            columns[binder.given(declared, item.name or item.value.name, item.value.span)] = value
+        elif item.name:
+            columns[binder.given(names, item.name, item.value.span)] = value
+        else:
+            columns[names.unique(item.own) if item.own else names.column()] = value
+    return projected(serialized, list(columns.items()))
 
 
 def _extended(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> p.Plan:
@@ -58,6 +68,9 @@ def _extended(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> p.Plan
     for item in given:
         if item.name:
             binder.given(taken, item.name, item.value.span)
+        elif isinstance(item.value, s.Name) and item.value.name in columns:  # it is there, and stays as it is
+            binder.given(taken, item.value.name, item.value.span)
+            continue
         name = item.name or (taken.unique(item.own) if item.own and item.part else item.own) or names.column()
         columns[name] = binder.scalar(item.value, scope)
     return projected(source, list(columns.items()))

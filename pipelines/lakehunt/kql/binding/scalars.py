@@ -198,7 +198,7 @@ def index(binder: Binder, expr: s.Index, scope: Scope) -> p.Expr:
     if index.type not in (STRING, INT, LONG, DYNAMIC, UNKNOWN):
         binder.fail(Kind.SEMANTIC, f"an index is a number or a name, this is a {index.type}", expr.index.span)
     parts = several.parts(binder, expr.value, scope)
-    if parts and isinstance(index, p.Const) and isinstance(index.value, int) and 0 <= index.value < len(parts):
+    if len(parts) > 1 and isinstance(index, p.Const) and isinstance(index.value, int) and 0 <= index.value < len(parts):
         return binder.scalar(parts[index.value][1], scope)
     return _step(binder, expr, index, scope)
 

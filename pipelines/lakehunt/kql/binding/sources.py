@@ -101,8 +101,9 @@ def print_(binder: Binder, expr: s.Print) -> p.Plan:
     names = Names()
     columns: list[tuple[str, p.Expr]] = []
     for i, item in enumerate(expr.items):
-        for one in several.one_by_one(binder, [item], Scope()):
-            own = one.own if one.part and one.own else f"print_{i}"
+        made = several.one_by_one(binder, [item], Scope())
+        for one in made:
+            own = one.own if len(made) > 1 and one.own else f"print_{i}"
             final = binder.given(names, one.name, one.value.span) if one.name else names.unique(own)
             columns.append((final, binder.scalar(one.value, Scope())))
     return projected(p.Values((), ((),)), columns)
