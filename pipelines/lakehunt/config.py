@@ -155,13 +155,13 @@ def _texts(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _place(value: object, base: Path) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise TypeError("expected a folder or a URI")
     return value if "://" in value else str(base / value)
 
 
 def _folder(value: object, base: Path) -> Path:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise TypeError("expected a folder")
     return base / value
 

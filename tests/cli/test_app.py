@@ -63,6 +63,29 @@ def test_check_as_json_lines(capsys: pytest.CaptureFixture[str], monkeypatch: py
     ]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DeviceProcessEvents | where FileName matches regex '" + "(" * 5_000 + "a" + ")" * 5_000 + "'",
+        "DeviceProcessEvents | where " + "not(" * 5_000 + "true" + ")" * 5_000,
+        "print " + "-" * 5_000 + "1",
+        "let f = () { f() }; print f()",
+        "print x = '\ud83d'",
+    ],
+    ids=["groups", "conditions", "signs", "recursion", "half a pair"],
+)
+def test_a_query_that_is_refused_does_not_keep_the_next_one_from_its_answer(
+    query: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [{"id": 1, "query": query}, {"id": 2, "query": "print n = 1"}]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(map(json.dumps, requests))))
+    assert cli.main(["check", "--jsonl"]) == 0
+    refused, answered = map(json.loads, capsys.readouterr().out.splitlines())
+    assert refused["error"]["kind"] in {"syntax", "semantic", "unsupported"}
+    assert (refused["id"], refused["error"]["line"]) == (1, 1)
+    assert answered == {"id": 2, "schema": [{"name": "n", "type": "long"}]}
+
+
 def test_a_line_that_is_not_a_request(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO('{"id": 1, "query": "print 1"}\nnonsense\n'))
     assert cli.main(["check", "--jsonl"]) == 1

@@ -6,14 +6,21 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import nullcontext
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from lakehunt.cli import context
+from lakehunt.cli import context, main
+from lakehunt.config import Config
+from lakehunt.core.errors import LakehuntError
+from lakehunt.lake import write_lock
+from lakehunt.runtime import session
 from tests.support.paths import PROJECT
 
 SCRIPT = """
-from lakehunt.cli import context
+from lakehunt.cli import context, main
 with context.progress(total=True) as say:
     say("reading")
     print("a result")
@@ -44,6 +51,37 @@ def test_progress_elsewhere_is_a_line_a_step(capsys: pytest.CaptureFixture[str])
     read, total = capsys.readouterr().err.splitlines()
     assert read.endswith(" s  reading " + "x" * 200)
     assert total.endswith(" s  in total")
+
+
+@pytest.mark.parametrize("writing", [True, False])
+def test_tables_of_a_lake_are_not_moved_while_a_command_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writing: bool
+) -> None:
+    monkeypatch.setattr(session, "start", lambda config, learning: Mock())
+    refused = pytest.raises(LakehuntError, match="x, but another") if writing else nullcontext()
+    with context.lake(Config(lake=str(tmp_path)), writing=writing), refused, write_lock.alone(str(tmp_path), "x"):
+        pass
+    with write_lock.alone(str(tmp_path), "x"):
+        pass
+
+
+@pytest.mark.parametrize("command", [["land", "."], ["query", "print 1"], ["doctor"], ["status"]])
+@pytest.mark.parametrize("place", ["file", "file/lake"])
+def test_a_lake_cannot_be_where_a_file_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str], place: str
+) -> None:
+    """Said before Spark starts, whatever the command."""
+    (tmp_path / "file").touch()
+    root = tmp_path / place
+    assert main([*command, "--lake", str(root)]) == 1
+    assert f"the lake {root} cannot be a folder: {tmp_path / 'file'} is a file" in capsys.readouterr().err
+
+
+def test_a_lake_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "raw").symlink_to("raw")
+    assert main(["land", ".", "--lake", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert f"the lake {tmp_path} cannot be read: Too many levels of symbolic links ({tmp_path / 'raw'}" in said
 
 
 def test_a_failure_has_no_total(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from lakehunt.cli import main
+from lakehunt.lake import write_lock
 
 PLACES = ("hunts/hits", "hunts/passes", "findings/all")
 
@@ -61,3 +62,12 @@ def test_a_lake_without_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["doctor", "--lake", str(tmp_path)]) == 1
     assert "has no table" in capsys.readouterr().err
     assert main(["doctor", "--lake", "s3a://bucket/lake"]) == 2
+
+
+def test_hits_are_not_moved_while_a_command_writes(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data_file(lake / "hunts/hits").unlink()
+    with write_lock.shared(str(lake)):
+        assert main(["doctor", "--repair", "--lake", str(lake)]) == 1
+    said = capsys.readouterr().err
+    assert f"hits have to be made anew, but another command is writing to the lake {lake}" in said
+    assert (lake / "hunts/hits").exists()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from lakehunt.lake import damage
+from lakehunt.core.errors import LakehuntError
+from lakehunt.lake import damage, write_lock
+from tests.support.paths import PROJECT
 
 COMMIT = json.dumps({"commitInfo": {"operation": "WRITE"}}) + "\n" + json.dumps({"add": {"path": "a\u2028b"}}) + "\n"
 
@@ -86,3 +92,71 @@ def test_a_run_that_commits_meanwhile_is_no_damage(log: Path, monkeypatch: pytes
     (log / f"{1:020}.crc").touch()
     monkeypatch.setattr(damage.time, "sleep", lambda seconds: commits(log, 1))
     assert damage.check_before_run(str(log.parents[2])) == []
+
+
+# Hits are moved only while nobody writes
+
+
+@pytest.fixture
+def lake(log: Path) -> Path:
+    """A lake whose hits have lost their newest commit."""
+    commits(log, 0)
+    (log / f"{1:020}.crc").touch()
+    return log.parents[2]
+
+
+def test_hits_are_not_moved_below_a_command_that_writes(lake: Path) -> None:
+    with write_lock.shared(str(lake)):
+        with pytest.raises(LakehuntError) as raised:
+            damage.check_before_run(str(lake))
+        with write_lock.shared(str(lake)):  # others that write go on
+            pass
+    assert "hits have to be made anew (hunts.hits: commit 1 of its log is gone" in raised.value.message
+    assert f"but another command is writing to the lake {lake}" in raised.value.message
+    assert (lake / "hunts/hits/_delta_log").is_dir()
+    (notice,) = damage.check_before_run(str(lake))
+    assert "what was there is in" in notice
+    assert not (lake / "hunts/hits").exists()
+
+
+def test_a_lock_ends_with_its_process(lake: Path) -> None:
+    script = f"""
+from lakehunt.lake import write_lock
+with write_lock.shared({str(lake)!r}):
+    print("held", flush=True)
+    input()
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, **pipes) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"held\n"
+        with pytest.raises(LakehuntError, match="another command is writing"):
+            damage.check_before_run(str(lake))
+        writer.kill()
+    assert len(damage.check_before_run(str(lake))) == 1
+
+
+def test_of_two_commands_that_see_the_damage_one_moves_hits(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one gets its lock only when the first one has moved them, and has made a new table."""
+    alone = write_lock.alone
+
+    @contextmanager
+    def overtaken(root: str, purpose: str) -> Iterator[None]:
+        monkeypatch.setattr(write_lock, "alone", alone)
+        assert len(damage.check_before_run(root)) == 1
+        (lake / "hunts/hits/_delta_log").mkdir(parents=True)
+        commits(lake / "hunts/hits/_delta_log", 0)
+        with alone(root, purpose):
+            yield
+
+    monkeypatch.setattr(write_lock, "alone", overtaken)
+    assert damage.check_before_run(str(lake)) == []
+    assert (lake / "hunts/hits/_delta_log" / f"{0:020}.json").is_file()
+
+
+def test_a_lake_without_a_lock(tmp_path: Path) -> None:
+    """An object store, and a lake that is not there yet."""
+    for root in ("s3a://bucket/lake", str(tmp_path / "new")):
+        with write_lock.shared(root):
+            pass
+    assert list(tmp_path.iterdir()) == []

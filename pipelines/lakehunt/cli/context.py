@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,26 +29,37 @@ PROGRAM = "lakehunt"
 @contextmanager
 def lake(config: Config, learning: bool = False, writing: bool = False) -> Iterator[Lake]:
     """The lake, in this process's Spark session; for `learning` see `session.start`. A lake for `writing` is checked
-    for damage first.
+    for damage first, and its tables are not moved meanwhile.
 
     Raises LakehuntError for errors of Spark."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
-    from lakehunt.lake import damage
+    from lakehunt.lake import damage, write_lock
     from lakehunt.lake.delta_lake import Lake
     from lakehunt.runtime import error_text, session
 
+    check_place(config.lake)
     for notice in damage.check_before_run(config.lake) if writing else ():
         click.echo(f"lakehunt: {notice}", err=True)
-    spark = session.start(config, learning)
-    try:
-        yield Lake(spark, config.lake)
-    except (PySparkException, Py4JError, ConnectionError) as error:
-        raise error_text.failure(error) from error
-    finally:
-        with suppress(Py4JError, OSError):  # if its JVM has ended
-            spark.stop()
+    with write_lock.shared(config.lake) if writing else nullcontext():
+        spark = session.start(config, learning)
+        try:
+            yield Lake(spark, config.lake)
+        except (PySparkException, Py4JError, ConnectionError) as error:
+            raise error_text.failure(error) from error
+        finally:
+            with suppress(Py4JError, OSError):  # if its JVM has ended
+                spark.stop()
+
+
+def check_place(root: str) -> None:
+    """Raises LakehuntError if a lake cannot be there, because a file is in its place or above it."""
+    if "://" in root:
+        return
+    there = next((path for path in (Path(root), *Path(root).absolute().parents) if path.exists()), Path("/"))
+    if not there.is_dir():
+        raise LakehuntError(f"the lake {root} cannot be a folder: {there} is a file", "name another one with --lake")
 
 
 @contextmanager

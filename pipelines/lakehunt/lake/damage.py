@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lakehunt.core.errors import LakehuntError
+from lakehunt.lake import write_lock
 from lakehunt.schemas import registry
 from lakehunt.schemas.hunt_tables import HITS, PASSES
 from lakehunt.schemas.table import FOLDERS
@@ -185,26 +186,37 @@ def damaged_logs(root: str) -> list[Damage]:
 def check_before_run(root: str) -> list[str]:
     """Notices damage to logs before anything runs. Hits are set aside, as they can be made anew: returns what was.
 
-    Raises LakehuntError for other tables."""
+    Raises LakehuntError for other tables, and if another command is writing to the lake whose hits are damaged."""
     if "://" in root:
         return []
-    found = damaged_logs(root)
+    try:
+        found = damaged_logs(root)
+    except OSError as error:
+        raise LakehuntError(f"the lake {root} cannot be read: {error.strerror} ({error.filename})") from error
     if found:  # a run that is committing meanwhile is no damage
         time.sleep(_AGAIN)
         found = [one for one in damaged_logs(root) if one in found]
     if kept := [one for one in found if one.table not in DERIVED]:
         raise LakehuntError(f"the lake {root} is damaged:\n" + "\n".join(f"    {one}" for one in kept), HINT)
-    return (
-        [f"{', '.join(map(str, found))}: hits are made anew, what was there is in {set_aside(root)}"] if found else []
-    )
+    if not found:
+        return []
+    what = ", ".join(map(str, found))
+    aside = set_aside(root, f"hits have to be made anew ({what})", lambda: bool(damaged_logs(root)))
+    return [f"{what}: hits are made anew, what was there is in {aside}"] if aside else []
 
 
-def set_aside(root: str) -> Path:
-    """Moves hits and passes out of the way: the next run makes them anew."""
-    aside = Path(root, "hunts", f".damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z")
-    aside.mkdir()
-    for name in DERIVED:
-        folder = log_of(root, name).folder
-        if folder.exists():
-            folder.rename(aside / folder.name)
-    return aside
+def set_aside(root: str, purpose: str, still_needed: Callable[[], bool] = lambda: True) -> Path | None:
+    """Moves hits and passes out of the way: the next run makes them anew. None if they need no longer be moved, as
+    another command has done it meanwhile.
+
+    Raises LakehuntError, with the purpose, while a command writes to the lake: a table must not vanish below it."""
+    with write_lock.alone(root, purpose):
+        if not still_needed():
+            return None
+        aside = Path(root, "hunts", f".damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z")
+        aside.mkdir()
+        for name in DERIVED:
+            folder = log_of(root, name).folder
+            if folder.exists():
+                folder.rename(aside / folder.name)
+        return aside

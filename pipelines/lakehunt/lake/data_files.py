@@ -57,10 +57,13 @@ def _wrong(file: Path, size: int) -> str:
 
 def repair(root: str, found: LakeCheck) -> Iterator[str]:
     """Takes data files that are gone out of their tables' logs, so that the rest can be read, and says what was done.
-    Hits and passes are set aside instead: without some of their rows they would be wrong."""
+    Hits and passes are set aside instead: without some of their rows they would be wrong.
+
+    Raises LakehuntError if these cannot be moved, because a command is writing to the lake."""
     tables = dict.fromkeys(one.table for one in found.damage if one.is_of_data)
     if any(table in damage.DERIVED for table in tables):
-        yield f"hits were moved to {damage.set_aside(root)}: the next run makes them anew"
+        aside = damage.set_aside(root, "hits have to be made anew")
+        yield f"hits were moved to {aside}: the next run makes them anew"
     for table in tables:
         if table not in damage.DERIVED:
             gone = DeltaTable(damage.log_of(root, table).folder).repair()["files_removed"]
