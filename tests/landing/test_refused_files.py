@@ -5,12 +5,20 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import os
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lakehunt.lake.delta_lake import Lake
+import pytest
+
+from lakehunt.cli import pipeline
+from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.landing import refused_files
 from lakehunt.landing.file_limits import FileLimits
 from lakehunt.landing.ingest import IngestResult, ingest
+from lakehunt.operations import status
+from lakehunt.schemas.landing_tables import REFUSED_FILES
 from tests.support.blobs import NOW, blob, record
 
 LIMITS = FileLimits(longest_line=2_000, unpacked_file=20_000)
@@ -98,3 +106,71 @@ def test_a_file_in_another_form_has_one_verdict(lake: Lake, source: Path) -> Non
         ("mixed.json", 2),
         ("mixed.json", 3),
     ]
+
+
+def test_a_refused_file_is_in_a_table_until_it_is_landed(lake: Lake, source: Path) -> None:
+    """One is resolved by another limit, one by another content; one that changes and stays refused is noted again."""
+    blob(source, GOOD, "good.json")
+    long = blob(source, GOOD + "x" * 3_000 + "\n", "long.json")
+    whole = gzip.compress(GOOD.encode())
+    packed = blob(source, whole[:20], "packed.json.gz")
+    line = "has a line of more than 2,000 bytes: see landing.longest_line in the configuration"
+
+    def run(minute: int, longest: int = 2_000) -> IngestResult:
+        at = NOW + timedelta(minutes=minute)
+        return ingest(lake, str(source), at, lambda _: None, limits=FileLimits(longest, unpacked_file=20_000))
+
+    def rows() -> list[tuple[str, int, bool, datetime]]:
+        found = lake.read(REFUSED_FILES.name).orderBy("noted_at", "file").collect()
+        return [(Path(one.file).name, one.bytes, one.reason is None, utc(one.noted_at)) for one in found]
+
+    def at(minute: int) -> datetime:
+        return NOW + timedelta(minutes=minute)
+
+    size = long.stat().st_size
+    first = run(0)
+    assert (first.resolved, refused_files.waiting(lake)[0].reason) == ((), line)
+    assert rows() == [("long.json", size, False, at(0)), ("packed.json.gz", 20, False, at(0))]
+    run(1)
+    assert len(rows()) == 2, "nothing has changed"
+
+    packed.write_bytes(whole[:30])
+    allowed = run(2, longest=4_000)
+    assert [(Path(file).name, why) for file, why in allowed.resolved] == [("long.json", line)]
+    assert rows()[2:] == [("long.json", size, True, at(2)), ("packed.json.gz", 30, False, at(2))]
+    (left,) = refused_files.waiting(lake)
+    modified = datetime.fromtimestamp(packed.stat().st_mtime, UTC)
+    assert (Path(left.file).name, left.bytes, left.noted_at) == ("packed.json.gz", 30, at(2))
+    assert abs(left.modified_at - modified) < timedelta(milliseconds=1)
+    assert left.reason.startswith("not readable as a compressed file")
+
+    packed.write_bytes(whole)
+    assert [Path(file).name for file, _ in run(3).resolved] == ["packed.json.gz"]
+    assert refused_files.waiting(lake) == []
+    assert run(4).resolved == ()
+    assert len(rows()) == 5
+
+
+def test_a_file_that_is_again_as_it_was_landed_is_resolved(lake: Lake, source: Path) -> None:
+    whole = blob(source, GOOD * 2, "a.json")
+    assert land(lake, source).unreadable == ()
+    landed_at, content = whole.stat().st_mtime_ns, whole.read_bytes()
+    whole.write_bytes(content[:-1])
+    assert list(refused(land(lake, source))) == ["a.json"]
+    whole.write_bytes(content)
+    os.utime(whole, ns=(landed_at, landed_at))
+    again = ingest(lake, str(source), NOW + timedelta(minutes=1), lambda _: None, limits=LIMITS)
+    assert (again.files_unchanged, [Path(file).name for file, _ in again.resolved]) == (1, ["a.json"])
+
+
+def test_status_and_landing_say_what_is_refused_and_resolved(
+    lake: Lake, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = blob(source, GOOD + "x" * 3_000 + "\n", "long.json")
+    land(lake, source)
+    (found,) = status.status(lake, []).refused
+    assert found.file.endswith("long.json")
+    done = IngestResult(1, 1, 1, 0, resolved=((str(small), "has a line of more than 2,000 bytes"),))
+    assert pipeline._print(done, None)
+    said = f"  resolved: {small} is landed; it was refused before: has a line of more than 2,000 bytes\n"
+    assert said in capsys.readouterr().out

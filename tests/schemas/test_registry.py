@@ -34,7 +34,7 @@ SCHEMAS = PACKAGE / "schemas"
 
 DECLARED = [*registry.tables(), *registry.families()]
 STORED = [
-    "raw.batches", "raw.device_process_events", "raw.files", "events.device_process_events",
+    "raw.batches", "raw.device_process_events", "raw.files", "raw.refused_files", "events.device_process_events",
     "quarantine.device_process_events", "quality.validations", "hunts.alerts", "hunts.exclusions", "hunts.hits",
     "hunts.lookups", "hunts.passes", "hunts.runs", "hunts.suppressed", "findings.all",
 ]  # fmt: skip

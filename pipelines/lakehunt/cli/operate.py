@@ -32,7 +32,7 @@ SECTION = Section("Operations")
 @SECTION.command("status")
 @options.formats()
 def status(config: Config, form: str) -> None:
-    """Print what the lake holds: tables, their size, the time that events span, the last runs."""
+    """Print what the lake holds: tables, their size, the time that events span, the last runs, refused files."""
     from lakehunt.operations import status as overview
 
     hunts = context.loaded_hunts(config, ())
@@ -48,6 +48,10 @@ def status(config: Config, form: str) -> None:
     click.echo()
     render.records(form, found.runs, _LAST_RUN_COLUMNS, title="Last runs", empty="no hunt has run yet", what="run")
     click.echo()
+    if found.refused:
+        refused = [vars(one) for one in found.refused]
+        render.records(form, refused, _REFUSED_COLUMNS, title="Files that landing refuses", what="file")
+        click.echo()
     context.next_steps(*_what_is_next(found))
 
 
@@ -64,6 +68,13 @@ _LAST_RUN_COLUMNS = [
     Column("findings"),
     Column("outcome"),
     Column("error"),
+]
+_REFUSED_COLUMNS = [
+    Column("file"),
+    Column("bytes", "MB", showing.megabytes),
+    Column("modified_at", "modified", showing.moment),
+    Column("noted_at", "refused", showing.moment),
+    Column("reason"),
 ]
 
 
@@ -326,7 +337,10 @@ def doctor(config: Config, repair: bool) -> bool:
     from lakehunt.lake import damage, data_files
 
     if "://" in config.lake:
-        raise UsageError(f"{config.lake} is not a folder", "an object store checks its objects itself")
+        raise UsageError(
+            f"{config.lake} is not a folder", "a lake in an object store is not checked: turn on the store's versioning"
+        )
+    context.check_place(config.lake)
     found = data_files.check(config.lake)
     for one in found.damage:
         click.echo(str(one))

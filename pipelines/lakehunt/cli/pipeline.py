@@ -144,6 +144,8 @@ def _ingest_lines(ingested: IngestResult | None) -> Iterator[str]:
         yield f"  unfinished: line {line} of {file} is not complete yet; the next run lands it"
     for file, why in ingested.unreadable:
         yield f"  unreadable: {file}: {why}"
+    for file, why in ingested.resolved:
+        yield f"  resolved: {file} is landed; it was refused before: {why}"
 
 
 def _promotion_lines(promoted: PromotionResult | None) -> Iterator[str]:

@@ -22,7 +22,7 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.lake.delta_lake import KILLED_AFTER, Lake
 from lakehunt.lake.retry import ATTEMPTS
-from lakehunt.landing import line_numbers
+from lakehunt.landing import line_numbers, refused_files
 from lakehunt.landing.blob_reader import BlobReader, BlobSet
 from lakehunt.landing.blob_store import Store
 from lakehunt.landing.file_limits import FileLimits
@@ -52,6 +52,8 @@ class IngestResult:
     """File and line of each incomplete last line. The first run after the line is complete lands it."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """Each file that could not be read, with the reason. Nothing of it was landed; the next run retries it."""
+    resolved: tuple[tuple[str, str], ...] = ()
+    """Each file that an earlier run could not read and this one could, with the reason of then."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,16 @@ def _ingest(lake: Lake, reader: BlobReader, source: str, landed_at: datetime, sa
     delivered = sum(counts.values())
     say(f"{delivered} new records from {len(blob_set.blobs)} files")
     waiting = [(blob.path, known[blob.path].pending) for blob in unchanged]
+    unreadable = tuple(sorted([*shrunk, *blob_set.unreadable]))
+    resolved = refused_files.record(lake, found, dict(unreadable), landed_at)
     return IngestResult(
         batch=batch if delivered else None,
         delivered=delivered,
         files_read=len(blob_set.blobs),
         files_unchanged=len(unchanged),
         pending=tuple(sorted([*pending.items(), *((path, line) for path, line in waiting if line is not None)])),
-        unreadable=tuple(sorted([*shrunk, *blob_set.unreadable])),
+        unreadable=unreadable,
+        resolved=resolved,
     )
 
 

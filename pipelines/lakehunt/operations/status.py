@@ -1,4 +1,4 @@
-"""`lakehunt status`: a lake's tables and its latest runs."""
+"""`lakehunt status`: a lake's tables, its latest runs, and the files that landing refuses."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pyspark.sql import functions as F
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log
 from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.landing import refused_files
+from lakehunt.landing.refused_files import RefusedFile
 from lakehunt.operations import maintenance
 from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.hunt_tables import RUNS
@@ -41,11 +43,13 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """A lake's tables and latest runs; `runs` are rows of `hunts.runs`, newest first."""
+    """A lake's tables and latest runs; `runs` are rows of `hunts.runs`, newest first. `refused` are the files that
+    landing still refuses."""
 
     lake: str
     tables: list[TableStatus]
     runs: list[dict[str, object]]
+    refused: list[RefusedFile]
 
     @property
     def last_event(self) -> datetime | None:
@@ -53,12 +57,12 @@ class Status:
 
 
 def status(lake: Lake, hunts: Sequence[Hunt]) -> Status:
-    """The lake's tables, and the last runs of these hunts. Raises LakehuntError if it has no table."""
+    """The lake's tables, the last runs of these hunts, and refused files. Raises LakehuntError if it has no table."""
     names = maintenance.lake_tables(lake)
     with ThreadPoolExecutor(AT_ONCE) as workers:
         tables = list(workers.map(lambda name: _table(lake, name), names))
     runs = run_log.recent_runs(lake, hunts, None, LAST_RUNS) if lake.exists(RUNS.name) else []
-    return Status(lake.root, tables, runs)
+    return Status(lake.root, tables, runs, refused_files.waiting(lake))
 
 
 def _table(lake: Lake, name: str) -> TableStatus:

@@ -1,10 +1,11 @@
-"""Tables that landing writes, for all event tables: the progress of each blob and the outcome of each batch."""
+"""Tables that landing writes, for all event tables: the progress of each blob, the files that were refused, and the
+outcome of each batch."""
 
 from __future__ import annotations
 
 from lakehunt.schemas.event_table import BATCH, FILE, LANDED_AT
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from lakehunt.schemas.table import KeptForever, NotErased, Table, TableColumn
+from lakehunt.schemas.table import Expires, KeptForever, NotErased, Table, TableColumn
 
 FILES = Table(
     "raw.files",
@@ -23,6 +24,23 @@ FILES = Table(
     served=False,
     written="per delivery that saw the blob grow",
     vouches_for=(DEVICE_PROCESS_EVENTS.raw.name,),
+)
+
+REFUSED_FILES = Table(
+    "raw.refused_files",
+    "Files of which landing took nothing, and why: one row each time that something about such a file has changed. The"
+    " newest row of a file counts",
+    (
+        TableColumn("file", "STRING", "The file, full path or URI"),
+        TableColumn("bytes", "BIGINT", "Its size"),
+        TableColumn("modified_at", "TIMESTAMP", "When it was last changed (UTC), according to its store"),
+        TableColumn("reason", "STRING", "Why it was refused; null: it has been landed since"),
+        TableColumn("noted_at", "TIMESTAMP", "Time of the run that noted it (UTC)"),
+    ),
+    retention=Expires("raw", "noted_at"),
+    erasure=NotErased("it names files, not what is in them"),
+    served=False,
+    written="per landing that refused a file, or landed one that was refused before",
 )
 
 BATCHES = Table(

@@ -1,0 +1,54 @@
+"""`raw.refused_files`: the files that landing has refused, and whether they have been landed since.
+
+Every run reads refused files again, so a row is added only when something about a file has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import functions as F
+
+from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.schemas.landing_tables import REFUSED_FILES
+from lakehunt.sources.blobs import Blob
+
+
+@dataclass(frozen=True)
+class RefusedFile:
+    """A file of which nothing new is landed, and why."""
+
+    file: str
+    bytes: int
+    modified_at: datetime
+    reason: str
+    noted_at: datetime
+
+
+def waiting(lake: Lake) -> list[RefusedFile]:
+    """The files that are still refused, by path."""
+    if not lake.exists(REFUSED_FILES.name):
+        return []
+    names = ("bytes", "modified_at", "reason", "noted_at")
+    newest = F.max_by(F.struct(*names), "noted_at").alias("newest")
+    rows = lake.rows(REFUSED_FILES).groupBy("file").agg(newest).select("file", "newest.*")
+    return [
+        RefusedFile(row.file, row.bytes, utc(row.modified_at), row.reason, utc(row.noted_at))
+        for row in rows.filter("reason IS NOT NULL").orderBy("file").collect()
+    ]
+
+
+def record(lake: Lake, found: Iterable[Blob], refused: Mapping[str, str], at: datetime) -> tuple[tuple[str, str], ...]:
+    """Records which of the files that a run has found were refused, each path with the reason. Returns the files that
+    were refused before and no longer are, each with the reason of then."""
+    blobs = {blob.path: blob for blob in found}
+    before = {one.file: one for one in waiting(lake)}
+    resolved = {path: one for path, one in before.items() if path in blobs and path not in refused}
+    noted = {path: (one.bytes, one.modified_at, one.reason) for path, one in before.items()}
+    reasons: dict[str, str | None] = {**refused, **dict.fromkeys(resolved)}
+    now = {path: (blobs[path].bytes, blobs[path].modified_at, why) for path, why in reasons.items()}
+    rows = [(path, *state, at) for path, state in sorted(now.items()) if noted.get(path) != state]
+    if rows:
+        lake.append(REFUSED_FILES, lake.local(REFUSED_FILES, rows))
+    return tuple((path, one.reason) for path, one in sorted(resolved.items()))
