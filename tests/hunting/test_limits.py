@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehunt.hunting import engine
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log
 from lakehunt.hunting.incremental import hits
-from lakehunt.hunting.query import adhoc, events_table
+from lakehunt.hunting.query import adhoc
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime import bounded
 from lakehunt.runtime.bounded import TimeLimitError
@@ -77,29 +80,88 @@ def test_a_hunt_that_is_slow_on_each_event_does_not_keep_others_from_their_hits(
     assert passed == {H2.id}
 
 
-class Slow:
-    """Events of which each takes two seconds to read."""
+class SlowStore:
+    """A store that takes a while for each batch of events: on a clock of the test's own, so that the machine's speed
+    does not matter. `passes` are the batches that each scan of the hunts was given, and whether it ended in time."""
 
-    def __init__(self, frame: DataFrame) -> None:
-        self.frame = frame
+    def __init__(self, seconds_a_batch: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.cost, self.now, self.ends = seconds_a_batch, 0.0, math.inf
+        self.passes: list[tuple[tuple[hits.BatchRange, ...], bool]] = []
+        self._read, self._run = hits._read, hits._run_prefilter
+        monkeypatch.setattr(hits, "time", SimpleNamespace(monotonic=lambda: self.now, perf_counter=time.perf_counter))
+        monkeypatch.setattr(hits, "bounded", SimpleNamespace(within=self.within))
+        monkeypatch.setattr(hits, "_read", self.read)
+        monkeypatch.setattr(hits, "_run_prefilter", self.run)
 
-    def filter(self, condition: Column) -> DataFrame:
-        waits = F.expr("reflect('java.lang.Thread', 'sleep', 2000L)")
-        return self.frame.filter(condition).filter(F.coalesce(waits, F.lit("")) != "never")
+    def within(self, spark: Any, seconds: float, setting: str, work: Callable[[], Any]) -> Any:
+        self.ends = self.now + seconds
+        return work()
+
+    def read(self, events: Any, scan_range: hits.ScanRange, hunts: Any) -> DataFrame:
+        self.now += self.cost * sum(last - first + 1 for first, last in scan_range.batches)
+        if self.now > self.ends:
+            limit, self.now = self.ends - self.now, self.ends
+            raise TimeLimitError(limit, hits.SETTING)
+        return self._read(events, scan_range, hunts)
+
+    def run(self, lake: Lake, events: Any, scan_range: hits.ScanRange, hunts: Any, context: Any) -> Any:
+        self.passes.append((scan_range.batches, False))
+        done = self._run(lake, events, scan_range, hunts, context)
+        self.passes[-1] = (scan_range.batches, True)
+        return done
+
+
+HOUR = 3600
+"""Seconds. Limits of hours: nothing here comes near them in real time."""
+
+
+def six_batches(lake: Lake) -> None:
+    for number in range(6):
+        store(lake, [event(ReportId=number, DeviceId=f"d{number}")])
+
+
+def test_batches_that_take_long_to_read_are_read_in_parts(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six batches of 1.5 hours each, in passes of at most 8 hours, then 4, then 2: six batches take 9, three 4.5, two
+    3. Before each part, half of the time goes by until it is known that the store is slow: 8 + 4, then for each half
+    4 + 2, 1.5, 2 + 1, 1.5, 1.5. These are 39 hours of the 40 that all passes may take."""
+    six_batches(lake)
+    store_ = SlowStore(1.5 * HOUR, monkeypatch)
+    runs = ran(lake, [H1, H2], Limits(scan_seconds=8 * HOUR, seconds=2 * HOUR))
+    assert [run.error for run in runs.values()] == [None, None]
+    assert store_.passes == [
+        (((1, 6),), False),
+        (((1, 3),), False),
+        (((1, 1),), True),
+        (((2, 3),), False),
+        (((2, 2),), True),
+        (((3, 3),), True),
+        (((4, 6),), False),
+        (((4, 4),), True),
+        (((5, 6),), False),
+        (((5, 5),), True),
+        (((6, 6),), True),
+    ]
+    assert store_.now == 39 * HOUR
+    assert {row["DeviceId"] for row in own(lake, H2)} == {f"d{number}" for number in range(6)}
 
 
 def test_no_hunt_is_at_fault_if_events_take_too_long_to_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six batches of one event each take six seconds on two cores, twelve on one."""
-    for number in range(6):
-        store(lake, [event(ReportId=number, DeviceId=f"d{number}")])
-    snapshot = events_table.open_snapshot(lake)
-    slow = replace(snapshot, frame=cast(DataFrame, Slow(snapshot.frame)))
-    monkeypatch.setattr(events_table, "open_snapshot", lambda lake: slow)
-    monkeypatch.setattr(hits, "TOTAL", 1)
-    runs = ran(lake, [H1, H2], Limits(scan_seconds=5, seconds=5))
-    why = "not all events could be read in 5 s, the limit for all scans of a run"
+    """As above, at two hours a batch, and in at most 25 hours: 8 + 4, 4 + 2, 2, 2 + 1 and 2 are over when two of six
+    batches are read, then nothing is left. The next run goes on from there."""
+    six_batches(lake)
+    monkeypatch.setattr(hits, "TOTAL", 25 / 8)
+    store_ = SlowStore(2 * HOUR, monkeypatch)
+    runs = ran(lake, [H1, H2], Limits(scan_seconds=8 * HOUR, seconds=2 * HOUR))
+    why = "not all events could be read in 90000 s, the limit for all scans of a run"
     assert [(run.error or "").startswith(why) for run in runs.values()] == [True, True]
     assert not any(run.overran for run in run_log.previous_runs(lake, [H1, H2], 0).values())
+    read = [batches for batches, in_time in store_.passes if in_time]
+    assert read == [((1, 1),), ((2, 2),)]
+    runs = ran(lake, [H1, H2], Limits(scan_seconds=8 * HOUR, seconds=2 * HOUR))
+    assert [run.error for run in runs.values()] == [None, None]
+    read = [batches for batches, in_time in store_.passes[len(store_.passes) - 1 :] if in_time]
+    assert read == [((3, 6),)]
+    assert {row["DeviceId"] for row in own(lake, H2)} == {f"d{number}" for number in range(6)}
 
 
 def test_a_query_has_the_same_limits(lake: Lake) -> None:

@@ -121,6 +121,11 @@ class Lake:
         there writes the same."""
         rows.write.format("delta").mode("overwrite").save(path)
 
+    @staticmethod
+    def read_through(rows: DataFrame) -> None:
+        """Reads all rows and keeps none."""
+        rows.write.format("noop").mode("overwrite").save()
+
     def insert_new(self, table: Table, rows: DataFrame, key: Sequence[str], within: Column | None = None) -> None:
         """Inserts the rows whose `key` is not in the table yet; keys in `rows` are unique.
 

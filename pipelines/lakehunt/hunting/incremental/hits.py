@@ -233,9 +233,11 @@ def _is_slow_to_read(
     lake: Lake, events: EventsSnapshot, scan_range: ScanRange, hunts: Sequence[HuntRequest], bounds: ScanBounds
 ) -> bool:
     """Whether reading the events alone takes longer than half of the time for a pass of these hunts."""
-    read = _read(events, scan_range, hunts).write.format("noop").mode("overwrite")
+
     try:
-        bounded.within(lake.spark, bounds.of(hunts) / 2, SETTING, read.save)
+        bounded.within(
+            lake.spark, bounds.of(hunts) / 2, SETTING, lambda: lake.read_through(_read(events, scan_range, hunts))
+        )
     except Exception as error:  # noqa: BLE001 (a smaller pass will fail in the same way)
         return isinstance(error, TimeLimitError)
     return False
