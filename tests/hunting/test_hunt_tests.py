@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakehunt import cli
+from lakehunt.core import strict_yaml
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.strict_yaml import YamlError
 from lakehunt.hunting.content import hunt_file, scaffold
@@ -17,6 +18,7 @@ from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
 from lakehunt.hunting.testing import cases, runner
 from lakehunt.kql.types import STRING, Column
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas import lookups
 from lakehunt.schemas.registered_tables import RegisteredTable
 from tests.support.commands import WITHOUT_JAVA, lakehunt
 from tests.support.paths import PROJECT
@@ -167,6 +169,131 @@ def test_rows_of_other_tables_are_given(lake: Lake, tmp_path: Path) -> None:
     first, second = (runner.run(lake, one, case, WATCHLIST) for case in cases.load(one, WATCHLIST))
     assert first.passed
     assert second.differences == ("the hunt fails: the hunt reads Watchlist, but the test gives no rows for it",)
+
+
+LOOKUPS = TableCatalog(
+    lookups=lookups.read(
+        strict_yaml.load(
+            """
+            watchlists:
+              Servers: {path: nowhere.csv, columns: [Owner, Device], search_key: Device}
+            ThreatIntelIndicators: nowhere.json
+            FileProfile: nowhere.csv
+            geo_info_from_ip_address: nowhere.mmdb
+            """
+        ),
+        Path("/nowhere"),
+    )
+)
+LOOKING_UP = """DeviceProcessEvents
+  | join kind=inner (_GetWatchlist('Servers')) on $left.DeviceId == $right.SearchKey
+  | join kind=leftouter (ThreatIntelIndicators | where IsActive) on $left.AccountName == $right.ObservableValue
+  | invoke FileProfile(SHA1)
+  | extend Place = geo_info_from_ip_address(AccountName)
+  | project DeviceId, Owner, Confidence, ValidUntil, Tag = tostring(Data.labels[0]), GlobalPrevalence,
+    ProfileAvailability, Country = tostring(Place.country), At = todouble(Place.latitude)
+"""
+
+
+def test_rows_of_lookups_are_given(lake: Lake, tmp_path: Path) -> None:
+    text = """tests:
+- name: given
+  lookups:
+    watchlists:
+      Servers: [{Device: d1, Owner: ann}, {Device: d2}]
+    ThreatIntelIndicators:
+    - ObservableValue: 192.0.2.7
+      TimeGenerated: 2026-01-31T00:00:00Z
+      IsActive: true
+      Confidence: 80
+      ValidUntil: 2026-02-28T00:00:00Z
+      Data: {labels: [c2]}
+    - {ObservableValue: "2001:db8::1", TimeGenerated: 2026-01-31T00:00:00Z, IsActive: false}
+    FileProfile:
+    - {SHA1: ABCD, SHA256: ef, GlobalPrevalence: 3}
+    geo_info_from_ip_address:
+    - {network: 192.0.2.0/24, country: Belgium, latitude: 50.5}
+    - {network: "2001:db8::/32", country: France}
+  match:
+  - {DeviceId: d1, AccountName: 192.0.2.7, SHA1: abcd}
+  - {DeviceId: d2, AccountName: "2001:db8::1"}
+  no_match:
+  - {DeviceId: d3}
+  rows:
+  - DeviceId: d1
+    Owner: ann
+    Confidence: 80
+    ValidUntil: 2026-02-28T00:00:00Z
+    Tag: c2
+    GlobalPrevalence: 3
+    ProfileAvailability: Available
+    Country: Belgium
+    At: 50.5
+  - DeviceId: d2
+    Owner: ""
+    Confidence: null
+    ValidUntil: null
+    Tag: ""
+    GlobalPrevalence: null
+    ProfileAvailability: Missing
+    Country: France
+    At: null
+- name: no rows are rows
+  lookups:
+    watchlists: {Servers: []}
+    ThreatIntelIndicators: []
+    FileProfile: []
+    geo_info_from_ip_address: []
+  rows: []
+- name: not given
+"""
+    one = hunt(tmp_path, text, LOOKING_UP)
+    given, empty, missing = (runner.run(lake, one, case, LOOKUPS) for case in cases.load(one, LOOKUPS))
+    assert (given.differences, empty.differences) == ((), ())
+    (said,) = missing.differences
+    assert said.startswith("the hunt fails: the hunt reads the lookup ")
+    assert said.endswith(", but the test gives no rows for it")
+    assert not list(Path(lake.root).iterdir())
+
+
+def test_prevalence_in_the_lake_is_that_in_the_events_of_the_test(lake: Lake, tmp_path: Path) -> None:
+    query = "DeviceProcessEvents | invoke FileProfile(SHA1) | project DeviceId, GlobalPrevalence"
+    text = """tests:
+- name: computed
+  match: [{DeviceId: d1, SHA1: a}, {DeviceId: d2, SHA1: a}, {DeviceId: d3, SHA1: b}]
+  rows: [{DeviceId: d1, GlobalPrevalence: 2}, {DeviceId: d2, GlobalPrevalence: 2}, {DeviceId: d3, GlobalPrevalence: 1}]
+- name: given
+  lookups: {FileProfile: [{SHA1: a, GlobalPrevalence: 9}]}
+  match: [{DeviceId: d1, SHA1: a}]
+  rows: [{DeviceId: d1, GlobalPrevalence: 9}]
+"""
+    tables = TableCatalog(lookups=lookups.read(strict_yaml.load("FileProfile: lake"), tmp_path))
+    one = hunt(tmp_path, text, query)
+    assert [runner.run(lake, one, case, tables).differences for case in cases.load(one, tables)] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("[]", "2:22: expected lookups as in the configuration"),
+        ("{FileProfiles: []}", "2:23: the configuration has no lookup FileProfiles"),
+        ("{watchlists: []}", "2:35: expected names of watchlists"),
+        ("{watchlists: {Server: []}}", "2:36: the configuration has no lookup watchlists.Server"),
+        ("{watchlists: {Servers: [{Name: a}]}}", "watchlists.Servers has no column 'Name'"),
+        ("{watchlists: {Servers: [{SearchKey: a}]}}", "watchlists.Servers has no column 'SearchKey'"),
+        ("{ThreatIntelIndicators: [{Confidence: high}]}", "Confidence: 'high' is not a whole number"),
+        ("{geo_info_from_ip_address: [{network: here}]}", "row 1 of geo_info_from_ip_address: no network: 'here'"),
+        (
+            "{geo_info_from_ip_address: [{network: 10.0.0.0/8}, {network: 10.1.0.0/16}]}",
+            "rows 1 and 2 of geo_info_from_ip_address overlap",
+        ),
+    ],
+)
+def test_what_is_wrong_with_rows_of_lookups_is_said_at_its_place(tmp_path: Path, given: str, said: str) -> None:
+    one = hunt(tmp_path, f"tests:\n- {{name: n, lookups: {given}}}\n")
+    with pytest.raises(YamlError) as refused:
+        cases.load(one, LOOKUPS)
+    assert said in refused.value.message
 
 
 def test_the_seed_hunts_pass_theirs(lake: Lake) -> None:

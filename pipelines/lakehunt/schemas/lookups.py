@@ -26,7 +26,7 @@ from lakehunt.kql.types import BY_NAME, DATETIME, STRING, Column, Schema
 CSV, JSON, DELTA, MMDB, LAKE = "csv", "json", "delta", "mmdb", "lake"
 
 _SUFFIXES = {".csv": CSV, ".json": JSON, ".jsonl": JSON, ".ndjson": JSON, ".mmdb": MMDB}
-_WATCHLISTS = "watchlists"
+WATCHLISTS = "watchlists"
 _KEYS = ("path", "format", "columns", "search_key")
 
 ITEM_ID, UPDATED, SEARCH_KEY = "_DTItemId", "LastUpdatedTimeUTC", "SearchKey"
@@ -76,6 +76,9 @@ PROFILE: Schema = _schema(
 GEO: Schema = _schema("bucket first last: string; info: dynamic")
 """A network of a GeoIP file: its first and last address, and what is known of it; see hunting/query/geo_networks.py."""
 
+PLACE: Schema = _schema("network country state city: string; latitude longitude: real")
+"""A network as a test of a hunt gives it."""
+
 
 @dataclass(frozen=True)
 class Lookup:
@@ -90,6 +93,16 @@ class Lookup:
     path: str = ""
     search_key: str = ""
 
+    @property
+    def row_columns(self) -> Schema:
+        """The columns of a row as a test of a hunt gives it: those of a row of its file."""
+        if self.table == NETWORKS:
+            return PLACE
+        made = (ITEM_ID, UPDATED, SEARCH_KEY) if self.search_key else (FILE_ID,)
+        own = tuple(c for c in self.columns if c.name not in made)
+        is_made = bool(self.search_key) and self.search_key in made
+        return (*own, Column(self.search_key, STRING)) if is_made else own
+
 
 def read(section: strict_yaml.Mapping, base: Path) -> dict[str, Lookup]:
     """The lookups of the configuration, by the names of their tables. Relative files count from `base`.
@@ -97,12 +110,12 @@ def read(section: strict_yaml.Mapping, base: Path) -> dict[str, Lookup]:
     Raises YamlError with the position of an invalid entry."""
     found = []
     for name in section:
-        if name == _WATCHLISTS:
+        if name == WATCHLISTS:
             found += _watchlists(section, base)
         elif name in _KINDS:
             found.append(_one(section, name, base))
         else:
-            known = ", ".join((_WATCHLISTS, *_KINDS))
+            known = ", ".join((WATCHLISTS, *_KINDS))
             raise section.error(name, f"lookups: unknown key {name!r}", f"known keys: {known}")
     return {one.table: one for one in found}
 
@@ -147,9 +160,9 @@ def _place(section: strict_yaml.Mapping, name: str, keys: tuple[str, ...], base:
 
 
 def _watchlists(section: strict_yaml.Mapping, base: Path) -> list[Lookup]:
-    named = section[_WATCHLISTS]
+    named = section[WATCHLISTS]
     if not isinstance(named, strict_yaml.Mapping):
-        raise section.error(_WATCHLISTS, "lookups: watchlists: expected a name for each", "see docs/how-to/lookups.md")
+        raise section.error(WATCHLISTS, "lookups: watchlists: expected a name for each", "see docs/how-to/lookups.md")
     return [_watchlist(named, name, base) for name in named]
 
 
@@ -167,7 +180,7 @@ def _watchlist(named: strict_yaml.Mapping, name: str, base: Path) -> Lookup:
         )
     own = tuple(Column(column, STRING) for column in names if column not in (ITEM_ID, UPDATED, SEARCH_KEY))
     columns = (Column(ITEM_ID, STRING), Column(UPDATED, DATETIME), Column(SEARCH_KEY, STRING), *own) if names else ()
-    return Lookup(watchlist_table(name), f"{_WATCHLISTS}.{name}", columns, form, path, key)
+    return Lookup(watchlist_table(name), f"{WATCHLISTS}.{name}", columns, form, path, key)
 
 
 def _declared(entry: strict_yaml.Mapping, name: str) -> list[str]:

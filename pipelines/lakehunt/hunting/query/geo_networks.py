@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def ranges(file: Path) -> Iterator[Range]:
     Raises LakehuntError if it is not in MaxMind's format."""
     try:
         with maxminddb.open_database(str(file)) as reader:
-            yield from _joined(part for network, record in reader for part in _parts(network, _info(record)))
+            yield from _joined(part for network, record in reader for part in parts(network, _info(record)))
     except (maxminddb.InvalidDatabaseError, OSError, ValueError) as error:
         raise LakehuntError(f"it is not a file of MaxMind's format: {error}", "download it again") from error
 
@@ -32,16 +32,24 @@ def _info(record: Any) -> str:
     """What Kusto's function returns of a record; empty if it holds none of it."""
     record = record if isinstance(record, dict) else {}
     states = record.get("subdivisions") or [{}]
-    place = record.get("location") or {}
+    at = record.get("location") or {}
     known = {
         "country": _name(record.get("country")),
         "state": _name(states[0]),
         "city": _name(record.get("city")),
-        "latitude": place.get("latitude"),
-        "longitude": place.get("longitude"),
+        "latitude": at.get("latitude"),
+        "longitude": at.get("longitude"),
     }
-    there = {name: value for name, value in known.items() if value is not None}
+    return place(known)
+
+
+def place(known: Mapping[str, Any]) -> str:
+    """What is known of a network, as JSON; empty for nothing."""
+    there = {name: known[name] for name in _PLACE if known.get(name) is not None}
     return _AS_JSON(there) if there else ""
+
+
+_PLACE = ("country", "state", "city", "latitude", "longitude")
 
 
 _AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -51,7 +59,7 @@ def _name(part: Any) -> str | None:
     return part.get("names", {}).get("en") if isinstance(part, dict) else None
 
 
-def _parts(network: IPv4Network | IPv6Network, info: str) -> Iterator[Range]:
+def parts(network: IPv4Network | IPv6Network, info: str) -> Iterator[Range]:
     """A network as ranges that each lie within a bucket; nothing if nothing is known of it."""
     if not info:
         return

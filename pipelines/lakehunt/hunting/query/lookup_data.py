@@ -24,6 +24,7 @@ from pyspark.sql import types as t
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.hunting.query import events_table, geo_networks
+from lakehunt.hunting.query.events_table import EventsSnapshot
 from lakehunt.hunting.query.external_data import converted
 from lakehunt.kql import plan as p
 from lakehunt.kql import times
@@ -45,17 +46,16 @@ _HINT = "correct it under `lookups` in the configuration; see docs/how-to/lookup
 def relation(lake: Lake, lookup: Lookup, plan: p.Scan, as_of: int, recording: bool) -> Relation:
     """The rows of a lookup as of an instant (ticks). Raises LakehuntError if they cannot be read."""
     if lookup.format == LAKE:
-        return _with_order(_prevalence(lake, as_of), plan)
+        return with_order(prevalence(events_table.open_snapshot(lake), as_of), plan)
     try:
-        texts = _texts(lake, lookup, as_of, recording)
-        made = _profiles(texts, lookup) if plan.table == PROFILES else _typed(texts, lookup)
+        made = typed(_texts(lake, lookup, as_of, recording), lookup)
     except (PySparkException, Py4JError) as error:
         what = f"lookup {lookup.shown} ({lookup.path}) cannot be read: {in_one_line(error)}"
         raise LakehuntError(what, _HINT) from error
-    return _with_order(made, plan)
+    return with_order(made, plan)
 
 
-def _with_order(frame: DataFrame, plan: p.Scan) -> Relation:
+def with_order(frame: DataFrame, plan: p.Scan) -> Relation:
     """The rows in an order that their content decides. Networks are joined, never ordered."""
     columns = [column(c.name) for c in plan.schema]
     ordered = [] if plan.table == NETWORKS else [F.col(f"`{c.name}`").cast("string") for c in plan.schema]
@@ -203,10 +203,15 @@ def _content(lake: Lake, lookup: Lookup, version: str) -> DataFrame:
     return kept.select(*(F.col(f.name).alias((f.metadata or {}).get("comment", f.name)) for f in kept.schema.fields))
 
 
-def _typed(texts: DataFrame, lookup: Lookup) -> DataFrame:
-    """The columns of the lookup. A column that a table's file lacks is empty; a watchlist's must be there."""
+def typed(texts: DataFrame, lookup: Lookup) -> DataFrame:
+    """The columns of the lookup, from those of its file as text. A column that a table's file lacks is empty; a
+    watchlist's must be there."""
     if lookup.format == MMDB:
         return texts
+    return _profiles(texts, lookup) if lookup.table == PROFILES else _converted(texts, lookup)
+
+
+def _converted(texts: DataFrame, lookup: Lookup) -> DataFrame:
     given = {name: column(name) for name in texts.columns}
     if lookup.search_key:
         _check(given, lookup)
@@ -235,27 +240,26 @@ _HASHES = ("SHA1", "SHA256", "MD5")
 
 def _profiles(texts: DataFrame, lookup: Lookup) -> DataFrame:
     """The rows of a file of profiles, one for each hash of a file."""
-    typed = _typed(texts, lookup)
+    rows = _converted(texts, lookup)
     if "ProfileAvailability" not in texts.columns:
-        typed = typed.withColumn("ProfileAvailability", F.lit("Available"))
+        rows = rows.withColumn("ProfileAvailability", F.lit("Available"))
     ids = F.array_distinct(F.array(*(F.lower(F.trim(F.col(name))) for name in _HASHES)))
-    found = typed.withColumn(FILE_ID, F.explode(F.filter(ids, lambda one: one != "")))
+    found = rows.withColumn(FILE_ID, F.explode(F.filter(ids, lambda one: one != "")))
     row = F.struct(*(F.col(c.name) for c in lookup.columns))
     return found.groupBy(FILE_ID).agg(F.min(row).alias("row")).select("row.*")
 
 
-def _prevalence(lake: Lake, as_of: int) -> DataFrame:
-    """What the lake's events tell of a file: on how many devices it was, and when it was first and last seen, as a
-    process or as the one that started it. What only a service can know is empty."""
-    snapshot = events_table.open_snapshot(lake)
-    until = snapshot.frame.filter(F.col("Timestamp") <= values.moment(as_of))
+def prevalence(events: EventsSnapshot, as_of: int) -> DataFrame:
+    """What events tell of a file: on how many devices it was, and when it was first and last seen, as a process or as
+    the one that started it. What only a service can know is empty."""
+    until = events.frame.filter(F.col("Timestamp") <= values.moment(as_of))
     seen = until.select(
         F.explode(F.array(*map(_seen, ("", "InitiatingProcess")))).alias("seen"), "DeviceId", "Timestamp"
     )
     ids = F.filter(F.array(*(F.lower(F.col(f"seen.{name}")) for name in _HASHES)), lambda one: one != "")
-    events = seen.select(F.explode(ids).alias(FILE_ID), "seen.*", "DeviceId", "Timestamp")
+    by_id = seen.select(F.explode(ids).alias(FILE_ID), "seen.*", "DeviceId", "Timestamp")
     first, last = F.min("Timestamp"), F.max("Timestamp")
-    return events.groupBy(FILE_ID).agg(
+    return by_id.groupBy(FILE_ID).agg(
         *(F.coalesce(F.max(name), F.lit("")).alias(name) for name in _HASHES),
         F.max("FileSize").alias("FileSize"),
         F.count_distinct("DeviceId").cast("int").alias("GlobalPrevalence"),

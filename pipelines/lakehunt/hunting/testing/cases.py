@@ -12,7 +12,10 @@
       rows:                               # optional: the result's rows, in any order; columns may be omitted
       - {DeviceId: device-1, instances: 1}
       tables:                             # optional: rows of other tables that the hunt reads
-        Watchlist: [{DeviceId: device-1}]
+        Assets: [{DeviceId: device-1}]
+      lookups:                            # optional: rows of lookups that it reads, as the configuration names them
+        watchlists:
+          Servers: [{DeviceId: device-1}]
 
 An event has the given columns, and defaults for Timestamp, DeviceId, DeviceName, ActionType and ReportId; the others
 are empty. All events of a test are in the table together."""
@@ -22,6 +25,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +38,10 @@ from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.kql import times
 from lakehunt.kql.binding.scope import nearest
 from lakehunt.kql.errors import QueryErrors
+from lakehunt.kql.lookup_names import NETWORKS
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, INT, LONG, REAL, TIMESPAN, Schema, Type
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.lookups import WATCHLISTS
 
 AS_OF = "2026-01-31T12:00:00Z"
 MATCH, NO_MATCH, SUPPRESSED = "match", "no_match", "suppressed"
@@ -43,7 +49,7 @@ MOST = 100
 """Maximum events of one test: a row's evidence names no more."""
 
 _KINDS = (MATCH, NO_MATCH, SUPPRESSED)
-_KEYS = ("name", "as_of", "exclusions", *_KINDS, "rows", "tables")
+_KEYS = ("name", "as_of", "exclusions", *_KINDS, "rows", "tables", "lookups")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 Row = Mapping[str, Any]
@@ -75,6 +81,8 @@ class Case:
     examples: tuple[Example, ...] = ()
     rows: tuple[Row, ...] | None = None
     tables: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+    lookups: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+    """Rows by the names that the lookups' tables have in plans. The `network` of a row of GeoIP is a network."""
 
 
 def load(hunt: Hunt, tables: TableCatalog) -> tuple[Case, ...]:
@@ -121,6 +129,7 @@ class _Reader:
             examples=examples,
             rows=tuple(self._rows(entry, "rows", self.result, "result")) if "rows" in entry else None,
             tables=self._tables(entry),
+            lookups=self._lookups(entry),
         )
 
     def _examples(self, entry: strict_yaml.Mapping, kind: str) -> Iterator[Example]:
@@ -171,6 +180,32 @@ class _Reader:
                 raise given.error(name, f"there is no registered table {name[:60]!r}", hint)
         return {name: tuple(self._rows(given, name, known[name].columns, name)) for name in given}
 
+    def _lookups(self, entry: strict_yaml.Mapping) -> dict[str, tuple[Row, ...]]:
+        given = entry.get("lookups")
+        if given is None:
+            return {}
+        if not isinstance(given, strict_yaml.Mapping):
+            raise entry.value_error("lookups", "expected lookups as in the configuration, each with a list of rows")
+        found: dict[str, tuple[Row, ...]] = {}
+        for name in given:
+            if name == WATCHLISTS:
+                named = given[name]
+                if not isinstance(named, strict_yaml.Mapping):
+                    raise given.value_error(name, "expected names of watchlists, each with a list of rows")
+                found |= dict(self._lookup(named, one, f"{WATCHLISTS}.{one}") for one in named)
+            else:
+                found |= dict([self._lookup(given, name, name)])
+        return found
+
+    def _lookup(self, section: strict_yaml.Mapping, key: str, shown: str) -> tuple[str, tuple[Row, ...]]:
+        known = {one.shown: one for one in self.tables.lookups.values()}
+        if shown not in known:
+            hint = nearest(shown, known) or f"lookups of the configuration: {', '.join(known) or 'none'}"
+            raise section.error(key, f"the configuration has no lookup {shown[:60]}", hint)
+        lookup = known[shown]
+        rows = tuple(self._rows(section, key, lookup.row_columns, shown))
+        return lookup.table, _networks(rows, section, key) if lookup.table == NETWORKS else rows
+
 
 def _mapping(entries: strict_yaml.Sequence, index: int, what: str) -> strict_yaml.Mapping:
     entry = entries[index]
@@ -185,6 +220,24 @@ def _row(entry: strict_yaml.Mapping, schema: Schema, table: str) -> Row:
         if name not in types:
             raise entry.error(name, f"{table} has no column {name[:60]!r}", nearest(name, types))
     return {name: _value(entry, name, types[name]) for name in entry}
+
+
+def _networks(rows: tuple[Row, ...], section: strict_yaml.Mapping, key: str) -> tuple[Row, ...]:
+    """The rows with their networks read, which must be disjoint as they are in a file."""
+    read: list[Row] = []
+    for number, row in enumerate(rows, 1):
+        try:
+            network = ip_network(row.get("network", ""))
+        except ValueError as error:
+            hint = "write for example network: 192.0.2.0/24"
+            raise section.value_error(key, f"row {number} of {key}: no network: {error}", hint) from error
+        for before, other in enumerate(read, 1):
+            if network.version == other["network"].version and network.overlaps(other["network"]):
+                raise section.value_error(
+                    key, f"rows {before} and {number} of {key} overlap", "a file has no such rows"
+                )
+        read.append({**row, "network": network})
+    return tuple(read)
 
 
 # Values

@@ -21,7 +21,7 @@ from lakehunt.hunting.query.adhoc import cell
 from lakehunt.hunting.query.events_table import SCHEMA, EventsSnapshot, utc_day
 from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.hunting.query.time_window import limit_to_window
-from lakehunt.hunting.testing import cases
+from lakehunt.hunting.testing import cases, given_lookups
 from lakehunt.hunting.testing.cases import MATCH, NO_MATCH, SUPPRESSED, Case, Example, Row
 from lakehunt.kql import plan as p
 from lakehunt.kql import times
@@ -153,7 +153,9 @@ def _context(lake: Lake, case: Case, tables: TableCatalog) -> Context:
         if plan.table == EVENTS:
             found = events.scan(plan, traced=True)
             return exclusion_marks.tag_exclusions(found, case.exclusions, context) if case.exclusions else found
-        return _rows_of(tables.registered[plan.table], case, context)
+        if plan.table in tables.registered:
+            return _rows_of(tables.registered[plan.table], case, context)
+        return given_lookups.relation(tables.lookups[plan.table], plan, case, events, context)
 
     context = Context(lake.spark, case.as_of, scan, partial(external_data.relation, lake, tables.copies))
     return context
