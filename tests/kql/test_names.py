@@ -59,6 +59,8 @@ BY_X = "(datatable(x: string)[]), (datatable(x: long)[])"
         (f"{A} | mv-apply x = b on (extend a = 2)", "a:long b:dynamic x:dynamic"),
         (f"{A} | mv-apply a = b on (summarize b = count())", "a:int b:long"),
         (f"{A} | mv-apply b on (summarize n = count())", "a:int n:long"),
+        (f"{A} | mv-apply b = b on (summarize n = count())", "a:int b:dynamic n:long"),
+        (f"{A} | mv-apply b = b to typeof(long) on (extend n = b)", "a:int b:long n:long"),
         (f"{A} | evaluate bag_unpack(b) : (*, a: long)", "a:long"),
         (f"{A} | extend series_stats(b), series_stats_b_min = 1 | project-keep *_min", "series_stats_b_min:long"),
         (f"{A} | project series_stats(b), series_stats_b_min = 1 | project-keep *_min*",

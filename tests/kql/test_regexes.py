@@ -66,7 +66,11 @@ def test_a_text_that_matches_holds_what_it_needs(pattern: str, text: str) -> Non
         r"[z-a]": "range from z down to a",
         r"[\w-a]": "range in a class",
         r"(?q)a": "no flag",
-        r"a{1001}": "at most 1000 times",
+        r"a{25000}b": "25,001 steps, of at most 25,000; repeat less often",
+        r"a{0,12501}": "25,002 steps",
+        r"(?:a{9999})+a{9999}b{6000}": "too large",
+        "a{9999}" * 100_000: "too large",
+        "a{" + "9" * 5_000 + "}": "write a smaller number",
         r"(?<n>a)(?<n>b)": "two groups with the name 'n'",
         r"((a{1000}){1000})": "too large",
         r"(?:(?:(?:a{100}){100}){100}){100}": "too large",
@@ -90,6 +94,18 @@ def test_a_refusal_has_its_place() -> None:
     assert found.at == 3
 
 
-@pytest.mark.parametrize("pattern", ["(?:" * 250 + "a" + ")" * 250, "a" * 5_000, "(?:ab|cd){1,500}", "a" + "+" * 50])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(?:" * 250 + "a" + ")" * 250,
+        "a" * 5_000,
+        "(?:ab|cd){1,500}",
+        "a" + "+" * 50,
+        r"a{5000}",
+        "(?:a{1000}){19}",
+        "a{0,10000}",
+        "(?:a{9999})+b{9999}",
+    ],
+)
 def test_what_is_within_the_bounds_compiles(pattern: str) -> None:
     assert problem(pattern) is None

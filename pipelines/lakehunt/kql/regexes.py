@@ -22,10 +22,11 @@ MAX_NESTING = 250
 
 MAX_CLASS_NESTING = 50
 
-MAX_REPETITION = 1000
+MAX_PROGRAM = 25_000
+"""Instructions of a program: room for `.{0,10000}` and more. A long text costs at most its length times this."""
 
-MAX_PROGRAM = 20_000
-"""Instructions of a program. A long text costs at most its length times this."""
+MAX_DIGITS = 9
+"""Of a number of repetitions; MAX_PROGRAM is what bounds them."""
 
 MOST_NEEDS, SHORTEST = 8, 3
 """Maximum number, and minimum length, of required literals that are searched before matching; others save no time."""
@@ -143,6 +144,7 @@ class _Open:
     at: int
     number: int | None = None
     branches: list[list[_Part]] = field(default_factory=lambda: [[]])
+    size: int = 0
 
 
 class _Reader:
@@ -173,7 +175,11 @@ class _Reader:
             else:
                 closing = self._peek() == ")"
                 part = self._closed(opened) if closing else self._one(group.flags)
-                opened[-1].branches[-1].append(self._repeated(part, opened[-1].flags))
+                within = opened[-1]
+                repeated = self._repeated(part, within.flags)
+                within.branches[-1].append(repeated)
+                within.size += len(repeated.code)
+                self._bounded(within.size, within.at)  # at once, as a long pattern may have many long parts
         if len(opened) > 1:
             self._fail("a regular expression opens a group and does not close it", opened[-1].at)
         return self._alternatives(opened[0])
@@ -248,12 +254,13 @@ class _Reader:
     def _alternatives(self, group: _Open) -> _Part:
         codes = [[one for part in branch for one in part.code] for branch in group.branches]
         empty = any(all(part.empty for part in branch) for branch in group.branches)
-        self._bounded(sum(map(len, codes)) + 2 * len(codes), group.at)
+        self._bounded(sum(map(len, codes)) + 2 * (len(codes) - 1), group.at)
         return _Part(_either(codes), empty, needs=_of_any([_of_all(branch) for branch in group.branches]))
 
     def _bounded(self, size: int, at: int) -> None:
         if size > MAX_PROGRAM:
-            self._fail(f"a regular expression is too large here: {size} steps, of at most {MAX_PROGRAM}", at)
+            what = f"a regular expression is too large here: {size:,} steps, of at most {MAX_PROGRAM:,}"
+            self._fail(f"{what}; repeat less often, or match less", at)
 
     def _one(self, flags: _Flags) -> _Part:
         c = self._peek()
@@ -282,14 +289,16 @@ class _Reader:
             if flags.verbose and self._skipped():
                 continue
             start = self.at
-            sign = self._match(r"[*+?]|\{\s*\d*\s*(?:,\s*\d*\s*)?\}")
+            sign = self._match(r"[*+?]|\{\s*[0-9]*\s*(?:,\s*[0-9]*\s*)?\}")
             if sign is None:
                 if self._peek() == "{":
                     self._fail("a regular expression repeats with '{' but no number; write \\{ for the character")
                 return part
             least, most = self._bounds(re.sub(r"\s", "", sign.group()), start)
             greedy = self._take("?") == flags.lazy
-            self._bounded((len(part.code) + 1) * max(least + 1, most or 0), start)
+            size = len(part.code)
+            steps = size * max(least, 1) + 2 if most is None else size * least + (size + 1) * (most - least)
+            self._bounded(steps, start)
             needs = part.needs or ((part.char,) if part.char else ())
             code = _repetition(list(part.code), least, most, greedy, part.empty)
             part = _Part(code, part.empty or least == 0, needs=needs * (least > 0))
@@ -301,9 +310,11 @@ class _Reader:
         least, comma, most = sign[1:-1].partition(",")
         if not least:
             self._fail("a regular expression repeats with '{' but no number; write \\{ for the character", at)
+        if max(len(least), len(most)) > MAX_DIGITS:
+            self._fail("a regular expression cannot repeat so often: write a smaller number", at)
         bounds = int(least), int(most) if most else None if comma else int(least)
-        if max(bounds[0], bounds[1] or 0) > MAX_REPETITION or bounds[0] > (bounds[1] or MAX_REPETITION + 1):
-            self._fail(f"a regular expression cannot repeat {sign}; at most {MAX_REPETITION} times", at)
+        if bounds[1] is not None and bounds[0] > bounds[1]:
+            self._fail(f"a regular expression cannot repeat {sign}: the first number is the larger one", at)
         return bounds
 
     def _escape(self, flags: _Flags) -> _Part:

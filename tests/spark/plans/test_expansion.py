@@ -48,6 +48,33 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     # a body's column takes the place of the row's; a new name for what is expanded leaves the row's own
     ("print a = 1, d = dynamic([5, 6]) | mv-apply x = d to typeof(long) on (extend a = x * 2) | sort by a asc",
      [[10, [5, 6], 5], [12, [5, 6], 6]]),
+    # what is expanded under a name that is taken: inside it is the element, outside the row's own column is left
+    ("print a = 1, d = dynamic([5, 6]) | mv-apply a = d to typeof(long) on (summarize n = sum(a))", [[1, [5, 6], 11]]),
+    ("print a = 1, d = dynamic([5, 6]) | mv-apply a = d to typeof(long) on (project n = 2 * a) | extend m = a + n",
+     [[1, [5, 6], 10, 11], [1, [5, 6], 12, 13]]),
+    ("print a = 1, d = dynamic([5, 6]) | mv-apply a = d to typeof(long) on (extend b = a)",
+     [[5, [5, 6], 5], [6, [5, 6], 6]]),
+    ("print d = dynamic([5, 6]) | mv-apply d = d to typeof(long) on (summarize n = sum(d))", [[[5, 6], 11]]),
+    ("print d = dynamic({'u': [5, 6]}) | mv-apply d = d.u to typeof(long) on (summarize n = sum(d))",
+     [[{"u": [5, 6]}, 11]]),
+    (("print d_u = 1, d = dynamic({'u': [5, 6]}) | mv-apply d.u to typeof(long) on (summarize n = sum(d_u)) | "
+      "project-away d"),
+     [[1, 11]]),
+    (("print d = dynamic([5, 6]), e = dynamic([7]) | mv-apply d = e to typeof(long), e = d to typeof(long) on "
+      "(summarize s = sum(d), t = sum(e))"),
+     [[[5, 6], [7], 7, 11]]),
+    ("print d = dynamic([5, 6]), e = dynamic([7]) | mv-expand d = e to typeof(long), e = d to typeof(long)",
+     [[7, 5], [None, 6]]),
+    (("print a = 1, d = dynamic([[5, 6], [7]]) | mv-apply a = d on (mv-apply a = a to typeof(long) on (summarize n = "
+      "sum(a)))"),
+     [[[5, 6], [[5, 6], [7]], 11], [[7], [[5, 6], [7]], 7]]),
+    (("datatable(k: long, a: long, d: dynamic)[1, 2, dynamic([5, 6]), 3, 4, dynamic([7])] | mv-apply a = d to "
+      "typeof(long) on (order by a desc | extend n = row_number() | project n, b = a * k) | project-away d"),
+     [[1, 2, 1, 6], [1, 2, 2, 5], [3, 4, 1, 21]]),
+    # a name of the index that is taken is numbered
+    (("print n = 1, d = dynamic([5, 6]) | mv-apply with_itemindex=n a = d to typeof(long) on (summarize s = sum(a), "
+      "m = max(n1))"),
+     [[1, [5, 6], 11, 1]]),
     # a body that keeps nothing and then summarizes: one row, of nothing; no row where nothing was expanded
     ((f"{X} (where x > 5 | summarize c = count(), s = sum(x), l = make_list(x), m = max(x), t = "
       f"take_any(tostring(x))) "

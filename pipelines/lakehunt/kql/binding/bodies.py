@@ -59,17 +59,13 @@ def mv_apply(binder: Binder, source: p.Plan, op: s.MvApply) -> p.Plan:
     made = expanded + ([rows.index] if rows.index else [])
     inside = tuple(c for c in rows.schema if c.name in made)
     body, given = _body(binder, op.body, inside, {c.name: c.type for c in source.schema})
-    gone = {*_read_as_they_are(op.items), *body.names}
+    bare = {i.value.name for i in op.items if isinstance(i.value, s.Name) and i.name is None}
+    gone = {*bare, *body.names}  # of a column that is expanded without another name, only the body's is left
     kept = tuple(c for c in source.schema if c.name not in gone)
     applied = p.PerGroup((*kept, *body.schema), source, None, rows, body, given, tuple(c.name for c in kept))
     types = {c.name: c for c in applied.schema}
     order = dict.fromkeys([*(n for n in source.names if n in types), *applied.names])
     return projected(applied, [(n, ref(types[n], op.span)) for n in order])
-
-
-def _read_as_they_are(items: Sequence[s.Expanded]) -> set[str]:
-    """The columns that are expanded under their own name, of which only the body's are left."""
-    return {i.value.name for i in items if isinstance(i.value, s.Name) and i.name in (None, i.value.name)}
 
 
 def _body(binder: Binder, body: s.Expr, schema: Sequence[Column], outer: dict[str, Type]) -> tuple[p.Plan, str]:
