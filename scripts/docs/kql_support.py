@@ -64,6 +64,7 @@ _LITERALS = (
 FORMS = {
     "now": ("[timespan]", "datetime"),
     "ago": ("timespan", "datetime"),
+    "bin_auto": ("number, timespan or datetime", "as the first"),
     "toscalar": ("table or any", "the type of its first column"),
     "column_ifexists": ("constant string, any", "the type of the column, or of the value"),
     "columnifexists": ("constant string, any", "the type of the column, or of the value"),

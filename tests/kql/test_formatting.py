@@ -43,6 +43,7 @@ def again(query: str) -> str:
             "let x = 5; let f = (t: (a: long), n: int = 1) { let y = 2; t | take n };\nf(T)",
             "let x = 5;\nlet f = (t: (a: long), n: int = 1) {\n    let y = 2;\n    t\n    | take n\n};\nf(T)",
         ),
+        ("set query_bin_auto_size=5;T", "set query_bin_auto_size = 5;\nT"),
         ("T | join kind=inner (U|take 1) on a", "T\n| join kind=inner (\n    U\n    | take 1\n) on a"),
         ("T | where a in (U | project b)", "T\n| where a in (\n    U\n    | project b\n)"),
         ("T | where ['by'] == ['a b'].['c d']", 'T\n| where ["by"] == ["a b"].["c d"]'),

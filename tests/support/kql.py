@@ -135,6 +135,7 @@ find where a == 1 project b
 (T | take 1)
 ((union T, U) | take 1) | count
 let a = 1; let b = (T | where c == a | take 5); b
+set query_bin_auto_size = 1h; set notruncation; T
 let f = () { T }; let g = view (a: string, t: (*), u: (x: long, *)) { let h = (b: dynamic) { b.c }; t }; g('x', f())
 let f = (a: datetime = datetime(2020-01-01), b: bool = true, c: long = -1) { T }; f()
 let ['view'] = T; ['view']

@@ -157,6 +157,25 @@ DEVIATIONS = (
     ),
     Deviation(
         "plugin",
+        (
+            "active_users_count",
+            "activity_engagement",
+            "activity_metrics",
+            "new_activity_metrics",
+            "sliding_window_counts",
+        ),
+        "exact; windows and periods are counted from the start of the analysis, and only those with activity, or a "
+        "cohort with new users, are in the result; a lookback reads events before the start, an outer window does not",
+        "Kusto estimates, and does not document the rest",
+    ),
+    Deviation(
+        "plugin",
+        ("schema_merge",),
+        "the query fails for a column of several types, and for columns at the same place",
+        NOT_KNOWN,
+    ),
+    Deviation(
+        "plugin",
         ("ipv4_lookup", "ipv6_lookup"),
         "an address with a prefix is found in networks with a prefix of the same length or a shorter one",
         "not documented by Kusto",

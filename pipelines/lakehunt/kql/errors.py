@@ -42,6 +42,10 @@ class KqlError(LakehuntError):
         self.table = table
         self.function = function
 
+    def at(self, span: Span) -> KqlError:
+        """The error, of another part of the query."""
+        return KqlError(self.kind, self.message, span, self.hint, self.table, self.function)
+
 
 class QueryErrors(LakehuntError):  # noqa: N818 (it holds the errors of a query)
     """All errors of a query, in order of position. Never empty."""

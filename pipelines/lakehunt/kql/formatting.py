@@ -567,7 +567,9 @@ _OPERATORS: dict[type[s.Operator], Callable[[Any], str]] = {
 # Statements
 
 
-def _statement(statement: s.Let | s.LetFunction) -> str:
+def _statement(statement: s.Statement) -> str:
+    if isinstance(statement, s.SetOption):
+        return f"set {statement.name} = {_expr(statement.value)}"
     if isinstance(statement, s.Let):
         return f"let {_name(statement.name)} = {_expr(statement.value, _PIPELINE)}"
     parameters = ", ".join(map(_parameter, statement.parameters))

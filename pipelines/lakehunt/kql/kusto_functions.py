@@ -91,9 +91,9 @@ FUNCTIONS = (
         "numbers",
         "not implemented yet",
         """
-        abs acos around asin atan atan2 bin bin_at binary_and binary_not binary_or binary_shift_left binary_shift_right
-        binary_xor bitset_count_ones ceiling cos cot degrees exp exp10 exp2 floor isfinite isinf isnan log log10 log2
-        max_of min_of pi pow radians round sign sin sqrt tan
+        abs acos around asin atan atan2 bin bin_at bin_auto binary_and binary_not binary_or binary_shift_left
+        binary_shift_right binary_xor bitset_count_ones ceiling cos cot degrees exp exp10 exp2 floor isfinite isinf
+        isnan log log10 log2 max_of min_of pi pow radians round sign sin sqrt tan
         """,
     ),
     Family(
@@ -250,17 +250,17 @@ AGGREGATES = (
 PLUGINS = (
     Family(
         "rows and columns",
-        "not implemented yet",
-        "bag_unpack estimate_rows_count identity identity_v3 narrow pivot preview",
+        "not documented, or several tables",
+        "bag_unpack estimate_rows_count identity identity_v3 narrow pivot preview schema_merge",
     ),
     Family(
         "lookups",
-        "it needs a geometry library",
+        "not implemented yet",
         "geo_line_lookup geo_polygon_lookup ipv4_lookup ipv6_lookup",
     ),
     Family(
         "activity over time",
-        "write the equivalent joins and windows",
+        "which events make a session or a sequence is not documented exactly; use scan or row_window_session()",
         """
         active_users_count activity_counts_metrics activity_engagement activity_metrics dcount_intersect funnel_sequence
         funnel_sequence_completion new_activity_metrics rolling_percentile rows_near sequence_detect session_count

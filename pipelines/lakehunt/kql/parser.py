@@ -48,13 +48,13 @@ class Parser(OperatorParser, SourceParser):
     def query(self, until: str | None = None) -> s.Query:
         """Let statements and one expression, up to the end or a closing brace (not consumed)."""
         start = self.token.span
-        lets: list[s.Let | s.LetFunction] = []
+        lets: list[s.Statement] = []
         body: s.Expr | None = None
         while not self.at_end() and not (until and self.sees(until)):
             if self.sees("let"):
                 lets.append(self._let())
-            elif self.sees("set") and self.peek().text in OPTIONS:
-                self._set()
+            elif self.sees("set") and self.peek().text in (*OPTIONS, *BIN_AUTO):
+                lets.extend(self._set())
             elif self.token.text in STATEMENTS and self.peek().kind is T.NAME:
                 self.unsupported(f"the statement '{self.token.text}'", hint=STATEMENTS[self.token.text])
             elif body is None:
@@ -67,12 +67,16 @@ class Parser(OperatorParser, SourceParser):
             self.fail("there is no query here", hint="a query starts with a table's name")
         return s.Query(start.to(body.span), tuple(lets), body)
 
-    def _set(self) -> None:
+    def _set(self) -> list[s.Statement]:
         """`set notruncation`: an option that does not change results is read over."""
-        self.next()
-        self.next()
+        start, name = self.next().span, self.next().text
+        if name in BIN_AUTO:
+            self.expect("=")
+            value = self.expression()
+            return [s.SetOption(start.to(value.span), name, value)]
         if self.takes("="):
             self.expression()
+        return []
 
     def _let(self) -> s.Let | s.LetFunction:
         start = self.next().span
@@ -164,8 +168,11 @@ OPTIONS = frozenset(
 )
 """Options of `set` that do not change the result of a query."""
 
+BIN_AUTO = BIN_AUTO_SIZE, BIN_AUTO_AT = "query_bin_auto_size", "query_bin_auto_at"
+"""Options of `set` that bin_auto reads."""
+
 STATEMENTS: dict[str, str] = {
-    "set": "remove it: only options that do not change results are read over",
+    "set": "remove it: only those of bin_auto, and options that do not change results, are read",
     "alias": "",
     "declare": "use let instead of a query parameter",
     "pattern": "",

@@ -489,6 +489,14 @@ class Let(Node):
 
 
 @dataclass(frozen=True)
+class SetOption(Node):
+    """`set name = value;`, an option that results depend on."""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
 class Parameter(Node):
     """A parameter of a function: scalar (`type`), or tabular with its required columns."""
 
@@ -509,9 +517,13 @@ class LetFunction(Node):
     view: bool
 
 
+Statement = Let | LetFunction | SetOption
+"""What stands before a query's expression."""
+
+
 @dataclass(frozen=True)
 class Query(Node):
-    """A whole query text: let statements, then one expression."""
+    """A whole query text: let statements and options, then one expression."""
 
-    lets: tuple[Let | LetFunction, ...]
+    lets: tuple[Statement, ...]
     body: Expr

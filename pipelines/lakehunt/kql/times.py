@@ -55,7 +55,8 @@ FIRST_YEAR_OF_TWO_DIGITS = 1950
 TIMESPAN_FORM = r"(-)?(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?"
 """`[-][d.]hh:mm[:ss[.fffffff]]` for Python and for Java."""
 
-_LITERAL = re.compile(r"(\d{4})\s*,\s*(\d{1,2})\s*,\s*(\d{1,2})")
+_LITERAL = re.compile(r"(?P<y>\d{4})\s*([,-])\s*(?P<m>\d{1,2})\s*\2\s*(?P<d>\d{1,2})")
+"""`2020, 1, 31` and `2020 - 01 - 31`."""
 
 
 def parse_datetime(text: str) -> int | None:
@@ -66,7 +67,7 @@ def parse_datetime(text: str) -> int | None:
         if m:
             return _instant(dict(zip(names, m.groups(), strict=True)))
     m = _LITERAL.fullmatch(text)
-    return _instant(dict(zip("ymd", m.groups(), strict=True))) if m else None
+    return _instant(m.groupdict()) if m else None
 
 
 def _instant(part: dict[str, str | None]) -> int | None:

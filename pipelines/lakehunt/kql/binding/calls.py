@@ -10,7 +10,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import lookups, placeholders, several
 from lakehunt.kql.binding.binder import Binder
-from lakehunt.kql.binding.functions import call_function, is_tabular
+from lakehunt.kql.binding.functions import call_function, is_tabular, option
 from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, converted, projected, ref, unknown
 from lakehunt.kql.catalog import (
     TYPE,
@@ -25,6 +25,7 @@ from lakehunt.kql.catalog import (
 )
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.lookup_names import GEO_IP
+from lakehunt.kql.parser import BIN_AUTO, BIN_AUTO_SIZE
 from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, GUID, LONG, REAL, STRING, TIMESPAN, Type
 
 PACKS = {"pack_all": "bag_pack", "bag_pack_columns": "bag_pack"}
@@ -187,6 +188,18 @@ def _pack_all(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
     return _scalar(binder, replace(packed, name="bag_pack.filled") if filled else packed, args)
 
 
+def _bin_auto(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
+    """`bin_at`, or `bin`, by the options of the query."""
+    args = [binder.scalar(arg, scope) for arg in expr.args]
+    size, at = (binder.variables.get(option(name)) for name in BIN_AUTO)
+    if not isinstance(size, p.Expr):
+        what = "bin_auto needs the size of bins"
+        return binder.unknown(Kind.UNSUPPORTED, what, expr.span, f"put set {BIN_AUTO_SIZE} = 1h; before the query")
+    if isinstance(at, p.Expr):
+        return _scalar(binder, replace(expr, name="bin_at"), [*args, size, at])
+    return _scalar(binder, replace(expr, name="bin"), [*args, size])
+
+
 def _column_names_of(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
     if len(expr.args) != 1:
         return binder.unknown(Kind.SEMANTIC, f"{expr.name} takes one table", expr.span)
@@ -253,6 +266,7 @@ FORMS: dict[str, Callable[[Binder, s.Call, Scope], p.Expr]] = {
     "now": _now,
     "ago": _ago,
     "assert": _assert,
+    "bin_auto": _bin_auto,
     "new_guid": _new_guid,
     "pack_all": _pack_all,
     "rand": _rand,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lakehunt.kql import constants
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
@@ -17,9 +18,17 @@ MAX_BODIES = 2_000
 """Maximum depth of calls of a query's functions."""
 
 
+def option(name: str) -> str:
+    """The variable that holds an option of `set`; no `let` can give that name."""
+    return f"set {name}"
+
+
 def lets(binder: Binder, tree: s.Query) -> None:
     known: set[str] = set()
     for let in tree.lets:
+        if isinstance(let, s.SetOption):
+            binder.variables[option(let.name)] = constants.fold(binder.scalar(let.value, Scope()))
+            continue
         if let.name in known:
             what = f"a variable '{let.name}' is there already"
             binder.fail(Kind.SEMANTIC, what, let.name_span, "give it another name")
@@ -62,7 +71,7 @@ def gives_table(binder: Binder, function: Function) -> bool:
         for let in function.definition.body.lets:
             if isinstance(let, s.LetFunction):
                 binder.variables[let.name] = Function(let, dict(binder.variables))
-            else:
+            elif isinstance(let, s.Let):
                 tabular = is_tabular(binder, let.value)
                 binder.variables[let.name] = p.Values((), ()) if tabular else unknown(let.span)
         return is_tabular(binder, function.definition.body.body)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from lakehunt.kql import constants
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding import plugins, several
+from lakehunt.kql.binding import activity, geo_lookups, plugins, several
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.calls import signature
 from lakehunt.kql.binding.rows import new_columns
@@ -372,13 +372,21 @@ def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
 
 
 PLUGINS: dict[str, Callable[[Binder, p.Plan, s.Evaluate], p.Plan]] = {
-    "activity_counts_metrics": plugins.activity_counts_metrics,
+    "active_users_count": activity.active_users_count,
+    "activity_counts_metrics": activity.activity_counts_metrics,
+    "activity_engagement": activity.activity_engagement,
+    "activity_metrics": activity.activity_metrics,
     "bag_unpack": bag_unpack,
-    "dcount_intersect": plugins.dcount_intersect,
+    "dcount_intersect": activity.dcount_intersect,
+    "geo_line_lookup": geo_lookups.geo_line_lookup,
+    "geo_polygon_lookup": geo_lookups.geo_polygon_lookup,
     "ipv4_lookup": plugins.ipv4_lookup,
     "ipv6_lookup": plugins.ipv6_lookup,
+    "new_activity_metrics": activity.new_activity_metrics,
     "pivot": _pivot,
-    "rolling_percentile": plugins.rolling_percentile,
+    "rolling_percentile": activity.rolling_percentile,
     "rows_near": plugins.rows_near,
+    "schema_merge": plugins.schema_merge,
+    "sliding_window_counts": activity.sliding_window_counts,
 }
 """The supported plugins of `evaluate`."""
