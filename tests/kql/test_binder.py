@@ -55,6 +55,8 @@ def schema(query: str) -> str:
         ("T | project Name, n | extend Name = n", "Name:long n:long"),
         ("T | project-away N*, d, Timestamp, P*", "n:long r:real b:bool t:timespan"),
         ("T | project-keep n, N*", "Name:string n:long"),
+        ("T | project-by-names 'n', 'N*', 'none', dynamic(['Name', 'n'])", "n:long Name:string"),
+        ("let f = (t: (*)) { t | project-by-names column_names_of(t) | distinct * }; f((T | project n))", "n:long"),
         ("T | project Name, n | project-rename Process = Name", "Process:string n:long"),
         ("print 1, 'a', x = true", "print_0:long print_1:string x:bool"),
         ("let y = 1; print y", "print_0:long"),

@@ -68,6 +68,7 @@ project
 project a, *, b = 1
 project-away a, b*, *c*, ['d e'], ['by']
 project-keep a*
+project-by-names "a", dynamic(["b", "c*"])
 project-rename a = ['b c']
 project-reorder a, b* asc, c desc, *d granny-asc, ['asc'] granny-desc
 summarize count()
@@ -136,6 +137,7 @@ find where a == 1 project b
 ((union T, U) | take 1) | count
 let a = 1; let b = (T | where c == a | take 5); b
 set query_bin_auto_size = 1h; set notruncation; T
+let f = (t: (*)) { t | distinct * }; f(T)
 let f = () { T }; let g = view (a: string, t: (*), u: (x: long, *)) { let h = (b: dynamic) { b.c }; t }; g('x', f())
 let f = (a: datetime = datetime(2020-01-01), b: bool = true, c: long = -1) { T }; f()
 let ['view'] = T; ['view']

@@ -529,6 +529,7 @@ _OPERATORS: dict[type[s.Operator], Callable[[Any], str]] = {
     s.Extend: lambda op: f"extend {_list(op.items)}",
     s.Project: lambda op: f"project {_list(op.items)}".rstrip(" "),
     s.ProjectAway: lambda op: f"project-away {', '.join(map(_pattern, op.patterns))}",
+    s.ProjectByNames: lambda op: f"project-by-names {', '.join(map(_expr, op.items))}",
     s.ProjectKeep: lambda op: f"project-keep {', '.join(map(_pattern, op.patterns))}",
     s.ProjectRename: lambda op: f"project-rename {_list(op.items)}",
     s.ProjectReorder: lambda op: (

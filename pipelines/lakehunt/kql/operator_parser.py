@@ -19,7 +19,6 @@ UNSUPPORTED_OPERATORS: dict[str, str] = {
     ),
     **dict.fromkeys(("sample", "sample-distinct"), "it is random; take and distinct are not"),
     "reduce": "it needs a trained model",
-    "project-by-names": "name the columns in project",
 }
 """Operators and sources of Kusto that Lakehunt does not support, with the reason or an alternative."""
 
@@ -70,6 +69,10 @@ class OperatorParser(TabularParser):
     def _project_keep(self, start: Span) -> s.Operator:
         patterns = self.list(self._pattern)
         return s.ProjectKeep(start.to(patterns[-1].span), patterns)
+
+    def _project_by_names(self, start: Span) -> s.Operator:
+        items = self.list(self.expression)
+        return s.ProjectByNames(start.to(items[-1].span), items)
 
     def _project_reorder(self, start: Span) -> s.Operator:
         patterns = self.list(self._ordered_pattern)
@@ -452,6 +455,7 @@ OPERATORS: dict[str, Callable[[OperatorParser, Span], s.Operator]] = {
     "extend": OperatorParser._extend,
     "project": OperatorParser._project,
     "project-away": OperatorParser._project_away,
+    "project-by-names": OperatorParser._project_by_names,
     "project-keep": OperatorParser._project_keep,
     "project-rename": OperatorParser._project_rename,
     "project-reorder": OperatorParser._project_reorder,

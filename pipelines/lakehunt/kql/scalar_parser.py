@@ -76,7 +76,7 @@ class ScalarParser(Reader):
         return self._named_or(self.pipeline)
 
     def _named_or(self, read: Callable[[], s.Expr]) -> s.Expr:
-        if self.sees("*") and self.peek().text in (",", ")", "|", ";", "by", ""):
+        if self.sees("*") and self.peek().text in (",", ")", "|", ";", "}", "by", ""):
             return s.Star(self.next().span)
         start = self.at
         names = self._names()

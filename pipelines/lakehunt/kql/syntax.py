@@ -241,6 +241,13 @@ class ProjectKeep(Operator):
 
 
 @dataclass(frozen=True)
+class ProjectByNames(Operator):
+    """`project-by-names "a", dynamic(["b", "c*"])`: names, arrays of names, and patterns with `*`."""
+
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
 class ProjectRename(Operator):
     items: tuple[Expr, ...]
 

@@ -22,6 +22,7 @@ OPERATORS: dict[type[s.Operator], Callable[..., p.Plan]] = {
     s.Extend: rows.extend,
     s.Project: rows.project,
     s.ProjectAway: rows.project_away,
+    s.ProjectByNames: rows.project_by_names,
     s.ProjectKeep: rows.project_keep,
     s.ProjectRename: rows.project_rename,
     s.ProjectReorder: rows.project_reorder,

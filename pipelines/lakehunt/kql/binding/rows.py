@@ -16,7 +16,7 @@ from lakehunt.kql.binding.scope import Function, Scope, projected, ref, split
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.lookup_names import FILE_PROFILE
 from lakehunt.kql.result_names import Names
-from lakehunt.kql.types import INT, STRING, Column
+from lakehunt.kql.types import DYNAMIC, INT, STRING, Column
 
 
 def where(binder: Binder, source: p.Plan, op: s.Where) -> p.Plan:
@@ -112,6 +112,17 @@ def project_keep(binder: Binder, source: p.Plan, op: s.ProjectKeep) -> p.Plan:
     return projected(source, [(c.name, ref(c, op.span)) for c in source.schema if c.name in kept])
 
 
+def project_by_names(binder: Binder, source: p.Plan, op: s.ProjectByNames) -> p.Plan:
+    """The columns that are named, in that order; a name that no column has is ignored."""
+    order: list[str] = []
+    for item in op.items:
+        given = binder.constant(item, [STRING, DYNAMIC], "a name in quotes, or an array of names")
+        for name in given if isinstance(given, list) else [given]:
+            order.extend(n for n in _like(source, str(name)) if n not in order)
+    types = {c.name: c.type for c in source.schema}
+    return projected(source, [(n, p.ColumnRef(types[n], op.span, n)) for n in order])
+
+
 def project_reorder(binder: Binder, source: p.Plan, op: s.ProjectReorder) -> p.Plan:
     order: list[str] = []
     binder.distinct_names((pattern.name for pattern, _ in op.patterns), op.span)
@@ -138,11 +149,16 @@ _ORDERS: dict[str, Callable[[list[str]], list[str]]] = {
 
 
 def _matching(binder: Binder, source: p.Plan, pattern: s.Name) -> list[str]:
-    escaped = pattern.name.replace("[", "[[]").replace("?", "[?]")
-    matched = [n for n in source.names if fnmatch.fnmatchcase(n, escaped)]
+    matched = _like(source, pattern.name)
     if not matched and source.schema:
         binder.no_column(pattern.name, pattern.span, source.names)
     return matched
+
+
+def _like(source: p.Plan, pattern: str) -> list[str]:
+    """The columns whose names match a pattern with `*`."""
+    escaped = pattern.replace("[", "[[]").replace("?", "[?]")
+    return [n for n in source.names if fnmatch.fnmatchcase(n, escaped)]
 
 
 def project_rename(binder: Binder, source: p.Plan, op: s.ProjectRename) -> p.Plan:
