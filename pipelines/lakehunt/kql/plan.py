@@ -258,6 +258,11 @@ class Expand(Plan):
     in_arrays: bool
     limit: int
 
+    @property
+    def made(self) -> set[str]:
+        """The names of the elements and of their number."""
+        return {item.name for item in self.items} | ({self.index} if self.index else set())
+
 
 @dataclass(frozen=True)
 class Given(Plan):

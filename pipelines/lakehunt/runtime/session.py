@@ -34,6 +34,8 @@ DEFAULTS = {
     "spark.sql.debug.maxToStringFields": "200",
     # The JIT never compiles larger methods (HugeMethodLimit); Spark then falls back to several small ones.
     "spark.sql.codegen.hugeMethodLimit": "8000",
+    # An iteration resolves one level of functions inside of each other; what the last one leaves unresolved fails.
+    "spark.sql.analyzer.maxIterations": "1000",
     # PySpark's call-site tracking makes two JVM calls per column, which is most of a query's compilation time.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
 }

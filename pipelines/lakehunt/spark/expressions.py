@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
@@ -27,11 +28,37 @@ INGESTED = "$$ingested"
 """The hidden column with the time, in ticks, at which a row was added to its table."""
 
 
+SHALLOW = 3
+"""Calls inside of each other that are not looked at: plans of ordinary queries are made as fast as they can be."""
+
+MOST_MENTIONS = 256
+"""How often an expression may mention what is inside of it. `tolower` mentions its argument 4 times, and 16 of them
+inside of each other 4 to the 16th times."""
+
+MOST_KNOWN = 4096
+
+_MENTIONS: dict[tuple[str, tuple[Type, ...], str], tuple[int, ...]] = {}
+"""By function, types of arguments and constants: see `Expressions._mentions`."""
+
+_SOMETIMES = frozenset(["coalesce"])
+"""Functions whose later arguments are not always computed, and may fail where they are."""
+
+
 @lru_cache(maxsize=4096)
 def column(name: str) -> Column:
     """The column with this exact name, dots and backticks included. It is not bound to a frame: a hunt refers to
     hundreds of columns, and each lookup in a frame is a JVM call."""
     return F.col(f"`{name.replace('`', '``')}`")
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A compiled expression: how many calls are inside of each other in it, and how often it mentions what it is made
+    of, at most; None if that has not been counted."""
+
+    column: Column
+    depth: int
+    mentions: int | None
 
 
 class Queries(Protocol):
@@ -66,14 +93,57 @@ class Expressions:
         """The Spark column.
 
         Iterates over left branches instead of recursing: real hunts have chains of hundreds of operators."""
+        return self._made(expr).column
+
+    def _made(self, expr: p.Expr) -> _Made:
         chain: list[p.Call] = []
         while isinstance(expr, p.Call) and expr.args and expr.function not in _WHOLE and id(expr) not in self.done:
             chain.append(expr)
             expr = expr.args[0]
-        result = self._leaf(expr)
-        for apply in reversed(chain):
-            result = self._apply(apply, [result, *(self.compile(arg) for arg in apply.args[1:])])
-        return result
+        made = _Made(self._leaf(expr), 0, 1)
+        for call in reversed(chain):
+            made = self._called(call, [made, *(self._made(arg) for arg in call.args[1:])])
+        return made
+
+    def _called(self, call: p.Call, args: list[_Made]) -> _Made:
+        """A function of arguments; those that it would mention too often are computed once, before it."""
+        depth = 1 + max(arg.depth for arg in args)
+        columns = [arg.column for arg in args]
+        if depth <= SHALLOW:
+            return _Made(self._apply(call, columns), depth, None)
+        inside = [
+            self._mentions_in(e) if arg.mentions is None else arg.mentions
+            for e, arg in zip(call.args, args, strict=True)
+        ]
+        mentions = [own * inner for own, inner in zip(self._mentions(call), inside, strict=True)]
+        often = [i for i, m in enumerate(mentions) if m > max(inside[i], MOST_MENTIONS)]
+        often = [i for i in often if i == 0 or call.function not in _SOMETIMES]
+        if not often:
+            return _Made(self._apply(call, columns), depth, max(mentions))
+
+        def of(parts: Column) -> Column:
+            return self._apply(call, [parts[f"_{i}"] if i in often else c for i, c in enumerate(columns)])
+
+        once = named(F.struct(*(columns[i].alias(f"_{i}") for i in often)), of)
+        return _Made(once, depth, max(inside[i] if i in often else m for i, m in enumerate(mentions)))
+
+    def _mentions_in(self, expr: p.Expr) -> int:
+        """How often a shallow expression mentions what it is made of, at most."""
+        if not isinstance(expr, p.Call) or not expr.args or expr.function in _WHOLE or id(expr) in self.done:
+            return 1
+        of_args = zip(self._mentions(expr), map(self._mentions_in, expr.args), strict=True)
+        return max(own * inner for own, inner in of_args)
+
+    def _mentions(self, call: p.Call) -> tuple[int, ...]:
+        """How often a function mentions each of its arguments."""
+        key = (call.function, tuple(arg.type for arg in call.args), repr(constants(call)))
+        if key not in _MENTIONS:
+            names = [f"$$argument{i}$" for i in range(len(call.args))]
+            written = repr(self._apply(call, [column(name) for name in names]))
+            if len(_MENTIONS) >= MOST_KNOWN:
+                _MENTIONS.clear()
+            _MENTIONS[key] = tuple(max(written.count(name), 1) for name in names)
+        return _MENTIONS[key]
 
     def _leaf(self, expr: p.Expr) -> Column:
         if id(expr) in self.done:

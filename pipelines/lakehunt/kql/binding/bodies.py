@@ -55,9 +55,7 @@ def _own_name(binder: Binder, value: s.Expr, scope: Scope) -> str | None:
 
 def mv_apply(binder: Binder, source: p.Plan, op: s.MvApply) -> p.Plan:
     rows = _expand(binder, source, op.items, op.limit, op.options)
-    expanded = [i.name for i in rows.items]
-    made = expanded + ([rows.index] if rows.index else [])
-    inside = tuple(c for c in rows.schema if c.name in made)
+    inside = tuple(c for c in rows.schema if c.name in rows.made)
     body, given = _body(binder, op.body, inside, {c.name: c.type for c in source.schema})
     bare = {i.value.name for i in op.items if isinstance(i.value, s.Name) and i.name is None}
     gone = {*bare, *body.names}  # of a column that is expanded without another name, only the body's is left

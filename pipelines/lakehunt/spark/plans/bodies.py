@@ -95,7 +95,7 @@ def _by_element(plan: p.PerGroup, source: Relation, row: str, context: Context) 
     frame = source.frame.select(*names, *source.hidden, number.alias(row), F.struct(*names).alias(plan.given))
     marked = replace(source, frame=frame, groups=(row,), carried=(row, plan.given, *source.carried))
     rows = expand(plan.rows, context.with_computed(plan.rows.source, marked))
-    return rows.select_columns({*(item.name for item in plan.rows.items), plan.rows.index})
+    return rows.select_columns(plan.rows.made)
 
 
 def _by_key(plan: p.PerGroup, source: Relation, row: str, context: Context) -> Relation:
