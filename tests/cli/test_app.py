@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -284,3 +285,16 @@ def test_new_says_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[
         f"      lakehunt test 'Encoded PowerShell' --config '{config}'",
     ]
     assert "EXAMPLE" in hunt.read_text()
+
+
+@pytest.mark.parametrize("command", [["--help"], ["check"]])
+def test_a_full_disk_behind_standard_output_is_one_line(command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        environment = os.environ | {"PYTHONPATH": str(PROJECT / "pipelines")}
+        done = subprocess.run(
+            [*commands.LAKEHUNT, *command], stdout=full, stderr=subprocess.PIPE, text=True, cwd=PROJECT, check=False,
+            env=environment,
+        )  # fmt: skip
+    said = "lakehunt: No space left on device (standard output, or a connection)"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, said)
+    assert "Traceback" not in done.stderr

@@ -8,6 +8,7 @@ import difflib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -65,7 +66,7 @@ class _Lakehunt(click.Group):
             diagnostics.report(error)
             return USAGE if isinstance(error, UsageError) else FAILURE
         except BrokenPipeError:  # the reader closed the pipe, as `| head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard_output()
             return FAILURE
         except KeyboardInterrupt:
             return _interrupted()
@@ -108,7 +109,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.Abort:  # interrupted before the command started
         return _interrupted()
+    except OSError as error:  # such as a full disk, or one behind standard output
+        _discard_output()
+        place = error.filename or "standard output, or a connection"
+        diagnostics.report(LakehuntError(f"{error.strerror or error} ({place})"))
+        return FAILURE
     return int(code)
+
+
+def _discard_output() -> None:
+    """Nothing can be written any more: what is left would fail again at the end of the process."""
+    with suppress(AttributeError, OSError):  # if it is closed, or is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted() -> int:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from types import FrameType
+from typing import NoReturn, Protocol
 from urllib.parse import unquote, urlsplit
 
+from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
-from pyspark.errors import PySparkRuntimeError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
-from lakehunt.runtime import jvm_cache, launch, spark_log, timestamps
+from lakehunt.runtime import error_text, jvm_cache, launch, spark_log, timestamps
 from lakehunt.runtime.spark_log import SparkLog
 
 MINIMUM_JAVA = 17
@@ -95,13 +101,34 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
             if not submitted:
                 launch.start_jvm(settings)
             spark = builder.getOrCreate()
-        except PySparkRuntimeError as e:
+        except (PySparkException, Py4JError, OSError) as e:
             raise _start_failure(log.file.read_text(errors="replace"), e) from e
+    _cancel_on_interrupt(spark)
+    logging.getLogger().addFilter(_is_news)
     spark.sparkContext.setLogLevel("ERROR")
     log.started()
     if not submitted:
         _remember_jars(config, spark)
     return spark
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a record of Python's root logger says more than the exception that follows it: Py4J logs tracebacks if
+    the JVM has ended, and at Ctrl-C."""
+    return record.msg not in ("Exception while sending command.", "KeyboardInterrupt while sending command.")
+
+
+def _cancel_on_interrupt(spark: SparkSession) -> None:
+    """Ctrl-C cancels Spark's jobs and raises KeyboardInterrupt. Spark's own handler does so, too, but over the main
+    thread's connection, which is usually waiting for an answer: then Py4J reports an error, and no interrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def interrupted(number: int, frame: FrameType | None) -> NoReturn:
+        threading.Thread(target=spark.sparkContext.cancelAllJobs, daemon=True).start()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupted)
 
 
 def _as_required(running: SparkSession) -> SparkSession:
@@ -245,5 +272,9 @@ def _start_failure(log: str, cause: Exception) -> LakehuntError:
             "it; without a network: put the jars in a folder and set LAKEHUNT_DELTA_JARS to it "
             "(docs/how-to/offline.md)",
         )
-    last = [line for line in log.splitlines() if line.strip()][-8:]
-    return LakehuntError(f"Spark did not start: {cause}", "its last words:\n    " + "\n    ".join(last))
+    last = [line for line in log.splitlines() if line.strip() and not _OF_A_STACK.match(line)][-8:]
+    why = f"Spark did not start: {error_text.in_one_line(cause)}"
+    return LakehuntError(why, "its last words:\n    " + "\n    ".join(map(redacted, last)))
+
+
+_OF_A_STACK = re.compile(r"\s+(at |\.\.\. [0-9]+ more)")
