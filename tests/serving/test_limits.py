@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from py4j.protocol import Py4JError
 
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime import janino
+from lakehunt.serving import endpoint
 from tests.support.serving import Endpoint, serving
 
 pytestmark = pytest.mark.slow
@@ -22,9 +30,82 @@ MANY = "(SELECT explode(sequence(1, 3000000)) AS id)"
 
 @pytest.fixture(scope="module")
 def limited(hunted: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    limits = f"limits: {{sql_seconds: 15, sql_connections: 12, sql_idle_seconds: {IDLE}}}"
+    limits = f"limits: {{sql_seconds: 15, sql_rows: 5000, sql_connections: 12, sql_idle_seconds: {IDLE}}}"
     with serving(hunted.root, tmp_path_factory.mktemp("limited"), settings=limits) as one:
         yield one
+
+
+class _Context:
+    """Spark's context with two jobs; after so many looks at them, the watch ends."""
+
+    def __init__(self, ended: threading.Event, rounds: int) -> None:
+        self.cancelled: list[tuple[int, str]] = []
+        self._ended, self._rounds = ended, rounds
+        self._jsc = SimpleNamespace(sc=lambda: SimpleNamespace(cancelJob=lambda *job: self.cancelled.append(job)))
+
+    def statusTracker(self) -> Any:  # noqa: N802
+        return self
+
+    def getActiveJobsIds(self) -> list[int]:  # noqa: N802
+        self._rounds -= 1
+        if not self._rounds:
+            self._ended.set()
+        return [1, 2]
+
+
+class _Heap:
+    """A heap of which this share is in use, until it is collected."""
+
+    def __init__(self, *shares: float) -> None:
+        self._shares = iter(shares)
+        self.collected = 0
+
+    def share(self) -> float:
+        return next(self._shares)
+
+    def collect(self) -> None:
+        self.collected += 1
+
+
+class _Ticking:
+    """An event that waits for no time."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def wait(self, seconds: float) -> bool:
+        return self.is_set
+
+    def set(self) -> None:
+        self.is_set = True
+
+
+def test_jobs_are_cancelled_before_memory_is_used_up() -> None:
+    ended, heap = _Ticking(), _Heap(0.5, 0.95, 0.2)
+    context = _Context(cast(threading.Event, ended), rounds=3)
+    endpoint._cancel_jobs(context, heap, 60, cast(threading.Event, ended))
+    why = "the server was short of memory: ask for less, or raise spark.driver.memory"
+    assert (context.cancelled, heap.collected) == ([(1, why), (2, why)], 1)
+
+
+def test_a_call_that_fails_for_want_of_memory_does_not_end_the_watch() -> None:
+    class Failing(_Heap):
+        def share(self) -> float:
+            share = super().share()
+            if share < 0:
+                raise Py4JError("OutOfMemoryError")
+            return share
+
+    ended, heap = _Ticking(), Failing(-1, 0.95)
+    context = _Context(cast(threading.Event, ended), rounds=2)
+    endpoint._cancel_jobs(context, heap, 60, cast(threading.Event, ended))
+    assert [job for job, _ in context.cancelled] == [1, 2]
+
+
+def test_the_share_of_the_heap_in_use(spark: Any) -> None:
+    heap = janino.compile_class(spark, "HeapUse").newInstance()
+    heap.collect()
+    assert 0 < heap.share() < 1
 
 
 @pytest.mark.campaign
@@ -44,6 +125,38 @@ def test_a_statement_ends_after_its_seconds(limited: Endpoint) -> None:
         limited.rows(f"SELECT count(*) FROM {MANY} WHERE sha2(repeat(CAST(id AS STRING), 1000), 512) LIKE 'zz%'")
     assert time.monotonic() - started < 90
     assert limited.rows("SELECT 1") == [(1,)]
+
+
+def test_a_result_with_too_many_rows_is_an_error_that_names_the_limit(limited: Endpoint) -> None:
+    """A client gets rows in parts of 1,024: none gets a part of a result for the whole, and a result may be as large as
+    the limit, whatever the client has asked before."""
+    said = r"the result has more than 5,000 rows, the limit: .* raise limits\.sql_rows in the configuration"
+    with limited.cursor() as cursor:
+        for rows in (5001, 5000, 5000):
+            cursor.execute(f"SELECT id, id + 1 FROM range({rows}) ORDER BY id")
+            if rows > 5000:
+                with pytest.raises(Exception, match=said):
+                    cursor.fetchall()
+            else:
+                assert cursor.fetchall() == [(i, i + 1) for i in range(rows)]
+    assert limited.rows(f"SELECT count(*) FROM {MANY}") == [(3_000_000,)]
+
+
+def test_if_spark_ends_so_does_the_command(hunted: Lake, tmp_path: Path) -> None:
+    """As when the kernel ends it for want of memory: whatever supervises the command starts it again."""
+    with serving(hunted.root, tmp_path, code=1) as one:
+        assert one.rows("SELECT 1") == [(1,)]
+        (jvm,) = children(one.process.pid)
+        os.kill(jvm, signal.SIGKILL)
+        one.process.wait(timeout=60)
+        said = one.errors.read_text()
+    assert "lakehunt: Spark has ended, and with it the server\n" in said
+    assert "start it again" in said
+
+
+def children(process: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(one) for file in Path(f"/proc/{process}/task").glob("*/children") for one in file.read_text().split()]
 
 
 def test_idle_connections_are_closed(limited: Endpoint) -> None:

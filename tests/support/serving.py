@@ -47,6 +47,9 @@ class Endpoint:
 
     port: int
     said: str
+    process: subprocess.Popen[str]
+    errors: Path
+    """The file of what it prints on standard error."""
 
     @contextmanager
     def cursor(self, configuration: dict[str, str] | None = None, **options: Any) -> Iterator[Any]:
@@ -73,9 +76,9 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    lake: str, folder: Path, *options: str, settings: str = "", end: int = signal.SIGTERM
+    lake: str, folder: Path, *options: str, settings: str = "", end: int = signal.SIGTERM, code: int = 0
 ) -> Iterator[Endpoint]:
-    """The command, until it is told to end; it must end well."""
+    """The command, until it is told to end; it must end with this exit code."""
     port = free_port()
     config = folder / "lakehunt.yaml"
     quick = QUICK | {"spark.driver.memory": "1g"}
@@ -91,9 +94,9 @@ def serving(
         try:
             said = process.stdout.readline() + process.stdout.readline()
             assert "serving at" in said, errors.read_text()
-            yield Endpoint(port, said)
+            yield Endpoint(port, said, process, errors)
         finally:
             process.send_signal(end)
             ended = process.wait(timeout=90)
-    assert ended == 0, errors.read_text()
+    assert ended == code, errors.read_text()
     assert "Traceback" not in errors.read_text()

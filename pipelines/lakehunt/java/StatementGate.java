@@ -18,7 +18,7 @@ import scala.Tuple2;
 import scala.runtime.AbstractFunction2;
 
 /**
- * Wraps the parser of every client session and only admits what gate.py allows; gate.py has the reasons.
+ * Wraps the parser of every client session and only admits what statement_gate.py allows; statement_gate.py has the reasons.
  *
  * Spark's own compiler for the code of queries, Janino, compiles this file when the endpoint starts. Janino knows
  * generics by their raw types only.
@@ -28,7 +28,7 @@ public final class StatementGate extends AbstractFunction2 {
     private scala.collection.immutable.Map given;
     ClassLoader jars;
 
-    /** Takes the rules of gate.py, a fresh client session (for its settings), and the class loader of Spark's jars. */
+    /** Takes the rules of statement_gate.py, a fresh client session (for its settings), and the class loader of Spark's jars. */
     public void configure(Map rules, SparkSession fresh, ClassLoader jars) {
         this.rules = rules;
         this.given = fresh.conf().getAll();

@@ -5,6 +5,7 @@ limits:
   rows: 500000            # of the result of a hunt, or of a query
   scan_seconds: 3600      # reading new events for all hunts together
   sql_seconds: 600        # a statement of a SQL client
+  sql_rows: 1000000       # of its result
   sql_connections: 1000   # SQL clients at the same time
   sql_idle_seconds: 1800  # after which the connection of a SQL client is closed
 """
@@ -27,6 +28,7 @@ class Limits:
     rows: int = 500_000
     scan_seconds: int = 3600
     sql_seconds: int = 600
+    sql_rows: int = 1_000_000
     sql_connections: int = 1000
     sql_idle_seconds: int = 1800
 

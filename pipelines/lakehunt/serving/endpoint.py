@@ -28,6 +28,7 @@ from lakehunt.config import Config
 from lakehunt.core.errors import LakehuntError, UsageError
 from lakehunt.core.progress import Progress
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.runtime import janino
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.runtime.limits import Limits
 from lakehunt.serving import sql_catalog, statement_gate
@@ -171,19 +172,38 @@ def serve(
         _cancelling(lake, limits.sql_seconds),
     ):
         on_ready(address)
-        while not stop.wait(refresh):
-            _refresh(names, say)
+        refreshed = time.monotonic()
+        while not stop.wait(_WATCHED):
+            _check_alive(lake)
+            if time.monotonic() - refreshed >= refresh:
+                _refresh(names, say)
+                refreshed = time.monotonic()
         say("stopping")
+
+
+_WATCHED = 1
+"""Seconds after which the end of Spark is noticed."""
+
+
+def _check_alive(lake: Lake) -> None:
+    """Raises LakehuntError if Spark has ended: whatever supervises the process starts it again."""
+    with suppress(Py4JError, OSError):
+        try:
+            if not lake.spark.sparkContext._jsc.sc().isStopped():
+                return
+        except Py4JJavaError:  # it answers, if only that it is short of memory
+            return
+    hint = "start it again; spark.driver.memory in the configuration gives Spark more memory"
+    raise LakehuntError("Spark has ended, and with it the server", hint)
 
 
 def _refresh(names: SqlCatalog, say: Progress) -> None:
     try:
         for name in names.refresh():
             say(f"added {name}")
-    except (Py4JJavaError, PySparkException, LakehuntError) as error:  # the store may be reachable again next time
+    except (Py4JError, PySparkException, LakehuntError, OSError) as error:
+        # The store may be reachable again next time. If Spark has ended, `_check_alive` says so.
         say(f"could not look for new tables: {in_one_line(error)}")
-    except (Py4JError, OSError) as error:
-        raise LakehuntError(f"Spark has ended: {error}", "its log says why: the path is printed at the end") from error
 
 
 @contextmanager
@@ -229,6 +249,7 @@ def _listening(lake: Lake, address: Address, limits: Limits) -> Iterator[None]:
     try:
         # Connections that bring any other Hive setting are refused.
         server.getHiveConf().setModifiableWhiteListRegex(_ANY_SETTING)
+        _limit_rows(lake, server, limits.sql_rows)
         _close_idle_connections(server, limits.sql_idle_seconds)
         yield
     finally:
@@ -239,9 +260,12 @@ def _listening(lake: Lake, address: Address, limits: Limits) -> Iterator[None]:
 @contextmanager
 def _cancelling(lake: Lake, seconds: int) -> Iterator[None]:
     """Cancels each Spark job that runs for longer. Spark's own limit of time (queryTimeout) no longer counts once a
-    statement delivers rows, but most of the work may be done only then (see DEFAULTS)."""
+    statement delivers rows, but most of the work may be done only then (see DEFAULTS).
+
+    Cancels all jobs before memory is used up: after that, connections of clients would end without a reason."""
     ended = threading.Event()
-    thread = threading.Thread(target=_cancel_long_jobs, args=(lake, seconds, ended), daemon=True)
+    heap = janino.compile_class(lake.spark, "HeapUse").newInstance()
+    thread = threading.Thread(target=_cancel_jobs, args=(lake.spark.sparkContext, heap, seconds, ended), daemon=True)
     thread.start()
     try:
         yield
@@ -250,23 +274,48 @@ def _cancelling(lake: Lake, seconds: int) -> Iterator[None]:
         thread.join()
 
 
-def _cancel_long_jobs(lake: Lake, seconds: int, ended: threading.Event) -> None:
-    context: Any = lake.spark.sparkContext
+_FULL = 0.9
+"""Share of the heap that may be in use after a collection."""
+
+
+def _cancel_jobs(context: Any, heap: Any, seconds: int, ended: threading.Event) -> None:
     tracker = context.statusTracker()
     started: dict[int, float] = {}
-    with suppress(Py4JError, OSError):  # if Spark has ended, there is nothing to cancel
-        while not ended.wait(1):
+    while not ended.wait(1):
+        # If Spark is short of memory, the next call may succeed; if it has ended, `serve` sees it.
+        with suppress(Py4JError, OSError):
             now = time.monotonic()
             started = {job: started.get(job, now) for job in tracker.getActiveJobsIds()}
+            is_full = heap.share() > _FULL
             for job, since in started.items():
-                if now - since >= seconds:
+                if is_full:
+                    why = "the server was short of memory: ask for less, or raise spark.driver.memory"
+                    context._jsc.sc().cancelJob(job, why)
+                elif now - since >= seconds:
                     context._jsc.sc().cancelJob(job, f"it took longer than {seconds} s, limits.sql_seconds")
+            if is_full:
+                heap.collect()
+
+
+def _limit_rows(lake: Lake, server: Any, rows: int) -> None:
+    """Puts StatementRows.java in the place of what has the statements of clients."""
+    statements = janino.compile_class(lake.spark, "StatementRows").newInstance()
+    statements.limit(rows)
+    sessions = _field(_service(server, "CLIService"), "sessionManager")
+    for name in ("operationManager", "sparkSqlOperationManager"):
+        _declared(sessions, name).set(sessions, statements)
+
+
+def _service(server: Any, name: str) -> Any:
+    """A part of Hive's server, by the name of its class or the end of it."""
+    (found,) = (one for one in server.getServices() if one.getClass().getSimpleName().removeprefix("SparkSQL") == name)
+    return found
 
 
 def _close_idle_connections(server: Any, seconds: int) -> None:
     """Lets reading from a client time out, which ends its connection and session. Hive's server waits for ever, and has
     no setting for it."""
-    (service,) = (one for one in server.getServices() if one.getClass().getSimpleName() == "ThriftBinaryCLIService")
+    service = _service(server, "ThriftBinaryCLIService")
     deadline = time.monotonic() + _STARTING
     while (listening := _field(service, "server")) is None:  # a thread is about to create it
         if time.monotonic() > deadline:
