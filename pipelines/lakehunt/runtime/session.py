@@ -112,6 +112,10 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
     return spark
 
 
+_CANCELLING = 5
+"""Seconds that cancelling jobs may take."""
+
+
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether a record of Python's root logger says more than the exception that follows it: Py4J logs tracebacks if
     the JVM has ended, and at Ctrl-C."""
@@ -125,7 +129,9 @@ def _cancel_on_interrupt(spark: SparkSession) -> None:
         return
 
     def interrupted(number: int, frame: FrameType | None) -> NoReturn:
-        threading.Thread(target=spark.sparkContext.cancelAllJobs, daemon=True).start()
+        cancelling = threading.Thread(target=spark.sparkContext.cancelAllJobs, daemon=True)
+        cancelling.start()
+        cancelling.join(_CANCELLING)  # no later, or it would cancel what cleans up
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupted)
