@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lakehunt.kql.binding import bind
 from lakehunt.kql.errors import QueryErrors
+from lakehunt.kql.types import LONG, Column
 from lakehunt.spark.functions import CATALOG
 
 
@@ -234,3 +235,70 @@ def test_what_microsofts_binder_refuses(query: str, message: str) -> None:
 
 def test_an_int_and_a_long_are_compared_by_both_names() -> None:
     assert names("datatable(a: int)[] | join (datatable(b: long)[]) on $left.a == $right.b") == "a:int b:long"
+
+
+WITH_N = "datatable(f: string, n: long)[]"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (f"let g = (T: (f: string)) {{ T | extend x = f }}; g({WITH_N})", "f:string n:long x:string"),
+        (f"let g = (T: (*)) {{ T | take 1 }}; {WITH_N} | invoke g()", "f:string n:long"),
+        (f"let g = (T: (f: string)) {{ T | join (T) on f | project f1 }}; g({WITH_N})", "f1:string"),
+        (f"let g = (T: (*)) {{ T | extend n = 1 | where n == 1 }}; g({WITH_N})", "f:string n:long"),
+        (f"let g = (T: (*)) {{ T | union (print x = 1) | where x == 1 }}; g({WITH_N})", "f:string n:long x:long"),
+        (f"let g = (T: (f: string)) {{ T | extend y = column_ifexists('n', 5) }}; g({WITH_N})",
+         "f:string n:long y:long"),
+        # a constant in the place of an aggregate
+        (f"{P} | summarize x = 1, count(), 'a', y = 1 + 1 by f", "f:string x:long count_:long Column1:string y:long"),
+        (f"let c = 5; {P} | summarize c, x = now()", "c:long x:datetime"),
+        (f"{P} | make-series x = -1, 2, sum(n) on n step 1", "x:dynamic Column1:dynamic sum_n:dynamic n:dynamic"),
+        (f"let c = 5; {P} | make-series c on n step 1", "c:dynamic n:dynamic"),
+        (f"{P} | top-nested 3 of f by 1", "f:string aggregated_f:long"),
+    ],
+)  # fmt: skip
+def test_what_microsofts_binder_takes(query: str, expected: str) -> None:
+    assert names(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "message", "hint"),
+    [
+        # a function reads no column that its table's parameter does not declare
+        (f"let g = (T: (f: string)) {{ T | where n > 1 }}; g({WITH_N})", "there is no column 'n'",
+         "declare it: T: (n: long, ...)"),
+        (f"let g = (T: (*)) {{ T | project n }}; {WITH_N} | invoke g()", "there is no column 'n'", "declare it: T"),
+        (f"let g = (T: (*)) {{ T | project-away n* }}; g({WITH_N})", "there is no column 'n*'", ""),
+        (f"let g = (T: (f: string)) {{ toscalar(T | summarize max(n)) }}; print g({WITH_N})", "there is no column 'n'",
+         "declare it"),
+        (f"let g = (T: (f: string)) {{ T | join (T) on f | project n1 }}; g({WITH_N})", "there is no column 'n1'", ""),
+        (f"let n = 5; let g = (T: (f: string)) {{ T | where n == 5 }}; g({WITH_N})",
+         "'n' is a variable in g, and a column that it does not declare", "rename the variable"),
+        ("let g = (T: ()) { T }; g(print 1)", "expected a column and its type", "write (*)"),
+        # arguments are of their parameters' types
+        ("let g = (d: datetime) { d }; print g('2020-01-01')", "'d' is a datetime, this is a string",
+         "convert it: todatetime(...)"),
+        ("let g = (d: string) { d }; print g(1)", "'d' is a string, this is a long", "convert it: tostring(...)"),
+        ("print rand(10.5)", "rand takes one whole number", ""),
+        (f"{P} | summarize x = n", "expected an aggregate", "write it after `by`"),
+        (f"{P} | summarize cuont()", "there is no function 'cuont'", "did you mean 'count'?"),
+        (f"{P} | make-series x = 1 + sum(n) on n step 1", "an expression of aggregates is not supported here",
+         "aggregate first"),
+        (f"{P} | evaluate pivot(f)", "the columns of pivot depend on the data", "evaluate pivot("),
+        (f"{P} | search 'a' or 42", "a bare long in a search is not supported", 'look for its text, "42"'),
+        (f"{P} | partition by f {{ print 1 }}", "partition with a subquery in braces", "join to read another table"),
+    ],
+)  # fmt: skip
+def test_refusals_say_what_to_do(query: str, message: str, hint: str) -> None:
+    with pytest.raises(QueryErrors) as caught:
+        bind(query, {}, CATALOG)
+    (error,) = caught.value.errors
+    assert message in error.message
+    assert hint in error.hint
+
+
+def test_columns_that_depend_on_data_may_be_read_in_a_function() -> None:
+    query = "let g = (T: (d: dynamic)) { T | evaluate bag_unpack(d) | where z == 1 }; g(datatable(d: dynamic)[])"
+    found = bind(query, {}, CATALOG, schema_of=lambda plan, evaluate: (Column("z", LONG),))
+    assert [c.name for c in found.schema] == ["z"]

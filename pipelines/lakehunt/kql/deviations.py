@@ -220,6 +220,19 @@ DEVIATIONS = (
     ),
     Deviation(
         "operator",
+        ("partition",),
+        "operators in parentheses, applied to the rows of each value, of which there may be any number; a subquery in "
+        "braces, with a source of its own, is refused",
+        "a join reads another table for each value, and for more than 64 of them",
+    ),
+    Deviation(
+        "operator",
+        ("search", "find"),
+        "a number that is not in quotes is refused",
+        "Microsoft's binder refuses it, too; what its engine compares it with is not documented",
+    ),
+    Deviation(
+        "operator",
         ("render",),
         "has no effect",
         "charts are drawn by Kusto's clients",

@@ -31,16 +31,24 @@ class Kind(StrEnum):
 
 
 class KqlError(LakehuntError):
-    """One error in a query, at `span`; `table` is set if a table is missing, `function` if a function is."""
+    """One error in a query, at `span`; `table`, `function` or `column` is set if that is missing."""
 
     def __init__(
-        self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "", function: str = ""
+        self,
+        kind: Kind,
+        message: str,
+        span: Span,
+        hint: str = "",
+        table: str = "",
+        function: str = "",
+        column: str = "",
     ) -> None:
         super().__init__(message, hint)
         self.kind = kind
         self.span = span
         self.table = table
         self.function = function
+        self.column = column
 
     def at(self, span: Span) -> KqlError:
         """The error, of another part of the query."""

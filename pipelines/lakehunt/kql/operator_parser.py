@@ -386,7 +386,8 @@ class OperatorParser(TabularParser):
         self.expect("by")
         key = self.name("a column's name")
         if self.sees("{"):
-            self.unsupported("partition with a query in braces", hint="write its operators in parentheses")
+            hint = "write operators on each part in parentheses; join to read another table"
+            self.unsupported("partition with a subquery in braces, which has a source of its own,", hint=hint)
         body = self._body()
         return s.Partition(start.to(body.span), s.Name(key.span, key.text), body)
 

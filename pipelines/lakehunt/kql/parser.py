@@ -112,7 +112,10 @@ class Parser(OperatorParser, SourceParser):
         name = self.name("a parameter's name")
         self.expect(":", "`:` and a type")
         if self.takes("("):
-            columns = tuple(c for c in self.list(self._column_or_star, until=")") if isinstance(c, s.Captured))
+            declared = self.list(self._column_or_star, until=")")
+            if not declared:
+                self.fail(f"expected a column and its type, found {self.shown()}", "write (*) for any columns")
+            columns = tuple(c for c in declared if isinstance(c, s.Captured))
             return s.Parameter(name.span.to(self.next().span), name.text, None, columns, None)
         kind = self.type_name()
         default = self.expression() if self.takes("=") else None

@@ -32,6 +32,11 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
      [[[0.0, 1.5, 2.5, 0.0], [0.0, 0.5, 1.0, 1.5]]]),
     ("datatable(t: timespan)[1h, 90m, 5h] | make-series n = count() on t from 0h to 6h step 2h",
      [[[2, 0, 1], ["00:00:00", "02:00:00", "04:00:00"]]]),
+    # a constant where there are rows, its default where there are none
+    (f"{T} | make-series s = sum(v), c = -1 default=-2 on t from -4 to 5 step 2 by g",
+     [["a", [1, 2, 0, 0, 0], [-1, -1, -2, -2, -2], [-4, -2, 0, 2, 4]], ["b", [0, 0, 4, 0, 8], [-2, -2, -1, -2, -1],
+      [-4, -2, 0, 2, 4]]]),
+    (f"{NESTED} | top-nested 2 of a by x = 7", [["", 7], ["x", 7]]),
     # over no rows: none, or defaults
     (f"{T} | where v > 99 | make-series s = sum(v) on t from 0 to 3 step 1", []),
     (f"{T} | where v > 99 | make-series kind=nonempty s = sum(v) default=7 on t from 0 to 3 step 1",

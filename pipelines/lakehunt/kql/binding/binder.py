@@ -13,7 +13,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import bounds
 from lakehunt.kql.binding.bounds import Sizes
-from lakehunt.kql.binding.scope import UNKNOWN, Scope, Variable, is_ordered, is_stored, nearest, unknown
+from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, Variable, is_ordered, is_stored, nearest, unknown
 from lakehunt.kql.catalog import Catalog
 from lakehunt.kql.errors import Kind, KqlError, Span
 from lakehunt.kql.lookup_names import is_function
@@ -68,6 +68,8 @@ class Binder:
         self.calls = 0
         self.bound_bodies = 0
         self.called: dict[object, tuple[object, Variable]] = {}  # results of functions, with what their keys refer to
+        self.tried: dict[int, Function] = {}  # functions whose bodies were bound over the columns that they declare
+        self.read: set[str] = set()  # names of scalar variables that were read
         self.sizes = Sizes()
         self._row_readers: dict[int, tuple[Variable, bool]] = {}
         self.bodies = 0
@@ -200,7 +202,7 @@ class Binder:
         if not known and self.errors:
             return
         hint = "" if self.is_enough else nearest(name, known)
-        self.fail(Kind.SEMANTIC, f"there is no column '{name}'", span, hint)
+        self.fail(Kind.SEMANTIC, f"there is no column '{name}'", span, hint, column=name)
 
     def no_function(self, call: s.Call, names: Iterable[str]) -> None:
         """The error for a function that is not allowed here, not supported, or unknown to Kusto."""
@@ -224,10 +226,19 @@ class Binder:
         self.fail(kind, message, span, hint)
         return unknown(span)
 
-    def fail(self, kind: Kind, message: str, span: Span, hint: str = "", table: str = "", function: str = "") -> None:
+    def fail(
+        self,
+        kind: Kind,
+        message: str,
+        span: Span,
+        hint: str = "",
+        table: str = "",
+        function: str = "",
+        column: str = "",
+    ) -> None:
         if (span, message) not in self._reported and not self.is_enough:
             self._reported.add((span, message))
-            self.errors.append(KqlError(kind, message, span, hint, table, function))
+            self.errors.append(KqlError(kind, message, span, hint, table, function, column))
 
     @contextmanager
     def forgiving(self, is_fuzzy: bool) -> Iterator[list[KqlError]]:
@@ -238,5 +249,32 @@ class Binder:
         found = self.errors[before:]
         if is_fuzzy and found and all(error.table or error.function for error in found):
             missing.extend(found)
-            del self.errors[before:]
-            self._reported.difference_update((error.span, error.message) for error in found)
+            self._take_back(before)
+
+    @contextmanager
+    def trial(self) -> Iterator[list[KqlError]]:
+        """Takes back the errors of what is bound inside, and yields them. Columns that depend on data end it."""
+        before, found = len(self.errors), list[KqlError]()
+        schema_of, self.schema_of = self.schema_of, _depends_on_data
+        place = self.outer, self.unseen, self.calls
+        try:
+            yield found
+        except DependsOnDataError:
+            self._take_back(before)
+        finally:
+            self.schema_of = schema_of
+            self.outer, self.unseen, self.calls = place
+            found.extend(self.errors[before:])
+            self._take_back(before)
+
+    def _take_back(self, before: int) -> None:
+        self._reported.difference_update((error.span, error.message) for error in self.errors[before:])
+        del self.errors[before:]
+
+
+class DependsOnDataError(Exception):
+    """In a trial: which columns there are depends on data."""
+
+
+def _depends_on_data(plan: p.Plan, evaluate: s.Evaluate) -> Schema | None:
+    raise DependsOnDataError

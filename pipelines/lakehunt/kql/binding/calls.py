@@ -26,7 +26,7 @@ from lakehunt.kql.catalog import (
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.lookup_names import GEO_IP
 from lakehunt.kql.parser import BIN_AUTO, BIN_AUTO_SIZE
-from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, GUID, LONG, REAL, STRING, TIMESPAN, Type
+from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN, Type
 
 PACKS = {"pack_all": "bag_pack", "bag_pack_columns": "bag_pack"}
 """Functions of columns, with the function that packs the columns' names and values."""
@@ -165,8 +165,12 @@ def _rand(binder: Binder, expr: s.Call, scope: Scope) -> p.Expr:
     drawn = p.Call(REAL, expr.span, "rand.of", _seed(expr, scope))
     if not expr.args:
         return drawn
-    inner = replace(expr, name="rand.below")
-    return _scalar(binder, inner, [drawn, *(binder.scalar(arg, scope) for arg in expr.args)])
+    limits = [binder.scalar(arg, scope) for arg in expr.args]
+    if len(limits) > 1 or limits[0].type not in (INT, LONG, UNKNOWN):
+        return binder.unknown(
+            Kind.SEMANTIC, "rand takes one whole number", expr.span, "it draws one of 0, 1, ... below it"
+        )
+    return _scalar(binder, replace(expr, name="rand.below"), [drawn, *limits])
 
 
 def _seed(expr: s.Call, scope: Scope) -> tuple[p.Expr, ...]:

@@ -9,13 +9,13 @@ from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, Variable, converted, unknown
 from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.lookup_names import WATCHLIST, WATCHLIST_NAMES
-from lakehunt.kql.types import DYNAMIC, NUMERIC
+from lakehunt.kql.types import DYNAMIC, NUMERIC, Column
 
 MAX_CALLS = 32
+"""Maximum depth of calls of a query's functions."""
 
 MAX_BODIES = 2_000
 """Bodies of functions that are bound for one query. Calls with other arguments double with each level."""
-"""Maximum depth of calls of a query's functions."""
 
 
 def option(name: str) -> str:
@@ -87,10 +87,53 @@ def call_function(
     if key in binder.called:
         return binder.called[key][1]
     reported = len(binder.errors)
+    _check_what_is_read(binder, function, arguments, call)
     result = _called(binder, function, arguments, call)
     if len(binder.errors) == reported:  # an error may be taken back, and is then due for the next call
         binder.called[key] = ((function, *arguments.values()), result)
     return result
+
+
+def _check_what_is_read(
+    binder: Binder, function: Function, arguments: dict[str, Variable], call: s.Call | s.Name
+) -> None:
+    """A body reads only the columns that the parameters of its tables declare; further columns pass through it."""
+    tables = [parameter for parameter in function.definition.parameters if parameter.type is None]
+    if not tables or id(function) in binder.tried:
+        return
+    binder.tried[id(function)] = function
+    declared = {t.name: _declared(t) for t in tables}
+    outside, binder.read = binder.read, set()
+    with binder.trial() as errors:
+        _called(binder, function, {**arguments, **declared}, call)
+    further = {c.name: (t, c) for t in tables for c in _further(t, arguments[t.name])}
+    for error in errors:
+        if error.column:
+            hint = _declaration(*further[error.column]) if error.column in further else error.hint
+            binder.fail(error.kind, error.message, error.span, hint, column=error.column)
+    for name in sorted(binder.read & set(further)):
+        what = f"'{name}' is a variable in {function.definition.name}, and a column that it does not declare"
+        binder.fail(Kind.UNSUPPORTED, what, call.span, f"rename the variable, or {_declaration(*further[name])}")
+    binder.read |= outside
+
+
+def _declared(table: s.Parameter) -> p.Plan:
+    columns = tuple(Column(c.name, c.type) for c in table.columns)
+    return p.Values(columns or (_ANY,), ())
+
+
+_ANY = Column("*", UNKNOWN)
+"""Stands for the columns of `T: (*)`, of which no body reads any by name."""
+
+
+def _further(table: s.Parameter, argument: Variable) -> list[Column]:
+    """The columns of a table that its parameter does not declare."""
+    declared = {c.name for c in table.columns}
+    return [c for c in argument.schema if c.name not in declared] if isinstance(argument, p.Plan) else []
+
+
+def _declaration(table: s.Parameter, column: Column) -> str:
+    return f"declare it: {table.name}: ({column.name}: {column.type}, ...)"
 
 
 def _key(argument: Variable) -> object:
@@ -162,5 +205,6 @@ def _argument(binder: Binder, parameter: s.Parameter, value: s.Expr, scope: Scop
         return bound
     if (bound.type in NUMERIC and parameter.type in NUMERIC) or DYNAMIC in (bound.type, parameter.type):
         return converted(bound, parameter.type)
-    binder.fail(Kind.SEMANTIC, f"'{parameter.name}' is a {parameter.type}, this is a {bound.type}", value.span)
+    what = f"'{parameter.name}' is a {parameter.type}, this is a {bound.type}"
+    binder.fail(Kind.SEMANTIC, what, value.span, f"convert it: to{parameter.type}(...)")
     return unknown(value.span)

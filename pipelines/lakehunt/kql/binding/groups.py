@@ -10,12 +10,12 @@ from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import activity, geo_lookups, plugins, several
 from lakehunt.kql.binding.binder import Binder
-from lakehunt.kql.binding.calls import signature
+from lakehunt.kql.binding.calls import FORMS, signature
 from lakehunt.kql.binding.rows import new_columns
 from lakehunt.kql.binding.scope import UNKNOWN, converted, projected, ref, split, unknown
 from lakehunt.kql.binding.unpacking import bag_unpack, columns_of
 from lakehunt.kql.catalog import Aggregate
-from lakehunt.kql.errors import Kind
+from lakehunt.kql.errors import Kind, Span
 from lakehunt.kql.result_names import Names, own_name
 from lakehunt.kql.types import DATETIME, DYNAMIC, LONG, NUMERIC, TIMESPAN, Column, Type, array_of
 
@@ -101,8 +101,10 @@ class Group:
             self.aggregations.extend(made)
             return [(n, p.ColumnRef(t, value.span, n)) for a in made for n, t in zip(a.names, a.types, strict=True)]
         if not self._has_aggregate(value):
-            self._no_aggregate(value)
-            return []
+            if not self._is_constant(value):
+                self._no_aggregate(value)
+                return []
+            self._count_rows()
         return [
             (self._named(one.name, value) if one.name else self._free(one.own or ""), self._inside(one.value))
             for one in several.one_by_one(self.binder, [item], self.binder.row(self.source), self.prefixes)
@@ -111,9 +113,17 @@ class Group:
     def alone(self, item: s.Expr) -> p.Aggregation | None:
         """The aggregate of an item that must be exactly one aggregate, with its name; else reports an error."""
         name, value = split(item)
+        if self._is_constant(value):
+            return self._constant(name, value)
         function = self._aggregate(value)
         if function is None or not isinstance(value, s.Call):
-            self._no_aggregate(value)
+            if self._has_aggregate(value):
+                hint = "aggregate first, and compute with the result"
+                self.binder.fail(
+                    Kind.UNSUPPORTED, "an expression of aggregates is not supported here", value.span, hint
+                )
+            else:
+                self._no_aggregate(value)
             return None
         made = self._called(function, value, (name,) if name else ())
         if len(made) != 1 or len(made[0].names) != 1:
@@ -134,6 +144,41 @@ class Group:
 
         s.rewritten(value, note)
         return bool(found)
+
+    def _is_constant(self, value: s.Expr) -> bool:
+        """Whether an item reads no column and calls no aggregate: `x = 1`, or the value of a `let`."""
+        found = [value]
+
+        def note(part: s.Expr) -> None:
+            found.append(part)
+
+        s.rewritten(value, note)
+        return all(self._reads_nothing(part) for part in found)
+
+    def _reads_nothing(self, part: s.Expr) -> bool:
+        variables = self.binder.variables
+        if isinstance(part, s.Name):
+            return part.name not in self.source.names and isinstance(variables.get(part.name), p.Expr)
+        if isinstance(part, s.Call):
+            return part.name in self.binder.catalog.scalars or part.name in FORMS or part.name in variables
+        return not isinstance(part, s.Star)
+
+    def _count_rows(self) -> None:
+        """A group has a row although none of its columns is an aggregate."""
+        if not self.aggregations:
+            self.inner += 1
+            count = s.Call(Span(0, 0), "count", (), Span(0, 0))
+            self.aggregations += self._called(self.binder.catalog.aggregates["count"], count, (f"$inner{self.inner}",))
+
+    def _constant(self, name: str | None, value: s.Expr) -> p.Aggregation:
+        """A constant as an aggregate, for operators that compute nothing but aggregates."""
+        self.inner += 1
+        call = s.Call(value.span, "take_any", (value,), value.span)
+        made = self._called(self.binder.catalog.aggregates["take_any"], call, (f"$inner{self.inner}",))
+        final = self._named(name, value) if name else self._free(own_name(value) or "")
+        if not made:
+            return p.Aggregation((final,), (UNKNOWN,), "take_any", (unknown(value.span),), value.span)
+        return replace(made[0], names=(final,))
 
     def _inside(self, value: s.Expr) -> p.Expr:
         """A scalar expression over aggregates; each aggregate becomes a hidden column that the expression reads."""

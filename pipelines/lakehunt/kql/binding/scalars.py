@@ -41,6 +41,7 @@ def name(binder: Binder, expr: s.Name, scope: Scope) -> p.Expr:
     if isinstance(variable, Function) and not gives_table(binder, variable):
         variable = call_function(binder, variable, expr, None, scope)
     if isinstance(variable, p.Expr):
+        binder.read.add(expr.name)
         return variable
     if variable is not None or expr.name in binder.tables:
         return binder.unknown(Kind.SEMANTIC, f"'{expr.name}' is a table, not a value", expr.span, "use toscalar(...)")

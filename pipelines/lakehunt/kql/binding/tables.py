@@ -240,8 +240,9 @@ class _Search:
         if isinstance(expr, s.Call) and expr.name == "not" and len(expr.args) == 1:
             return p.Call(BOOL, expr.span, "not", (self.condition(expr.args[0]),))
         if isinstance(expr, s.Literal) and expr.type != BOOL:
-            hint = 'look for its text: "42"'
-            self.binder.fail(Kind.UNSUPPORTED, "a bare number in a search is not supported", expr.span, hint)
+            what = f"a bare {expr.type} in a search is not supported"
+            hint = f'look for its text, "{expr.value}", or compare a column with it'
+            return self.binder.unknown(Kind.UNSUPPORTED, what, expr.span, hint)
         return self.binder.predicate(expr, self.table)
 
     def _term(self, expr: s.Expr, text: str, only: str | None) -> p.Expr:

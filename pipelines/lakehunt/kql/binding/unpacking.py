@@ -126,6 +126,13 @@ def _value(made: Column, is_property: bool, others: Sequence[Column], given: Unp
     return converted(value, made.type)
 
 
+_EXAMPLES = {
+    "bag_unpack": "evaluate bag_unpack(d) : (*, Name: string)",
+    "pivot": "evaluate pivot(ActionType, count(), DeviceName) : (DeviceName: string, ProcessCreated: long)",
+}
+"""For each plugin whose columns depend on data, how a query declares them."""
+
+
 def columns_of(binder: Binder, source: p.Plan, op: s.Evaluate, kept: Sequence[Column]) -> Sequence[Column]:
     """The columns of a plugin's result: as declared in the query (`*` for `kept`), else those determined from the data,
     if there is any, without the kept ones."""
@@ -139,7 +146,6 @@ def columns_of(binder: Binder, source: p.Plan, op: s.Evaluate, kept: Sequence[Co
         return found
     known = None if binder.errors else binder.schema_of(source, op)
     if known is None and not binder.errors:
-        example = "evaluate bag_unpack(d) : (*, Name: string)"
         what = f"the columns of {op.plugin.name} depend on the data"
-        binder.fail(Kind.UNSUPPORTED, what, op.span, f"give them, for example: {example}")
+        binder.fail(Kind.UNSUPPORTED, what, op.span, f"give them, for example: {_EXAMPLES[op.plugin.name]}")
     return known or ()

@@ -10,7 +10,7 @@ from functools import reduce
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lakehunt.kql.catalog import NUMBER, Any, Constant, OneOf, Same
+from lakehunt.kql.catalog import INTEGER, NUMBER, Any, Constant, OneOf, Same
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, GUID, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
 from lakehunt.spark.functions.registry import scalar
 
@@ -259,7 +259,7 @@ def rand(*seed: Column) -> Column:
     return bits.cast("double") / F.lit(2.0**53)
 
 
-@scalar("rand.below", REAL, NUMBER, returns=REAL)
+@scalar("rand.below", REAL, INTEGER, returns=REAL)
 def rand_below(drawn: Column, limit: Column) -> Column:
     """One of 0, 1, ..., limit - 1."""
     return F.floor(drawn * limit).cast("double")
