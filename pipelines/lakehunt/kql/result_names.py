@@ -4,10 +4,12 @@ Source: Microsoft's binder (`any(X)` -> `any_X`, a path `D.a` -> `D_a`, other ex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
+from lakehunt.kql import shapes
 from lakehunt.kql import syntax as s
+from lakehunt.kql.types import Shape
 
 NAMED_AFTER_FIRST_ARGUMENT = frozenset(
     [
@@ -86,40 +88,68 @@ NAMED_AFTER_FIRST_ARGUMENT = frozenset(
 
 NAMED_AFTER_ONLY_ARGUMENT = frozenset(["make_datetime", "make_timespan"])
 
-PREFIXED = {name: name for name in ("strlen", "string_size", "percentile_tdigest", "dcount_hll")} | {"gettype": "type"}
+PREFIXED = {
+    **{name: name for name in ("strlen", "string_size", "percentile_tdigest", "dcount_hll", "hll_merge", "repeat")},
+    "gettype": "type",
+    "treepath": "tree",
+}
 """Functions whose result is named after themselves and their first argument: `strlen(Url)` is `strlen_Url`."""
 
 FIXED = {"ingestion_time": "$IngestionTime"}
 
 
-def own_name(expr: s.Expr, aggregates: Mapping[str, str] = MappingProxyType({})) -> str | None:
-    """The default name of an expression: of a column, of a path with underscores, of the converted argument; or None.
+@dataclass(frozen=True)
+class Naming:
+    """The default names of expressions over some rows.
 
-    `aggregates` are the prefixes of aggregate functions, where they are allowed: `round(avg(x), 2)` is `avg_x`."""
-    if isinstance(expr, s.Name):
-        return expr.name
-    if isinstance(expr, s.Named):  # an argument that the query names: `make_set(x = FileName)` is `set_x`
-        return expr.names[0]
-    if isinstance(expr, (s.Path, s.Index)):
-        return _name_of_path(expr, aggregates)
-    if isinstance(expr, s.Call):
-        return _name_of_call(expr, aggregates)
-    return None
+    `shape_of` tells what is known of a dynamic value. `aggregates` are the prefixes of aggregate functions, where they
+    are allowed: `round(avg(x), 2)` is `avg_x`."""
 
+    shape_of: Callable[[s.Expr], Shape | None]
+    aggregates: Mapping[str, str] = field(default_factory=dict)
 
-def _name_of_path(path: s.Path | s.Index, aggregates: Mapping[str, str]) -> str | None:
-    """`D.a[0]` is `D_a_0`; where the value has no name of its own, the steps alone: `parse_path(P).Filename` is
-    `Filename`."""
-    steps: list[s.Path | s.Index] = []
-    value: s.Expr = path
-    while isinstance(value, (s.Path, s.Index)):
-        steps.append(value)
-        value = value.value
-    head = own_name(value, aggregates)
-    if isinstance(value, s.Call) and value.name == "split" and len(steps) > 1 and isinstance(steps[-1], s.Index):
-        head = None  # an element of `split` has a name, but not before further steps
-        steps.pop()
-    return "_".join([*([head] if head else []), *map(_step, reversed(steps))]) or None
+    def own_name(self, expr: s.Expr) -> str | None:
+        """That of a column, of a path with underscores, of the converted argument; or None."""
+        if isinstance(expr, s.Name):
+            return expr.name
+        if isinstance(expr, s.Named):  # an argument that the query names: `make_set(x = FileName)` is `set_x`
+            return expr.names[0]
+        if isinstance(expr, (s.Path, s.Index)):
+            return self._of_path(expr)
+        if isinstance(expr, s.Call):
+            return self._of_call(expr)
+        return None
+
+    def _of_path(self, path: s.Path | s.Index) -> str | None:
+        """`D.a[0]` is `D_a_0`. What has no name of its own is left out, and so is all before a part of what has no
+        parts: `parse_path(P).Filename` is `Filename`, `split(Path, "/")[0].x` is `x`."""
+        steps: list[s.Path | s.Index] = []
+        value: s.Expr = path
+        while isinstance(value, (s.Path, s.Index)):
+            steps.append(value)
+            value = value.value
+        head = self.own_name(value)
+        parts = [head] if head else []
+        shape = self.shape_of(value) if parts or len(steps) > 1 else None
+        for step in reversed(steps):
+            if shapes.is_value(shape):
+                parts = []
+            parts.append(_step(step))
+            shape = shapes.part(shape, _constant(step))
+        return "_".join(parts) or None
+
+    def _of_call(self, call: s.Call) -> str | None:
+        if call.name in FIXED:
+            return FIXED[call.name]
+        first = self.own_name(call.args[0]) if call.args else None
+        if call.name in self.aggregates:
+            prefix = self.aggregates[call.name]
+            return f"{prefix}{first or ''}" if prefix else None  # `tostring(take_any(x))` has no name
+        if call.name in PREFIXED:
+            return f"{PREFIXED[call.name]}_{first or ''}"
+        if call.name in NAMED_AFTER_FIRST_ARGUMENT or (call.name in NAMED_AFTER_ONLY_ARGUMENT and len(call.args) == 1):
+            return first
+        return None
 
 
 def _step(expr: s.Path | s.Index) -> str:
@@ -128,18 +158,11 @@ def _step(expr: s.Path | s.Index) -> str:
     return str(expr.index.value) if isinstance(expr.index, s.Literal) else ""
 
 
-def _name_of_call(call: s.Call, aggregates: Mapping[str, str]) -> str | None:
-    if call.name in FIXED:
-        return FIXED[call.name]
-    first = own_name(call.args[0], aggregates) if call.args else None
-    if call.name in aggregates:
-        prefix = aggregates[call.name]
-        return f"{prefix}{first or ''}" if prefix else None  # `tostring(take_any(x))` has no name
-    if call.name in PREFIXED:
-        return f"{PREFIXED[call.name]}_{first or ''}"
-    if call.name in NAMED_AFTER_FIRST_ARGUMENT or (call.name in NAMED_AFTER_ONLY_ARGUMENT and len(call.args) == 1):
-        return first
-    return None
+def _constant(expr: s.Path | s.Index) -> object:
+    """The name or position that a step leads to, if it is a constant."""
+    if isinstance(expr, s.Path):
+        return expr.name
+    return expr.index.value if isinstance(expr.index, s.Literal) else None
 
 
 class Names:

@@ -8,14 +8,25 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What is known of a dynamic value: an "array" and its elements, a "bag" and some of its properties, or a value of
+    the type `kind`. None stands for any value."""
+
+    kind: str
+    element: Shape | None = None
+    properties: tuple[tuple[str, Shape | None], ...] = ()
+
+
+@dataclass(frozen=True)
 class Type:
     """A scalar type.
 
     `element` is set for a dynamic value that is known to be an array of one type, such as `make_set(FileName)`. It
-    only affects how the value is stored, so comparisons ignore it."""
+    only affects how the value is stored, and `shape` how its parts are named; comparisons ignore them."""
 
     name: str
     element: Type | None = field(default=None, compare=False)
+    shape: Shape | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.name

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lakehunt.kql import constants, kusto_functions
+from lakehunt.kql import constants, kusto_functions, shapes
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import bounds
@@ -17,7 +17,7 @@ from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, Variable, is_or
 from lakehunt.kql.catalog import Catalog
 from lakehunt.kql.errors import Kind, KqlError, Span
 from lakehunt.kql.lookup_names import is_function
-from lakehunt.kql.result_names import Names
+from lakehunt.kql.result_names import Names, Naming
 from lakehunt.kql.types import BOOL, NUMERIC, Schema, Type
 
 MAX_ERRORS = 100
@@ -157,6 +157,9 @@ class Binder:
     def row(self, source: p.Plan) -> Scope:
         """The scope of an expression over a row of the source."""
         return Scope({c.name: c.type for c in source.schema}, self.outer, is_ordered(source), is_stored(source))
+
+    def naming(self, scope: Scope) -> Naming:
+        return Naming(lambda expr: shapes.of(self.scalar(expr, scope).type))
 
     def predicate(self, expr: s.Expr, source: p.Plan) -> p.Expr:
         bound = self.scalar(expr, self.row(source))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from lakehunt.kql import constants
+from lakehunt.kql import constants, shapes
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import several
@@ -36,7 +37,8 @@ def _expand(
             value = unknown(item.span)
         named = item.name or _own_name(binder, item.value, scope)
         name = binder.given(declared, named, item.span) if named else names.column()
-        items.append(p.Expanded(name, value, item.type or DYNAMIC))
+        element = replace(DYNAMIC, shape=shapes.part(shapes.of(value.type), None))
+        items.append(p.Expanded(name, value, item.type or element))
     kind = options.get("kind") or options.get("bagexpansion")
     index = getattr(options.get("with_itemindex"), "name", None)
     index = Names([*source.names, *(i.name for i in items)]).unique(index) if index else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lakehunt.kql import constants, regexes
+from lakehunt.kql import constants, regexes, shapes
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import lookups, placeholders, several
@@ -62,6 +62,7 @@ def _scalar(binder: Binder, expr: s.Call, args: list[p.Expr]) -> p.Expr:
     if bound is None:
         return unknown(expr.span)
     made, kind = bound
+    kind = shapes.shaped(kind, function.name, made)
     return placeholders.instant(
         binder, p.Call(kind, expr.span, _of_constants(binder, function.name, made), tuple(made))
     )

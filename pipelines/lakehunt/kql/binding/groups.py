@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lakehunt.kql import constants
+from lakehunt.kql import constants, shapes
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import activity, geo_lookups, plugins, several
@@ -16,8 +16,8 @@ from lakehunt.kql.binding.scope import UNKNOWN, converted, projected, ref, split
 from lakehunt.kql.binding.unpacking import bag_unpack, columns_of
 from lakehunt.kql.catalog import Aggregate
 from lakehunt.kql.errors import Kind, Span
-from lakehunt.kql.result_names import Names, own_name
-from lakehunt.kql.types import DATETIME, DYNAMIC, LONG, NUMERIC, TIMESPAN, Column, Type, array_of
+from lakehunt.kql.result_names import Names, Naming
+from lakehunt.kql.types import DATETIME, DYNAMIC, LONG, NUMERIC, TIMESPAN, Column, Shape, Type, array_of
 
 Keys = Sequence[tuple[str, p.Expr]]
 
@@ -36,7 +36,7 @@ def count(binder: Binder, source: p.Plan, op: s.Count) -> p.Plan:
 def top_hitters(binder: Binder, source: p.Plan, op: s.TopHitters) -> p.Plan:
     """Exact, where Kusto approximates."""
     function, args = ("sum", (op.by,)) if op.by else ("count", ())
-    own = (own_name(op.by) if op.by else op.of.name) or ""
+    own = (binder.naming(binder.row(source)).own_name(op.by) if op.by else op.of.name) or ""
     name = f"approximate_{function}_{own}"
     call = s.Call(op.span, function, args, op.span)
     hitters = summarize(binder, source, s.Summarize(op.span, (s.Named(op.span, (name,), call),), (op.of,)))
@@ -89,7 +89,7 @@ class Group:
         self.aggregations: list[p.Aggregation] = []
         self.inner = 0
         named = (a for a in binder.catalog.aggregates.values() if not a.name.startswith("percentile"))
-        self.prefixes = {a.name: a.prefix for a in named}
+        self.naming = Naming(self._shape_of, {a.name: a.prefix for a in named})
 
     def columns(self, item: s.Expr) -> list[tuple[str, p.Expr]]:
         """The columns of one item of a `summarize`."""
@@ -107,7 +107,7 @@ class Group:
             self._count_rows()
         return [
             (self._named(one.name, value) if one.name else self._free(one.own or ""), self._inside(one.value))
-            for one in several.one_by_one(self.binder, [item], self.binder.row(self.source), self.prefixes)
+            for one in several.one_by_one(self.binder, [item], self.binder.row(self.source), self.naming)
         ]
 
     def alone(self, item: s.Expr) -> p.Aggregation | None:
@@ -175,7 +175,7 @@ class Group:
         self.inner += 1
         call = s.Call(value.span, "take_any", (value,), value.span)
         made = self._called(self.binder.catalog.aggregates["take_any"], call, (f"$inner{self.inner}",))
-        final = self._named(name, value) if name else self._free(own_name(value) or "")
+        final = self._named(name, value) if name else self._free(self.naming.own_name(value) or "")
         if not made:
             return p.Aggregation((final,), (UNKNOWN,), "take_any", (unknown(value.span),), value.span)
         return replace(made[0], names=(final,))
@@ -201,6 +201,15 @@ class Group:
         scope = replace(self.binder.row(self.source), columns=scope_names, ordered=False)
         return self.binder.scalar(rewritten, scope)
 
+    def _shape_of(self, value: s.Expr) -> Shape | None:
+        """What is known of a dynamic value, of a row or over aggregates, which are bound for that alone."""
+        if not self._has_aggregate(value):
+            return shapes.of(self.binder.scalar(value, self.binder.row(self.source)).type)
+        before = len(self.aggregations)
+        bound = self._inside(value)
+        del self.aggregations[before:]
+        return shapes.of(bound.type)
+
     def _called(self, function: Aggregate, call: s.Call, given: tuple[str, ...]) -> list[p.Aggregation]:
         args = self._arguments(function, call)
         bound = [self.binder.scalar(split(arg)[1], self.binder.row(self.source)) for _, arg in args]
@@ -208,6 +217,7 @@ class Group:
         if found is None:
             return []
         made, result = found
+        result = shapes.shaped(result, function.name, made)
         names, types = _OUTPUTS.get(function.name, _one)(self, function, args, made, result)
         if len(given) > len(names):
             self.binder.fail(Kind.SEMANTIC, f"{call.name} gives only {len(names)} columns", call.span)
@@ -255,12 +265,12 @@ def _one(group: Group, function: Aggregate, args: Arguments, made: Sequence[p.Ex
     if function.columns:
         alone = len(args) == 1
         return [_named(group, function, arg, i, alone) for i, arg in args], [m.type for m in made]
-    own = own_name(args[0][1], group.prefixes) if args else None
+    own = group.naming.own_name(args[0][1]) if args else None
     return [f"{function.prefix}{own or ''}"], [result]
 
 
 def _named(group: Group, function: Aggregate, arg: s.Expr, i: int, alone: bool) -> str:
-    own = own_name(arg, group.prefixes)
+    own = group.naming.own_name(arg)
     if function.prefix and (own or alone):
         return f"{function.prefix}{own or ''}"
     return own or f"any_arg{i}"
@@ -269,19 +279,19 @@ def _named(group: Group, function: Aggregate, arg: s.Expr, i: int, alone: bool) 
 def _extreme(group: Group, function: Aggregate, args: Arguments, made: Sequence[p.Expr], result: Type) -> Outputs:
     """`arg_max(x, a, b)`: the columns x, a, b; what has no name of its own is `max_` and `max_x_arg1`."""
     prefix = "max_" if "max" in function.name else "min_"
-    first = own_name(args[0][1], group.prefixes)
+    first = group.naming.own_name(args[0][1])
     names = [first or prefix]
-    names += [own_name(a, group.prefixes) or f"{prefix}{first or ''}_arg{i}" for i, a in args[1:]]
+    names += [group.naming.own_name(a) or f"{prefix}{first or ''}_arg{i}" for i, a in args[1:]]
     return names, [m.type for m in made]
 
 
 def _covariance(group: Group, function: Aggregate, args: Arguments, made: Sequence[p.Expr], result: Type) -> Outputs:
     """Both values are in the name, as in the engine; Microsoft's binder has only the first."""
-    return [function.prefix + "_".join(own_name(arg, group.prefixes) or "" for _, arg in args[:2])], [result]
+    return [function.prefix + "_".join(group.naming.own_name(arg) or "" for _, arg in args[:2])], [result]
 
 
 def _percentiles(group: Group, function: Aggregate, args: Arguments, made: Sequence[p.Expr], result: Type) -> Outputs:
-    own = own_name(args[0][1], group.prefixes) or ""
+    own = group.naming.own_name(args[0][1]) or ""
     weighted = "w" in function.name
     constants = [m.value for m in made[2 if weighted else 1 :] if isinstance(m, p.Const)]
     names = [f"percentile_{own}_{_digits(value)}" for value in constants]
@@ -310,7 +320,7 @@ def top_nested(binder: Binder, source: p.Plan, op: s.TopNested) -> p.Plan:
     for level in op.levels:
         name, value = split(level.of)
         of = binder.scalar(value, binder.row(source))
-        final = names.unique(name or own_name(value) or "Column1")
+        final = names.unique(name or binder.naming(binder.row(source)).own_name(value) or "Column1")
         group = Group(binder, source, [])
         aggregation = group.alone(level.by)
         if level.others:
@@ -340,7 +350,7 @@ def make_series(binder: Binder, source: p.Plan, op: s.MakeSeries) -> p.Plan:
         given.append(aggregation)
         defaults.append(_default(binder, aggregation.types[0], default, item))
     read = value.name if isinstance(value, s.Name) else None
-    own = own_name(value) or "Column1"
+    own = binder.naming(binder.row(source)).own_name(value) or "Column1"
     final = binder.given(group.names, name or own, value.span) if name or read else group.names.unique(own)
     limits = [binder.scalar(e, binder.row(p.Values((), ()))) if e else None for e in (op.start, op.stop, op.step)]
     start, stop, step = (_on_axis(binder, axis.type, e, i == 2) for i, e in enumerate(limits))

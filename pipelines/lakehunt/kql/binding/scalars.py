@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from lakehunt.kql import constants, operators
+from lakehunt.kql import constants, operators, shapes
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import placeholders, several
@@ -14,7 +15,7 @@ from lakehunt.kql.binding.functions import call_function, gives_table, is_tabula
 from lakehunt.kql.binding.scope import UNKNOWN, Function, Scope, converted, element, projected, ref, unknown
 from lakehunt.kql.catalog import TYPE
 from lakehunt.kql.errors import Kind, Span
-from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, INT, LONG, STRING, TIMESPAN, Type
+from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, INT, LONG, STRING, TIMESPAN, Shape, Type
 
 _DESCRIBED: dict[type, str] = {s.Star: "`*`", s.Named: "named expression", s.TermSearch: "search term"}
 
@@ -23,7 +24,8 @@ _ON_VALUES = frozenset(["==", "!=", "<", "<=", ">", ">="])
 
 
 def literal(binder: Binder, expr: s.Literal, scope: Scope) -> p.Expr:
-    const = p.Const(expr.type, expr.span, expr.value)
+    kind = replace(expr.type, shape=shapes.literal(expr.value)) if expr.type == DYNAMIC else expr.type
+    const = p.Const(kind, expr.span, expr.value)
     return placeholders.text(binder, const) if expr.type == STRING and "{{" in str(expr.value) else const
 
 
@@ -210,9 +212,26 @@ def _step(binder: Binder, expr: s.Path | s.Index, step: p.Expr, scope: Scope) ->
         return unknown(expr.span)
     if value.type != DYNAMIC:
         return binder.unknown(Kind.SEMANTIC, f"a {value.type} has no parts", expr.span, "parse_json(...) reads text")
+    shape = shapes.of(value.type)
+    if isinstance(expr, s.Index):
+        problem = _misstep(shape, step.type)
+        if problem:
+            return binder.unknown(Kind.SEMANTIC, problem, expr.index.span, "parse_json(...) reads text")
+    kind = replace(DYNAMIC, shape=shapes.part(shape, step.value if isinstance(step, p.Const) else None))
     if isinstance(value, p.Call) and value.function == p.PATH:
-        return p.Call(DYNAMIC, expr.span, p.PATH, (*value.args, step))
-    return p.Call(DYNAMIC, expr.span, p.PATH, (value, step))
+        return p.Call(kind, expr.span, p.PATH, (*value.args, step))
+    return p.Call(kind, expr.span, p.PATH, (value, step))
+
+
+def _misstep(shape: Shape | None, index: Type) -> str:
+    """What is wrong with an index of a value of which that much is known, if anything."""
+    if shape is None or index == DYNAMIC:
+        return ""
+    if shapes.is_value(shape):
+        return f"a {shape.kind} has no parts"
+    if shape.kind == "array":
+        return "the index of an array is a number" if index == STRING else ""
+    return "" if index == STRING else "the index of a bag is a name"
 
 
 def misplaced(binder: Binder, expr: s.Expr, scope: Scope) -> p.Expr:

@@ -179,7 +179,12 @@ def united(
         made: list[tuple[str, p.Expr]] = [(with_source, p.Const(STRING, span, name))] if with_source else []
         for column, original in columns:
             has = original in own and own[original].type == column.type
-            value = ref(own[original], span) if has else p.Const(column.type, span, None)
+            # no shape is known of values of several tables
+            value = (
+                ref(replace(own[original], type=replace(column.type, shape=None)), span)
+                if has
+                else p.Const(column.type, span, None)
+            )
             made.append((column.name, p.Call(DYNAMIC, span, p.AS_DYNAMIC, (value,)) if _is_array(value) else value))
         tables.append(projected(table, made))
     return p.Union(tables[0].schema if tables else (), tuple(tables))
