@@ -196,6 +196,12 @@ P = "datatable(f: string, d: dynamic, n: long)[]"
         ("summarize arg_max(n, f, *) by f", "f:string n:long d:dynamic"),
         ("summarize take_any(*, n), count()", "f:string d:dynamic n:long count_:long"),
         ("summarize arg_max(n, n, n)", "n:long n1:long n2:long"),
+        # names of keys count, too
+        ("summarize 1 + count() by n + 1, n + 2", "Column1:long Column2:long Column3:long"),
+        ("summarize 1 + count() by Column1 = n, n + 2", "Column1:long Column11:long Column2:long"),
+        ("summarize n = count() by bin(n, 1)", "n:long n1:long"),
+        ("make-series count() on n step 1 by bin(n, 1)", "n:long count_:dynamic n1:dynamic"),
+        ("make-series count() on n + 1 step 1 by n + 2", "Column1:long count_:dynamic Column2:dynamic"),
         # sorted arrays
         ("project array_sort_asc(d), array_sort_desc(d.x), array_sort_asc(set_union(d, d))",
          "d_sorted:dynamic d_x_sorted:dynamic array0_sorted:dynamic"),

@@ -37,6 +37,10 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
      [["a", [1, 2, 0, 0, 0], [-1, -1, -2, -2, -2], [-4, -2, 0, 2, 4]], ["b", [0, 0, 4, 0, 8], [-2, -2, -1, -2, -1],
       [-4, -2, 0, 2, 4]]]),
     (f"{NESTED} | top-nested 2 of a by x = 7", [["", 7], ["x", 7]]),
+    (f"{WIDE} | make-series take_any(v) on v from 1 to 4 step 1 by k", [["a", [1, 2, 0], [1, 2, 3]],
+     ["b", [0, 0, 3], [1, 2, 3]]]),
+    (f"{WIDE} | top-nested 1 of k by take_any(v)", [["b", 3]]),
+    (f"{WIDE} | evaluate pivot(c, take_any(v))", [["a", 1, 2], ["b", 3, None]]),
     # over no rows: none, or defaults
     (f"{T} | where v > 99 | make-series s = sum(v) on t from 0 to 3 step 1", []),
     (f"{T} | where v > 99 | make-series kind=nonempty s = sum(v) default=7 on t from 0 to 3 step 1",

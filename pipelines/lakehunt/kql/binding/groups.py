@@ -26,7 +26,7 @@ Arguments = Sequence[tuple[int, s.Expr]]
 
 
 def distinct(binder: Binder, source: p.Plan, op: s.Distinct) -> p.Plan:
-    return summarized(source, keys(binder, source, op.items), [])
+    return summarized(source, keys(binder, source, op.items, Names()), [])
 
 
 def count(binder: Binder, source: p.Plan, op: s.Count) -> p.Plan:
@@ -52,8 +52,8 @@ def summarized(source: p.Plan, by: Keys, aggregates: Sequence[p.Aggregation]) ->
     return p.Summarize(schema, source, tuple(by), tuple(aggregates))
 
 
-def keys(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> list[tuple[str, p.Expr]]:
-    found = new_columns(binder, source, items)
+def keys(binder: Binder, source: p.Plan, items: Sequence[s.Expr], names: Names) -> list[tuple[str, p.Expr]]:
+    found = new_columns(binder, source, items, names)
     for name, key in found:
         if key.type == DYNAMIC:
             binder.fail(
@@ -66,8 +66,9 @@ def keys(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> list[tuple[
 
 
 def summarize(binder: Binder, source: p.Plan, op: s.Summarize) -> p.Plan:
-    by = keys(binder, source, op.keys)
-    group = Group(binder, source, by)
+    names = Names()
+    by = keys(binder, source, op.keys, names)
+    group = Group(binder, source, by, names)
     columns: list[tuple[str, p.Expr]] = [(name, p.ColumnRef(key.type, key.span, name)) for name, key in by]
     for item in op.aggregates:
         columns.extend(group.columns(item))
@@ -79,13 +80,11 @@ def summarize(binder: Binder, source: p.Plan, op: s.Summarize) -> p.Plan:
 class Group:
     """The aggregates of one `summarize`: plain calls, or calls in scalar expressions (`sum(a) / count()`)."""
 
-    def __init__(self, binder: Binder, source: p.Plan, by: Keys) -> None:
+    def __init__(self, binder: Binder, source: p.Plan, by: Keys, names: Names) -> None:
         self.binder = binder
         self.source = source
         self.by = by
-        self.names = Names()
-        for name, _ in by:
-            self.names.given(name)
+        self.names = names
         self.aggregations: list[p.Aggregation] = []
         self.inner = 0
         named = (a for a in binder.catalog.aggregates.values() if not a.name.startswith("percentile"))
@@ -106,7 +105,7 @@ class Group:
                 return []
             self._count_rows()
         return [
-            (self._named(one.name, value) if one.name else self._free(one.own or ""), self._inside(one.value))
+            (self._named(one.name, value) if one.name else self.free(one.own or ""), self._inside(one.value))
             for one in several.one_by_one(self.binder, [item], self.binder.row(self.source), self.naming)
         ]
 
@@ -175,7 +174,7 @@ class Group:
         self.inner += 1
         call = s.Call(value.span, "take_any", (value,), value.span)
         made = self._called(self.binder.catalog.aggregates["take_any"], call, (f"$inner{self.inner}",))
-        final = self._named(name, value) if name else self._free(self.naming.own_name(value) or "")
+        final = self._named(name, value) if name else self.free(self.naming.own_name(value) or "")
         if not made:
             return p.Aggregation((final,), (UNKNOWN,), "take_any", (unknown(value.span),), value.span)
         return replace(made[0], names=(final,))
@@ -221,13 +220,13 @@ class Group:
         names, types = _OUTPUTS.get(function.name, _one)(self, function, args, made, result)
         if len(given) > len(names):
             self.binder.fail(Kind.SEMANTIC, f"{call.name} gives only {len(names)} columns", call.span)
-        finals = [self._named(given[i], call) if i < len(given) else self._free(n) for i, n in enumerate(names)]
+        finals = [self._named(given[i], call) if i < len(given) else self.free(n) for i, n in enumerate(names)]
         return [p.Aggregation(tuple(finals), tuple(types), function.name, tuple(made), call.span)]
 
     def _named(self, name: str, value: s.Expr) -> str:
         return self.binder.given(self.names, name, value.span)
 
-    def _free(self, name: str) -> str:
+    def free(self, name: str | None) -> str:
         return self.names.unique(name) if name else self.names.column()
 
     def _arguments(self, function: Aggregate, call: s.Call) -> Arguments:
@@ -321,7 +320,7 @@ def top_nested(binder: Binder, source: p.Plan, op: s.TopNested) -> p.Plan:
         name, value = split(level.of)
         of = binder.scalar(value, binder.row(source))
         final = names.unique(name or binder.naming(binder.row(source)).own_name(value) or "Column1")
-        group = Group(binder, source, [])
+        group = Group(binder, source, [], Names())
         aggregation = group.alone(level.by)
         if level.others:
             hint = "compute the rest with a second query, and union them"
@@ -338,8 +337,9 @@ def top_nested(binder: Binder, source: p.Plan, op: s.TopNested) -> p.Plan:
 
 
 def make_series(binder: Binder, source: p.Plan, op: s.MakeSeries) -> p.Plan:
-    by = keys(binder, source, op.keys)
-    group = Group(binder, source, by)
+    names = Names()
+    by = keys(binder, source, op.keys, names)
+    group = Group(binder, source, by, names)
     name, value = split(op.axis)
     axis = binder.scalar(value, binder.row(source))
     given, defaults = [], []
@@ -350,8 +350,8 @@ def make_series(binder: Binder, source: p.Plan, op: s.MakeSeries) -> p.Plan:
         given.append(aggregation)
         defaults.append(_default(binder, aggregation.types[0], default, item))
     read = value.name if isinstance(value, s.Name) else None
-    own = binder.naming(binder.row(source)).own_name(value) or "Column1"
-    final = binder.given(group.names, name or own, value.span) if name or read else group.names.unique(own)
+    own = binder.naming(binder.row(source)).own_name(value)
+    final = binder.given(names, name or read or "", value.span) if name or read else group.free(own)
     limits = [binder.scalar(e, binder.row(p.Values((), ()))) if e else None for e in (op.start, op.stop, op.step)]
     start, stop, step = (_on_axis(binder, axis.type, e, i == 2) for i, e in enumerate(limits))
     if axis.type not in (*NUMERIC, DATETIME, TIMESPAN, UNKNOWN):
@@ -401,7 +401,7 @@ def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     if not isinstance(column, s.Name) or column.name not in source.names:
         binder.no_column(getattr(column, "name", ""), op.plugin.span, source.names)
         return source
-    group = Group(binder, source, [])
+    group = Group(binder, source, [], Names())
     call = s.Call(op.span, "count", (), op.span)
     read: set[str] = set()
     if args and isinstance(args[0], s.Call):

@@ -77,15 +77,11 @@ def _extended(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> p.Plan
 
 
 def project(binder: Binder, source: p.Plan, op: s.Project) -> p.Plan:
-    return projected(source, new_columns(binder, source, op.items))
+    return projected(source, new_columns(binder, source, op.items, Names()))
 
 
-def new_columns(binder: Binder, source: p.Plan, items: Sequence[s.Expr]) -> list[tuple[str, p.Expr]]:
+def new_columns(binder: Binder, source: p.Plan, items: Sequence[s.Expr], names: Names) -> list[tuple[str, p.Expr]]:
     """The columns of a list of items, as in `project`, `distinct` and the keys of `summarize`."""
-    return _made(binder, source, items, Names())
-
-
-def _made(binder: Binder, source: p.Plan, items: Sequence[s.Expr], names: Names) -> list[tuple[str, p.Expr]]:
     scope = binder.row(source)
     columns: list[tuple[str, p.Expr]] = []
     for item in several.one_by_one(binder, items, scope):

@@ -88,6 +88,12 @@ def _aggregated(aggregation: p.Aggregation, expressions: Expressions, source: Re
     return called("aggregate", aggregation, args, Group(order, argument_types(aggregation)))
 
 
+def _alone(aggregation: p.Aggregation, expressions: Expressions) -> Column:
+    """An aggregate of one column."""
+    made = _aggregated(aggregation, expressions)
+    return made["_0"] if CATALOG.aggregates[aggregation.function].columns else made
+
+
 def _outputs(aggregation: p.Aggregation, made: Column) -> list[Column]:
     """The columns of an aggregate; several (`any(A, B)`) are fields of a struct until here."""
     if CATALOG.aggregates[aggregation.function].columns:
@@ -112,7 +118,7 @@ def top_nested(plan: p.TopNested, context: Context) -> Relation:
     result: DataFrame | None = None
     for i, level in enumerate(plan.levels):
         above, here = [*source.fixed, *own[:i]], [*source.fixed, *own[: i + 1]]
-        made = _aggregated(level.aggregate, expressions).alias(f"$$value{i}")
+        made = _alone(level.aggregate, expressions).alias(f"$$value{i}")
         rows = frame if i == len(own) - 1 else frame.drop(trace.TRACE)  # a result's trace is that of its last level
         grouped = trace.grouped(rows, [column(k) for k in here], [made], column(ORDER))
         kept = _best(level, grouped, f"$$value{i}", above, here[-1])
@@ -204,7 +210,7 @@ def _on_axis(
 
 def _bins(plan: p.Series, frame: DataFrame, keys: Sequence[str], expressions: Expressions) -> DataFrame:
     """One row per series: its bins by number, and the last bin number."""
-    made = [_aggregated(a, expressions).alias(f"$$made{i}") for i, a in enumerate(plan.aggregates)]
+    made = [_alone(a, expressions).alias(f"$$made{i}") for i, a in enumerate(plan.aggregates)]
     by_series = [column(k) for k in (*keys, "$$start")]
     bins = trace.grouped(frame, [*by_series, column("$$bin")], made, column(ORDER))
     entry = F.struct(column("$$bin"), F.struct(*(column(f"$$made{i}") for i in range(len(made)))))
@@ -254,7 +260,7 @@ def pivot(plan: p.Pivot, context: Context) -> Relation:
     tostring = form("scalar", "tostring", [types[plan.pivoted]])
     frame = source.frame.withColumn("$$name", tostring.call([types[plan.pivoted]], [column(plan.pivoted)], [None]))
     by_row = [column(k) for k in (*source.fixed, *plan.keys)]
-    made = [_aggregated(plan.aggregate, expressions).alias("$$cell")]
+    made = [_alone(plan.aggregate, expressions).alias("$$cell")]
     cells = trace.grouped(frame, [*by_row, column("$$name")], made, column(ORDER))
     entry = F.struct(column("$$name"), column("$$cell"))
     laid_out = [F.map_from_entries(F.collect_list(entry)).alias("$$cells")]
