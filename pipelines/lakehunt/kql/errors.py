@@ -52,7 +52,7 @@ class KqlError(LakehuntError):
 
     def at(self, span: Span) -> KqlError:
         """The error, of another part of the query."""
-        return KqlError(self.kind, self.message, span, self.hint, self.table, self.function)
+        return KqlError(self.kind, self.message, span, self.hint, self.table, self.function, self.column)
 
 
 class QueryErrors(LakehuntError):  # noqa: N818 (it holds the errors of a query)

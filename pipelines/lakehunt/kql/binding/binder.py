@@ -207,6 +207,16 @@ class Binder:
         hint = "" if self.is_enough else nearest(name, known)
         self.fail(Kind.SEMANTIC, f"there is no column '{name}'", span, hint, column=name)
 
+    def column_of(self, source: p.Plan, argument: s.Expr | None, span: Span) -> str | None:
+        """The name of the column that an argument is; reports an error and returns None if it is not one."""
+        if not isinstance(argument, s.Name):
+            self.fail(Kind.SEMANTIC, "expected a column's name", argument.span if argument else span)
+        elif argument.name not in source.names:
+            self.no_column(argument.name, argument.span, source.names)
+        else:
+            return argument.name
+        return None
+
     def no_function(self, call: s.Call, names: Iterable[str]) -> None:
         """The error for a function that is not allowed here, not supported, or unknown to Kusto."""
         near = nearest(call.name, [n for n in names if "." not in n])

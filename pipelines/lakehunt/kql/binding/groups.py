@@ -8,7 +8,7 @@ from dataclasses import replace
 from lakehunt.kql import constants, shapes
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding import activity, geo_lookups, plugins, several
+from lakehunt.kql.binding import activity, geo_lookups, plugins, several, templates
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.calls import FORMS, signature
 from lakehunt.kql.binding.rows import new_columns
@@ -397,9 +397,8 @@ def evaluate(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
 
 def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     args = list(op.plugin.args)
-    column: s.Expr | None = args.pop(0) if args else None
-    if not isinstance(column, s.Name) or column.name not in source.names:
-        binder.no_column(getattr(column, "name", ""), op.plugin.span, source.names)
+    column = binder.column_of(source, args.pop(0) if args else None, op.plugin.span)
+    if column is None:
         return source
     group = Group(binder, source, [], Names())
     call = s.Call(op.span, "count", (), op.span)
@@ -407,23 +406,19 @@ def _pivot(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     if args and isinstance(args[0], s.Call):
         call = args[0]
         args = args[1:]
-        read = {a.name for a in call.args if isinstance(a, s.Name)}
+        read = {value.name for _, value in map(split, call.args) if isinstance(value, s.Name)}
     aggregation = group.alone(call)
-    by = [a.name for a in args if isinstance(a, s.Name)]
-    types = {c.name: c.type for c in source.schema}
-    for arg in args:
-        if not isinstance(arg, s.Name) or arg.name not in types:
-            binder.no_column(getattr(arg, "name", ""), arg.span, source.names)
-            return source
-    by = by or [c.name for c in source.schema if c.name not in read | {column.name}]
-    if aggregation is None:
+    named = templates.columns(binder, source, args)
+    if aggregation is None or named is None:
         return source
+    types = {c.name: c.type for c in source.schema}
+    by = named or [c.name for c in source.schema if c.name not in read | {column}]
     kept = [Column(n, types[n]) for n in by]
     schema = columns_of(binder, source, op, kept)
     if op.columns is None:
         schema = [*kept, *(Column(c.name, aggregation.types[0]) for c in schema)]
     values = tuple(c.name for c in schema if c.name not in by)
-    return p.Pivot(tuple(schema), source, column.name, values, aggregation, tuple(by))
+    return p.Pivot(tuple(schema), source, column, values, aggregation, tuple(by))
 
 
 PLUGINS: dict[str, Callable[[Binder, p.Plan, s.Evaluate], p.Plan]] = {

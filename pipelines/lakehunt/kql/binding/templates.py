@@ -32,11 +32,8 @@ def quoted(name: str) -> str:
 
 def columns(binder: Binder, source: p.Plan, args: Sequence[s.Expr]) -> list[str] | None:
     """The names of columns of the source; None after an error."""
-    for arg in args:
-        if not isinstance(arg, s.Name) or arg.name not in source.names:
-            binder.no_column(getattr(arg, "name", ""), arg.span, source.names)
-            return None
-    return [arg.name for arg in args if isinstance(arg, s.Name)]
+    names = [binder.column_of(source, arg, arg.span) for arg in args]
+    return None if None in names else [name for name in names if name is not None]
 
 
 def values(binder: Binder, args: Sequence[s.Expr]) -> dict[str, Variable]:

@@ -57,9 +57,8 @@ def _unpacking(binder: Binder, source: p.Plan, call: s.Call) -> Unpacking | None
             binder.fail(Kind.SEMANTIC, "bag_unpack has no such argument", arg.span, hint)
             return None
         given[name] = arg.value if isinstance(arg, s.Named) else arg
-    column = given.get(PARAMETERS[0])
-    if not isinstance(column, s.Name) or column.name not in source.names:
-        binder.no_column(getattr(column, "name", ""), column.span if column else call.span, source.names)
+    column = binder.column_of(source, given.get(PARAMETERS[0]), call.span)
+    if column is None:
         return None
     prefix = _constant(binder, given, PARAMETERS[1], "a prefix in quotes") or ""
     conflict = _constant(binder, given, PARAMETERS[2], "a text") or ERROR
@@ -67,7 +66,7 @@ def _unpacking(binder: Binder, source: p.Plan, call: s.Call) -> Unpacking | None
         what = f"{conflict!r} is not a way to resolve a conflict of columns"
         binder.fail(Kind.SEMANTIC, what, given[PARAMETERS[2]].span, f"write one of {', '.join(CONFLICTS)}")
         return None
-    return Unpacking(column.name, prefix, conflict, frozenset(_ignored(binder, given)))
+    return Unpacking(column, prefix, conflict, frozenset(_ignored(binder, given)))
 
 
 def _constant(binder: Binder, given: dict[str, s.Expr], name: str, what: str) -> str:
