@@ -196,7 +196,7 @@ def take(binder: Binder, source: p.Plan, op: s.Take) -> p.Plan:
 def as_(binder: Binder, source: p.Plan, op: s.As) -> p.Plan:
     named = replace(source)
     binder.variables[op.name] = named
-    binder.named[id(named)] = op.name
+    binder.named[id(named)] = (named, op.name)
     return named
 
 

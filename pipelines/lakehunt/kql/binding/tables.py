@@ -145,7 +145,7 @@ def _united(binder: Binder, expr: s.Expr, position: int) -> list[tuple[str, p.Pl
 def _source_name(binder: Binder, plan: p.Plan, position: int) -> str:
     """A table's name for `withsource`: its own, or the one given by `as`."""
     default = plan.table if isinstance(plan, p.Scan) else f"union_arg{position}"
-    return binder.named.get(id(plan), default)
+    return binder.named.get(id(plan), (plan, default))[1]
 
 
 def _view(binder: Binder, expr: s.Expr) -> str | None:
