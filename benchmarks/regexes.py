@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from py4j.protocol import Py4JJavaError
+from pyspark.errors import IllegalArgumentException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -93,7 +93,7 @@ def java_takes(spark: SparkSession, pattern: str) -> bool:
     jvm: Any = spark._jvm
     try:
         jvm.java.util.regex.Pattern.compile(pattern)
-    except Py4JJavaError:
+    except IllegalArgumentException:
         return False
     return True
 
