@@ -79,7 +79,7 @@ def test_queries(spark: Any, query: str, expected: list[list[Any]]) -> None:
     [
         ("union Nope*, (print 1)", "no table is named like 'Nope\\*'"),
         ("union (print 1), Nope", "there is no table 'Nope'"),
-        ("datatable(n: long)[7] | search 7", "a bare number in a search is not supported"),
+        ("datatable(n: long)[7] | search 7", "a bare long in a search is not supported"),
         ("find in ((print a = 1)) where a == 1", "find without project is not supported"),
     ],
 )
