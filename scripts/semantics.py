@@ -107,7 +107,7 @@ def names() -> set[str]:
 def _is_query(text: str) -> bool:
     return (
         re.match(
-            r"(T|DeviceProcessEvents|let|print|range|datatable|union|search|find|materialize|externaldata)\b", text
+            r"(T|DeviceProcessEvents|let|set|print|range|datatable|union|search|find|materialize|externaldata)\b", text
         )
         is not None
     )
