@@ -154,16 +154,19 @@ def _texts(value: object, name: str = "") -> Iterator[tuple[str, str]]:
         yield from _texts(inner, name)
 
 
-def _place(value: object, base: Path) -> str:
+def _path(value: object, what: str) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
-        raise TypeError("expected a folder or a URI")
-    return value if "://" in value else str(base / value)
+        raise TypeError(f"expected {what}")
+    return value
+
+
+def _place(value: object, base: Path) -> str:
+    path = _path(value, "a folder or a URI")
+    return path if "://" in path else str(base / path)
 
 
 def _folder(value: object, base: Path) -> Path:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise TypeError("expected a folder")
-    return base / value
+    return base / _path(value, "a folder")
 
 
 def _tables(value: object, base: Path) -> dict[str, RegisteredTable]:

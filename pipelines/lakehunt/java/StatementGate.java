@@ -18,7 +18,7 @@ import scala.Tuple2;
 import scala.runtime.AbstractFunction2;
 
 /**
- * Wraps the parser of every client session and only admits what statement_gate.py allows; statement_gate.py has the reasons.
+ * Wraps the parser of every client session and only admits what statement_gate.py allows, for the reasons given there.
  *
  * Spark's own compiler for the code of queries, Janino, compiles this file when the endpoint starts. Janino knows
  * generics by their raw types only.

@@ -143,6 +143,13 @@ def rewritten(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
     return replace(expr, **changed) if changed else expr  # type: ignore[arg-type]
 
 
+def parts(expr: Expr) -> list[Expr]:
+    """The expression and its parts, without those of subqueries."""
+    found: list[Expr] = []
+    rewritten(expr, found.append)
+    return found
+
+
 def _rewritten_chain(expr: Binary, change: Callable[[Expr], Expr | None]) -> Expr:
     """Iterative: a chain of hundreds of operators is one deep left branch."""
     chain: list[Binary] = []

@@ -233,7 +233,6 @@ def _is_slow_to_read(
     lake: Lake, events: EventsSnapshot, scan_range: ScanRange, hunts: Sequence[HuntRequest], bounds: ScanBounds
 ) -> bool:
     """Whether reading the events alone takes longer than half of the time for a pass of these hunts."""
-
     try:
         bounded.within(
             lake.spark, bounds.of(hunts) / 2, SETTING, lambda: lake.read_through(_read(events, scan_range, hunts))

@@ -57,17 +57,23 @@ class Analysis:
 
 
 def _analysis(
-    binder: Binder, source: p.Plan, op: s.Evaluate, names: Sequence[str], others: Sequence[s.Expr] | None = None
+    binder: Binder,
+    source: p.Plan,
+    op: s.Evaluate,
+    names: Sequence[str],
+    others: Sequence[s.Expr] | None = None,
+    counts_windows: bool = False,
 ) -> Analysis | None:
     """Reads `id, time, values ..., dimensions ...`; `names` are those of the values, of which `window` may be a window
-    of the calendar. `others` are the dimensions, if not all further arguments. None after an error."""
+    of the calendar, unless the plugin `counts_windows` of a longer one. `others` are the dimensions, if not all further
+    arguments. None after an error."""
     args = op.plugin.args
     if not takes(binder, op, 2 + len(names)):
         return None
     found = columns(binder, source, [*args[:2], *(args[2 + len(names) :] if others is None else others)])
     if found is None:
         return None
-    values: dict[str, Variable] = {}
+    given: dict[str, Variable] = {}
     calendar = ""
     for name, arg in zip(names, args[2:], strict=False):
         value = constants.fold(binder.scalar(arg, Scope()))
@@ -77,17 +83,13 @@ def _analysis(
                 what = "a window is a timespan, a number, or one of 'week', 'month' and 'year'"
                 binder.fail(Kind.SEMANTIC, what, arg.span)
                 return None
-        values[f"__{name}"] = value
+            if counts_windows:
+                what = f"{op.plugin.name} with windows of a {calendar} is not supported"
+                binder.fail(Kind.UNSUPPORTED, what, op.plugin.span, "give the window as a timespan")
+                return None
+        given[f"__{name}"] = value
     user, time, *dimensions = map(quoted, found)
-    return Analysis(user, time, tuple(dimensions), values, calendar)
-
-
-def _whole_windows(binder: Binder, given: Analysis | None, op: s.Evaluate) -> bool:
-    """Refuses a window of the calendar where a longer one is counted in windows."""
-    if given and given.calendar:
-        what = f"{op.plugin.name} with windows of a {given.calendar} is not supported"
-        binder.fail(Kind.UNSUPPORTED, what, op.plugin.span, "give the window as a timespan")
-    return given is not None and not given.calendar
+    return Analysis(user, time, tuple(dimensions), given, calendar)
 
 
 def active_users_count(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
@@ -109,8 +111,8 @@ def active_users_count(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan
 
 def sliding_window_counts(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     """`sliding_window_counts(id, time, start, end, lookback, bin, dimensions ...)`."""
-    given = _analysis(binder, source, op, ["start", "end", "lookback", "window"])
-    if given is None or not _whole_windows(binder, given, op):
+    given = _analysis(binder, source, op, ["start", "end", "lookback", "window"], counts_windows=True)
+    if given is None:
         return source
     time, by = given.time, given.by
     text = f"""
@@ -125,8 +127,8 @@ def sliding_window_counts(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.P
 
 def activity_engagement(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     """`activity_engagement(id, time, start, end, inner window, outer window, dimensions ...)`."""
-    given = _analysis(binder, source, op, ["start", "end", "window", "outer"])
-    if given is None or not _whole_windows(binder, given, op):
+    given = _analysis(binder, source, op, ["start", "end", "window", "outer"], counts_windows=True)
+    if given is None:
         return source
     time, by = given.time, given.by
     text = f"""
@@ -170,7 +172,7 @@ def new_activity_metrics(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Pl
     given = _analysis(binder, source, op, ["start", "end", "window"], args[5:])
     if given is None:
         return source
-    user, time, by, values = given.user, given.time, given.by, dict(given.values)
+    user, time, by, read = given.user, given.time, given.by, dict(given.values)
     named = getattr(op.plugin.args[1], "name", "")
     since, to = quoted(f"from_{named}"), quoted(f"to_{named}")
     unknown = ""
@@ -178,9 +180,9 @@ def new_activity_metrics(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Pl
         before = binder.table(known)
         if columns(binder, before, op.plugin.args[:1]) is None:
             return source
-        values["__K"], unknown = before, f"| join kind=leftanti (__K | distinct {user}) on $left.__id == $right.{user}"
+        read["__K"], unknown = before, f"| join kind=leftanti (__K | distinct {user}) on $left.__id == $right.{user}"
     if cohort is not None:
-        values["__cohort"] = binder.scalar(cohort, Scope())
+        read["__cohort"] = binder.scalar(cohort, Scope())
     chosen = f"| where {since} == {given.window('__cohort')}" if cohort is not None else ""
     order = "".join(f", {name}" for name in (since, to, *given.dimensions))[2:]
     text = f"""
@@ -199,7 +201,7 @@ def new_activity_metrics(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Pl
         | project {order}, dcount_new_values, dcount_retained_values, dcount_churn_values,
             retention_rate = todouble(dcount_retained_values) / __size,
             churn_rate = todouble(dcount_churn_values) / __size"""
-    return bound(binder, op, text, source, values)
+    return bound(binder, op, text, source, read)
 
 
 def _is_column(source: p.Plan, arg: s.Expr) -> bool:

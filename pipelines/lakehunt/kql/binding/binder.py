@@ -64,9 +64,8 @@ class Binder:
         self.outer: tuple[tuple[str, Mapping[str, Type]], ...] = ()
         self.errors: list[KqlError] = []
         self._reported: set[tuple[Span, str]] = set()
-        self.named: dict[
-            int, tuple[p.Plan, str]
-        ] = {}  # names given by `as`; with the plan, so that its id stays its own
+        # Names given by `as`, by the id of the plan, and with the plan, so that no other one gets that id.
+        self.named: dict[int, tuple[p.Plan, str]] = {}
         self.calls = 0
         self.bound_bodies = 0
         self.called: dict[object, tuple[object, Variable]] = {}  # results of functions, with what their keys refer to

@@ -8,7 +8,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.scope import Scope
-from lakehunt.kql.binding.templates import bound, columns, quoted
+from lakehunt.kql.binding.templates import bound, by_name, columns, quoted, takes
 from lakehunt.kql.errors import Kind
 from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import BOOL, NUMERIC
@@ -43,18 +43,9 @@ def geo_line_lookup(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
 
 def _options(binder: Binder, op: s.Evaluate) -> dict[str, s.Expr] | None:
     """The optional arguments by name; None after an error."""
-    found: dict[str, s.Expr] = {}
-    for at, arg in enumerate(op.plugin.args[4:]):
-        name = arg.names[0] if isinstance(arg, s.Named) else "".join(OPTIONS[at : at + 1])
-        if name not in OPTIONS or name in found:
-            hint = f"after four arguments it takes {', '.join(OPTIONS)}"
-            binder.fail(Kind.SEMANTIC, f"{op.plugin.name} has no such argument", arg.span, hint)
-            return None
-        found[name] = arg.value if isinstance(arg, s.Named) else arg
-    if len(op.plugin.args) < 4:
-        binder.fail(Kind.SEMANTIC, f"{op.plugin.name} does not take {len(op.plugin.args)} arguments", op.plugin.span)
+    if not takes(binder, op, 4):
         return None
-    return found
+    return by_name(binder, op.plugin, op.plugin.args[4:], OPTIONS, "after four arguments it takes")
 
 
 def _lookup(binder: Binder, source: p.Plan, op: s.Evaluate, given: dict[str, s.Expr], condition: str) -> p.Plan:

@@ -135,24 +135,11 @@ class Group:
         return self.binder.catalog.aggregates.get(value.name) if isinstance(value, s.Call) else None
 
     def _has_aggregate(self, value: s.Expr) -> bool:
-        found: list[s.Expr] = []
-
-        def note(part: s.Expr) -> None:
-            if self._aggregate(part) is not None:
-                found.append(part)
-
-        s.rewritten(value, note)
-        return bool(found)
+        return any(self._aggregate(part) is not None for part in s.parts(value))
 
     def _is_constant(self, value: s.Expr) -> bool:
         """Whether an item reads no column and calls no aggregate: `x = 1`, or the value of a `let`."""
-        found = [value]
-
-        def note(part: s.Expr) -> None:
-            found.append(part)
-
-        s.rewritten(value, note)
-        return all(self._reads_nothing(part) for part in found)
+        return all(map(self._reads_nothing, s.parts(value)))
 
     def _reads_nothing(self, part: s.Expr) -> bool:
         variables = self.binder.variables

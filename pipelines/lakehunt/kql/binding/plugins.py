@@ -9,6 +9,7 @@ from __future__ import annotations
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
+from lakehunt.kql.binding.scope import split
 from lakehunt.kql.binding.templates import bound, columns, quoted, takes, values
 from lakehunt.kql.result_names import Names
 from lakehunt.kql.types import BOOL
@@ -16,7 +17,7 @@ from lakehunt.kql.types import BOOL
 
 def _ip_lookup(binder: Binder, source: p.Plan, op: s.Evaluate, version: int) -> p.Plan:
     """`ipv4_lookup(table, column, column of the table, further keys ..., return_unmatched)`."""
-    args = [a.value if isinstance(a, s.Named) else a for a in op.plugin.args]
+    args = [value for _, value in map(split, op.plugin.args)]
     unmatched = len(args) > 3 and _is_bool(binder, args[-1]) and bool(binder.constant(args.pop(), [BOOL], "a bool"))
     if not takes(binder, op, 3):
         return source
@@ -84,9 +85,7 @@ def schema_merge(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
     has in any. A column at several places is an error unless PreserveOrder is false."""
     if not takes(binder, op, 0, 1) or columns(binder, source, [s.Name(op.span, name) for name in _SCHEMA]) is None:
         return source
-    arg = op.plugin.args[0] if op.plugin.args else None
-    value = arg.value if isinstance(arg, s.Named) else arg
-    keeps_order = value is None or bool(binder.constant(value, [BOOL], "true or false"))
+    keeps_order = all(binder.constant(split(arg)[1], [BOOL], "true or false") for arg in op.plugin.args)
     moved = "__places > 1" if keeps_order else "false"
     text = f"""
         let __C = __T | summarize __places = dcount(ColumnOrdinal), ColumnOrdinal = tolong(max(ColumnOrdinal)),

@@ -11,7 +11,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.functions import lets
-from lakehunt.kql.binding.scope import Scope, Variable
+from lakehunt.kql.binding.scope import Scope, Variable, split
 from lakehunt.kql.errors import Kind
 from lakehunt.kql.parser import parse
 
@@ -34,6 +34,21 @@ def columns(binder: Binder, source: p.Plan, args: Sequence[s.Expr]) -> list[str]
     """The names of columns of the source; None after an error."""
     names = [binder.column_of(source, arg, arg.span) for arg in args]
     return None if None in names else [name for name in names if name is not None]
+
+
+def by_name(
+    binder: Binder, call: s.Call, args: Sequence[s.Expr], parameters: Sequence[str], hint: str
+) -> dict[str, s.Expr] | None:
+    """Arguments that are given by position or by name, by their names; None after an error."""
+    given: dict[str, s.Expr] = {}
+    for at, arg in enumerate(args):
+        own, value = split(arg)
+        name = own or "".join(parameters[at : at + 1])
+        if name not in parameters or name in given:
+            binder.fail(Kind.SEMANTIC, f"{call.name} has no such argument", arg.span, f"{hint} {', '.join(parameters)}")
+            return None
+        given[name] = value
+    return given
 
 
 def values(binder: Binder, args: Sequence[s.Expr]) -> dict[str, Variable]:

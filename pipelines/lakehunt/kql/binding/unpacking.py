@@ -11,6 +11,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
 from lakehunt.kql.binding.scope import converted, projected, ref
+from lakehunt.kql.binding.templates import by_name
 from lakehunt.kql.errors import Kind
 from lakehunt.kql.types import DYNAMIC, STRING, Column
 
@@ -49,14 +50,9 @@ def bag_unpack(binder: Binder, source: p.Plan, op: s.Evaluate) -> p.Plan:
 
 def _unpacking(binder: Binder, source: p.Plan, call: s.Call) -> Unpacking | None:
     """The arguments, by position or name; None after an error."""
-    given: dict[str, s.Expr] = {}
-    for at, arg in enumerate(call.args):
-        name = arg.names[0] if isinstance(arg, s.Named) else PARAMETERS[at] if at < len(PARAMETERS) else ""
-        if name not in PARAMETERS or name in given:
-            hint = f"bag_unpack takes {', '.join(PARAMETERS)}"
-            binder.fail(Kind.SEMANTIC, "bag_unpack has no such argument", arg.span, hint)
-            return None
-        given[name] = arg.value if isinstance(arg, s.Named) else arg
+    given = by_name(binder, call, call.args, PARAMETERS, "bag_unpack takes")
+    if given is None:
+        return None
     column = binder.column_of(source, given.get(PARAMETERS[0]), call.span)
     if column is None:
         return None
