@@ -230,7 +230,7 @@ class _Tables:
         self.spark = spark
 
     def scan(self, plan: p.Scan) -> Relation:
-        if plan.table in events_table.KQL_TABLES:
+        if plan.table == DEVICE_PROCESS_EVENTS.name:
             return events_table.relation(self.spark.createDataFrame([], DEVICE_PROCESS_EVENTS.events.ddl), traced=False)
         return self.without_rows(plan)
 

@@ -39,18 +39,18 @@ class TestDeclaring:
         file = tmp_path / "lakehunt.yaml"
         file.write_text(
             "tables:\n"
-            "  DeviceNetworkEvents:\n"
-            "    path: network\n"
-            "    columns: {Timestamp: datetime, RemotePort: int, AdditionalFields: dynamic}\n"
+            "  EmailEvents:\n"
+            "    path: mail\n"
+            "    columns: {Timestamp: datetime, AttachmentCount: int, AdditionalFields: dynamic}\n"
             "  Owners: {table: lookup.owners, columns: {DeviceId: string, Since: date, Share: double}}\n"
             "  Far: {path: 's3a://lake/far', columns: {Id: guid}}\n"
         )
         declared = load(str(file)).tables
-        assert [t.path for t in declared.values()] == [str(tmp_path / "network"), "", "s3a://lake/far"]
+        assert [t.path for t in declared.values()] == [str(tmp_path / "mail"), "", "s3a://lake/far"]
         assert [t.table for t in declared.values()] == ["", "lookup.owners", ""]
         columns = {name: [(c.name, c.type.name) for c in table.columns] for name, table in declared.items()}
         assert columns == {
-            "DeviceNetworkEvents": [("Timestamp", "datetime"), ("RemotePort", "int"), ("AdditionalFields", "dynamic")],
+            "EmailEvents": [("Timestamp", "datetime"), ("AttachmentCount", "int"), ("AdditionalFields", "dynamic")],
             "Owners": [("DeviceId", "string"), ("Since", "datetime"), ("Share", "real")],
             "Far": [("Id", "guid")],
         }

@@ -43,6 +43,9 @@ EVENT_KEY = ("event_date", "event_id")
 RECORD_KEY = ("batch", "file", "line")
 """The key of a raw record."""
 
+SUBJECT = ("device_id", "device_name", "account_name")
+"""What says whom a finding is about, under the names of findings' columns."""
+
 
 @dataclass(frozen=True)
 class EventColumn:
@@ -73,19 +76,24 @@ class EventTable:
     """The column that orders events with the same time."""
     device_id: str
     device_name: str
-    account_name: str
-    """Columns that say whom a finding is about."""
+    account_name: str | None
+    """Columns that say whom a finding is about; no account: its events are of a device only."""
     device_columns: tuple[str, ...]
     account_columns: tuple[str, ...]
-    """All columns that name the device or an account."""
+    """All columns that name the device or an account. One may hold several as a JSON array."""
+    few_values: tuple[str, ...]
+    """Columns of text with few distinct values and few distinct combinations: hunts' conditions on them alone are
+    evaluated once for each combination, not for each event."""
     sensitive_columns: tuple[str, ...]
     """Columns that may contain secrets: their values are never repeated in messages."""
+    known_values: Mapping[str, tuple[str, ...]]
+    """For columns whose values are listed by Microsoft: the values. Others may come, and its suite warns about them."""
     columns: tuple[EventColumn, ...]
     """In the order of the KQL schema."""
 
     @property
-    def subject_columns(self) -> tuple[str, str, str]:
-        """The columns that say whom a finding is about."""
+    def subject_columns(self) -> tuple[str, str, str | None]:
+        """The columns that hold what `SUBJECT` names, in its order; None: the table has none."""
         return self.device_id, self.device_name, self.account_name
 
     @property
@@ -200,9 +208,11 @@ def load(file: Path) -> EventTable:
         sequence=declared["sequence"],
         device_id=declared["device"]["id"],
         device_name=declared["device"]["name"],
-        account_name=declared["account"]["name"],
+        account_name=declared["account"]["name"] if "account" in declared else None,
         device_columns=tuple(declared["device_columns"]),
         account_columns=tuple(declared["account_columns"]),
+        few_values=tuple(declared["few_values"]),
         sensitive_columns=tuple(declared["sensitive_columns"]),
+        known_values={name: tuple(values) for name, values in declared.get("known_values", {}).items()},
         columns=tuple(EventColumn(**column) for column in declared["columns"]),
     )

@@ -1,9 +1,9 @@
 """Registered tables: a team's own tables, declared in the configuration so that hunts can join them. Imports no Spark.
 
     tables:
-      DeviceNetworkEvents:
-        path: s3a://lake/device_network_events    # or: table: events.device_network_events, inside the lake
-        columns: {Timestamp: datetime, DeviceId: string, RemoteIP: string, RemotePort: int, AdditionalFields: dynamic}
+      EmailEvents:
+        path: s3a://lake/email_events    # or: table: lookup.email_events, inside the lake
+        columns: {Timestamp: datetime, SenderFromAddress: string, AttachmentCount: int, AdditionalFields: dynamic}
 
 Columns are declared, as hunts are checked without opening a table. Types are Kusto's."""
 

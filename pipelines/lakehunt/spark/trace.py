@@ -5,7 +5,7 @@ device, and a bounded sample of them.
       events BIGINT, first BIGINT, last BIGINT          how many events, and the ticks of the first and last; one that
                                                         stands in several rows, after a join, counts once as long as
                                                         all events are known by their evidence
-      low, high STRUCT<DeviceId, DeviceName, AccountName>   smallest and largest; equal where there is only one
+      low, high STRUCT<device_id, device_name, account_name> smallest and largest; equal where there is only one
       evidence ARRAY<STRUCT<at BIGINT, event_id STRING>> the first MAX_EVIDENCE events
     >
 """
@@ -17,19 +17,16 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_table import SUBJECT
 from lakehunt.schemas.finding_tables import MAX_EVIDENCE
 
 TRACE = "$$trace"
 RANK = "$$rank"
 
-SUBJECTS = DEVICE_PROCESS_EVENTS.subject_columns
-"""Columns of an event that identify the subject of a finding."""
 
-
-def of_event(event_id: Column, ticks: Column) -> Column:
-    """The trace of one event; the frame has the columns of `SUBJECTS`."""
-    subject = F.struct(*(F.col(name) for name in SUBJECTS))
+def of_event(event_id: Column, ticks: Column, subject_columns: Sequence[str | None]) -> Column:
+    """The trace of one event, whose subject is in these columns of the frame (`EventTable.subject_columns`)."""
+    subject = F.struct(*(_text(stored).alias(name) for name, stored in zip(SUBJECT, subject_columns, strict=True)))
     evidence = F.array(F.struct(ticks.alias("at"), event_id.alias("event_id")))
     return F.struct(
         F.lit(1).cast("bigint").alias("events"),
@@ -39,6 +36,10 @@ def of_event(event_id: Column, ticks: Column) -> Column:
         subject.alias("high"),
         evidence.alias("evidence"),
     )
+
+
+def _text(name: str | None) -> Column:
+    return F.col(name) if name else F.lit(None).cast("string")
 
 
 def ranked(frame: DataFrame, keys: Sequence[Column], order: Column) -> DataFrame:
@@ -58,8 +59,8 @@ def combined() -> Column:
         F.coalesce(count, F.sum(one["events"]), F.lit(0)).alias("events"),
         F.min(one["first"]).alias("first"),
         F.max(one["last"]).alias("last"),
-        F.struct(*(F.min(one["low"][name]).alias(name) for name in SUBJECTS)).alias("low"),
-        F.struct(*(F.max(one["high"][name]).alias(name) for name in SUBJECTS)).alias("high"),
+        F.struct(*(F.min(one["low"][name]).alias(name) for name in SUBJECT)).alias("low"),
+        F.struct(*(F.max(one["high"][name]).alias(name) for name in SUBJECT)).alias("high"),
         F.slice(evidence, 1, MAX_EVIDENCE).alias("evidence"),
     )
 
@@ -84,8 +85,8 @@ def both(left: Column, right: Column) -> Column:
         F.coalesce(count, first["events"] + second["events"]).alias("events"),
         F.least(first["first"], second["first"]).alias("first"),
         F.greatest(first["last"], second["last"]).alias("last"),
-        F.struct(*(F.least(first["low"][n], second["low"][n]).alias(n) for n in SUBJECTS)).alias("low"),
-        F.struct(*(F.greatest(first["high"][n], second["high"][n]).alias(n) for n in SUBJECTS)).alias("high"),
+        F.struct(*(F.least(first["low"][n], second["low"][n]).alias(n) for n in SUBJECT)).alias("low"),
+        F.struct(*(F.greatest(first["high"][n], second["high"][n]).alias(n) for n in SUBJECT)).alias("high"),
         F.slice(F.array_sort(evidence), 1, MAX_EVIDENCE).alias("evidence"),
     )
     return F.when(left.isNotNull() & right.isNotNull(), joined).otherwise(first)

@@ -21,6 +21,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql.types import DATETIME, DYNAMIC
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime.checkpoint import materialize
+from lakehunt.schemas.event_table import SUBJECT
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
 from lakehunt.schemas.table import Table, TableColumn
@@ -215,14 +216,12 @@ def _with_suppressed(findings: DataFrame, found: ComputedFindings) -> DataFrame:
 def _behind(relation: Relation) -> dict[str, Column]:
     """Who, when and which events: of none, where the query reads only other tables."""
     if not relation.traced:
-        unknown = dict.fromkeys(("device_id", "device_name", "account_name"), F.lit(None).cast("string"))
+        unknown = dict.fromkeys(SUBJECT, F.lit(None).cast("string"))
         times_ = dict.fromkeys(("first_seen", "last_seen"), F.lit(None).cast("timestamp"))
         return {**unknown, **times_, "events": F.lit(0).cast("bigint"), "evidence": _texts(())}
     traced = column(trace.TRACE)
     return {
-        "device_id": trace.subject(DEVICE_PROCESS_EVENTS.device_id),
-        "device_name": trace.subject(DEVICE_PROCESS_EVENTS.device_name),
-        "account_name": trace.subject(DEVICE_PROCESS_EVENTS.account_name),
+        **{name: trace.subject(name) for name in SUBJECT},
         "first_seen": values.timestamp(traced["first"]),
         "last_seen": values.timestamp(traced["last"]),
         "events": F.coalesce(traced["events"], F.lit(0)).cast("bigint"),

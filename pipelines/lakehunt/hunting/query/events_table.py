@@ -16,7 +16,7 @@ from lakehunt.kql.types import DATETIME, DYNAMIC, STRING, TICKS_PER_DAY, Schema
 from lakehunt.kql.types import Column as KqlColumn
 from lakehunt.lake import history
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
 from lakehunt.schemas.landing_tables import BATCHES
 from lakehunt.spark import dynamic, trace, values
 from lakehunt.spark.cancelling import not_cancelled
@@ -27,7 +27,7 @@ TABLE = DEVICE_PROCESS_EVENTS.events.name
 
 SCHEMA: Schema = DEVICE_PROCESS_EVENTS.kql_schema
 
-KQL_TABLES: dict[str, Schema] = {DEVICE_PROCESS_EVENTS.name: SCHEMA}
+KQL_TABLES: dict[str, Schema] = {table.name: table.kql_schema for table in EVENT_TABLES}
 """The tables that a hunt can name without configuration; see table_catalog.py."""
 
 BatchRange = tuple[int, int]
@@ -134,7 +134,9 @@ def relation(frame: DataFrame, traced: bool, also: Sequence[Column] = ()) -> Rel
     )
     hidden = [order.alias(ORDER), values.ticks(F.col("landed_at")).alias(INGESTED)]
     if traced:
-        hidden.append(trace.of_event(F.col("event_id"), moment).alias(trace.TRACE))
+        hidden.append(
+            trace.of_event(F.col("event_id"), moment, DEVICE_PROCESS_EVENTS.subject_columns).alias(trace.TRACE)
+        )
     return Relation(frame.select(*columns, *hidden, *also), SCHEMA)
 
 

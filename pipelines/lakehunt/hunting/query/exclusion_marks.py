@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehunt.hunting.content.exclusion_file import Exclusion
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_table import SUBJECT
 from lakehunt.spark import trace, values
 from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import Context, Relation
@@ -45,9 +45,7 @@ def events_of(rows: Sequence[DataFrame]) -> DataFrame | None:
         "event_id": traced["evidence"][0]["event_id"],
         "event_date": moment.cast("date"),
         "Timestamp": moment,
-        "device_id": traced["low"][DEVICE_PROCESS_EVENTS.device_id],
-        "device_name": traced["low"][DEVICE_PROCESS_EVENTS.device_name],
-        "account_name": traced["low"][DEVICE_PROCESS_EVENTS.account_name],
+        **{name: traced["low"][name] for name in SUBJECT},
         "exclusions": column(EXCLUDED),
     }
     found = (frame.select(*(value.alias(name) for name, value in made.items())) for frame in rows)

@@ -1,4 +1,4 @@
-"""The tables that a query can name: DeviceProcessEvents and the configuration's registered tables."""
+"""The tables that a query can name: the event tables and the configuration's registered tables."""
 
 from __future__ import annotations
 
@@ -75,4 +75,4 @@ class TableCatalog:
 
 
 EVENTS_ONLY = TableCatalog()
-"""The catalog without configuration: DeviceProcessEvents alone."""
+"""The catalog without configuration: the event tables alone."""
