@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 from benchmarks import programs
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS

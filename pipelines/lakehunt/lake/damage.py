@@ -33,6 +33,14 @@ DERIVED = (HITS.name, PASSES.name)
 NOTE = "lakehunt: versions "
 """How the metadata of a ledger's commit begins, before JSON of tables and their versions."""
 
+
+def note(versions: Mapping[str, int]) -> str | None:
+    """The metadata of a ledger's commit, by which other tables have these versions (-1: there is no table); None if it
+    says nothing about others."""
+    there = {name: version for name, version in versions.items() if version >= 0}
+    return NOTE + json.dumps(there) if there else None
+
+
 _AGAIN = 1.0
 """Seconds after which a finding has to be the same."""
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from lakehunt.lake.damage import NOTE
+from lakehunt.lake import damage
 from lakehunt.schemas.table import Table
 
 
 def note(spark: SparkSession, table: Table, path: Callable[[str], str]) -> str | None:
     """The metadata for a commit of this table; None if it says nothing about others."""
-    known = {name: known_version(spark, path(name)) for name in table.vouches_for}
-    there = {name: version for name, version in known.items() if version >= 0}
-    return NOTE + json.dumps(there) if there else None
+    return damage.note({name: known_version(spark, path(name)) for name in table.vouches_for})
 
 
 def known_version(spark: SparkSession, path: str) -> int:

@@ -146,9 +146,11 @@ class Table(Decisions):
     def properties(self) -> dict[str, str]:
         """Its Delta table properties."""
         promised = {} if self.contract is None else {CONTRACT: str(self.contract)}
-        return _READER_VERSION_1 | _SIZED_FILES | {_STATISTICS: ",".join(self._with_statistics())} | promised
+        return _READER_VERSION_1 | _SIZED_FILES | {_STATISTICS: ",".join(self.statistics_columns)} | promised
 
-    def _with_statistics(self) -> Sequence[str]:
+    @property
+    def statistics_columns(self) -> Sequence[str]:
+        """The columns with min/max statistics per file."""
         if self.statistics is not None:
             return self.statistics
         counted = [c.name for c in self.columns if c.type in _COUNTED and _PLAIN_NAME.fullmatch(c.name)]

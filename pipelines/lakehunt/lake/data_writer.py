@@ -1,0 +1,87 @@
+"""Writes data files of Delta tables, and says what a commit has to say about them. Imports no Spark."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs
+import pyarrow.parquet as pq
+from deltalake.transaction import AddAction
+
+from lakehunt.schemas.table import Table
+
+LEVEL = 1
+"""Of zstd: higher ones take longer and save little."""
+
+
+def write_files(table: Table, rows: pa.Table, filesystem: pa.fs.FileSystem) -> list[AddAction]:
+    """Writes rows, which have the table's columns, to one new file, or one for each partition, in a file system whose
+    root is the table's folder. Without rows there is no file."""
+    return [_write(table, part, values, filesystem) for values, part in _partitions(table, rows) if part.num_rows]
+
+
+def _write(table: Table, rows: pa.Table, values: Mapping[str, str], filesystem: pa.fs.FileSystem) -> AddAction:
+    folder = "".join(f"{name}={quote(value)}/" for name, value in values.items())
+    path = f"{folder}part-00000-{uuid.uuid4()}-c000.zstd.parquet"
+    if folder:
+        filesystem.create_dir(folder, recursive=True)
+    with filesystem.open_output_stream(path) as stream:
+        pq.write_table(rows, stream, compression="zstd", compression_level=LEVEL, store_schema=False)
+        size = stream.tell()
+    return AddAction(path, size, values, int(time.time() * 1000), True, json.dumps(statistics(table, rows)))
+
+
+def statistics(table: Table, rows: pa.Table) -> dict[str, Any]:
+    """What readers skip files by: rows, and for the table's statistics columns the least and the greatest value, and
+    how many are null. Times are cut to milliseconds, as readers expect."""
+    least: dict[str, Any] = {}
+    greatest: dict[str, Any] = {}
+    nulls: dict[str, int] = {}
+    for name in table.statistics_columns:
+        nulls[name] = rows[name].null_count
+        if nulls[name] < rows.num_rows and not _has_nan(rows[name]):
+            found = pc.min_max(rows[name]).as_py()
+            if (first := _as_json(found["min"])) is not None and (last := _as_json(found["max"])) is not None:
+                least[name], greatest[name] = first, last
+    return {"numRecords": rows.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}
+
+
+def _has_nan(column: pa.ChunkedArray) -> bool:
+    """NaN is greater than any number to Spark, and no number to Arrow."""
+    return pa.types.is_floating(column.type) and bool(pc.any(pc.is_nan(column)).as_py())
+
+
+def _as_json(value: Any) -> Any:
+    """None for what JSON cannot hold."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat("T", "milliseconds") + "Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and not float("-inf") < value < float("inf"):
+        return None
+    return value
+
+
+def _partitions(table: Table, rows: pa.Table) -> Iterator[tuple[dict[str, str], pa.Table]]:
+    """The rows of each partition, without the partition columns, and the values of these as Delta writes them.
+
+    Raises ValueError for a partition column without a value."""
+    if not table.partitioned_by:
+        yield {}, rows
+        return
+    names = list(table.partitioned_by)
+    for found in rows.select(names).group_by(names).aggregate([]).to_pylist():
+        of_it = pc.scalar(True)
+        for name, value in found.items():
+            if value is None:
+                raise ValueError(f"rows for {table.name} have no {name}, by which it is partitioned")
+            of_it &= pc.field(name) == value
+        yield {name: str(value) for name, value in found.items()}, rows.filter(of_it).drop_columns(names)

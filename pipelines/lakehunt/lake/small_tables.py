@@ -1,0 +1,255 @@
+"""Reads and writes tables of few rows by delta-rs: in milliseconds, and without a JVM. Imports no Spark.
+
+Each write is one commit of the table's Delta log, as Spark's are, and fails if another writer took the version that it
+is to have. A write that depends on the table's rows is then repeated on what the other one left."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.fs
+from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction
+
+from lakehunt.lake import arrow_rows, damage, data_writer, where
+from lakehunt.lake.where import Where
+from lakehunt.schemas.table import CONTRACT, Table
+
+T = TypeVar("T")
+
+ATTEMPTS = 60
+LONGEST_PAUSE = 0.5
+"""Attempts of a write that another one was ahead of, and the longest time between two of them, in seconds."""
+
+_FIRST_PAUSE = 0.01
+_OF_THE_PROTOCOL = ("delta.minReaderVersion", "delta.minWriterVersion")
+_WRITER = WriterProperties(compression="ZSTD", compression_level=data_writer.LEVEL)
+
+
+def reachable(root: str) -> bool:
+    """Whether delta-rs can commit in this lake, so that no other writer's commit is lost: in a folder, if its file
+    system has hard links. Elsewhere Spark does it."""
+    if "://" in root:
+        return False
+    probe = Path(root, f".lakehunt-{uuid.uuid4().hex}")
+    link = probe.with_suffix(".link")
+    try:
+        Path(root).mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        link.hardlink_to(probe)
+    except OSError:
+        return False
+    finally:
+        for file in (probe, link):
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+    return True
+
+
+class LocalTables:
+    """The tables under one folder, or under a URI that delta-rs can reach with `storage_options`."""
+
+    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self.root = root.rstrip("/")
+        self._options = dict(storage_options or {}) or None
+        self._made: set[str] = set()
+
+    def path(self, name: str) -> str:
+        """The path of table `schema.table`. Only the first dot is a separator."""
+        schema, _, table = name.partition(".")
+        return f"{self.root}/{schema}/{table}"
+
+    def exists(self, name: str) -> bool:
+        return DeltaTable.is_deltatable(self.path(name), self._options)
+
+    def version(self, name: str) -> int:
+        """The newest version of a table; -1 if there is none."""
+        if "://" not in self.root:
+            return damage.log_of(self.root, name).version
+        return self._opened(name).version() if self.exists(name) else -1
+
+    def bytes(self, name: str) -> int:
+        """The size of the table's files; 0 if there is no table."""
+        return sum(self._opened(name)._table.get_add_file_sizes().values()) if self.exists(name) else 0
+
+    def rows(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> pa.Table:
+        """The rows for which the conditions hold, with these columns (none named: all of the table's). Empty if the
+        table does not exist. Columns that an older table lacks are null."""
+        if not self.exists(table.name):
+            return arrow_rows.schema(table, columns).empty_table()
+        return self._rows(self._opened(table.name), table, columns, only)
+
+    def ensure(self, table: Table) -> None:
+        """Creates the empty table; if it exists, adds the columns that it lacks."""
+        if table.name in self._made:
+            return
+        if not self.exists(table.name):
+            self._create(table)
+        self._retried(lambda: self._add_missing_columns(table))
+        self._made.add(table.name)
+
+    def append(self, table: Table, rows: pa.Table | Sequence[tuple[Any, ...]]) -> None:
+        """Appends rows, which the caller knows to be new; tuples have the values of all columns in their order."""
+        self.append_unless(table, rows, None)
+
+    def append_unless(
+        self, table: Table, rows: pa.Table | Sequence[tuple[Any, ...]], taken: Where | None = None
+    ) -> bool:
+        """Appends rows unless the table has a row for which `taken` holds, or another writer adds one first. Returns
+        whether it did."""
+        return self.commit_files(table, self.write_files(table, self._as_table(table, rows)), taken)
+
+    def write_files(self, table: Table, rows: pa.Table) -> list[AddAction]:
+        """Writes rows to files that are no part of the table before they are committed: one, or one for each
+        partition."""
+        self.ensure(table)
+        return data_writer.write_files(table, self._in_order(table, rows), self._filesystem(table.name))
+
+    def commit_files(self, table: Table, files: Sequence[AddAction], taken: Where | None = None) -> bool:
+        """Adds files with rows to the table, in one commit. With `taken` this is done unless the table has a row for
+        which it holds; then the files are removed. Returns whether it was done."""
+        self.ensure(table)
+
+        def commit() -> bool:
+            opened = self._opened(table.name)
+            if taken is not None and self._rows(opened, table, table.column_names[:1], taken).num_rows:
+                return False
+            opened.create_write_transaction(
+                list(files),
+                "append",
+                opened.schema(),
+                list(table.partitioned_by),
+                commit_properties=self._commit(table),
+            )
+            return True
+
+        try:
+            done = self._retried(commit)
+        except Exception:
+            self._remove(table, files)
+            raise
+        if not done:
+            self._remove(table, files)
+        return done
+
+    def replace(self, table: Table, rows: pa.Table | Sequence[tuple[Any, ...]], replaced: Where) -> None:
+        """Replaces all rows for which the conditions hold by `rows`, in one commit. If another writer was ahead,
+        this one wins. Raises ValueError for a row for which they do not hold: it would not be replaced next time."""
+        new = self._in_order(table, self._as_table(table, rows))
+        if replaced and new.filter(where.expression(replaced)).num_rows != new.num_rows:
+            raise ValueError(f"rows for {table.name} do not satisfy {where.delta_rs_sql(replaced)}")
+        self.ensure(table)
+
+        def write() -> None:
+            opened = self._opened(table.name)
+            write_deltalake(
+                opened,
+                self._as_stored(opened, new),
+                mode="overwrite",
+                predicate=where.delta_rs_sql(replaced),
+                writer_properties=_WRITER,
+                commit_properties=self._commit(table),
+            )
+
+        self._retried(write)
+
+    def _opened(self, name: str) -> DeltaTable:
+        return DeltaTable(self.path(name), storage_options=self._options)
+
+    def _filesystem(self, name: str) -> pa.fs.FileSystem:
+        """The file system whose root is the table's folder. For local files Arrow's own: threads of Arrow that call
+        Python, as delta-rs's handler needs, may abort the process when it ends."""
+        if "://" not in self.root:
+            return pa.fs.SubTreeFileSystem(self.path(name), pa.fs.LocalFileSystem())
+        from deltalake.fs import DeltaStorageHandler  # noqa: PLC0415 (only here)
+
+        return pa.fs.PyFileSystem(DeltaStorageHandler(self.path(name), self._options))
+
+    def _rows(self, opened: DeltaTable, table: Table, columns: Sequence[str], only: Where) -> pa.Table:
+        wanted = arrow_rows.schema(table, columns)
+        stored = {field.name for field in opened.schema().fields}
+        if any(name not in stored for name, _, _ in only):  # null, which satisfies no condition
+            return wanted.empty_table()
+        present = [name for name in wanted.names if name in stored]
+        dataset = opened.to_pyarrow_dataset(filesystem=self._filesystem(table.name))
+        found = dataset.to_table(present, filter=where.expression(only) if only else None)
+        nulls = {field.name: pa.nulls(found.num_rows, field.type) for field in wanted if field.name not in stored}
+        arrays = [nulls[name] if name in nulls else found[name] for name in wanted.names]
+        return pa.table(arrays, names=wanted.names).cast(wanted)
+
+    def _create(self, table: Table) -> None:
+        properties = {key: value for key, value in table.properties.items() if key not in _OF_THE_PROTOCOL}
+        try:
+            DeltaTable.create(
+                self.path(table.name),
+                arrow_rows.schema(table),
+                partition_by=list(table.partitioned_by),
+                description=table.comment,
+                configuration=properties,
+                storage_options=self._options,
+                raise_if_key_not_exists=False,
+            )
+        except DeltaError:
+            if not self.exists(table.name):  # else created by another run meanwhile
+                raise
+
+    def _add_missing_columns(self, table: Table) -> None:
+        opened = self._opened(table.name)
+        stored = {field.name for field in opened.schema().fields}
+        missing = [name for name in table.column_names if name not in stored]
+        if not missing:
+            return
+        opened.alter.add_columns(
+            Schema.from_arrow(arrow_rows.schema(table, missing)).fields,
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
+        if table.contract is not None:
+            opened.alter.set_table_properties({CONTRACT: str(table.contract)}, raise_if_not_exists=False)
+
+    def _commit(self, table: Table) -> CommitProperties:
+        """Of a commit that fails if the version that it is to have is taken."""
+        known = {name: self.version(name) for name in table.vouches_for}
+        note = damage.note(known)
+        return CommitProperties({"userMetadata": note} if note else None, max_commit_retries=0)
+
+    def _remove(self, table: Table, files: Sequence[AddAction]) -> None:
+        filesystem = self._filesystem(table.name)
+        for file in files:
+            with suppress(OSError):
+                filesystem.delete_file(file.path)
+
+    @staticmethod
+    def _as_table(table: Table, rows: pa.Table | Sequence[tuple[Any, ...]]) -> pa.Table:
+        return rows if isinstance(rows, pa.Table) else arrow_rows.arrow_rows(table, rows)
+
+    @staticmethod
+    def _in_order(table: Table, rows: pa.Table) -> pa.Table:
+        if odd := sorted(set(rows.column_names) ^ set(table.column_names)):
+            raise ValueError(f"rows for {table.name} do not have its columns: {', '.join(odd)}")
+        return rows.select(table.column_names).cast(arrow_rows.schema(table))
+
+    @staticmethod
+    def _as_stored(opened: DeltaTable, rows: pa.Table) -> pa.Table:
+        """The rows with the stored table's columns, in its order."""
+        stored = pa.schema(opened.schema().to_arrow())
+        nulls = {field.name: pa.nulls(rows.num_rows, field.type) for field in stored}
+        arrays = [rows[field.name] if field.name in rows.column_names else nulls[field.name] for field in stored]
+        return pa.table(arrays, names=stored.names).cast(stored)
+
+    @staticmethod
+    def _retried(write: Callable[[], T]) -> T:
+        for attempt in range(ATTEMPTS - 1):
+            try:
+                return write()
+            except CommitFailedError:  # another writer's commit has this version
+                pause = min(LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
+        return write()

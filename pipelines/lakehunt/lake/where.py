@@ -1,0 +1,80 @@
+"""Conditions on rows that each engine understands. Imports no Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehunt.core.sql import quoted_name, string_literal
+
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in"]
+
+Where = Sequence[tuple[str, Operator, Any]]
+"""Conditions that all hold: column, operator and value (with `in`: values). Values are numbers, texts, dates and
+times. A null satisfies none, and no conditions hold for every row."""
+
+
+def spark_sql(where: Where) -> str:
+    """The condition in Spark SQL."""
+    return _sql(where, quoted_name, _spark_literal)
+
+
+def delta_rs_sql(where: Where) -> str:
+    """The condition as delta-rs reads it."""
+    return _sql(where, lambda name: '"' + name.replace('"', '""') + '"', _literal)
+
+
+def expression(where: Where) -> pc.Expression:
+    """The condition as an expression of Arrow."""
+    every = pc.scalar(True)
+    for name, operator, value in where:
+        every &= _COMPARED[operator](pc.field(name), value)
+    return every
+
+
+def _arrow(value: Any) -> Any:
+    return pa.scalar(value.astimezone(UTC), pa.timestamp("us", "UTC")) if isinstance(value, datetime) else value
+
+
+_COMPARED: dict[str, Callable[[pc.Expression, Any], pc.Expression]] = {
+    "=": lambda column, value: column == _arrow(value),
+    "!=": lambda column, value: column != _arrow(value),
+    "<": lambda column, value: column < _arrow(value),
+    "<=": lambda column, value: column <= _arrow(value),
+    ">": lambda column, value: column > _arrow(value),
+    ">=": lambda column, value: column >= _arrow(value),
+    "in": lambda column, values: column.isin([_arrow(value) for value in values]) if values else pc.scalar(False),
+}
+
+
+def _sql(where: Where, quoted: Callable[[str], str], literal: Callable[[Any], str]) -> str:
+    every = []
+    for name, operator, value in where:
+        if operator == "in":
+            values = ", ".join(map(literal, value))
+            every.append(f"{quoted(name)} IN ({values})" if values else "FALSE")
+        else:
+            every.append(f"{quoted(name)} {operator} {literal(value)}")
+    return " AND ".join(every) or "TRUE"
+
+
+def _spark_literal(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"TIMESTAMP {_literal(value)}"
+    if isinstance(value, date):
+        return f"DATE {_literal(value)}"
+    return string_literal(value) if isinstance(value, str) else _literal(value)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"'{value.astimezone(UTC).replace(tzinfo=None).isoformat('T', 'microseconds')}Z'"
+    if isinstance(value, date):
+        return f"'{value.isoformat()}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value)
