@@ -16,6 +16,7 @@ LAYERS = (
     {"core", "java"},
     {"kql", "runtime", "project"},
     {"schemas"},
+    {"records"},
     {"lake", "sources", "spark"},
     {"quality", "hunting.content"},
     {"hunting.query", "landing"},

@@ -1,0 +1,69 @@
+"""Arrow arrays from Python values.
+
+Made of buffers: `pyarrow.array` and `pyarrow.scalar` import pandas when they are first called, which takes longer than
+parsing a thousand records, and `array` takes twice as long for texts."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+TIMESTAMP = pa.timestamp("us", "UTC")
+
+_MAX_OFFSET = 2**31 - 1
+
+
+def texts(values: Sequence[str | None]) -> pa.StringArray:
+    """Strings, which have no halves of surrogate pairs. Raises OverflowError beyond 2 GiB."""
+    known = ["" if value is None else value for value in values] if None in values else values
+    joined = "".join(known)  # type: ignore[arg-type]  # nothing is None any more
+    content = joined.encode()
+    if len(content) > _MAX_OFFSET:
+        raise OverflowError(f"{len(content)} bytes of text in one column: parse fewer records at once")
+    is_ascii = len(content) == len(joined)
+    sizes = map(len, known if is_ascii else map(str.encode, known))  # type: ignore[arg-type]
+    offsets = array("i", accumulate(sizes, initial=0))
+    buffers = [_validity(values), pa.py_buffer(offsets), pa.py_buffer(content)]
+    return pa.Array.from_buffers(pa.string(), len(values), buffers)
+
+
+def numbers(values: Sequence[int | None], type_: pa.DataType) -> pa.Array:
+    """Integers as `type_`: int8, int32, int64, date32 (days since 1970) or a timestamp (in its unit since 1970)."""
+    code = {8: "b", 32: "i", 64: "q"}[type_.bit_width]
+    content = array(code, [value or 0 for value in values])
+    return pa.Array.from_buffers(type_, len(values), [_validity(values), pa.py_buffer(content)])
+
+
+def booleans(values: Sequence[bool | None]) -> pa.BooleanArray:
+    return pa.Array.from_buffers(pa.bool_(), len(values), [_validity(values), _bits(map(bool, values))])
+
+
+def text_or_bytes(lines: pa.Array, not_utf8: Iterable[int]) -> tuple[pa.Array, pa.Array]:
+    """`lines` as text, null at the positions `not_utf8`, and as bytes, null at the others; without copying them.
+
+    `text` is a string or a large_string as `lines` are binary or large_binary."""
+    odd = bytearray(lines.offset + len(lines))
+    for position in not_utf8:
+        odd[lines.offset + position] = True
+    _, *content = lines.buffers()
+    text = pa.large_string() if pa.types.is_large_binary(lines.type) else pa.string()
+    buffers = [_bits(not one for one in odd), *content], [_bits(map(bool, odd)), *content]
+    return (
+        pa.Array.from_buffers(text, len(lines), buffers[0], offset=lines.offset),
+        pa.Array.from_buffers(lines.type, len(lines), buffers[1], offset=lines.offset),
+    )
+
+
+def _validity(values: Sequence[object]) -> pa.Buffer | None:
+    return _bits(value is not None for value in values) if None in values else None
+
+
+def _bits(values: Iterable[bool]) -> pa.Buffer:
+    """A bit for each value, as Arrow stores them."""
+    content = bytes(values)
+    whole = pa.Array.from_buffers(pa.int8(), len(content), [None, pa.py_buffer(content)])
+    return pc.cast(whole, pa.bool_()).buffers()[1]
