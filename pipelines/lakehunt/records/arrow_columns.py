@@ -9,8 +9,8 @@ from array import array
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.compute as pc
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 

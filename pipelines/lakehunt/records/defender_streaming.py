@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 from lakehunt.records import arrow_columns, event_reader, json_text

@@ -156,7 +156,7 @@ AS_STORED = Style(json_text.quoted, str)
 """As delivered, without spaces."""
 
 # Ids are hashes of what Spark's functions made of a record when the first events were stored, and stay the same.
-_AS_JSON_OBJECT = Style(json_text.quoted, _json_object_number)
+_AS_JSON_OBJECT = Style(json_text.quoted_in_pairs, _json_object_number)
 _AS_VARIANT = Style(json_text.quoted, _variant_number, lambda name: utf16(well_formed(name)))
 _EXACT = Style(json_text.quoted_exactly, str, lambda name: utf16(json_text.quoted_exactly(name)))
 

@@ -172,6 +172,19 @@ def quoted_exactly(text: str) -> str:
     return f'"{_TO_ESCAPE.sub(_as_delivered, text)}"'
 
 
+_BEYOND_UTF16_UNITS = re.compile("[\U00010000-\U0010ffff]")
+
+
+def quoted_in_pairs(text: str) -> str:
+    """As `quoted`, with two escapes for each character that UTF-16 has two units for, as Jackson writes into bytes."""
+    return _BEYOND_UTF16_UNITS.sub(_as_pair, quoted(text))
+
+
+def _as_pair(character: re.Match[str]) -> str:
+    units = character[0].encode("utf-16-be").hex().upper()
+    return f"\\u{units[:4]}\\u{units[4:]}"
+
+
 def _as_delivered(character: re.Match[str]) -> str:
     return _ESCAPED.get(character[0]) or f"\\u{ord(character[0]):04X}"
 
