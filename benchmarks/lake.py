@@ -27,9 +27,9 @@ from lakehunt.config import Config
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime import session
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from lakehunt.schemas.landing_tables import BATCHES
+from lakehunt.schemas.landing_tables import BATCHES, RECORDS
 
-RAW, EVENTS = DEVICE_PROCESS_EVENTS.raw, DEVICE_PROCESS_EVENTS.events
+EVENTS = DEVICE_PROCESS_EVENTS.events
 
 PROJECT = Path(__file__).resolve().parents[1]
 SPARK = {"spark.master": "local[2]", "spark.driver.memory": "1g"}
@@ -149,10 +149,10 @@ def _stored(day: Day) -> str:
 def _record(lake: Lake, day: Day) -> None:
     """Records the batch as accepted, and one raw record, so that the next batch gets the next number."""
     batch = _batch(day)
-    lake.append(BATCHES, lake.local(BATCHES, [(batch, day.end, day.count, day.count, 0, 0, "settled", None, [])]))
+    lake.append(BATCHES, lake.local(BATCHES, [(batch, day.end, day.count, day.count, 0, 0, "settled", None, [], None)]))
     delivered = {"batch": batch, "file": "generated", "line": 1, "landed_at": day.end, "text": "{}"}
-    row = tuple(delivered.get(name) for name in RAW.column_names)
-    lake.append(RAW, lake.local(RAW, [row]))
+    row = tuple(delivered.get(name) for name in RECORDS.column_names)
+    lake.append(RECORDS, lake.local(RECORDS, [row]))
 
 
 def _batch(day: Day) -> int:

@@ -9,7 +9,7 @@ from lakehunt.schemas import registry
 from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.hunt_tables import HITS, PASSES, RUNS
-from lakehunt.schemas.landing_tables import BATCHES
+from lakehunt.schemas.landing_tables import BATCHES, QUARANTINE
 from lakehunt.schemas.table import Erasure, Expires, Table, TableColumn, TableFamily
 from lakehunt.serving import views
 from lakehunt.serving.views import VIEWS, View
@@ -46,12 +46,9 @@ which hunt versions, so the next run reads only what is missing.
 A batch is `settled` once its events are accepted: from then on hunts see them. A batch that a critical expectation
 failed is `refused`, and the next run validates it again.
 """,
-    **{
-        events.quarantine.name: """\
+    QUARANTINE.name: """\
 Quarantine is a dead-letter table: records that are not valid events, kept as they were delivered.
-"""
-        for events in EVENT_TABLES
-    },
+""",
 }
 """What the comments of the columns cannot say."""
 

@@ -80,7 +80,9 @@ def test_each_finding_once(lake: Lake) -> None:
 
     # Another device is news, the first one is recurring; a failure and a refused batch are told, too.
     store(lake, [event(ReportId=3, DeviceId="d2", DeviceName="b", Timestamp="2026-03-02T12:00:00Z")])
-    lake.append(BATCHES, lake.local(BATCHES, [(7, NOW, 5, 0, 0, 0, "refused", "Timestamp: 5 of 5 rows are not", [])]))
+    lake.append(
+        BATCHES, lake.local(BATCHES, [(7, NOW, 5, 0, 0, 0, "refused", "Timestamp: 5 of 5 rows are not", [], None)])
+    )
     run(AS_OF + TICKS_PER_DAY, HUNT, FAILING)
     assert send(AS_OF + TICKS_PER_DAY) == [None] * 4
     news, failure, warning = soc.taken()

@@ -111,7 +111,7 @@ def test_status(on_demo: Callable[..., str], capsys: pytest.CaptureFixture[str])
     events = by_name["events.device_process_events"]
     assert events["rows"] == 442
     assert [events[name][:23] for name in ("first", "last")] == [queried[name][:23] for name in ("first", "last")]
-    assert by_name["raw.device_process_events"]["rows"] == 446
+    assert by_name["raw.records"]["rows"] == 446
     of_hunt = by_name["findings.1a9dfc1d-6dd2-42e5-81ef-fb90f3d96239"]
     assert (of_hunt["hunt"], of_hunt["rows"]) == ("Webserver Executing Suspicious Applications", 16)
     assert (events["files"] > 0, events["bytes"] > 0) == (True, True)

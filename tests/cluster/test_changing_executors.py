@@ -36,7 +36,7 @@ def test_every_record_is_landed_with_its_line(lake, tmp_path: Path, monkeypatch:
     finally:
         lake.spark.conf.unset(CORES)
         lake.spark.conf.unset(OPENING)
-    rows = lake.read("raw.device_process_events").select("category", "line", "text").collect()
+    rows = lake.read("raw.records").select("category", "line", "text").collect()
     assert delivered == len(rows) == 27
     assert {(row.category, row.line) for row in rows} == {(name, line) for name in "abc" for line in range(1, 10)}
     assert all(f'"number": {row.line}}}' in row.text for row in rows)

@@ -108,7 +108,7 @@ def rows(lake: Path, table: str, *without: str) -> list[str]:
 
 def events(lake: Path) -> dict[str, list[str]]:
     found = {table: rows(lake, f"{table}/device_process_events", "landed_at") for table in ("events", "quarantine")}
-    return found | {"raw": rows(lake, "raw/device_process_events", "landed_at")}
+    return found | {"raw": rows(lake, "raw/records", "landed_at")}
 
 
 def findings(lake: Path) -> dict[str, list[str]]:

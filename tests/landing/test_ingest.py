@@ -18,7 +18,7 @@ from lakehunt.landing.ingest import ingest
 from tests.support.blobs import BLOB, CATEGORY, NOW, blob, record
 
 Say = Callable[[str], None]
-RAW = "raw.device_process_events"
+RAW = "raw.records"
 
 
 def raw(lake: Lake, batch: int) -> list[tuple[Any, ...]]:

@@ -27,7 +27,7 @@ from tests.support.blobs import NOW, blob, record, write_suites
 
 Say = Callable[[str], None]
 EVENTS = "events.device_process_events"
-QUARANTINE = "quarantine.device_process_events"
+QUARANTINE = "quarantine.records"
 
 
 def land(lake: Lake, source: Path, suites: Path) -> PromotionResult:

@@ -22,7 +22,7 @@ from lakehunt.schemas.landing_tables import REFUSED_FILES
 from tests.support.blobs import NOW, blob, record
 
 LIMITS = FileLimits(longest_line=2_000, unpacked_file=20_000)
-RAW = "raw.device_process_events"
+RAW = "raw.records"
 GOOD = f"{record(FileName='good')}\n"
 
 

@@ -27,11 +27,11 @@ from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
 from lakehunt.schemas.hunt_tables import HITS
-from lakehunt.schemas.landing_tables import FILES
+from lakehunt.schemas.landing_tables import FILES, QUARANTINE, RECORDS
 from lakehunt.schemas.table import Table, TableColumn
 from tests.support.blobs import NOW, blob, record, write_suites
 
-RAW, EVENTS, QUARANTINE = DEVICE_PROCESS_EVENTS.tables
+EVENTS = DEVICE_PROCESS_EVENTS.events
 
 THEIRS = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00"
 OTHERS = "0ddba11000000000000000000000000000000000"
@@ -52,7 +52,7 @@ def others(**more: Any) -> str:
     return record(**{"DeviceId": OTHERS, "DeviceName": "other", "AccountName": "annabel"} | more)
 
 
-RECORDS = [
+DELIVERED = [
     theirs(ReportId=1),
     theirs(ReportId=1),  # a duplicate, which never became an event
     others(ReportId=2),
@@ -70,7 +70,7 @@ UTF_16 = f"anna {THEIRS}".encode("utf-16-le").replace(b"\n", b"") + b"\xff"
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a source and suites, and a lake once `stored` has made it."""
     folder = tmp_path_factory.mktemp("forgetting")
-    blob(folder / "source", "\n".join(RECORDS).encode() + b"\n" + UTF_16 + b"\n")
+    blob(folder / "source", "\n".join(DELIVERED).encode() + b"\n" + UTF_16 + b"\n")
     write_suites(folder / "suites")
     return folder
 
@@ -137,7 +137,7 @@ GONE = {
     ALL: 5,
     HITS.name: 1,
     QUARANTINE.name: 4,  # the unreadable time, half a record, no JSON, UTF-16
-    RAW.name: 6,  # these, and the event's two records
+    RECORDS.name: 6,  # these, and the event's two records
     EVENTS.name: 1,
 }
 
@@ -154,7 +154,7 @@ def test_a_device_goes_from_all_tables_and_files(full: Lake, place: Path) -> Non
     assert content(lake, ALL, "finding_id") == [("by column",), ("others",)]
     assert content(lake, OWN.name, "finding_id") == [("others",)]
     assert content(lake, QUARANTINE.name, "line") == [(5,), (8,)]
-    assert content(lake, RAW.name, "line") == [(line,) for line in range(1, 11)]
+    assert content(lake, RECORDS.name, "line") == [(line,) for line in range(1, 11)]
 
     maintenance.maintain_tables(lake, Retention(vacuum_hours=0), NOW, quiet, maintenance.lake_tables(lake))
     assert not list(_holding(Path(lake.root), THEIRS, allowed=f"7{THEIRS}"))
@@ -199,8 +199,8 @@ def test_a_name_of_the_initiating_process_counts(lake: Lake, tmp_path: Path) -> 
     blob(tmp_path / "source", others(InitiatingProcessAccountUpn=upn.upper()) + "\n" + others(AccountUpn=None))
     write_suites(tmp_path / "suites")
     land(lake, tmp_path)
-    assert forget(lake, ErasureRequest(accounts=(upn,))) == {QUARANTINE.name: 0, RAW.name: 1, EVENTS.name: 1}
-    assert content(lake, RAW.name, "line", "batch") == [(1, 1), (2, 1)]
+    assert forget(lake, ErasureRequest(accounts=(upn,))) == {QUARANTINE.name: 0, RECORDS.name: 1, EVENTS.name: 1}
+    assert content(lake, RECORDS.name, "line", "batch") == [(1, 1), (2, 1)]
 
 
 def test_killed_between_steps(full: Lake) -> None:

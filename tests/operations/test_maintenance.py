@@ -31,13 +31,13 @@ from lakehunt.schemas.alert_tables import SENT
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
 from lakehunt.schemas.hunt_tables import HITS, PASSES
-from lakehunt.schemas.landing_tables import BATCHES, FILES
+from lakehunt.schemas.landing_tables import BATCHES, FILES, QUARANTINE, RECORDS
 from lakehunt.schemas.table import Table, TableColumn
 from tests.support.blobs import blob, record, write_suites
 from tests.support.events import event, store
 from tests.support.scratch_tables import scratch_table
 
-RAW, EVENTS, QUARANTINE = DEVICE_PROCESS_EVENTS.tables
+EVENTS = DEVICE_PROCESS_EVENTS.events
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 AT_ONCE = Retention(vacuum_hours=0)
@@ -181,16 +181,16 @@ def test_what_channels_were_told_is_kept_as_long_as_runs(lake: Lake) -> None:
 def test_raw_keeps_what_landing_needs(lake: Lake) -> None:
     """Of five old batches the second is not settled, the fifth is the newest and `raw.files` does not know of it."""
     for batch in range(1, 6):
-        some(lake, RAW, {"batch": batch, "file": "f", "line": batch} | ages(100))
+        some(lake, RECORDS, {"batch": batch, "file": "f", "line": batch} | ages(100))
         if batch != 2:
             some(lake, BATCHES, {"batch": batch, "outcome": "settled"} | ages(100))
     some(lake, FILES, {"file": "f", "batch": 4} | ages(100))
     keep = Retention({"raw": 30})
-    assert maintain(lake, keep)[RAW.name].rows_deleted == 1
-    assert content(lake, RAW.name, "batch") == [(2,), (3,), (4,), (5,)]
+    assert maintain(lake, keep)[RECORDS.name].rows_deleted == 1
+    assert content(lake, RECORDS.name, "batch") == [(2,), (3,), (4,), (5,)]
     some(lake, BATCHES, {"batch": 2, "outcome": "settled"})
-    assert maintain(lake, keep)[RAW.name].rows_deleted == 3
-    assert content(lake, RAW.name, "batch") == [(5,)]
+    assert maintain(lake, keep)[RECORDS.name].rows_deleted == 3
+    assert content(lake, RECORDS.name, "batch") == [(5,)]
     assert (lake.read(FILES.name).count(), lake.read(BATCHES.name).count()) == (1, 5)
 
 
@@ -293,7 +293,7 @@ def test_compaction_under_a_replacement(lake: Lake, tmp_path: Path, conflicts: l
     for batch in (1, 2, 3):
         some(lake, QUARANTINE, {"batch": batch, "line": 1})
     held = Held(tmp_path)
-    rows = lake.local(QUARANTINE, [(2, "f", 7, NOW, ["why"], "text", None)]).withColumn("line", held("line"))
+    rows = lake.local(QUARANTINE, [(2, "f", 7, NOW, ["why"], "text", None, None)]).withColumn("line", held("line"))
     held.during(lambda: lake.replace(QUARANTINE, rows, "batch = 2"), lambda: maintenance.compact(lake, QUARANTINE.name))
     assert len(conflicts) == 1
     assert content(lake, QUARANTINE.name, "batch", "line") == [(1, 1), (2, 7), (3, 1)]
@@ -336,18 +336,18 @@ def test_a_delete_that_others_disturb_looks_again(
 
 
 def test_a_table_that_fails_stops_no_other(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    for table in (RAW, QUARANTINE):
+    for table in (RECORDS, QUARANTINE):
         some(lake, table, {"batch": 1} | ages(1))
     sized = maintenance._files
 
     def failing(lake: Lake, name: str) -> tuple[int, int]:
-        if name == RAW.name:
+        if name == RECORDS.name:
             raise ConcurrentAppendException("for ever")
         return sized(lake, name)
 
     monkeypatch.setattr(maintenance, "_files", failing)
     done = maintenance.maintain_tables(lake, Retention(), NOW, lambda _: None, maintenance.lake_tables(lake))
-    assert [(one.table, one.error) for one in done] == [(RAW.name, "for ever"), (QUARANTINE.name, None)]
+    assert [(one.table, one.error) for one in done] == [(RECORDS.name, "for ever"), (QUARANTINE.name, None)]
 
 
 @pytest.mark.slow
@@ -363,10 +363,10 @@ def test_landing_beside_maintenance(lake: Lake, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         landing = pool.submit(land, 2)
         while not landing.done():
-            maintain(lake, only=[RAW.name, EVENTS.name, QUARANTINE.name])
+            maintain(lake, only=[RECORDS.name, EVENTS.name, QUARANTINE.name])
         landing.result()
     assert content(lake, EVENTS.name, "ReportId") == [(1,), (2,)]
-    assert content(lake, RAW.name, "batch", "line") == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert content(lake, RECORDS.name, "batch", "line") == [(1, 1), (1, 2), (2, 1), (2, 2)]
     assert content(lake, QUARANTINE.name, "batch", "line") == [(1, 2), (2, 2)]
 
 

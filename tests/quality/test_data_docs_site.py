@@ -69,8 +69,8 @@ def test_pages_of_earlier_batches_stay_until_they_are_too_old(lake: Lake, tmp_pa
 
 
 def test_days_add_up(lake: Lake, tmp_path: Path, docs: DataDocs) -> None:
-    rows = [(1, NOW, 10, 8, 1, 1, "settled", None, []), (2, NOW, 10, 0, 0, 0, "refused", "why", [])]
-    rows.append((3, NOW + timedelta(days=1), 100, 80, 20, 0, "settled", None, []))
+    rows = [(1, NOW, 10, 8, 1, 1, "settled", None, [], None), (2, NOW, 10, 0, 0, 0, "refused", "why", [], None)]
+    rows.append((3, NOW + timedelta(days=1), 100, 80, 20, 0, "settled", None, [], None))
     lake.append(BATCHES, lake.local(BATCHES, rows))
     data_docs_site.publish(lake, docs, tmp_path / "nothing", NOW)
     text = re.sub(r"<[^>]+>|\s+", " ", (tmp_path / "docs/index.html").read_text())

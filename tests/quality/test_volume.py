@@ -24,7 +24,7 @@ def landed(lake: Lake, hours: dict[datetime, int], quarantined: int = 0, outcome
     """A batch with so many events in each of the hours, landed an hour before the end."""
     batch, events = lake.rows(BATCHES).count() + 1, sum(hours.values())
     of = [{"hour": hour, "events": count} for hour, count in hours.items()]
-    row = (batch, END - HOUR, events + quarantined, events, quarantined, 0, outcome, None, of)
+    row = (batch, END - HOUR, events + quarantined, events, quarantined, 0, outcome, None, of, None)
     lake.append(BATCHES, lake.local(BATCHES, [row]))
 
 

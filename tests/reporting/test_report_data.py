@@ -59,7 +59,7 @@ def made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     store(lake, [event(DeviceId="d2", DeviceName="web02", Timestamp="2026-03-07T12:00:00Z")])
     store(lake, [event(DeviceId="d3", DeviceName="of another day", Timestamp="2026-03-08T12:00:00Z")])
     at = times.to_datetime(LAST) - timedelta(hours=1)
-    lake.append(BATCHES, lake.local(BATCHES, [(9, at, 10, 0, 0, 0, "refused", "too odd", [])]))
+    lake.append(BATCHES, lake.local(BATCHES, [(9, at, 10, 0, 0, 0, "refused", "too odd", [], None)]))
     failed = {"batch": 9, "suite": "s", "expectation": "expect_column_values_to_be_in_set", "column": "FileName"}
     known = failed | {"severity": "warning", "success": False, "validated_at": at}
     lake.append(VALIDATIONS, lake.local(VALIDATIONS, [tuple(known.get(name) for name in VALIDATIONS.column_names)]))

@@ -317,7 +317,7 @@ REFUSED = {
     "SHOW COLUMNS IN text.`/etc/passwd`": "the table text.",
     "DESCRIBE HISTORY delta.`{lake}/findings/all`": "DescribeDeltaHistory",
     "DESCRIBE DETAIL '{lake}/findings/all'": "DescribeDeltaDetail",
-    "SELECT * FROM raw.device_process_events": "the table raw.",
+    "SELECT * FROM raw.records": "the table raw.",
     "SELECT * FROM evil.findings.all": "the table evil.",
     "SELECT * FROM evil.x.findings.all": "the table evil.",
     "SELECT * FROM findings.all WITH (`path` = '/etc')": "a table with options",

@@ -15,6 +15,7 @@ from lakehunt.landing.ingest import ingest
 from lakehunt.landing.promote import promote
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas.event_tables import EVENT_TABLES
+from lakehunt.schemas.landing_tables import QUARANTINE
 from lakehunt.sources import base
 
 NOW = datetime(2024, 5, 2, 12, tzinfo=UTC)
@@ -101,6 +102,6 @@ def test_landing_reads_what_another_source_delivers(lake: Lake, tmp_path: Path, 
     assert (batch.events, batch.quarantined) == (1, 1)
     (stored,) = lake.read(EVENT_TABLES[0].events.name).select("DeviceId", "FileName").collect()
     assert tuple(stored) == ("d1", "a.exe")
-    (refused,) = lake.read(EVENT_TABLES[0].quarantine.name).select("reasons", "text").collect()
+    (refused,) = lake.read(QUARANTINE.name).select("reasons", "text").collect()
     assert refused.reasons == ["FileName: expected a string, found an integer (7)"]
     assert json.loads(refused.text) == event | {"FileName": 7}

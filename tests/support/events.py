@@ -49,7 +49,7 @@ def store(lake: Lake, events: Iterable[Mapping[str, Any]]) -> int:
 def settle(lake: Lake, batch: int, outcome: str = "settled") -> None:
     """Says what became of a batch."""
     at = times.to_datetime(0)
-    lake.append(BATCHES, lake.local(BATCHES, [(batch, at, 0, 0, 0, 0, outcome, None, [])]))
+    lake.append(BATCHES, lake.local(BATCHES, [(batch, at, 0, 0, 0, 0, outcome, None, [], None)]))
 
 
 def _row(columns: Mapping[str, Any], batch: int) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from lakehunt.core.progress import Progress
 if TYPE_CHECKING:
     from lakehunt.config import Config
     from lakehunt.lake.delta_lake import Lake
-    from lakehunt.landing.ingest import IngestResult
+    from lakehunt.landing.ledger import IngestResult
     from lakehunt.landing.promote import PromotionResult
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ def _landed(lake: Lake, config: Config, source: str, say: Progress) -> bool:
     from lakehunt.runtime.error_text import describe
     from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
-    events = DEVICE_PROCESS_EVENTS.tables[1].name
+    events = DEVICE_PROCESS_EVENTS.events.name
 
     def tried(step: Callable[[], T]) -> T | None:
         try:

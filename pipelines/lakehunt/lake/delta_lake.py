@@ -23,6 +23,7 @@ from lakehunt.core.sql import quoted_name
 from lakehunt.lake import versions
 from lakehunt.lake.retry import retried
 from lakehunt.lake.table_maker import TableMaker, identifier
+from lakehunt.schemas import registry
 from lakehunt.schemas.table import Table
 
 KILLED_AFTER = timedelta(days=1)
@@ -37,10 +38,23 @@ class Lake:
         # Delta's SQL accepts only absolute paths as table names, and refuses to create a table at one with `..` in it.
         self.root = root.rstrip("/") if "://" in root else os.path.normpath(Path(root).absolute())
         self._maker = TableMaker(spark)
+        self._stored_names: dict[str, str] = {}
 
     def path(self, name: str) -> str:
-        """The path of table `schema.table`. Only the first dot is a separator: a hunt's id may contain others."""
-        schema, _, table = name.partition(".")
+        """The path of table `schema.table`, which in a lake of an earlier version may have an earlier name."""
+        return self._at(self.stored_name(name))
+
+    def stored_name(self, name: str) -> str:
+        """The name of a table in this lake."""
+        former = registry.former_names().get(name)
+        if former is None:
+            return name
+        if name not in self._stored_names:
+            self._stored_names[name] = former if DeltaTable.isDeltaTable(self.spark, self._at(former)) else name
+        return self._stored_names[name]
+
+    def _at(self, stored: str) -> str:
+        schema, _, table = stored.partition(".")  # only at the first dot: a hunt's id may contain others
         return f"{self.root}/{schema}/{table}"
 
     def exists(self, name: str) -> bool:
@@ -76,7 +90,7 @@ class Lake:
 
     def _write(self, table: Table, rows: DataFrame, mode: str) -> DataFrameWriter:
         writer = self._in_order(table, rows).write.format("delta").mode(mode)
-        note = versions.note(self.spark, table, self.path)
+        note = versions.note(self.spark, table, self.stored_name, self.path)
         return writer if note is None else writer.option("userMetadata", note)
 
     def append_unless(self, table: Table, rows: DataFrame, taken: Column) -> None:

@@ -11,9 +11,11 @@ from lakehunt.lake import damage
 from lakehunt.schemas.table import Table
 
 
-def note(spark: SparkSession, table: Table, path: Callable[[str], str]) -> str | None:
+def note(
+    spark: SparkSession, table: Table, stored_name: Callable[[str], str], path: Callable[[str], str]
+) -> str | None:
     """The metadata for a commit of this table; None if it says nothing about others."""
-    return damage.note({name: known_version(spark, path(name)) for name in table.vouches_for})
+    return damage.note({stored_name(name): known_version(spark, path(name)) for name in table.vouches_for})
 
 
 def known_version(spark: SparkSession, path: str) -> int:

@@ -1,4 +1,4 @@
-"""First stage: copies every record of a source into `raw.device_process_events` once, valid or not.
+"""First stage: copies every record of a source into `raw.records` once, valid or not.
 
 Blobs only grow, so a record is new if its line number is above the highest landed line of its blob. The raw table
 alone decides what has landed; `raw.files` only avoids reading unchanged blobs. So a run may be killed at any point.
@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
@@ -22,48 +21,17 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.lake.delta_lake import KILLED_AFTER, Lake
 from lakehunt.lake.retry import ATTEMPTS
-from lakehunt.landing import line_numbers, refused_files
+from lakehunt.landing import ledger, line_numbers, refused_files
 from lakehunt.landing.blob_reader import BlobReader, BlobSet
 from lakehunt.landing.blob_store import Store
 from lakehunt.landing.file_limits import FileLimits
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from lakehunt.schemas.landing_tables import FILES
+from lakehunt.landing.ledger import FileRecord, IngestResult
+from lakehunt.schemas.landing_tables import FILES, RECORDS
 from lakehunt.sources import base as sources
 from lakehunt.sources.base import Source
-from lakehunt.sources.blobs import EPOCH, Blob
-
-RAW = DEVICE_PROCESS_EVENTS.raw
 
 _STAGING = "_staging-"
 """Prefix of the folder for unpacked files; each run has its own."""
-
-
-@dataclass(frozen=True)
-class IngestResult:
-    """What one run landed from a source."""
-
-    batch: int | None
-    """Number of the new batch in `raw.device_process_events`; None where nothing was new."""
-    delivered: int
-    """Records in the batch."""
-    files_read: int
-    files_unchanged: int
-    pending: tuple[tuple[str, int], ...] = ()
-    """File and line of each incomplete last line. The first run after the line is complete lands it."""
-    unreadable: tuple[tuple[str, str], ...] = ()
-    """Each file that could not be read, with the reason. Nothing of it was landed; the next run retries it."""
-    resolved: tuple[tuple[str, str], ...] = ()
-    """Each file that an earlier run could not read and this one could, with the reason of then."""
-
-
-@dataclass(frozen=True)
-class _FileRecord:
-    """What `raw.files` records about a blob."""
-
-    bytes: int = -1
-    modified_at: int = 0  # microseconds since 1970
-    lines: int = 0
-    pending: int | None = None
 
 
 def ingest(
@@ -95,7 +63,7 @@ def _ingest(lake: Lake, reader: BlobReader, source: str, landed_at: datetime, sa
     store, newest = reader.store, _newest_batch(lake)  # read first, so that a concurrent append is detected
     found = reader.kind.find(lake.spark, source)
     known, recorded = _file_records(lake)
-    changed, shrunk, unchanged = _partition(found, known)
+    changed, shrunk, unchanged = ledger.changed_since(found, known)
     say(f"{len(found)} files in {source}: {len(changed)} new or changed")
     store.remove_old(f"{lake.root}/raw", _STAGING, KILLED_AFTER)
     staging = f"{lake.root}/raw/{_STAGING}{secrets.token_hex(8)}"
@@ -123,50 +91,31 @@ def _ingest(lake: Lake, reader: BlobReader, source: str, landed_at: datetime, sa
     )
 
 
-def _file_records(lake: Lake) -> tuple[dict[str, _FileRecord], int]:
+def _file_records(lake: Lake) -> tuple[dict[str, FileRecord], int]:
     """The record of each blob, and the newest recorded batch."""
     if not lake.exists(FILES.name):
         return {}, 0
     newest = F.max(F.struct("bytes", F.unix_micros("modified_at").alias("modified_at"), "pending")).alias("newest")
     files = lake.rows(FILES).groupBy("file").agg(newest, F.max("lines").alias("lines"), F.max("batch").alias("batch"))
     rows = files.collect()
-    known = {r.file: _FileRecord(r.newest.bytes, r.newest.modified_at, r.lines, r.newest.pending) for r in rows}
+    known = {r.file: FileRecord(r.newest.bytes, r.newest.modified_at, r.lines, r.newest.pending) for r in rows}
     return known, max((row.batch for row in rows), default=0)
 
 
-def _partition(
-    found: Iterable[Blob], known: Mapping[str, _FileRecord]
-) -> tuple[list[Blob], list[tuple[str, str]], list[Blob]]:
-    """Splits blobs into: changed (to be read), shrunk (with the reason) and unchanged."""
-    changed: list[Blob] = []
-    shrunk: list[tuple[str, str]] = []
-    unchanged: list[Blob] = []
-    for blob in found:
-        before = known.get(blob.path, _FileRecord())
-        if (blob.bytes, blob.modified_micros) == (before.bytes, before.modified_at):
-            unchanged.append(blob)
-        elif blob.bytes < before.bytes:
-            why = f"was {before.bytes} bytes long when it was landed, now {blob.bytes}: blobs only grow"
-            shrunk.append((blob.path, why))
-        else:
-            changed.append(blob)
-    return changed, shrunk, unchanged
-
-
-def _landed_lines(lake: Lake, known: Mapping[str, _FileRecord], recorded: int, landed_at: datetime) -> dict[str, int]:
+def _landed_lines(lake: Lake, known: Mapping[str, FileRecord], recorded: int, landed_at: datetime) -> dict[str, int]:
     """The highest landed line of each blob, from the record and from batches in raw that were never recorded.
 
     Those batches are recorded now: the blobs of a killed run may not be in this run's source, and after this run's
     higher batch number nobody would look for them."""
-    if not lake.exists(RAW.name):
+    if not lake.exists(RECORDS.name):
         return {}
-    unrecorded = lake.rows(RAW).where(F.col("batch") > recorded).groupBy("file")
+    unrecorded = lake.rows(RECORDS).where(F.col("batch") > recorded).groupBy("file")
     missed = unrecorded.agg(F.max("line").alias("line"), F.max("batch").alias("batch")).collect()
     landed = {path: state.lines for path, state in known.items()}
     for row in missed:
         landed[row.file] = max(landed.get(row.file, 0), row.line)
     if missed:
-        rows = [(row.file, 0, EPOCH, row.line, None, row.batch, landed_at) for row in missed]
+        rows = [ledger.missed_row(row.file, row.line, row.batch, landed_at) for row in missed]
         lake.append(FILES, lake.local(FILES, rows))
     return landed
 
@@ -240,8 +189,8 @@ def _append(
     Raises _OvertakenError, before writing anything, if another run has created the batch."""
     raw = new.select("file", "line", *_text_or_bytes(F.col("value"))).transform(kind.with_envelope)
     rows = raw.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)})
-    lake.append_unless(RAW, rows, F.col("batch") >= batch)
-    stored = lake.rows(RAW).where(F.col("batch") >= batch)
+    lake.append_unless(RECORDS, rows, F.col("batch") >= batch)
+    stored = lake.rows(RECORDS).where(F.col("batch") >= batch)
     ours = (F.col("batch") == batch) & (F.col("landed_at") == F.lit(landed_at))
     per_file = stored.groupBy("file", ours.alias("ours"))
     found = per_file.agg(F.count(F.lit(1)).alias("records"), F.max("line").alias("line")).collect()
@@ -261,20 +210,12 @@ def _text_or_bytes(value: Column) -> tuple[Column, Column]:
 
 
 def _newest_batch(lake: Lake) -> int:
-    return lake.rows(RAW).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]  # type: ignore[no-any-return]
+    return lake.rows(RECORDS).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]  # type: ignore[no-any-return]
 
 
 def _record(lake: Lake, blob_set: BlobSet, pending: Mapping[str, int], batch: int, landed_at: datetime) -> None:
     rows = [
-        (
-            blob.path,
-            blob.bytes,
-            blob.modified_at,
-            blob_set.lines[blob.path] - (blob.path in pending),
-            pending.get(blob.path),
-            batch,
-            landed_at,
-        )
+        ledger.row_of(blob, blob_set.lines[blob.path], pending.get(blob.path), batch, landed_at)
         for blob in blob_set.blobs
     ]
     if rows:

@@ -30,13 +30,13 @@ from lakehunt.quality.row_rules import RowRule, row_rules
 from lakehunt.quality.validation import ExpectationResult, Validator
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from lakehunt.schemas.landing_tables import BATCHES
+from lakehunt.schemas.landing_tables import BATCHES, QUARANTINE, RECORDS
 from lakehunt.schemas.quality_tables import VALIDATIONS
 from lakehunt.sources import base as sources
 from lakehunt.sources.base import Source
 from lakehunt.spark import values
 
-RAW, EVENTS, QUARANTINE = DEVICE_PROCESS_EVENTS.tables
+EVENTS = DEVICE_PROCESS_EVENTS.events
 
 LANDING_SUITE = "landing.json"
 COUNTS = {
@@ -139,9 +139,9 @@ def _write_docs(lake: Lake, docs: DataDocs, rules: _Rules, say: Progress) -> str
 
 def _unpromoted(lake: Lake) -> list[int]:
     """Numbers of the batches to promote. Batch numbers are consecutive, so the newest one is enough to list them."""
-    if not lake.exists(RAW.name):
+    if not lake.exists(RECORDS.name):
         return []
-    newest = lake.read(RAW.name).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]
+    newest = lake.read(RECORDS.name).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]
     accepted = lake.rows(BATCHES).where(F.col("outcome") == "settled").select("batch").collect()
     return sorted({*range(1, newest + 1)} - {row.batch for row in accepted})
 
@@ -162,13 +162,14 @@ def _promote_or_refuse(lake: Lake, batch: int, rules: _Rules, say: Progress) -> 
     with suppress(PySparkException, Py4JJavaError):  # as on a full disk: the result says so, too
         if batch not in _unpromoted(lake):
             return outcome  # another run has promoted it meanwhile
-        landed = lake.read(RAW.name).where(F.col("batch") == batch).agg(F.unix_micros(F.min("landed_at")).alias("at"))
-        _record(lake, outcome, _moment(landed.collect()[0]["at"]), [])
+        records = lake.read(RECORDS.name).where(F.col("batch") == batch)
+        landed_at = records.agg(F.unix_micros(F.min("landed_at")).alias("at")).collect()[0]["at"]
+        _record(lake, outcome, _moment(landed_at), [])
     return outcome
 
 
 def _promote_batch(lake: Lake, batch: int, rules: _Rules, say: Progress) -> BatchResult:
-    raw = lake.read(RAW.name).where(F.col("batch") == batch)
+    raw = lake.read(RECORDS.name).where(F.col("batch") == batch)
     checked = rules.source.parse(raw).transform(lambda rows: _with_verdicts(rows, rules.rows))
     # Not `persist`, which keeps the plan that parses 73 columns: planning it again for each of a dozen queries costs
     # more than the queries. If an executor is lost, its partitions are lost too, and the run has to be repeated.
@@ -331,5 +332,5 @@ def _record(lake: Lake, outcome: BatchResult, landed_at: datetime, hours: Sequen
     verdict = ("settled", f"records of other tables, in raw only: {others}" if others else None)
     if outcome.refused:
         verdict = ("refused", "; ".join(outcome.refused) + (f" (see {outcome.page})" if outcome.page else ""))
-    row = lake.local(BATCHES, [(outcome.batch, landed_at, *counts, *verdict, hours)])
+    row = lake.local(BATCHES, [(outcome.batch, landed_at, *counts, *verdict, hours, DEVICE_PROCESS_EVENTS.name)])
     lake.replace(BATCHES, row, f"batch = {outcome.batch}")

@@ -168,7 +168,7 @@ def _records(lake: Lake, table: Table, found: Matches) -> DataFrame:
     """Records whose event matches, and unparsable records that contain one of the values as a word."""
     erasure, who, text = _erasure(table), found.who, F.col("text")
     named, readable = F.lit(False), F.lit(False)
-    for source in sources.delivering(table):
+    for source in sources.installed().values():
         fields = source.fields(text, (*erasure.devices, *erasure.accounts))
         named |= who.named_by(erasure, partial(_field, fields))
         readable |= source.holds_event(text)

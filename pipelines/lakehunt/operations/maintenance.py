@@ -28,9 +28,8 @@ from lakehunt.lake.retention import VACUUM_HOURS, Retention
 from lakehunt.lake.retry import retried
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas import registry
-from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.hunt_tables import HITS, PASSES
-from lakehunt.schemas.landing_tables import BATCHES, FILES
+from lakehunt.schemas.landing_tables import BATCHES, FILES, RECORDS
 from lakehunt.schemas.table import FOLDERS, Expires, TableFamily
 
 SMALL_FILE = 128 << 20
@@ -225,10 +224,7 @@ def _expired(lake: Lake, name: str, retention: Retention, now: datetime) -> str 
     expired = f"{quoted_name(stored)} < TIMESTAMP '{oldest:%Y-%m-%d %H:%M:%S} UTC'"
     if rule.keep:
         expired = f"{expired} AND NOT ({rule.keep})"
-    return f"{expired} AND {_no_longer_needed(lake, name)}" if name in _RAW else expired
-
-
-_RAW = tuple(table.raw.name for table in EVENT_TABLES)
+    return f"{expired} AND {_no_longer_needed(lake, name)}" if declared is RECORDS else expired
 
 
 def _no_longer_needed(lake: Lake, raw: str) -> str:

@@ -31,17 +31,12 @@ BATCH = TableColumn("batch", "BIGINT", "Number of the delivery, from 1; each one
 FILE = TableColumn("file", "STRING", "Blob that the record came in, full path or URI")
 LINE = TableColumn("line", "BIGINT", "Line of the record in that blob (after decompression), from 1")
 LANDED_AT = TableColumn("landed_at", "TIMESTAMP", "When the record was landed (UTC)")
-_TEXT = TableColumn("text", "STRING", "The record as delivered, without the line end; null where it is not UTF-8")
-_BYTES = TableColumn("bytes", "BINARY", "The record as delivered where it is not UTF-8, else null")
-_EXPORTED_AT = TableColumn(
+EXPORTED_AT = TableColumn(
     "exported_at", "TIMESTAMP", "When the service received the event (UTC), according to the record"
 )
 
 EVENT_KEY = ("event_date", "event_id")
 """The key of a stored event."""
-
-RECORD_KEY = ("batch", "file", "line")
-"""The key of a raw record."""
 
 SUBJECT = ("device_id", "device_name", "account_name")
 """What says whom a finding is about, under the names of findings' columns."""
@@ -58,12 +53,12 @@ class EventColumn:
 
 @dataclass(frozen=True)
 class EventTable:
-    """A table of events as declared in its YAML file: one table in KQL, three tables in the lake."""
+    """A table of events as declared in its YAML file: one table in KQL, and one in the lake."""
 
     name: str
     """In KQL: `DeviceProcessEvents`."""
     stored_as: str
-    """In the lake: `raw.<stored_as>`, `events.<stored_as>` and `quarantine.<stored_as>`."""
+    """In the lake: `events.<stored_as>`."""
     category: str
     """The `category` of its records in the Streaming API."""
     suite: str
@@ -110,33 +105,6 @@ class EventTable:
         """The KQL schema."""
         return tuple(Column(column.name, BY_NAME[column.type]) for column in self.columns)
 
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Its tables in the lake."""
-        return self.raw, self.events, self.quarantine
-
-    @cached_property
-    def raw(self) -> Table:
-        return Table(
-            f"raw.{self.stored_as}",
-            "Every delivered record, exactly once, as it was delivered",
-            (
-                BATCH,
-                FILE,
-                LINE,
-                LANDED_AT,
-                _EXPORTED_AT,
-                TableColumn("tenant_id", "STRING", "Entra tenant of the record"),
-                TableColumn("category", "STRING", "Kind of record, according to the record"),
-                _TEXT,
-                _BYTES,
-            ),
-            retention=Expires("raw", "landed_at"),
-            erasure=self._records(emptied=("text", "bytes")),
-            served=False,
-            written="once per delivered record",
-        )
-
     @cached_property
     def events(self) -> Table:
         digits = ", ".join(f"`{name}`: TINYINT" for name in self.datetime_names)
@@ -151,7 +119,7 @@ class EventTable:
                 ),
                 TableColumn("event_date", "DATE", f"Day of {self.times[0]} (UTC)"),
                 TableColumn("unknown_properties", "STRING", "Delivered properties without a column, as JSON"),
-                _EXPORTED_AT,
+                EXPORTED_AT,
                 LANDED_AT,
                 BATCH,
                 FILE,
@@ -166,29 +134,6 @@ class EventTable:
             served=True,
             written="once per event, however often it is delivered",
         )
-
-    @cached_property
-    def quarantine(self) -> Table:
-        return Table(
-            f"quarantine.{self.stored_as}",
-            "One row is one delivered record that is not a valid event, with every reason",
-            (
-                BATCH,
-                FILE,
-                LINE,
-                LANDED_AT,
-                TableColumn("reasons", "ARRAY<STRING>", "Everything that is wrong with the record"),
-                _TEXT,
-                _BYTES,
-            ),
-            retention=Expires("quarantine", "landed_at"),
-            erasure=self._records(),
-            served=False,
-            written="once per refused record",
-        )
-
-    def _records(self, emptied: tuple[str, ...] = ()) -> Erasure:
-        return Erasure(Match.RECORD, RECORD_KEY, self.device_columns, self.account_columns, emptied)
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -1,11 +1,67 @@
-"""Tables that landing writes, for all event tables: the progress of each blob, the files that were refused, and the
-outcome of each batch."""
+"""Tables that landing writes, for all event tables: delivered records, those in quarantine, the progress of each blob,
+the files that were refused, and the outcome of each batch."""
 
 from __future__ import annotations
 
-from lakehunt.schemas.event_table import BATCH, FILE, LANDED_AT
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from lakehunt.schemas.table import Expires, KeptForever, NotErased, Table, TableColumn
+from lakehunt.schemas.event_table import BATCH, EXPORTED_AT, FILE, LANDED_AT, LINE
+from lakehunt.schemas.event_tables import EVENT_TABLES
+from lakehunt.schemas.table import Erasure, Expires, KeptForever, Match, NotErased, Table, TableColumn
+
+RECORD_KEY = ("batch", "file", "line")
+"""The key of a delivered record."""
+
+_CATEGORY = TableColumn("category", "STRING", "Kind of record, according to the record")
+_TEXT = TableColumn("text", "STRING", "The record as delivered, without the line end; null where it is not UTF-8")
+_BYTES = TableColumn("bytes", "BINARY", "The record as delivered where it is not UTF-8, else null")
+
+_DEVICES = tuple(dict.fromkeys(name for table in EVENT_TABLES for name in table.device_columns))
+_ACCOUNTS = tuple(dict.fromkeys(name for table in EVENT_TABLES for name in table.account_columns))
+
+
+def _erasure(emptied: tuple[str, ...] = ()) -> Erasure:
+    return Erasure(Match.RECORD, RECORD_KEY, _DEVICES, _ACCOUNTS, emptied)
+
+
+RECORDS = Table(
+    "raw.records",
+    "Every delivered record of any table, exactly once, as it was delivered",
+    (
+        BATCH,
+        FILE,
+        LINE,
+        LANDED_AT,
+        EXPORTED_AT,
+        TableColumn("tenant_id", "STRING", "Entra tenant of the record"),
+        _CATEGORY,
+        _TEXT,
+        _BYTES,
+    ),
+    retention=Expires("raw", "landed_at"),
+    erasure=_erasure(emptied=("text", "bytes")),
+    served=False,
+    written="once per delivered record",
+    formerly="raw.device_process_events",
+)
+
+QUARANTINE = Table(
+    "quarantine.records",
+    "One row is one delivered record that is not a valid event, with every reason",
+    (
+        BATCH,
+        FILE,
+        LINE,
+        LANDED_AT,
+        TableColumn("reasons", "ARRAY<STRING>", "Everything that is wrong with the record"),
+        _TEXT,
+        _BYTES,
+        _CATEGORY,
+    ),
+    retention=Expires("quarantine", "landed_at"),
+    erasure=_erasure(),
+    served=False,
+    written="once per refused record",
+    formerly="quarantine.device_process_events",
+)
 
 FILES = Table(
     "raw.files",
@@ -16,14 +72,14 @@ FILES = Table(
         TableColumn("modified_at", "TIMESTAMP", "When the blob was last changed (UTC), according to its store"),
         TableColumn("lines", "BIGINT", "Lines of the blob that are landed, blank ones counted"),
         TableColumn("pending", "BIGINT", "Its half-written last line, which waits for its end, if any"),
-        TableColumn("batch", "BIGINT", "Newest batch in raw.device_process_events when this row was written"),
+        TableColumn("batch", "BIGINT", "Newest batch in raw.records when this row was written"),
         LANDED_AT,
     ),
     retention=KeptForever("it says what has been landed, so that nothing is landed twice"),
     erasure=NotErased("it names blobs, not what is in them"),
     served=False,
     written="per delivery that saw the blob grow",
-    vouches_for=(DEVICE_PROCESS_EVENTS.raw.name,),
+    vouches_for=(RECORDS.name,),
 )
 
 REFUSED_FILES = Table(
@@ -45,13 +101,14 @@ REFUSED_FILES = Table(
 
 BATCHES = Table(
     "raw.batches",
-    "The result of each landed batch: delivered = events + quarantined + duplicates, unless it was refused",
+    "The result of each landed batch, a row for each event table: delivered = events + quarantined + duplicates,"
+    " unless it was refused",
     (
         BATCH,
         LANDED_AT,
-        TableColumn("delivered", "BIGINT", "Records of the table in the batch; those of other tables stay in raw"),
-        TableColumn("events", "BIGINT", "Records that are now in events.device_process_events"),
-        TableColumn("quarantined", "BIGINT", "Records that are now in quarantine.device_process_events"),
+        TableColumn("delivered", "BIGINT", "Records of the table in the batch"),
+        TableColumn("events", "BIGINT", "Records that are now in the events table"),
+        TableColumn("quarantined", "BIGINT", "Records that are now in quarantine.records"),
         TableColumn("duplicates", "BIGINT", "Records whose event was already there, or came earlier in the batch"),
         TableColumn(
             "outcome",
@@ -68,10 +125,15 @@ BATCHES = Table(
             "ARRAY<STRUCT<hour: TIMESTAMP, events: BIGINT>>",
             "Its events by the hour of their Timestamp, whole hours (UTC)",
         ),
+        TableColumn(
+            "event_table",
+            "STRING",
+            "KQL name of the event table; empty: records that belong to none; null: DeviceProcessEvents",
+        ),
     ),
     retention=KeptForever("it says what has been done, so that nothing is done twice"),
     erasure=NotErased("it counts what happened"),
     served=False,
     written="once per delivery",
-    vouches_for=(DEVICE_PROCESS_EVENTS.events.name, DEVICE_PROCESS_EVENTS.quarantine.name),
+    vouches_for=(*(table.events.name for table in EVENT_TABLES), QUARANTINE.name),
 )

@@ -8,7 +8,7 @@ VALIDATIONS = Table(
     "quality.validations",
     "The result of each expectation for each batch",
     (
-        TableColumn("batch", "BIGINT", "Batch of raw.device_process_events"),
+        TableColumn("batch", "BIGINT", "Batch of raw.records"),
         TableColumn("suite", "STRING", "Suite in expectations/ that holds the expectation"),
         TableColumn("position", "INT", "Place of the expectation in its suite, from 1"),
         TableColumn("expectation", "STRING", "Type of the expectation, as Great Expectations names it"),

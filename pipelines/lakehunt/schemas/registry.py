@@ -9,7 +9,7 @@ from importlib import import_module
 from types import ModuleType
 
 from lakehunt import schemas
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
+from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.table import FOLDERS, Expires, Table, TableFamily
 
 
@@ -20,7 +20,7 @@ def tables() -> tuple[Table, ...]:
     Raises ValueError for a duplicate name, and for a table outside of Lakehunt's folders."""
     found: dict[str, Table] = {}
     named = (one for module in _modules() for one in vars(module).values() if isinstance(one, Table))
-    for table in (*named, *(events.events for events in EVENT_TABLES), *_of_records()):
+    for table in (*named, *(events.events for events in EVENT_TABLES)):
         if found.setdefault(table.name, table) is not table:
             raise ValueError(f"two tables are named {table.name}")
     return tuple(sorted(found.values(), key=lambda table: (FOLDERS.index(table.folder), table.name)))
@@ -39,9 +39,16 @@ def declarations() -> tuple[Table | TableFamily, ...]:
 
 
 def named(name: str) -> Table | TableFamily | None:
-    """The declaration of the table `folder.table`; None if it is not a table of Lakehunt."""
-    own = next((table for table in tables() if table.name == name), None)
+    """The declaration of the table `folder.table`, by its name now or in earlier lakes; None if it is not a table of
+    Lakehunt."""
+    own = next((table for table in tables() if name in {table.name, table.formerly}), None)
     return own or next((family for family in families() if family.folder == name.partition(".")[0]), None)
+
+
+@cache
+def former_names() -> dict[str, str]:
+    """The names that renamed tables have in lakes of earlier versions, by their names now."""
+    return {table.name: table.formerly for table in tables() if table.formerly}
 
 
 @cache
@@ -49,10 +56,6 @@ def retention_kinds() -> tuple[str, ...]:
     """The kinds of rows whose retention can be configured."""
     kinds = (one.retention.kind for one in declarations() if isinstance(one.retention, Expires))
     return tuple(dict.fromkeys(kinds))
-
-
-def _of_records() -> tuple[Table, Table]:
-    return DEVICE_PROCESS_EVENTS.raw, DEVICE_PROCESS_EVENTS.quarantine
 
 
 def _modules() -> Iterator[ModuleType]:

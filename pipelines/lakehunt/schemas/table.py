@@ -137,6 +137,9 @@ class Table(Decisions):
     """Tables that are written before a row is added here. Each commit notes their versions, so that a loss of their
     commits is noticed (see lake/damage.py)."""
 
+    formerly: str = ""
+    """Its name in lakes of earlier versions, which keep it; empty if it was never renamed."""
+
     @property
     def folder(self) -> str:
         """Its folder in the lake."""

@@ -17,7 +17,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.schemas.event_table import EventTable
-from lakehunt.schemas.table import Table
 from lakehunt.sources.blobs import Blob
 
 GROUP = "lakehunt.sources"
@@ -70,11 +69,6 @@ class RecognisesFiles(Protocol):
 def installed() -> dict[str, Source]:
     """All installed sources by name."""
     return {found.name: found.load() for found in sorted(entry_points(group=GROUP), key=lambda found: found.name)}
-
-
-def delivering(table: Table) -> list[Source]:
-    """The sources that fill a table."""
-    return [source for source in installed().values() if any(table in one.tables for one in source.TABLES)]
 
 
 def named(name: str = DEFAULT) -> Source:

@@ -1,4 +1,4 @@
-"""Lists the files of a source, with their sizes, on any file system that Hadoop can read."""
+"""The files of a source, with their sizes. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
-from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
-
-from lakehunt.core.errors import LakehuntError
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+HINT = "name a folder, a glob or a file of Streaming API blobs"
+
 _COMPRESSED = (".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate")
-_HINT = "name a folder, a glob or a file of Streaming API blobs"
 
 
 @dataclass(frozen=True)
@@ -54,25 +49,6 @@ class Blob:
         return not self.read_from and not self.is_packed
 
 
-def find(spark: SparkSession, source: str) -> list[Blob]:
-    """All files of a folder (with its subfolders), a glob or a single path, sorted by path.
-
-    Names that begin with `_` or `.` are ignored, as everywhere in Spark. Raises LakehuntError if there are no files."""
-    try:
-        # Lists without opening the files. Not as Hive partitions: the key `m` occurs twice in a blob's path.
-        listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(source)
-        modified_at = F.unix_micros("modificationTime")
-        rows = listing.select("path", "length", modified_at.alias("modified_at")).collect()
-        names = [path_of(uri) for uri in listing.inputFiles()]
-    except AnalysisException as e:
-        raise LakehuntError(f"cannot list the source {source}: {_first_line(e)}", _HINT) from e
-    if not names:
-        raise LakehuntError(f"the source {source} holds no file", _HINT)
-    filled = {Blob(one_spelling(r.path), r.length, _utc(r.modified_at)) for r in rows}
-    empty = {Blob(name, 0, EPOCH) for name in {*names} - {blob.path for blob in filled}}  # Spark leaves empty files out
-    return sorted(filled | empty, key=lambda blob: blob.path)
-
-
 def path_of(uri: str) -> str:
     """The path of an encoded URI such as `file:///a%20b`, Spark's `_metadata.file_path`."""
     return one_spelling(unquote(uri))
@@ -81,11 +57,3 @@ def path_of(uri: str) -> str:
 def one_spelling(path: str) -> str:
     """Normalizes `file:///a` to `file:/a`."""
     return re.sub(r"^file:/+", "file:/", path)
-
-
-def _utc(micros: int) -> datetime:
-    return EPOCH + timedelta(microseconds=micros)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

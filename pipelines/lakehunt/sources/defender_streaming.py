@@ -23,7 +23,7 @@ from lakehunt.kql.types import TICKS_PER_MICROSECOND
 from lakehunt.runtime import janino
 from lakehunt.runtime.surrogates import well_formed
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from lakehunt.sources import blobs, forms
+from lakehunt.sources import forms, listing
 from lakehunt.sources.blobs import Blob
 
 NAME = "defender_streaming"
@@ -60,7 +60,7 @@ _FOUND = {
 
 def find(spark: SparkSession, source: str) -> list[Blob]:
     """The blobs in a folder (with its subfolders), a glob or a file. Raises LakehuntError if there are none."""
-    return blobs.find(spark, source)
+    return listing.find(spark, source)
 
 
 def is_complete(text: Column) -> Column:
