@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.quality.row_rules import row_rules
+from lakehunt.quality import spark_conditions
+from lakehunt.quality.row_rules import arrow_checks, row_rules, rules
 from lakehunt.quality.suites import Expectation, Suite
 from lakehunt.quality.validation import Validator
 
@@ -71,7 +73,7 @@ def test_what_great_expectations_does_not_know(wrong: Expectation) -> None:
 
 
 def test_row_rules(spark: SparkSession) -> None:
-    rules = row_rules(
+    quarantining = row_rules(
         suite(
             rule(f"{V}not_be_null", quarantines=True, column="t"),
             rule(f"{V}be_between", quarantines=True, column="n", min_value=0),
@@ -83,9 +85,36 @@ def test_row_rules(spark: SparkSession) -> None:
         )
     )
     frame = spark.createDataFrame([(None, None), ("ab", 9), ("abc", 10), ("b", -1)], "t STRING, n INT").coalesce(1)
-    rows = frame.select(*(one.broken for one in rules)).collect()
-    assert [[i for i, broken in enumerate(row) if broken] for row in rows] == [[0], [], [2, 3, 5], [1, 2, 4, 5]]
-    assert rules[1].why == "n: less than 0"
+    rows = frame.select(*(spark_conditions.broken(one.condition, one.column) for one in quarantining)).collect()
+    expected = [[0], [], [2, 3, 5], [1, 2, 4, 5]]
+    assert [[i for i, broken in enumerate(row) if broken] for row in rows] == expected
+    table = frame.toArrow()
+    checks = zip(quarantining, arrow_checks(quarantining, table.schema), strict=True)
+    columns = [check(table[one.column]).to_pylist() for one, check in checks]
+    assert [[i for i, broken in enumerate(row) if broken] for row in zip(*columns, strict=True)] == expected
+    assert quarantining[1].why == "n: less than 0"
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "why"),
+    [
+        ({"min_value": 1, "max_value": 2}, "n: not between 1 and 2"),
+        ({"max_value": 2}, "n: more than 2"),
+        ({"min_value": 1, "strict_min": True}, "n: 1 or less"),
+        ({"max_value": 2, "strict_max": True}, "n: 2 or more"),
+        ({"min_value": 1, "max_value": 2, "strict_max": True}, "n: less than 1, or 2 or more"),
+    ],
+)
+def test_the_message_of_a_range(kwargs: dict[str, Any], why: str) -> None:
+    [found] = rules(suite(rule(f"{V}be_between", column="n", **kwargs)))
+    assert found.why == why
+
+
+def test_a_rule_for_another_type_of_column() -> None:
+    judged = row_rules(suite(rule(f"{V}be_between", quarantines=True, column="t", min_value=0)))
+    message = r"s.json: expect_column_values_to_be_between, t: the column has string, which is not compared with 0"
+    with pytest.raises(LakehuntError, match=message):
+        arrow_checks(judged, pa.schema({"t": pa.string()}))
 
 
 @pytest.mark.parametrize(
@@ -93,8 +122,9 @@ def test_row_rules(spark: SparkSession) -> None:
     [
         rule("expect_column_mean_to_be_between", quarantines=True, column="n"),
         rule(f"{V}not_be_null", quarantines=True, column="n", mostly=0.5),
+        rule(f"{V}be_between", quarantines=True, column="n"),
     ],
 )
 def test_a_rule_that_no_row_can_break_alone(impossible: Expectation) -> None:
-    with pytest.raises(LakehuntError, match="cannot judge single rows"):
+    with pytest.raises(LakehuntError, match=r"cannot judge single rows|needs min_value or max_value"):
         row_rules(suite(impossible))

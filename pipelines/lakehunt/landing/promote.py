@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 from lakehunt.core import disk
 from lakehunt.core.progress import Progress
 from lakehunt.lake.delta_lake import Lake, few_rows, utc
-from lakehunt.quality import data_docs_site
+from lakehunt.quality import data_docs_site, spark_conditions
 from lakehunt.quality import suites as quality
 from lakehunt.quality.data_docs import DataDocs, page_of
 from lakehunt.quality.row_rules import RowRule, row_rules
@@ -213,11 +213,15 @@ def _with_verdicts(rows: DataFrame, rules: Sequence[RowRule]) -> DataFrame:
     belongs to another table, else null.
 
     Rules are not applied to columns that could not be parsed, nor to unreadable records."""
-    breaches = F.array_compact(F.array(*(F.when(_applies(rule.column) & rule.broken, rule.why) for rule in rules)))
+    breaches = F.array_compact(F.array(*(F.when(_applies(rule.column) & _broken(rule), rule.why) for rule in rules)))
     reasons = F.concat(F.transform("faults", lambda fault: fault["why"]), breaches.cast("ARRAY<STRING>"))
     other = F.exists("faults", lambda fault: fault["column"] == "category") & F.col("category").rlike(_OF_A_TABLE)
     added = {"reasons": reasons, "event_date": F.to_date("Timestamp"), "other_table": F.when(other, F.col("category"))}
     return rows.withColumns(added).drop("faults")
+
+
+def _broken(rule: RowRule) -> Column:
+    return spark_conditions.broken(rule.condition, rule.column)
 
 
 def _applies(column: str) -> Column:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, Any
 
 from lakehunt.core.errors import LakehuntError
+from lakehunt.quality import conditions
+from lakehunt.quality.conditions import Between, Condition, LengthBetween, Matches, NotNull
 from lakehunt.quality.suites import Expectation, Suite
 
-Arguments = dict[str, Any]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lakehunt.quality.arrow_conditions import Check
 
 
 @dataclass(frozen=True)
 class RowRule:
-    """A rule on one column: `broken` is true for a row that violates it, and `why` is the message."""
+    """A rule on one column: `why` is the message about a row that violates it, `place` is where it is written."""
 
     column: str
-    broken: Column
+    condition: Condition
     why: str
+    place: str
 
 
 def row_rules(suite: Suite) -> tuple[RowRule, ...]:
@@ -36,66 +39,64 @@ def rules(suite: Suite) -> tuple[RowRule, ...]:
     return tuple(_rule(rule, suite) for rule in suite.expectations)
 
 
+def arrow_checks(rules: Sequence[RowRule], schema: pa.Schema) -> tuple[Check, ...]:
+    """For each rule a function from the values of its column (pa.Array) to a pa.BooleanArray without nulls, true for
+    the rows that violate the rule.
+
+    Raises LakehuntError for a rule that has no meaning for its column's type, and for a regular expression that needs
+    Spark."""
+    return tuple(_arrow_check(rule, schema) for rule in rules)
+
+
+def _arrow_check(rule: RowRule, schema: pa.Schema) -> Check:
+    from lakehunt.quality import arrow_conditions  # noqa: PLC0415  # Spark's executors and the report do without it
+
+    try:
+        return arrow_conditions.check(rule.condition, schema.field(rule.column).type)
+    except arrow_conditions.UnsupportedConditionError as error:
+        hint = "correct the rule; see docs/how-to/expectations.md"
+        raise LakehuntError(f"{rule.place}, {rule.column}: {error}", hint) from error
+
+
 def _rule(rule: Expectation, suite: Suite) -> RowRule:
-    allowed, column = {"column", *_ARGUMENTS.get(rule.type, ())}, rule.column
-    if rule.type not in _PREDICATES or column is None:
+    column = rule.column
+    if rule.type not in conditions.ARGUMENTS or column is None:
         raise LakehuntError(
             f"{suite.file}: {rule.type} cannot judge single rows",
-            f"these can: {', '.join(sorted(_PREDICATES))}",
+            f"these can: {', '.join(sorted(conditions.ARGUMENTS))}",
         )
-    if odd := sorted(set(rule.kwargs) - allowed):
+    if odd := sorted(set(rule.kwargs) - {"column", *conditions.ARGUMENTS[rule.type]}):
         raise LakehuntError(
             f"{suite.file}: {rule.type} with {odd[0]!r} cannot judge single rows", f"leave {odd[0]!r} out"
         )
-    holds, why = _PREDICATES[rule.type](F.col(f"`{column}`"), rule.kwargs)
-    return RowRule(column, ~F.coalesce(holds, F.lit(True)), f"{column}: {why}")
+    place = f"{suite.file}: {rule.type}"
+    try:
+        condition = conditions.of(rule.type, rule.kwargs)
+    except ValueError as error:
+        raise LakehuntError(f"{place} of {column}: {error}", "see docs/how-to/expectations.md") from error
+    return RowRule(column, condition, f"{column}: {_why(condition)}", place)
 
 
-def _not_null(column: Column, _: Arguments) -> tuple[Column, str]:
-    return column.isNotNull(), "missing"
+def _why(condition: Condition) -> str:
+    match condition:
+        case NotNull():
+            return "missing"
+        case Between():
+            return _outside(condition)
+        case LengthBetween(bounds):
+            return f"length {_outside(bounds)}"
+        case Matches(regex):
+            return f"does not match {regex}"
+    return "none of the allowed values"
 
 
-def _between(column: Column, kwargs: Arguments) -> tuple[Column, str]:
-    return _within(column, kwargs), _outside(kwargs)
-
-
-def _length(column: Column, kwargs: Arguments) -> tuple[Column, str]:
-    return _within(F.length(column), kwargs), f"length {_outside(kwargs)}"
-
-
-def _regex(column: Column, kwargs: Arguments) -> tuple[Column, str]:
-    return column.rlike(kwargs["regex"]), f"does not match {kwargs['regex']}"
-
-
-def _in_set(column: Column, kwargs: Arguments) -> tuple[Column, str]:
-    return column.isin(list(kwargs["value_set"])), "none of the allowed values"
-
-
-def _within(column: Column, kwargs: Arguments) -> Column:
-    low, high = kwargs.get("min_value"), kwargs.get("max_value")
-    above = column >= F.lit(low) if low is not None else F.lit(True)
-    return above & (column <= F.lit(high)) if high is not None else above
-
-
-def _outside(kwargs: Arguments) -> str:
-    low, high = kwargs.get("min_value"), kwargs.get("max_value")
-    if high is None:
-        return f"less than {low}"
-    return f"more than {high}" if low is None else f"not between {low} and {high}"
-
-
-_PREDICATES: dict[str, Callable[[Column, Arguments], tuple[Column, str]]] = {
-    "expect_column_values_to_not_be_null": _not_null,
-    "expect_column_values_to_be_between": _between,
-    "expect_column_value_lengths_to_be_between": _length,
-    "expect_column_values_to_match_regex": _regex,
-    "expect_column_values_to_be_in_set": _in_set,
-}
-"""For each type of expectation: the condition (null passes, as in Great Expectations), and the message."""
-
-_ARGUMENTS: dict[str, Iterable[str]] = {
-    "expect_column_values_to_be_between": ("min_value", "max_value"),
-    "expect_column_value_lengths_to_be_between": ("min_value", "max_value"),
-    "expect_column_values_to_match_regex": ("regex",),
-    "expect_column_values_to_be_in_set": ("value_set",),
-}
+def _outside(bounds: Between) -> str:
+    low: Any = f"{bounds.low} or less" if bounds.strict_low else f"less than {bounds.low}"
+    high: Any = f"{bounds.high} or more" if bounds.strict_high else f"more than {bounds.high}"
+    if bounds.high is None:
+        return str(low)
+    if bounds.low is None:
+        return str(high)
+    if bounds.strict_low or bounds.strict_high:
+        return f"{low}, or {high}"
+    return f"not between {bounds.low} and {bounds.high}"

@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehunt.kql import times
-from lakehunt.lake.delta_lake import Lake, few_rows, utc
-from lakehunt.quality import suites
-from lakehunt.quality.row_rules import rules
+from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.quality import arrow_conditions, suites
+from lakehunt.quality.row_rules import arrow_checks, rules
 from lakehunt.quality.suites import Suite
 from lakehunt.schemas.landing_tables import BATCHES
 
@@ -27,11 +28,11 @@ USUAL_DAYS = 7
 """Number of earlier days that a day is compared with."""
 
 COLUMNS = {
-    "events": "BIGINT",
-    "usual_events": "DOUBLE",
-    "percent_of_usual": "DOUBLE",
-    "hours_without_events": "BIGINT",
-    "quarantined_percent": "DOUBLE",
+    "events": pa.int64(),
+    "usual_events": pa.float64(),
+    "percent_of_usual": pa.float64(),
+    "hours_without_events": pa.int64(),
+    "quarantined_percent": pa.float64(),
 }
 """Columns of the row that the suite validates for each day."""
 
@@ -68,31 +69,32 @@ def judge_days(lake: Lake, folder: Path, as_of: int, days: int = 1) -> list[DayV
     hours, landed = _hours(batches, end), _landed_batches(batches, end - _DAY * days, end)
     found = [_day(end - _DAY * number, hours, landed) for number in range(days)]
     file = folder / SUITE
-    return _with_verdicts(lake, suites.load(file, set(COLUMNS)), found) if file.exists() else found
+    return _with_verdicts(suites.load(file, set(COLUMNS)), found) if file.exists() else found
 
 
-def _with_verdicts(lake: Lake, suite: Suite, days: Sequence[DayVolume]) -> list[DayVolume]:
+def _with_verdicts(suite: Suite, days: Sequence[DayVolume]) -> list[DayVolume]:
     """The days with a message for each violated rule: the wrong number, and why it matters."""
-    rows = [(number, *(getattr(day, name) for name in COLUMNS)) for number, day in enumerate(days)]
-    broken = [
-        F.when(
-            rule.broken,
-            F.format_string("%s (it is %s). %s", F.lit(rule.why), F.round(rule.column, 1), F.lit(expectation.notes)),
+    found = rules(suite)
+    checks = zip(found, arrow_checks(found, pa.schema(COLUMNS)), strict=True)
+    checked = list(zip(suite.expectations, checks, strict=True))
+
+    def of(day: DayVolume, severity: str) -> tuple[str, ...]:
+        return tuple(
+            f"{rule.why} (it is {_shown(getattr(day, rule.column))}). {expectation.notes}"
+            for expectation, (rule, broken) in checked
+            if expectation.severity == severity and broken(_values(day, rule.column))[0].as_py()
         )
-        for expectation, rule in zip(suite.expectations, rules(suite), strict=True)
-    ]
-    frame = few_rows(lake.spark, {"number": "INT"} | COLUMNS, rows)
-    messages = {
-        row.number: row["messages"] for row in frame.select("number", F.array(*broken).alias("messages")).collect()
-    }
 
-    def of(number: int, severity: str) -> tuple[str, ...]:
-        pairs = zip(suite.expectations, messages[number], strict=True)
-        return tuple(text for expectation, text in pairs if text and expectation.severity == severity)
+    return [replace(day, critical=of(day, "critical"), warnings=of(day, "warning")) for day in days]
 
-    return [
-        replace(day, critical=of(number, "critical"), warnings=of(number, "warning")) for number, day in enumerate(days)
-    ]
+
+def _values(day: DayVolume, column: str) -> pa.Array:
+    value = getattr(day, column)
+    return pa.nulls(1, COLUMNS[column]) if value is None else arrow_conditions.literals([value], COLUMNS[column])
+
+
+def _shown(value: float | None) -> str:
+    return "null" if value is None else str(round(value, 1))
 
 
 def _hours(batches: DataFrame, end: datetime) -> dict[datetime, int]:
