@@ -122,7 +122,7 @@ _TYPES = {
     "string": _Type(_string, "a string", str),
     "guid": _Type(_string, "a string", str),
     "long": _Type(_long, "a long", Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]),
-    "int": _Type(_int, "an int", Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]),
+    "int": _Type(_int, "a 32-bit integer", Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]),
     "bool": _Type(_bool, "a boolean", bool),
     "datetime": _Type(_datetime, "a UTC time like 2024-01-31T23:59:59.1234567Z", str),
     "dynamic": _Type(_dynamic, "text, an object or an array", str),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class EventTable:
     evaluated once for each combination, not for each event."""
     sensitive_columns: tuple[str, ...]
     """Columns that may contain secrets: their values are never repeated in messages."""
-    known_values: Mapping[str, tuple[str, ...]]
+    known_values: Mapping[str, tuple[str, ...]] = field(hash=False)
     """For columns whose values are listed by Microsoft: the values. Others may come, and its suite warns about them."""
     columns: tuple[EventColumn, ...]
     """In the order of the KQL schema."""
