@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,11 @@ REFUSED = {
         "where: an exclusion is decided by the event",
     ),
     "other rows": (entry(where="prev(FileName) == 'a'"), "where: 'prev' needs rows in order"),
+    "no such table": (entry(table="DeviceNetworkEvent"), "5:10: table: there is no event table 'DeviceNetworkEvent'"),
+    "a column of another table": (
+        entry(where="ProcessCommandLine has 'x'", table="DeviceNetworkEvents"),
+        "6:10: where: there is no column 'ProcessCommandLine'",
+    ),
     "no list": ("  known: true\n", "expected a list under `exclusions`"),
 }
 
@@ -122,6 +128,27 @@ def test_a_hunt_that_does_not_exist_is_named_with_what_is_near(folder: Path) -> 
         raise hunt_file.load_folder(folder)[1][0]
     assert "there is no hunt 'The secnd'" in refused.value.message
     assert refused.value.hint == "did you mean 'The second'?"
+
+
+def test_a_condition_on_another_event_table(folder: Path) -> None:
+    write(folder, "exclusions:\n" + entry(where="RemotePort == 53", table="DeviceNetworkEvents") + entry("other"))
+    hunts, errors = hunt_file.load_folder(folder)
+    network, process = hunts[0].exclusions
+    assert errors == []
+    assert (network.table, network.columns) == ("DeviceNetworkEvents", {"RemotePort"})
+    assert process.table == "DeviceProcessEvents"
+
+
+def test_the_same_condition_on_another_table_is_another_version() -> None:
+    def version(table: str) -> str:
+        where = "DeviceName == 'a'"
+        bound = exclusion_file.condition(where, table)
+        return exclusion_file.Exclusion("n", where, table=table, condition=bound).version
+
+    # sha256 of the condition's text alone, as in lakes from before there were other tables
+    assert version("DeviceProcessEvents") == sha256(b"DeviceName == 'a'").hexdigest()[:16]
+    assert version("DeviceNetworkEvents") != version("DeviceProcessEvents")
+    assert version("DeviceNetworkEvents") != version("DeviceFileEvents")
 
 
 def test_the_last_day_counts_to_its_end() -> None:

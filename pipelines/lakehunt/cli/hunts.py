@@ -180,6 +180,7 @@ def _effect(one: ExclusionEffect, names: Mapping[str, str]) -> dict[str, Any]:
         "owner": exclusion.owner,
         "hunts": [names.get(hunt, hunt) for hunt in exclusion.hunts],
         "reason": " ".join(exclusion.reason.split()),
+        "table": exclusion.table,
         "where": exclusion.where,
         "file": str(exclusion.file),
         "line": exclusion.position.line,

@@ -10,11 +10,12 @@ They are stored next to the hunts: in `<hunt>.exclusions.yaml` for the hunt in `
       expires: 2027-01-31               # optional: the last day on which it suppresses anything
       enabled: false                    # optional: true
       hunts: [Some hunt's name or id]   # only in a shared file; `all` for all
+      table: DeviceNetworkEvents        # optional: DeviceProcessEvents
       where: |
         ProcessCommandLine has @'C:\\inetpub\\logs\\LogFiles'
 
-`where` is a condition on the columns of DeviceProcessEvents, in KQL. The hunt does not see
-events for which it is true. An invalid exclusion suppresses nothing: that costs false alarms, never a finding.
+`where` is a condition on the columns of the event table `table`, in KQL. The hunt does not see events of this table for
+which it is true. An invalid exclusion suppresses nothing: that costs false alarms, never a finding.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from lakehunt.kql.binding.scope import nearest
 from lakehunt.kql.errors import Kind, KqlError, QueryErrors
 from lakehunt.kql.row_local import beyond_one_row
 from lakehunt.kql.types import TICKS_PER_DAY
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
 from lakehunt.spark.functions import CATALOG
 
 SUFFIX = ".exclusions"
@@ -46,7 +47,7 @@ ALL = "all"
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_KEYS = ("name", "reason", "owner", "expires", "enabled", "hunts", "where")
+_KEYS = ("name", "reason", "owner", "expires", "enabled", "hunts", "table", "where")
 
 
 class Excludable(Protocol):
@@ -75,16 +76,19 @@ class Exclusion:
     hunts: tuple[str, ...] = ()
     file: Path = Path("<exclusions>")
     position: Position = strict_yaml.START
+    table: str = DEVICE_PROCESS_EVENTS.name
     condition: p.Expr = field(kw_only=True, compare=False)
 
     @cached_property
     def version(self) -> str:
-        """16 hexadecimal digits that change with the condition: from the SHA-256 of its stripped text."""
-        return hashlib.sha256(self.where.strip().encode()).hexdigest()[:16]
+        """16 hexadecimal digits that change with the condition and its table: from the SHA-256 of its stripped text,
+        after the table's name unless that is DeviceProcessEvents, which was the only table at first."""
+        of = "" if self.table == DEVICE_PROCESS_EVENTS.name else f"{self.table} | "
+        return hashlib.sha256(f"{of}{self.where.strip()}".encode()).hexdigest()[:16]
 
     @property
     def columns(self) -> frozenset[str]:
-        """Event columns that the condition reads."""
+        """Columns of the table that the condition reads."""
         return frozenset(p.references(self.condition))
 
     def has_expired(self, as_of: int) -> bool:
@@ -124,9 +128,9 @@ def is_exclusion_file(file: Path) -> bool:
     )
 
 
-def condition(text: str) -> p.Expr:
-    """The typed tree of a condition that depends on one event alone. Raises QueryErrors."""
-    bound = bind_condition(text, DEVICE_PROCESS_EVENTS.name, DEVICE_PROCESS_EVENTS.kql_schema, CATALOG)
+def condition(text: str, table: str = DEVICE_PROCESS_EVENTS.name) -> p.Expr:
+    """The typed tree of a condition that depends on one event of the table alone. Raises QueryErrors."""
+    bound = bind_condition(text, table, BY_NAME[table].kql_schema, CATALOG)
     part = next(beyond_one_row(bound), None)
     if part is not None:  # with now() an old event could reappear; another table would have to be versioned
         message = "an exclusion is decided by the event alone, without now() or another table"
@@ -206,6 +210,7 @@ class _Reader:
         if unknown is not None:
             hint = nearest(unknown, _KEYS) or f"known keys: {', '.join(_KEYS)}"
             raise entry.error(unknown, f"unknown key {unknown[:60]!r}", hint)
+        table = _table(entry)
         return Exclusion(
             name=self._name(entry),
             reason=_text(entry, "reason", "why these events are harmless"),
@@ -213,10 +218,11 @@ class _Reader:
             expires=_expires(entry),
             enabled=_enabled(entry),
             hunts=self._hunts(entry),
-            where=_text(entry, "where", "a condition on the columns of DeviceProcessEvents"),
+            where=_text(entry, "where", f"a condition on the columns of {table}"),
             file=self.file,
             position=entry.position("name"),
-            condition=self._condition(entry),
+            table=table,
+            condition=self._condition(entry, table),
         )
 
     def _name(self, entry: strict_yaml.Mapping) -> str:
@@ -251,10 +257,10 @@ class _Reader:
             raise wanted.error(index, f"there is no hunt {word[:60]!r}", hint or "write a hunt's id or name")
         return found
 
-    def _condition(self, entry: strict_yaml.Mapping) -> p.Expr:
+    def _condition(self, entry: strict_yaml.Mapping, table: str) -> p.Expr:
         text, text_map = entry.text("where"), entry.text_map("where")
         try:
-            return condition(text)
+            return condition(text, table)
         except QueryErrors as errors:
             first, *others = (
                 YamlError(str(self.file), text_map.place(*errors.place(e)), f"where: {e.message}", e.hint)
@@ -262,6 +268,16 @@ class _Reader:
             )
             self.errors.extend(others)
             raise first from errors
+
+
+def _table(entry: strict_yaml.Mapping) -> str:
+    if "table" not in entry:
+        return DEVICE_PROCESS_EVENTS.name
+    name = _text(entry, "table", "the name of an event table")
+    if name not in BY_NAME:
+        hint = nearest(name, BY_NAME) or f"event tables: {', '.join(BY_NAME)}"
+        raise entry.value_error("table", f"table: there is no event table {name[:60]!r}", hint)
+    return name
 
 
 def _text(entry: strict_yaml.Mapping, key: str, what: str) -> str:

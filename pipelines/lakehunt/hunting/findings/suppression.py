@@ -22,6 +22,7 @@ from lakehunt.kql import times
 from lakehunt.kql.errors import QueryErrors
 from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.hunt_tables import EXCLUSIONS, RUNS, SUPPRESSED
 from lakehunt.spark import values
 
@@ -53,7 +54,7 @@ def record_exclusions(lake: Lake, used: Iterable[Exclusion], now: datetime) -> N
         return
     known = {(row.name, row.version) for row in lake.rows(EXCLUSIONS).select("name", "version").collect()}
     rows = [
-        (one.name, one.version, one.where, one.reason, one.owner, one.expires, now)
+        (one.name, one.version, one.where, one.reason, one.owner, one.expires, now, one.table)
         for key, one in sorted(wanted.items())
         if key not in known
     ]
@@ -93,13 +94,23 @@ def _used(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> dict[str, tuple[bool
 
 def _restored(row: Row, hunt: Hunt, ending: bool) -> Exclusion:
     """The exclusion as it was stored; `ending`: keep its expiry date."""
+    table = row.event_table or DEVICE_PROCESS_EVENTS.name
     try:
-        compiled = exclusion_file.condition(row.condition)
+        compiled = exclusion_file.condition(row.condition, table)
     except QueryErrors as errors:
         problem = f"exclusion {row.name}, as it was used on {utc(row.recorded_at):%Y-%m-%d}: {errors.message}"
         raise LakehuntError(problem, "use the current ones: --exclusions current") from errors
     expires = row.expires if ending else None
-    return Exclusion(row.name, row.condition, row.reason, row.owner, expires, hunts=(hunt.id,), condition=compiled)
+    return Exclusion(
+        row.name,
+        row.condition,
+        row.reason,
+        row.owner,
+        expires,
+        hunts=(hunt.id,),
+        table=table,
+        condition=compiled,
+    )
 
 
 # Effects

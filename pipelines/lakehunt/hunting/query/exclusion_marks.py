@@ -19,10 +19,15 @@ EXCLUDED = "$$excluded"
 """ARRAY<STRING>: the names of the exclusions that an event matches."""
 
 
-def tag_exclusions(relation: Relation, active: Sequence[Exclusion], context: Context) -> Relation:
-    """Adds to each event the names of the exclusions that it matches. A null condition does not match."""
+def tag_exclusions(table: str, relation: Relation, active: Sequence[Exclusion], context: Context) -> Relation:
+    """Adds to each event of a table the names of the exclusions that it matches. A null condition does not match.
+
+    The events stay as they are if none of the active exclusions is for this table."""
+    own = [one for one in active if one.table == table]
+    if not own:
+        return relation
     expressions = context.expressions()
-    names = (F.when(expressions.compile(one.condition), F.lit(one.name)) for one in active)
+    names = (F.when(expressions.compile(one.condition), F.lit(one.name)) for one in own)
     return replace(relation, frame=relation.frame.withColumn(EXCLUDED, F.array_compact(F.array(*names))))
 
 

@@ -57,7 +57,7 @@ class TableCatalog:
         """The context for compiling a plan over these tables, as of an instant (ticks).
 
         `events` opens the events that the query sees, by default those of all batches accepted so far. If `traced`,
-        event rows carry their event id. Events are tagged with the `excluding` exclusions that they match. With
+        event rows carry their event id. Events are tagged with the exclusions in `excluding` that they match. With
         `recording`, the lake keeps which content of a lookup was read, so that the same run later reads the same."""
         opened = cache(events or partial(events_table.open_snapshot, lake))
 
@@ -68,7 +68,7 @@ class TableCatalog:
             if plan.table in self.lookups:
                 return lookup_data.relation(lake, self.lookups[plan.table], plan, now, recording)
             found = opened().scan(plan, traced)
-            return exclusion_marks.tag_exclusions(found, excluding, context) if excluding else found
+            return exclusion_marks.tag_exclusions(plan.table, found, excluding, context)
 
         context = Context(lake.spark, now, scan, partial(external_data.relation, lake, self.copies))
         return context

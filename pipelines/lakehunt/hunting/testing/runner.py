@@ -152,7 +152,7 @@ def _context(lake: Lake, case: Case, tables: TableCatalog) -> Context:
     def scan(plan: p.Scan) -> Relation:
         if plan.table == EVENTS:
             found = events.scan(plan, traced=True)
-            return exclusion_marks.tag_exclusions(found, case.exclusions, context) if case.exclusions else found
+            return exclusion_marks.tag_exclusions(plan.table, found, case.exclusions, context)
         if plan.table in tables.registered:
             return _rows_of(tables.registered[plan.table], case, context)
         return given_lookups.relation(tables.lookups[plan.table], plan, case, events, context)
