@@ -24,7 +24,7 @@ from lakehunt.landing.promote import promote
 from lakehunt.operations import erasure, maintenance
 from lakehunt.operations.erasure import ErasureRequest, LostFindings, find_matches
 from lakehunt.quality.data_docs import DataDocs
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
 from lakehunt.schemas.hunt_tables import HITS
 from lakehunt.schemas.landing_tables import FILES, QUARANTINE, RECORDS
@@ -201,6 +201,36 @@ def test_a_name_of_the_initiating_process_counts(lake: Lake, tmp_path: Path) -> 
     land(lake, tmp_path)
     assert forget(lake, ErasureRequest(accounts=(upn,))) == {QUARANTINE.name: 0, RECORDS.name: 1, EVENTS.name: 1}
     assert content(lake, RECORDS.name, "line", "batch") == [(1, 1), (2, 1)]
+
+
+def test_all_event_tables_are_searched(lake: Lake) -> None:
+    """By the columns of each: accounts of the initiating process, all users of a device, its earlier and newer ids."""
+    network, info, certificates = (
+        BY_NAME[name].events for name in ("DeviceNetworkEvents", "DeviceInfo", "DeviceFileCertificateInfo")
+    )
+    day = {"event_date": date(2024, 5, 2)}
+    some(
+        lake,
+        network,
+        day | {"event_id": "n1", "DeviceId": OTHERS, "InitiatingProcessAccountName": "Anna"},
+        day | {"event_id": "n2", "DeviceId": THEIRS.upper(), "InitiatingProcessAccountName": "annabel"},
+        day | {"event_id": "n3", "DeviceId": OTHERS, "InitiatingProcessAccountName": "annabel"},
+    )
+    users = '[{"UserName":"%s","DomainName":"contoso","Sid":"S-1-5-21-1"},{"UserName":"joanna"}]'
+    some(
+        lake,
+        info,
+        day | {"event_id": "i1", "DeviceId": OTHERS, "LoggedOnUsers": users % "ANNA"},
+        day | {"event_id": "i2", "DeviceId": OTHERS, "LoggedOnUsers": users % "annabel"},
+        day | {"event_id": "i3", "DeviceId": OTHERS, "MergedToDeviceId": THEIRS},
+        day | {"event_id": "i4", "DeviceId": OTHERS, "MergedDeviceIds": f'["7", "{THEIRS}"]'},
+        day | {"event_id": "i5", "DeviceId": OTHERS, "MergedDeviceIds": f'["7{THEIRS}"]'},
+    )
+    some(lake, certificates, day | {"event_id": "c1", "DeviceName": NAME}, day | {"event_id": "c2"})
+    assert forget(lake, ErasureRequest(devices=(THEIRS, NAME), accounts=("anna",))) == {
+        network.name: 2, info.name: 3, certificates.name: 1}  # fmt: skip
+    kept = [row for table in (network, info, certificates) for row in content(lake, table.name, "event_id")]
+    assert kept == [("n3",), ("i2",), ("i5",), ("c2",)]
 
 
 def test_killed_between_steps(full: Lake) -> None:

@@ -49,9 +49,10 @@ class ErasureRequest:
         return (*self.devices, *self.accounts)
 
     def named_by(self, erasure: Erasure, column: Callable[[str], Column]) -> Column:
-        """Whether a column of the table that names a device or an account equals one of the values; never null."""
+        """Whether a column of the table that names a device or an account equals one of the values, or holds it as a
+        string in a JSON array; never null."""
         requested = ((erasure.devices, self.devices), (erasure.accounts, self.accounts))
-        checks = [_is_one_of(column(name), values) for names, values in requested if values for name in names]
+        checks = [_names_one_of(column(name), values) for names, values in requested if values for name in names]
         return reduce(Column.__or__, checks, F.lit(False))
 
 
@@ -93,7 +94,8 @@ class LostFindings:
 def find_matches(lake: Lake, who: ErasureRequest) -> Matches:
     """Finds the request's events and findings. The result is checkpointed for the lifetime of the session."""
     matching = []
-    for table in EVENT_TABLES:
+    stored = [table for table in EVENT_TABLES if lake.exists(table.events.name)]
+    for table in stored or EVENT_TABLES[:1]:
         rows = lake.rows(table.events).where(who.named_by(_erasure(table.events), F.col))
         matching.append(
             rows.select(F.lit(table.events.name).alias("table"), *EVENT_KEY, F.col(table.times[0]).alias("at"))
@@ -274,9 +276,11 @@ def _spans(lost: Sequence[LostFindings]) -> Iterator[tuple[str, list[int]]]:
 # Values in texts
 
 
-def _is_one_of(column: Column, values: Sequence[str]) -> Column:
-    lowered = [F.lower(F.lit(value)) for value in values]
-    return F.coalesce(F.lower(column).isin(lowered), F.lit(False))
+def _names_one_of(column: Column, values: Sequence[str]) -> Column:
+    lowered = F.lower(column)
+    in_array = (F.contains(lowered, F.lower(F.lit(json.dumps(value, ensure_ascii=False)))) for value in values)
+    listed = F.startswith(F.ltrim(column), F.lit("[")) & reduce(Column.__or__, in_array)
+    return F.coalesce(lowered.isin([F.lower(F.lit(value)) for value in values]) | listed, F.lit(False))
 
 
 def _holds_value(row: Column, who: ErasureRequest) -> Column:
