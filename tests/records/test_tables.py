@@ -49,11 +49,11 @@ def test_faults_belong_to_the_table_of_the_category() -> None:
         1: (Fault(None, "properties: missing"),),
         2: (Fault(None, "properties: expected an object, found an array"),),
         5: (
+            Fault("RemoteIP", "RemoteIP: expected a string, found an integer (7)"),
             Fault(
                 "RemotePort",
                 "RemotePort: expected a 32-bit integer, found a number that is not a 64-bit integer (1.5)",
             ),
-            Fault("RemoteIP", "RemoteIP: expected a string, found an integer (7)"),
         ),
     }
     assert found.tables["DeviceNetworkEvents"].events.num_rows == 4
@@ -105,7 +105,8 @@ def test_no_record_is_no_table() -> None:
 def test_every_declared_table_is_read_into_what_its_table_stores(table) -> None:  # type: ignore[no-untyped-def]
     rows = parsed(record(table.category, **{table.times[0]: "2024-05-02T11:00:00.1234567Z"})).tables[table.name]
     assert rows.faults == {}
-    assert tuple(rows.events.schema.names) == table.events.column_names[: len(rows.events.schema.names)]
+    stored = [*table.events.column_names]
+    assert rows.events.schema.names == stored[: stored.index("unknown_properties") + 1]
     rows.events.validate(full=True)
 
 
