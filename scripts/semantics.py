@@ -36,7 +36,7 @@ from lakehunt.kql.catalog import Constant, OneOf, Parameter, Pattern, Same, Sign
 from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.kql.types import BY_NAME, Column, Schema, Type
 from lakehunt.runtime import session
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas import event_tables
 from lakehunt.spark.expressions import INGESTED
 from lakehunt.spark.functions import CATALOG
 from lakehunt.spark.plans import Context, compile_plan
@@ -230,8 +230,9 @@ class _Tables:
         self.spark = spark
 
     def scan(self, plan: p.Scan) -> Relation:
-        if plan.table == DEVICE_PROCESS_EVENTS.name:
-            return events_table.relation(self.spark.createDataFrame([], DEVICE_PROCESS_EVENTS.events.ddl), traced=False)
+        if plan.table in events_table.KQL_TABLES:
+            table = event_tables.BY_NAME[plan.table]
+            return events_table.relation(table, self.spark.createDataFrame([], table.events.ddl), traced=False)
         return self.without_rows(plan)
 
     def without_rows(self, plan: p.Plan) -> Relation:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from lakehunt.schemas import registry
 from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
-from lakehunt.schemas.hunt_tables import HITS, PASSES, RUNS
+from lakehunt.schemas.hunt_tables import HITS_TABLES, PASSES, RUNS
 from lakehunt.schemas.landing_tables import BATCHES, QUARANTINE
 from lakehunt.schemas.table import Erasure, Expires, Table, TableColumn, TableFamily
 from lakehunt.serving import views
@@ -32,15 +32,18 @@ This table is a contract for BI; its columns are described in [Findings](finding
     RUNS.name: """\
 `lakehunt runs` shows this table. A run that was killed has a row with the outcome `started` and no second row.
 """,
-    HITS.name: """\
+    **{
+        hits.name: """\
 A hit is a candidate event: it passed the hunt's row-level filters. Columns that the hunt's query does not read are
 null. A hit counts only if its `pass_id` is in `hunts.passes`. If two passes found the same event for the
 same hunt version, it counts once.
 [Decision 10](../decisions/0010-incremental-hunting.md) explains how hits stay complete.
-""",
+"""
+        for hits in HITS_TABLES
+    },
     PASSES.name: """\
-A pass is one scan of new events for all hunts (the prefilter). This table records which events have been scanned for
-which hunt versions, so the next run reads only what is missing.
+A pass is one scan of new events of a table for all hunts that read it (the prefilter). This table records which events
+have been scanned for which hunt versions, so the next run reads only what is missing.
 """,
     BATCHES.name: """\
 A batch is `settled` once its events are accepted: from then on hunts see them. A batch that a critical expectation
@@ -85,8 +88,8 @@ part of the contract; select by name.
 - **ATT&CK.** `tactics` and `techniques` are as the hunt's author wrote them: "Defense evasion", "DefenseEvasion",
   "TA0005". `attack_tactics` and `attack_techniques` hold ATT&CK's own names and ids, so equal ones compare equal; the
   views use these. They are null in rows that were written before the columns were added.
-- **Other tables.** A finding of a hunt that does not read DeviceProcessEvents has no device, account, first or last
-  event, and 0 events.
+- **Other tables.** A finding of a hunt that reads no event table has no device, account, first or last event, and 0
+  events.
 """
 
 VIEWS_HEAD = """\
@@ -155,7 +158,7 @@ def _own_columns(table: Table | TableFamily) -> Sequence[TableColumn]:
     """The columns of a table, without the ones that hits copy from events."""
     if isinstance(table, TableFamily):
         return table.trailing
-    if table is not HITS:
+    if table not in HITS_TABLES:
         return table.columns
     copied = {column for events in EVENT_TABLES for column in events.events.columns}
     own = [column for column in table.columns if column not in copied]

@@ -56,7 +56,7 @@ def test_explain_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert explained(tmp_path, "Shells") == 0
     told = capsys.readouterr().out
     assert "window: from 2026-03-09 to 2026-03-10" in told
-    assert "FileName =~ 'cmd.exe'   [file names and parents]" in told
+    assert "FileName =~ 'cmd.exe'   [columns with few values]" in told
     assert "ProcessCommandLine has 'whoami'   [each event]" in told
     assert "unless excluded by backup (on): AccountName == 'backup'" in told
     assert "old" not in told
@@ -68,7 +68,7 @@ def test_explain_shows_exclusions_that_are_off_where_they_are_asked_for(
     assert explained(tmp_path, "--hunt", ID, "-v") == 0
     told = capsys.readouterr().out
     assert "unless excluded by old (off): AccountName == 'old'" in told
-    assert "columns of the hits: " in told
+    assert "columns of the hits in DeviceProcessEvents: " in told
 
 
 @pytest.mark.parametrize("arguments", [["nope"], ["--hunt", "nope"], ["shells", "--hunt", "nope"]])

@@ -13,9 +13,9 @@ from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import writer
 from lakehunt.hunting.findings.run_log import INCREMENTAL
-from lakehunt.hunting.incremental.hits import HITS, PASSES
 from lakehunt.kql import semantics
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.hunt_tables import HITS, PASSES
 from tests.support.events import event, store
 from tests.support.hunts import ticks
 from tests.support.paths import PROJECT

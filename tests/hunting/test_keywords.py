@@ -14,12 +14,13 @@ from pyspark.sql import Column
 from lakehunt import java
 from lakehunt.hunting.incremental import keywords, prefilter
 from lakehunt.hunting.incremental.keywords import AFTER, AT_END, AT_START, BEFORE, Keyword, KeywordClause
-from lakehunt.hunting.incremental.predicates import RowPredicates, extract_row_predicates
+from lakehunt.hunting.incremental.predicates import RowPredicates, TablePredicates, extract_row_predicates
 from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.events_table import KQL_TABLES
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY
 from lakehunt.kql.binding import bind
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.spark.functions import CATALOG
 from tests.support.events import event, store
 
@@ -136,14 +137,14 @@ def test_no_event_is_lost(lake: Lake) -> None:
     rng = random.Random(7)
     store(lake, [event(ReportId=n, **{column: _text(rng) for column in _COLUMNS}) for n in range(150)])
     splits = [_split(_condition(rng)) for _ in range(100)]
-    frame, context = lake.read(events_table.TABLE), EVENTS_ONLY.context(lake, 0)
+    frame, context = lake.read(DEVICE_PROCESS_EVENTS.events.name), EVENTS_ONLY.context(lake, 0)
     prefiltered = (
-        prefilter.apply_prefilters(frame, [one.alternatives for one in splits], context)
+        prefilter.apply_prefilters(DEVICE_PROCESS_EVENTS, frame, [one.alternatives for one in splits], context)
         .frame.select("ReportId", prefilter.HUNTS)
         .collect()
     )
     found = {(row.ReportId, place) for row in prefiltered for place in row[prefilter.HUNTS]}
-    relation = events_table.relation(frame, traced=False)
+    relation = events_table.relation(DEVICE_PROCESS_EVENTS, frame, traced=False)
     said = [_all(context.expressions().compile(term) for term in one.alternatives[0].conditions) for one in splits]
     rows = relation.frame.select("ReportId", *(value.alias(f"h{place}") for place, value in enumerate(said))).collect()
     expected = {(row.ReportId, place) for row in rows for place in range(len(splits)) if row[f"h{place}"]}
@@ -195,10 +196,10 @@ _SEARCHES = [
 ]
 
 
-def _split(condition: str) -> RowPredicates:
+def _split(condition: str) -> TablePredicates:
     found = extract_row_predicates(bind(f"DeviceProcessEvents | where {condition}", KQL_TABLES, CATALOG))
     assert isinstance(found, RowPredicates)
-    return found
+    return found.tables[DEVICE_PROCESS_EVENTS.name]
 
 
 def _all(conditions: Iterable[Column]) -> Column:

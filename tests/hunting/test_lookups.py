@@ -251,7 +251,7 @@ class TestVersions:
         )
         found = extract_row_predicates(tables.bind(text))
         assert isinstance(found, RowPredicates)
-        assert [len(one.conditions) for one in found.alternatives] == [1]
+        assert [len(one.conditions) for one in found.tables["DeviceProcessEvents"].alternatives] == [1]
 
 
 class TestFileProfile:

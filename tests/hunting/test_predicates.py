@@ -26,7 +26,8 @@ def written(query: str) -> list[list[str]]:
     """The conditions of each front, as the query writes them."""
     found = made(query)
     assert isinstance(found, RowPredicates), found
-    return [[query[c.span.start : c.span.end] for c in front.conditions] for front in found.alternatives]
+    fronts = [front for table in found.tables.values() for front in table.alternatives]
+    return [[query[c.span.start : c.span.end] for c in front.conditions] for front in fronts]
 
 
 FRONTS = {
@@ -76,8 +77,8 @@ def test_what_is_decided_event_by_event(query: str) -> None:
 
 
 WHOLE = {
-    "Owners | where Owner == 'x'": "does not read DeviceProcessEvents",
-    "print 1": "does not read DeviceProcessEvents",
+    "Owners | where Owner == 'x'": "reads no event table",
+    "print 1": "reads no event table",
     E: "without a condition",
     f"{E} | where Timestamp > ago(1d)": "without a condition",
     f"{E} | where Timestamp between (datetime(2026-01-01) .. datetime(2026-01-02))": "without a condition",
@@ -100,14 +101,14 @@ def test_a_hit_has_the_columns_that_the_query_reads() -> None:
         f"{E} | where FileName == 'a' | extend x = strcat(AccountName, SHA1) | where x != '' | summarize count() by x"
     )
     assert isinstance(found, RowPredicates)
-    assert found.columns == {"FileName", "AccountName", "SHA1"}
+    assert found.tables[E].columns == {"FileName", "AccountName", "SHA1"}
 
 
 def test_columns_that_double_with_every_step_do_not_explode() -> None:
     doubled = "".join(f" | extend x{i + 1} = strcat(x{i}, x{i})" for i in range(40))
     found = made(f"{E} | where FileName == 'a' | extend x0 = SHA1{doubled} | where x40 == 'b'")
     assert isinstance(found, RowPredicates)
-    assert [len(front.conditions) for front in found.alternatives] == [1]
+    assert [len(front.conditions) for front in found.tables[E].alternatives] == [1]
 
 
 def test_thousands_of_terms_can_be_split() -> None:

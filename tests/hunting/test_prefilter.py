@@ -12,12 +12,12 @@ from lakehunt.hunting import compiled_hunt
 from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.incremental import prefilter
 from lakehunt.hunting.incremental.predicates import RowPredicates, extract_row_predicates
-from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.events_table import KQL_TABLES
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY
 from lakehunt.kql import plan as p
 from lakehunt.kql.binding import bind
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.spark.functions import CATALOG
 
 
@@ -59,7 +59,7 @@ def test_other_conditions_stay_as_they_are(condition: str) -> None:
 def _term(condition: str) -> p.Expr:
     split_ = extract_row_predicates(bind(f"DeviceProcessEvents | where {condition}", KQL_TABLES, CATALOG))
     assert isinstance(split_, RowPredicates)
-    (term,) = split_.alternatives[0].conditions
+    (term,) = split_.tables["DeviceProcessEvents"].alternatives[0].conditions
     return term
 
 
@@ -67,11 +67,14 @@ def _term(condition: str) -> p.Expr:
 @pytest.mark.parametrize("count", [10, 200])
 def test_events_are_read_by_code_that_the_jvm_compiles(spark: Any, lake: Lake, tmp_path: Path, count: int) -> None:
     """Spark uses no method past a limit: it would copy every event, with all its columns, before it is asked."""
+    table = DEVICE_PROCESS_EVENTS
     pack.write(pack.hunts(count, days=7), tmp_path / "hunts")
     hunts, _ = hunt_file.load_folder(tmp_path / "hunts")
     splits = [extract_row_predicates(compiled_hunt.compile_hunt(one).plan) for one in hunts]
-    predicates = [one.alternatives for one in splits if isinstance(one, RowPredicates)]
-    prefiltered = prefilter.apply_prefilters(lake.read(events_table.TABLE), predicates, EVENTS_ONLY.context(lake, 0))
+    found = [one.tables[table.name] for one in splits if isinstance(one, RowPredicates)]
+    predicates = [one.alternatives for one in found]
+    frame, context = lake.read(table.events.name), EVENTS_ONLY.context(lake, 0)
+    prefiltered = prefilter.apply_prefilters(table, frame, predicates, context)
     plan = prefiltered.frame._jdf.queryExecution().executedPlan()
     debug = getattr(spark._jvm.org.apache.spark.sql.execution.debug, "package$")
     stages = getattr(debug, "MODULE$").codegenStringSeq(plan)

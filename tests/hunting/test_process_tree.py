@@ -207,6 +207,51 @@ def test_where_events_of_one_process_differ_the_first_is_believed() -> None:
     ]
 
 
+def caused(id_: str, one: Process, second: float, parent: Process = NOBODY) -> Event:
+    """An event that is not the start of a process, such as a connection."""
+    return event(id_, one, parent, at=at(second), is_start=False)
+
+
+def test_an_event_of_a_running_process_is_one_of_its_events() -> None:
+    events = [
+        event("start", CMD, W3WP, SERVICES),
+        caused("connection", CMD, 30, W3WP),
+        event("child", WHOAMI, CMD, W3WP),
+    ]
+    for order in (events, events[::-1]):
+        assert drawn(process_trees(order, ["connection"], NEAR)) == [
+            "services.exe ancestor",
+            "  w3wp.exe ancestor",
+            "    cmd.exe evidence start+connection",
+            "      whoami.exe descendant child",
+        ]
+    assert drawn(process_trees(events[1:2], ["connection"], NEAR)) == [
+        "w3wp.exe ancestor",
+        "  cmd.exe evidence connection",
+    ]
+
+
+def test_a_start_that_was_recorded_late_is_found_by_what_its_process_caused() -> None:
+    late = process("cmd.exe", 20, 45, "cmd /c whoami")
+    events = [event("start", late, W3WP, SERVICES), caused("connection", CMD, 60, W3WP)]
+    assert drawn(process_trees(events, ["connection"], NEAR))[-1] == "    cmd.exe evidence start+connection"
+    too_early = [event("start", late, W3WP, SERVICES), caused("connection", CMD, 30, W3WP)]
+    assert [node.events for node in walk(process_trees(too_early, ["connection"], NEAR)) if node.evidence] == [
+        ("connection",)
+    ]
+
+
+def test_an_event_of_no_process_is_in_no_tree() -> None:
+    assert process_trees([caused("report", NOBODY, 0)], ["report"], NEAR) == []
+
+
+def test_the_start_of_what_caused_an_event_is_looked_for() -> None:
+    own = {one for one in process_lookups([caused("connection", CMD, 30, W3WP)], [], NEAR) if one.place == "own"}
+    assert {one.id for one in own} == {20, 10}
+    started = process_lookups([event("start", CMD, W3WP, SERVICES)], [], NEAR)
+    assert {one.id for one in started} == {10, 4}
+
+
 def test_who_is_his_own_ancestor_begins_a_tree() -> None:
     a, b = process("a.exe", 1, 0), process("b.exe", 2, 0)
     assert len(list(walk(process_trees([event("a", a, b), event("b", b, a)], ["a", "b"], NEAR)))) == 2

@@ -54,7 +54,8 @@ def test_a_deep_query_is_compiled_split_and_compared(query: str) -> None:
     assert isinstance(hash(plan), int)
     limit_to_window(plan, 10**18, 10**12)
     predicates = extract_row_predicates(plan)
-    for predicate in predicates.alternatives if isinstance(predicates, RowPredicates) else ():
+    tables = predicates.tables.values() if isinstance(predicates, RowPredicates) else ()
+    for predicate in (one for table in tables for one in table.alternatives):
         for condition in predicate.conditions:
             keyword_clauses(prefilter.folded(condition), lambda name: name)
     row_local.row_local_parts(plan)

@@ -39,6 +39,9 @@ STORED = [
     "events.device_info", "events.device_logon_events", "events.device_network_events", "events.device_network_info",
     "events.device_process_events", "events.device_registry_events",
     "quarantine.records", "quality.validations", "hunts.alerts", "hunts.exclusions", "hunts.hits",
+    "hunts.hits_device_events", "hunts.hits_device_file_certificate_info", "hunts.hits_device_file_events",
+    "hunts.hits_device_image_load_events", "hunts.hits_device_info", "hunts.hits_device_logon_events",
+    "hunts.hits_device_network_events", "hunts.hits_device_network_info", "hunts.hits_device_registry_events",
     "hunts.lookups", "hunts.passes", "hunts.runs", "hunts.suppressed", "findings.all",
 ]  # fmt: skip
 """Names under which lakes have tables: they are data. A renamed table keeps its name in the lakes that have it."""

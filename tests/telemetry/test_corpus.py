@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from lakehunt.core import strict_yaml
-from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.adhoc import query
+from lakehunt.hunting.query.events_table import LakeSnapshot
 from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.kql import plan as p
 from lakehunt.kql import times
@@ -23,6 +23,7 @@ from lakehunt.kql.errors import QueryErrors
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.landing.promote import PromotionResult
 from lakehunt.runtime.session import codegen
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
 Case = tuple[str, str, dict[str, Any]]
 
@@ -83,7 +84,7 @@ def test_they_run_on_real_telemetry(cases: list[Case], landed: tuple[Lake, Promo
     assert as_of is not None
     # All days in one file, opened once: 206 queries would else open the file of every day 206 times.
     lake, stored = landed[0], str(tmp_path / "events")
-    seen = events_table.open_snapshot(lake)
+    seen = LakeSnapshot(lake).of(DEVICE_PROCESS_EVENTS)
     seen.frame.coalesce(1).write.format("delta").save(stored)
     compact = replace(seen, frame=lake.spark.read.format("delta").load(stored))
     assert compact.frame.count() > 0

@@ -214,18 +214,18 @@ def explain(config: Config, names: Sequence[str], as_of: int, spark: bool, verbo
     tables = context.tables(config)
     compiled = [compiled_hunt.compile_hunt(one, tables) for one in context.loaded_hunts(config, names)]
     for one in compiled:
-        click.echo("\n".join(_explained(explanation.explain(one, as_of), verbose)))
+        click.echo("\n".join(explained(explanation.explain(one, as_of), verbose)))
     if spark:
         with context.lake(config) as lake:
             for one in compiled:
                 click.echo(explanation.spark_plan(lake, one, as_of, tables))
 
 
-_DECIDED = {"tuple": "file names and parents", "event": "each event"}
+_DECIDED = {"tuple": "columns with few values", "event": "each event"}
 """What a predicate is evaluated on: distinct tuples (once each, however many events share one), or each event."""
 
 
-def _explained(one: Explanation, verbose: bool) -> Iterator[str]:
+def explained(one: Explanation, verbose: bool) -> Iterator[str]:
     window = one.window
     start = "the beginning" if window.since is None else context.instant(window.since)
     yield f"{one.hunt.name} ({one.hunt.id}, version {one.hunt.digest})"
@@ -233,16 +233,18 @@ def _explained(one: Explanation, verbose: bool) -> Iterator[str]:
     if one.why is not None:
         yield f"  full scan: every run reads all events of its window, because {one.why}"
     else:
-        yield "  incremental: every event is read once, after it landed, and kept as a hit if"
-    for number, conditions in enumerate(one.alternatives):
-        yield from (["    or"] if number else [])
-        for condition in conditions:
-            yield f"    {condition.text}   [{_DECIDED[condition.by]}]"
+        yield "  incremental: every event is read once, after it landed"
+    for table in one.tables:
+        yield f"  an event of {table.name} is kept as a hit if"
+        for number, conditions in enumerate(table.alternatives):
+            yield from (["    or"] if number else [])
+            for condition in conditions:
+                yield f"    {condition.text}   [{_DECIDED[condition.by]}]"
     for exclusion, state in one.exclusions:
         if state == "on" or verbose:
             yield f"  unless excluded by {exclusion.name} ({state}): {' '.join(exclusion.where.split())}"
-    if one.columns and verbose:
-        yield f"  columns of the hits: {', '.join(one.columns)}"
+    for table in one.tables if verbose else ():
+        yield f"  columns of the hits in {table.name}: {', '.join(table.columns)}"
     yield "  steps:" if one.why is not None else "  then, on the hits of the window:"
     yield from (f"    {step}" for step in one.plan)
     yield ""

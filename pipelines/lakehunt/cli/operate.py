@@ -219,7 +219,7 @@ def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, fo
     """Delete rows past their retention, compact tables, VACUUM."""
     from lakehunt.hunting.content import hunt_file
     from lakehunt.operations import maintenance, stale_hits
-    from lakehunt.schemas.hunt_tables import HITS
+    from lakehunt.schemas.hunt_tables import HITS_TABLES
 
     now = datetime.now(UTC)
     maintenance.check_window(config.retention.vacuum_hours, force)
@@ -227,7 +227,8 @@ def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, fo
     names = _names_of_tables(hunts)
     with context.progress(total=True) as say, context.lake(config, writing=True) as lake:
         chosen = maintenance.select_tables(lake, list(only))
-        if HITS.name in chosen and not errors:  # an invalid file may be a hunt that still needs its hits
+        hits = {table.name for table in HITS_TABLES}
+        if not errors and not hits.isdisjoint(chosen):  # an invalid file may be a hunt that still needs its hits
             say("looking for hits that no hunt uses")
             _print_unused(stale_hits.delete_stale(lake, {one.digest for one in hunts}, now, dry_run), dry_run)
         done = maintenance.maintain_tables(lake, config.retention, now, _naming_hunts(say, names), chosen, dry_run)

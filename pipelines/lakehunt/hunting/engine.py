@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
+
+from pyspark.sql import DataFrame
 
 from lakehunt.core.progress import Progress
 from lakehunt.hunting.compiled_hunt import at_its_place, compile_hunt, query_period
@@ -24,10 +27,10 @@ from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL, HuntRun
 from lakehunt.hunting.findings.writer import ComputedFindings
 from lakehunt.hunting.incremental import hits as hits_table
 from lakehunt.hunting.incremental.hits import HitCoverage, HuntRequest, ScanStats
-from lakehunt.hunting.incremental.predicates import FullScan, RowPredicates, extract_row_predicates
+from lakehunt.hunting.incremental.predicates import FullScan, RowPredicates, TablePredicates, extract_row_predicates
 from lakehunt.hunting.prefixes import is_empty, materialized_prefixes
-from lakehunt.hunting.query import events_table, exclusion_marks, runtime_errors
-from lakehunt.hunting.query.events_table import EventsSnapshot, Readable, utc_day
+from lakehunt.hunting.query import exclusion_marks, runtime_errors
+from lakehunt.hunting.query.events_table import HitEvents, HuntHits, LakeSnapshot, Readable, utc_day
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
 from lakehunt.hunting.query.time_window import TimeWindow, limit_to_window
 from lakehunt.kql import plan as p
@@ -39,6 +42,7 @@ from lakehunt.runtime.error_text import describe, in_one_line, is_memory_error
 from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.limits import Limits
 from lakehunt.runtime.session import codegen
+from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
 from lakehunt.spark.plans import compile_plan
 
 CODEGEN_THRESHOLD = 1_000_000
@@ -75,11 +79,23 @@ class _PlannedHunt:
     predicates: RowPredicates | FullScan
 
     @property
-    def request(self) -> HuntRequest:
+    def since(self) -> date | None:
+        """The first day of its window; None: it has no beginning."""
+        return None if self.window.since is None else utc_day(self.window.since)
+
+    @property
+    def requests(self) -> list[HuntRequest]:
+        """What it needs of each event table that it reads."""
         assert isinstance(self.predicates, RowPredicates)
-        since = self.window.since
-        predicates = replace(self.predicates, columns=self.predicates.columns | self.hunt.excluded_by)
-        return HuntRequest(self.hunt.id, self.hunt.digest, predicates, None if since is None else utc_day(since))
+        hunt = self.hunt
+        return [
+            HuntRequest(hunt.id, hunt.digest, self._stored(one), self.since) for one in self.predicates.tables.values()
+        ]
+
+    def _stored(self, predicates: TablePredicates) -> TablePredicates:
+        """With the columns that the hunt's exclusions read."""
+        excluded_by = self.hunt.excluded_by & set(predicates.table.column_names)
+        return replace(predicates, columns=predicates.columns | excluded_by)
 
 
 class _HuntingRun:
@@ -95,12 +111,13 @@ class _HuntingRun:
         self.runs: list[HuntRun] = []
         self.found: list[ComputedFindings] = []
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(lambda: self.events)  # a failure surfaces again, for each hunt, when the property is read
+            # The table that most hunts read. A failure surfaces again, for each hunt that needs it.
+            pool.submit(lambda: self.events.of(DEVICE_PROCESS_EVENTS))
             self.previous = run_log.previous_runs(lake, hunts, as_of)
 
     @cached_property
-    def events(self) -> EventsSnapshot:
-        return events_table.open_snapshot(self.lake)
+    def events(self) -> LakeSnapshot:
+        return LakeSnapshot(self.lake)
 
     def run(self, full: bool) -> list[HuntRun]:
         run_log.record_runs(self.lake, [self._run(hunt, outcome=run_log.STARTED) for hunt in self.hunts])
@@ -175,7 +192,7 @@ class _HuntingRun:
 
     def _evaluated_once(self, hunts: Sequence[_PlannedHunt]) -> HitCoverage:
         context = self.tables.context(self.lake, self.as_of)
-        requests = [one.request for one in hunts]
+        requests = [request for one in hunts for request in one.requests]
         apart = {one.hunt.id for one in hunts if self._overran_before(one.hunt)}
         bounds = hits_table.ScanBounds(self.limits.scan_seconds, self.limits.seconds)
         hits = hits_table.complete_hits(self.lake, self.events, requests, context, self.say, bounds, apart)
@@ -191,12 +208,13 @@ class _HuntingRun:
         if not hunts:
             return
         starved: list[_PlannedHunt] = []
-        with self._cached_hits(hits, hunts) as (events, counts):
+        with self._cached_hits(hits, hunts) as (tables, counts):
 
             def on_hits(one: _PlannedHunt, among: list[_PlannedHunt] | None) -> None:
                 stats = hits.stats.get(one.hunt.id, ScanStats())
                 known = {"mode": INCREMENTAL, "events_scanned": stats.events, "bytes_read": stats.bytes}
-                self._on_hits(one, events, counts.get(one.hunt.digest, 0), known, among)
+                own = HuntHits(tables, one.hunt.digest)
+                self._on_hits(one, own, counts.get(one.hunt.digest, 0), known, among)
 
             with ThreadPoolExecutor(PARALLEL_HUNTS) as pool:
                 for done in [pool.submit(on_hits, one, starved if len(hunts) > 1 else None) for one in hunts]:
@@ -207,24 +225,33 @@ class _HuntingRun:
     @contextmanager
     def _cached_hits(
         self, hits: HitCoverage, hunts: Sequence[_PlannedHunt]
-    ) -> Iterator[tuple[events_table.HitEvents, dict[str, int]]]:
-        """The hits of all hunts' windows, persisted, and the number of hits per hunt version."""
-        starts = {one.request.since for one in hunts}
+    ) -> Iterator[tuple[dict[str, HitEvents], Counter[str]]]:
+        """The hits of all hunts' windows, persisted, by event table; and the number of hits per hunt version."""
+        starts = {one.since for one in hunts}
         since = None if None in starts else min(start for start in starts if start)
-        rows = hits_table.scan_hits(self.lake, hits, [one.hunt.digest for one in hunts], since, utc_day(self.as_of))
-        rows = rows.repartition("hunt_version").sortWithinPartitions("hunt_version").persist()
+        readers: dict[str, list[str]] = {}
+        for request in (request for one in hunts for request in one.requests):
+            readers.setdefault(request.predicates.table.name, []).append(request.hunt_version)
+        cached: dict[str, DataFrame] = {}
+        counts: Counter[str] = Counter()
         try:
-            counts = {row.hunt_version: row["count"] for row in rows.groupBy("hunt_version").count().collect()}
+            for name, versions in readers.items():
+                rows = hits_table.scan_hits(self.lake, BY_NAME[name], hits, versions, since, utc_day(self.as_of))
+                rows = rows.repartition("hunt_version").sortWithinPartitions("hunt_version").persist()
+                cached[name] = rows
+                for row in rows.groupBy("hunt_version").count().collect():
+                    counts[row.hunt_version] += row["count"]
             hits_table.check_not_withdrawn(self.lake, hits)
-            with codegen(self.lake.spark, on=sum(counts.values()) > CODEGEN_THRESHOLD):
-                yield events_table.HitEvents(rows), counts
+            with codegen(self.lake.spark, on=counts.total() > CODEGEN_THRESHOLD):
+                yield {name: HitEvents(BY_NAME[name], rows) for name, rows in cached.items()}, counts
         finally:
-            rows.unpersist()
+            for rows in cached.values():
+                rows.unpersist()
 
     def _on_hits(
         self,
         one: _PlannedHunt,
-        hits: events_table.HitEvents,
+        hits: HuntHits,
         count: int,
         known: dict[str, Any],
         starved: list[_PlannedHunt] | None,
@@ -234,7 +261,7 @@ class _HuntingRun:
             self._finish(one, lambda: _Evaluation(writer.compute_findings(nothing, self.limits.rows)), known)
             return
         self.say(f"hunting: {one.hunt.name}")
-        self._finish(one, lambda: self._evaluate(one, lambda: hits.of(one.hunt.digest)), known, starved)
+        self._finish(one, lambda: self._evaluate(one, lambda: hits), known, starved)
 
     # Full
 

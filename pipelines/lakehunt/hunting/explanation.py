@@ -9,7 +9,13 @@ from lakehunt.hunting.compiled_hunt import CompiledHunt, query_period
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.incremental import prefilter
-from lakehunt.hunting.incremental.predicates import FullScan, RowPredicate, RowPredicates, extract_row_predicates
+from lakehunt.hunting.incremental.predicates import (
+    FullScan,
+    RowPredicate,
+    RowPredicates,
+    TablePredicates,
+    extract_row_predicates,
+)
 from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.hunting.query.time_window import TimeWindow, limit_to_window
 from lakehunt.kql import plan as p
@@ -23,22 +29,31 @@ class Explanation:
     """How a hunt will be run at one as-of.
 
     `why` is the reason for a full scan of its window, with the place in the hunt's file if there is one; None for an
-    incremental hunt. For the latter, an event is a hit if it meets all conditions of one of the `alternatives`."""
+    incremental hunt, which has `tables`."""
 
     hunt: Hunt
     window: TimeWindow
     why: str | None
-    alternatives: tuple[tuple[ExplainedCondition, ...], ...]
-    columns: tuple[str, ...]
+    tables: tuple[ExplainedTable, ...]
     plan: tuple[str, ...]
     exclusions: tuple[tuple[Exclusion, str], ...] = ()
     """Each with its state: on, off or expired."""
 
 
 @dataclass(frozen=True)
+class ExplainedTable:
+    """An event table that the hunt reads. An event is a hit if it meets all conditions of one of the `alternatives`;
+    `columns` are those that its hits have for the hunt."""
+
+    name: str
+    alternatives: tuple[tuple[ExplainedCondition, ...], ...]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ExplainedCondition:
-    """A condition on one event: its KQL, and whether it is evaluated once per distinct process key (`tuple`) or for
-    each event whose key is accepted (`event`)."""
+    """A condition on one event: its KQL, and whether it is evaluated once per distinct key (`tuple`, see
+    `EventTable.few_values`) or for each event whose key is accepted (`event`)."""
 
     text: str
     by: str
@@ -49,13 +64,17 @@ def explain(compiled: CompiledHunt, as_of: int) -> Explanation:
     hunt = compiled.hunt
     how = extract_row_predicates(compiled.plan)
     plan, window = limit_to_window(compiled.plan, as_of, query_period(hunt))
-    alternatives = (
-        tuple(_conditions(hunt, predicate) for predicate in how.alternatives) if isinstance(how, RowPredicates) else ()
-    )
-    columns = tuple(sorted(how.columns | hunt.excluded_by)) if isinstance(how, RowPredicates) else ()
+    tables = tuple(_table(hunt, one) for one in how.tables.values()) if isinstance(how, RowPredicates) else ()
     why = _why(hunt, how) if isinstance(how, FullScan) else None
     states = tuple((one, one.state(as_of)) for one in hunt.exclusions)
-    return Explanation(hunt, window, why, alternatives, columns, tuple(_steps(hunt, plan, 0)), states)
+    return Explanation(hunt, window, why, tables, tuple(_steps(hunt, plan, 0)), states)
+
+
+def _table(hunt: Hunt, predicates: TablePredicates) -> ExplainedTable:
+    table = predicates.table
+    alternatives = tuple(_conditions(hunt, table.few_values, one) for one in predicates.alternatives)
+    columns = predicates.columns | (hunt.excluded_by & set(table.column_names))
+    return ExplainedTable(table.name, alternatives, tuple(sorted(columns)))
 
 
 def _why(hunt: Hunt, scan: FullScan) -> str:
@@ -66,8 +85,8 @@ def _why(hunt: Hunt, scan: FullScan) -> str:
     return f"{hunt.file}:{place.line}:{place.column}: {scan.why}"
 
 
-def _conditions(hunt: Hunt, predicate: RowPredicate) -> tuple[ExplainedCondition, ...]:
-    on_key = [c for c in predicate.conditions if p.references(c) <= set(prefilter.PROCESS_KEY)]
+def _conditions(hunt: Hunt, key: Sequence[str], predicate: RowPredicate) -> tuple[ExplainedCondition, ...]:
+    on_key = [c for c in predicate.conditions if prefilter.is_of_key(c, key)]
     rest = sorted(
         (c for c in predicate.conditions if c not in on_key), key=lambda c: prefilter.cost(prefilter.folded(c))
     )

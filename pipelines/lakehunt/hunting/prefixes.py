@@ -13,7 +13,7 @@ from lakehunt.hunting.query import exclusion_marks
 from lakehunt.kql import plan as p
 from lakehunt.kql.row_local import row_local_parts
 from lakehunt.runtime.checkpoint import ON_DISK
-from lakehunt.schemas.registered_tables import EVENTS
+from lakehunt.schemas.event_tables import BY_NAME
 from lakehunt.spark import trace
 from lakehunt.spark.expressions import column
 from lakehunt.spark.plans import Context, compile_plan
@@ -67,9 +67,9 @@ def _count_events(prefixes: Sequence[Relation], counts: Sequence[int]) -> int:
 
 
 def is_empty(plan: p.Plan) -> bool:
-    """Whether a plan yields no rows if DeviceProcessEvents has none."""
+    """Whether a plan yields no rows if event tables have none."""
     if isinstance(plan, p.Scan):
-        return plan.table == EVENTS
+        return plan.table in BY_NAME
     if isinstance(plan, p.Summarize):
         return bool(plan.keys) and is_empty(plan.source)  # without keys it yields one row even for no input
     if isinstance(plan, p.Union):

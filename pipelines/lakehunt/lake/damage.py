@@ -22,12 +22,12 @@ from typing import Any
 from lakehunt.core.errors import LakehuntError
 from lakehunt.lake import write_lock
 from lakehunt.schemas import registry
-from lakehunt.schemas.hunt_tables import HITS, PASSES
+from lakehunt.schemas.hunt_tables import HITS_TABLES, PASSES
 from lakehunt.schemas.table import FOLDERS
 
 HINT = "docs/how-to/maintenance.md#a-damaged-lake says what to do"
 
-DERIVED = (HITS.name, PASSES.name)
+DERIVED = (*(table.name for table in HITS_TABLES), PASSES.name)
 """Tables that the next run makes anew from events."""
 
 NOTE = "lakehunt: versions "

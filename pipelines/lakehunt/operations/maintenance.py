@@ -28,7 +28,7 @@ from lakehunt.lake.retention import VACUUM_HOURS, Retention
 from lakehunt.lake.retry import retried
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas import registry
-from lakehunt.schemas.hunt_tables import HITS, PASSES
+from lakehunt.schemas.hunt_tables import HITS_TABLES, PASSES
 from lakehunt.schemas.landing_tables import BATCHES, FILES, RECORDS
 from lakehunt.schemas.table import FOLDERS, Expires, TableFamily
 
@@ -245,11 +245,11 @@ def _column(lake: Lake, name: str, column: str, condition: str) -> list[Any]:
 
 def _orphaned(lake: Lake, name: str, retention: Retention, now: datetime) -> str | None:
     """Hits of killed passes: they are never used, and nothing else would remove them."""
-    if name != HITS.name:
+    if name not in {table.name for table in HITS_TABLES}:
         return None
     before = f"{now.astimezone(UTC) - KILLED_AFTER:%Y%m%dT%H%M%S%fZ}"
     # Read hits first: a pass is recorded in `hunts.passes` only after its hits are written.
-    passes = [row.pass_id for row in _column(lake, HITS.name, "pass_id", f"pass_id < '{before}'")]
+    passes = [row.pass_id for row in _column(lake, name, "pass_id", f"pass_id < '{before}'")]
     recorded = {row.pass_id for row in _column(lake, PASSES.name, "pass_id", "true")}
     orphans = sorted(one for one in passes if one not in recorded)
     return f"pass_id IN ({', '.join(map(string_literal, orphans))})" if orphans else None

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import partial, reduce
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehunt.hunting.findings import run_log
 from lakehunt.lake.delta_lake import KILLED_AFTER, Lake
 from lakehunt.lake.retry import retried
-from lakehunt.schemas.hunt_tables import HITS, PASSES
+from lakehunt.schemas.hunt_tables import HITS_TABLES, PASSES
 
 
 def delete_stale(lake: Lake, kept: Collection[str], now: datetime, dry_run: bool = False) -> int:
@@ -28,17 +29,20 @@ def delete_stale(lake: Lake, kept: Collection[str], now: datetime, dry_run: bool
     if not stale:
         return 0
     is_stale = F.col("hunt_version").isin(stale)
-    rows = lake.rows(HITS).filter(is_stale).count()
+    stored = [table for table in HITS_TABLES if lake.exists(table.name)]
+    rows = sum(lake.rows(table).filter(is_stale).count() for table in stored)
     if not dry_run:
         retried(lambda: _withdraw_coverage(lake, stale))
-        retried(lambda: DeltaTable.forPath(lake.spark, lake.path(HITS.name)).delete(is_stale))
+        for table in stored:
+            retried(partial(DeltaTable.forPath(lake.spark, lake.path(table.name)).delete, is_stale))
     return rows
 
 
 def _stale_versions(lake: Lake, kept: Collection[str], now: datetime) -> Sequence[str]:
     """The stale versions that have hits or are covered by passes."""
     covered = lake.rows(PASSES).select(F.explode("hunts.hunt_version").alias("hunt_version"))
-    known = covered.union(lake.rows(HITS).select("hunt_version")).distinct().collect()
+    stored = (lake.rows(table).select("hunt_version") for table in HITS_TABLES if lake.exists(table.name))
+    known = reduce(DataFrame.union, stored, covered).distinct().collect()
     found = {row.hunt_version for row in known} - set(kept)
     return sorted(found - run_log.in_progress(lake, now - KILLED_AFTER)) if found else []
 

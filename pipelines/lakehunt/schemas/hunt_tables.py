@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lakehunt.schemas.event_table import EVENT_KEY
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_table import EVENT_KEY, EventTable
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.table import Erasure, Expires, KeptForever, Match, NotErased, Table, TableColumn
 
@@ -11,30 +11,52 @@ ALWAYS_STORED = frozenset((
     "Timestamp", "ReportId", "DeviceId", "DeviceName", "AccountName", "FileName", "InitiatingProcessFileName",
     "InitiatingProcessParentFileName", "ProcessCommandLine",
 ))  # fmt: skip
-"""Columns that every hit has, whatever the query reads: time, device, account, process and its parents."""
+"""Columns that every hit has if its table does, whatever the query reads: time, device, account, process and its
+parents. They are not part of a hunt's version, so a column never leaves them."""
 
-HITS = Table(
-    "hunts.hits",
-    "One row is one candidate event: it passed a hunt version's row-level predicates",
-    (
-        TableColumn("hunt_id", "STRING", "The hunt's id"),
-        TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
-        TableColumn("pass_id", "STRING", "The scan that found it; the row counts once the scan is in hunts.passes"),
-        *DEVICE_PROCESS_EVENTS.events.columns,
-    ),
-    partitioned_by=("event_date",),
-    statistics=("hunt_version", "pass_id", "Timestamp", "batch"),
-    retention=Expires("hits", "event_date"),
-    erasure=Erasure(
-        Match.EVENT_COPY, EVENT_KEY, DEVICE_PROCESS_EVENTS.device_columns, DEVICE_PROCESS_EVENTS.account_columns
-    ),
-    served=False,
-    written="appended per pass over new events",
-)
+
+def always_stored(events: EventTable) -> frozenset[str]:
+    """The columns of an event table that every hit has."""
+    subject = (name for name in events.subject_columns if name)
+    return (ALWAYS_STORED | {events.times[0], events.sequence, *events.few_values, *subject}) & set(events.column_names)
+
+
+def _hits(events: EventTable) -> Table:
+    """DeviceProcessEvents was the only event table at first, so its hits have the plain name."""
+    suffix = "" if events is DEVICE_PROCESS_EVENTS else f"_{events.stored_as}"
+    return Table(
+        f"hunts.hits{suffix}",
+        f"One row is one candidate event of {events.name}: it passed a hunt version's row-level predicates",
+        (
+            TableColumn("hunt_id", "STRING", "The hunt's id"),
+            TableColumn("hunt_version", "STRING", "Digest of what in the hunt decides its results"),
+            TableColumn("pass_id", "STRING", "The scan that found it; the row counts once the scan is in hunts.passes"),
+            *events.events.columns,
+        ),
+        partitioned_by=("event_date",),
+        statistics=("hunt_version", "pass_id", events.times[0], "batch"),
+        retention=Expires("hits", "event_date"),
+        erasure=Erasure(Match.EVENT_COPY, EVENT_KEY, events.device_columns, events.account_columns),
+        served=False,
+        written="appended per pass over new events",
+    )
+
+
+HITS_TABLES = tuple(map(_hits, EVENT_TABLES))
+
+_HITS_BY_TABLE = dict(zip((events.name for events in EVENT_TABLES), HITS_TABLES, strict=True))
+
+
+def hits_of(events: EventTable) -> Table:
+    """The table with the candidate events of an event table."""
+    return _HITS_BY_TABLE[events.name]
+
+
+HITS = hits_of(DEVICE_PROCESS_EVENTS)
 
 PASSES = Table(
     "hunts.passes",
-    "One row per scan of events (a pass): which events were read, and the hunts whose hits are complete for them",
+    "One row per scan of a table's events (a pass): which were read, and the hunts whose hits are complete for them",
     (
         TableColumn("pass_id", "STRING", "The scan; begins with the time of its start"),
         TableColumn("batches", "ARRAY<STRUCT<first: BIGINT, last: BIGINT>>", "Batches of events that it read"),
@@ -47,12 +69,13 @@ PASSES = Table(
         TableColumn("seconds", "DOUBLE", "How long it took"),
         TableColumn("events_version", "BIGINT", "Version of the events table that was read"),
         TableColumn("engine_version", "STRING", "Version of Lakehunt"),
+        TableColumn("event_table", "STRING", "KQL name of the event table; null: DeviceProcessEvents"),
     ),
     retention=KeptForever("it says which events have been read, so that none is read twice"),
     erasure=NotErased("it names hunts and batches, no event"),
     served=False,
     written="appended per pass",
-    vouches_for=(HITS.name, DEVICE_PROCESS_EVENTS.events.name),
+    vouches_for=tuple(name for events in EVENT_TABLES for name in (hits_of(events).name, events.events.name)),
 )
 
 RUNS = Table(

@@ -19,8 +19,10 @@ def tables() -> tuple[Table, ...]:
 
     Raises ValueError for a duplicate name, and for a table outside of Lakehunt's folders."""
     found: dict[str, Table] = {}
-    named = (one for module in _modules() for one in vars(module).values() if isinstance(one, Table))
-    for table in (*named, *(events.events for events in EVENT_TABLES)):
+    values = (value for module in _modules() for value in vars(module).values())
+    named = (one for value in values for one in (value if isinstance(value, tuple) else (value,)))
+    declared = (one for one in named if isinstance(one, Table))
+    for table in (*declared, *(events.events for events in EVENT_TABLES)):
         if found.setdefault(table.name, table) is not table:
             raise ValueError(f"two tables are named {table.name}")
     return tuple(sorted(found.values(), key=lambda table: (FOLDERS.index(table.folder), table.name)))

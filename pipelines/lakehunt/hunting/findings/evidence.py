@@ -1,13 +1,14 @@
 """From a finding to its events, and to the processes around them.
 
-`findings.all` names the first events of each finding. They are looked up in `events`, only on the days that the finding
-spans; then, device by device and around their time, the processes that started them and that they started. What makes
-a process the parent of another one is in process_tree.py."""
+`findings.all` names the first events of each finding. They are looked up in the event tables, only on the days that the
+finding spans; then, device by device and around their time, the processes that started them and that they started: of
+an event that is not the start of a process, those around its initiating process. What makes a process the parent of
+another one is in process_tree.py."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,8 @@ from lakehunt.hunting.query import events_table
 from lakehunt.kql import times
 from lakehunt.kql.types import DATETIME, TICKS_PER_DAY, TICKS_PER_MICROSECOND, TICKS_PER_MINUTE, Column
 from lakehunt.lake.delta_lake import Lake, few_rows, utc
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.spark import values
 
@@ -75,9 +77,10 @@ _PROCESSES = {
         "file_name": "InitiatingProcessParentFileName",
     },
 }
-"""The three processes that an event describes: fields of `process_tree.Process` and their columns."""
+"""The three processes that the start of a process describes: fields of `process_tree.Process` and their columns."""
 
-_KEPT = ("Timestamp", "DeviceId", "DeviceName", *(name for one in _PROCESSES.values() for name in one.values()))
+_INITIATING = {"process": _PROCESSES["parent"], "parent": _PROCESSES["grandparent"]}
+"""The two processes that another event describes."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,8 @@ class Evidence:
     """A finding, its events and their lineage.
 
     `finding` is a row of `findings.all`, with times as text and `result` as an object. `events` are its evidence that
-    the lake still has: non-empty columns, times as text, in order of time. `gone` counts the missing events. `cut`:
-    there were more events around them than MOST_AROUND."""
+    the lake still has: their `event_table`, non-empty columns, times as text, in order of time. `gone` counts the
+    missing events. `cut`: there were more events around them than MOST_AROUND."""
 
     finding: dict[str, Any]
     events: list[dict[str, Any]]
@@ -106,15 +109,15 @@ def of_finding(lake: Lake, name: str, as_of: int | None = None, near: int = NEAR
 
     Raises UsageError if `name` is not an id, LakehuntError if no finding or more than one matches."""
     row = find(lake, name, as_of)
-    whole = _events_of(lake, [row], events_table.SCHEMA)
-    found = [event_of(one) for one in whole]
+    whole = _events_of(lake, [row], lambda table: table.kql_schema)
+    found = [event_of(*one) for one in whole]
     around, cut = around_events(lake, found, near)
-    rows = sorted(whole, key=lambda one: (one["Timestamp"], one["event_id"]))
+    rows = sorted(whole, key=lambda one: (one[1]["Timestamp"], one[1]["event_id"]))
     finding = finding_json(row)
     evidence = list(row["evidence"])
     return Evidence(
         finding,
-        [_event_json(one) for one in rows],
+        [_event_json(*one) for one in rows],
         len(set(evidence)) - len(rows),
         process_trees([*found, *around], evidence, near),
         cut,
@@ -162,43 +165,67 @@ def _candidates(rows: Sequence[Row]) -> list[str]:
 # Events
 
 
-def _events_of(lake: Lake, findings: Sequence[Row], columns: Iterable[Column]) -> list[Row]:
-    """The events that findings name, with engine types: times in ticks, texts never null."""
-    ids = sorted({event for row in findings for event in row["evidence"]})
+def _events_of(
+    lake: Lake, findings: Sequence[Row], columns: Callable[[EventTable], Iterable[Column]]
+) -> list[tuple[EventTable, Row]]:
+    """The events that findings name, each with its table, and these columns of it with engine types: times in ticks,
+    texts never null. Tables are searched until all events are found, the one that most hunts read first."""
+    ids = {event for row in findings for event in row["evidence"]}
     seen = [utc(row[name]) for row in findings for name in ("first_seen", "last_seen") if row[name] is not None]
     if not ids or not seen:
         return []
-    within = events_table.within_window(
-        lake.rows(DEVICE_PROCESS_EVENTS.events), *(times.from_datetime(at) for at in (min(seen), max(seen)))
-    )
-    named = F.broadcast(few_rows(lake.spark, {"event_id": "STRING"}, [(id_,) for id_ in ids]))
-    return within.join(named, "event_id", "left_semi").select("event_id", *_as_kql(columns)).collect()
+    first, last = (times.from_datetime(at) for at in (min(seen), max(seen)))
+    found: list[tuple[EventTable, Row]] = []
+    for table in sorted(EVENT_TABLES, key=lambda one: one is not DEVICE_PROCESS_EVENTS):
+        if ids and lake.exists(table.events.name):
+            within = events_table.within_window(table, lake.rows(table.events), first, last)
+            named = F.broadcast(few_rows(lake.spark, {"event_id": "STRING"}, [(id_,) for id_ in sorted(ids)]))
+            rows = within.join(named, "event_id", "left_semi").select("event_id", *_as_kql(columns(table))).collect()
+            found += [(table, row) for row in rows]
+            ids -= {row["event_id"] for row in rows}
+    return found
 
 
 def _as_kql(columns: Iterable[Column]) -> list[SparkColumn]:
     return [events_table.kql_value(column).alias(column.name) for column in columns]
 
 
-_LINEAGE = [column for column in events_table.SCHEMA if column.name in _KEPT]
-
-
 def events_of(lake: Lake, findings: Sequence[Row]) -> list[Event]:
     """The events that findings name and that the lake still has."""
-    return [event_of(row) for row in _events_of(lake, findings, _LINEAGE)]
+    return [event_of(*one) for one in _events_of(lake, findings, _lineage)]
 
 
-def event_of(row: Row) -> Event:
+def _lineage(table: EventTable) -> list[Column]:
+    """The columns of a table that say when and where an event was, and which processes it describes."""
+    described = {name for columns in _described(table).values() for name in columns.values()}
+    return [one for one in table.kql_schema if one.name in {"Timestamp", "DeviceId", "DeviceName", *described}]
+
+
+def _described(table: EventTable) -> dict[str, dict[str, str]]:
+    """The processes that events of a table describe, as in `_PROCESSES`, with the columns that it has."""
+    processes = _PROCESSES if table is DEVICE_PROCESS_EVENTS else _INITIATING
+    there = set(table.column_names)
+    return {
+        name: {field: column for field, column in columns.items() if column in there}
+        for name, columns in processes.items()
+    }
+
+
+def event_of(table: EventTable, row: Row) -> Event:
+    """An event of a table, given its row with at least the columns of its lineage."""
     made = {
         name: Process(**{field: row[column] or None for field, column in columns.items()})
-        for name, columns in _PROCESSES.items()
+        for name, columns in _described(table).items()
     }
-    return Event(row["event_id"], row["Timestamp"], row["DeviceId"], row["DeviceName"] or None, **made)
+    device = row["DeviceName"] or None if "DeviceName" in table.column_names else None
+    is_start = table is DEVICE_PROCESS_EVENTS
+    return Event(row["event_id"], row["Timestamp"], row["DeviceId"], device, **made, is_start=is_start)
 
 
-def _event_json(row: Row) -> dict[str, Any]:
+def _event_json(table: EventTable, row: Row) -> dict[str, Any]:
     """The non-empty columns: most are empty in most events."""
-    fields: dict[str, Any] = {"event_id": row["event_id"]}
-    for column in events_table.SCHEMA:
+    fields: dict[str, Any] = {"event_id": row["event_id"], "event_table": table.name}
+    for column in table.kql_schema:
         value = row[column.name]
         if value is not None and value != "":
             fields[column.name] = times.format_datetime(value) if column.type == DATETIME else value
@@ -223,7 +250,7 @@ def around_events(
         done |= due
         rows = _looked_up(lake, due, most + 1)
         cut = cut or len(rows) > most
-        new = {row.event_id: event_of(row) for row in rows[:most] if row.event_id not in found}
+        new = {row.event_id: event_of(DEVICE_PROCESS_EVENTS, row) for row in rows[:most] if row.event_id not in found}
         found |= new
         ancestors = {row.event_id for row in rows if row.place == OWN}
         seeds = [event for id_, event in new.items() if id_ in ancestors]
@@ -243,7 +270,7 @@ def _looked_up(lake: Lake, due: Collection[ProcessLookup], most: int) -> list[Ro
     here &= F.col("in.id") == F.col("lookup.id")
     here &= F.unix_micros("Timestamp").between(F.col("lookup.since"), F.col("lookup.until"))
     matched = _in_each_place(events).join(lookups, here, "left_semi")
-    chosen = matched.select("event_id", F.col("in.place").alias("place"), *_as_kql(_LINEAGE))
+    chosen = matched.select("event_id", F.col("in.place").alias("place"), *_as_kql(_lineage(DEVICE_PROCESS_EVENTS)))
     return chosen.orderBy("Timestamp", "event_id").limit(most).collect()
 
 

@@ -1,8 +1,9 @@
 """Processes around the events of a finding, as a tree: who started them, what they started, what else was started.
 
-Every event describes three processes: the created one, its parent and its grandparent. So a tree can be drawn even if
-a parent's own event is not in the lake. The system reuses process ids, so a process is identified by its device, its
-id and its creation time. If one of them is unknown, two mentions are never taken for the same process.
+The start of a process describes three processes: the created one, its parent and its grandparent. So a tree can be
+drawn even if a parent's own event is not in the lake. Any other event, such as a connection, describes two: the process
+that caused it, whose event it counts as, and its parent. The system reuses process ids, so a process is identified by
+its device, its id and its creation time. If one of them is unknown, two mentions are never taken for the same process.
 
 A parent's own event may have a later creation time than its children's events say: in Defender's exports that time can
 be when the sensor recorded the event, up to a minute later. Such an event is still the parent's if it has the id, file
@@ -70,7 +71,8 @@ class Process:
 
 @dataclass(frozen=True)
 class Event:
-    """An event of `events.device_process_events`, as far as lineage needs it. `at` is its Timestamp in ticks."""
+    """An event, as far as lineage needs it: of the `process` that was started or, if it `is_start` of none, that caused
+    it. `at` is its Timestamp in ticks."""
 
     event_id: str
     at: int
@@ -79,6 +81,12 @@ class Event:
     process: Process = Process()
     parent: Process = Process()
     grandparent: Process = Process()
+    is_start: bool = True
+
+    @property
+    def tells_of_a_process(self) -> bool:
+        """False for an event of a table without processes, such as DeviceInfo."""
+        return self.is_start or self.process.is_described
 
 
 @dataclass
@@ -112,15 +120,14 @@ class ProcessLookup:
 
 
 def process_lookups(events: Iterable[Event], evidence: Iterable[str], near: int) -> set[ProcessLookup]:
-    """What to look up to complete the tree: the own events of all ancestors that these events name and, for evidence,
-    what they or their parents started within `near` ticks of them."""
+    """What to look up to complete the tree: the starts of all processes that these events name and, for evidence, what
+    they or their parents started within `near` ticks of them."""
     chosen = set(evidence)
     found: set[ProcessLookup] = set()
     for event in events:
-        ancestors = (_known(event.device_id, process) for process in (event.parent, event.grandparent))
+        named = (_known(event.device_id, process) for process in (*_told_of(event), event.grandparent))
         found |= {
-            ProcessLookup(device, OWN, id_, at - TICKS_PER_SECOND, at + LATE)
-            for device, id_, at in filter(None, ancestors)
+            ProcessLookup(device, OWN, id_, at - TICKS_PER_SECOND, at + LATE) for device, id_, at in filter(None, named)
         }
         if event.event_id in chosen:
             found |= set(_started_near(event, near))
@@ -148,8 +155,8 @@ class ProcessFamily:
     """Who is whose parent, according to all events together."""
 
     def __init__(self, events: Iterable[Event]) -> None:
-        by_id = {event.event_id: event for event in events}
-        in_order = sorted(by_id.values(), key=lambda event: (event.at, event.event_id))
+        by_id = {event.event_id: event for event in events if event.tells_of_a_process}
+        in_order = sorted(by_id.values(), key=lambda event: (not event.is_start, event.at, event.event_id))
         same = _same(in_order)
         self.described: dict[Key, tuple[Process, Event]] = {}
         self.own: dict[Key, list[Event]] = defaultdict(list)
@@ -234,31 +241,37 @@ def _own_key(event: Event, same: Mapping[Known, Known]) -> Key:
 
 
 def _same(events: Sequence[Event]) -> dict[Known, Known]:
-    """Maps a process to its identity in its children's events, if these state another creation than its own event."""
-    children: dict[tuple[str, int], list[tuple[Known, Event]]] = defaultdict(list)
+    """Maps a process to its identity in events that name it, if these state another creation than its own event."""
+    told: dict[tuple[str, int], list[tuple[Known, Process, int]]] = defaultdict(list)
     for event in events:
-        if stated := _known(event.device_id, event.parent):
-            children[stated[:2]].append((stated, event))
+        for process in _told_of(event):
+            if stated := _known(event.device_id, process):
+                told[stated[:2]].append((stated, process, event.at))
     same: dict[Known, Known] = {}
     for event in events:
         known = _known(event.device_id, event.process)
-        about = children.get(known[:2], ()) if known else ()
-        if known is None or known in same or any(stated == known for stated, _ in about):
+        about = told.get(known[:2], ()) if known else ()
+        if known is None or known in same or any(stated == known for stated, _, _ in about):
             continue
-        candidates = {stated for stated, child in about if _is_parent(event, child)}
+        candidates = {stated for stated, process, at in about if _is_same(event.process, process, at)}
         if candidates:
             same[known] = max(candidates)  # the latest creation
     return same
 
 
-def _is_parent(event: Event, child: Event) -> bool:
-    """Whether an event belongs to the parent that a child names, although its creation time differs."""
-    own, stated = event.process, child.parent
+def _told_of(event: Event) -> tuple[Process, ...]:
+    """The processes that an event names and is not the start of, except for the grandparent."""
+    return (event.parent,) if event.is_start else (event.process, event.parent)
+
+
+def _is_same(own: Process, stated: Process, at: int) -> bool:
+    """Whether a process, as its own event has it, is the one that another event at an instant (ticks) names, although
+    its creation time differs."""
     if own.unique_id and stated.unique_id and {own.unique_id, stated.unique_id}.isdisjoint({"0"}):
         return own.unique_id == stated.unique_id
     assert own.created is not None
     assert stated.created is not None
-    between = stated.created <= own.created <= min(stated.created + LATE, child.at)
+    between = stated.created <= own.created <= min(stated.created + LATE, at)
     return between and _names(own) == _names(stated)
 
 

@@ -22,7 +22,7 @@ from lakehunt.kql.types import DATETIME, DYNAMIC
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime.checkpoint import materialize
 from lakehunt.schemas.event_table import SUBJECT
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
 from lakehunt.schemas.table import Table, TableColumn
 from lakehunt.spark import trace, values
@@ -152,8 +152,8 @@ def _own_rows(result: HuntResult, rows: DataFrame, added: Sequence[str]) -> Data
 
 
 def _own_table(result: HuntResult) -> Table:
-    events = {c.name: c.description for c in DEVICE_PROCESS_EVENTS.columns}
-    described = descriptions(result.plan, result.hunt.query, {DEVICE_PROCESS_EVENTS.name: events})
+    events = {table.name: {c.name: c.description for c in table.columns} for table in EVENT_TABLES}
+    described = descriptions(result.plan, result.hunt.query, events)
     columns = [
         TableColumn(c.name, values.stored_type(c.type), f"{described[c.name]} (Kusto {c.type})".strip())
         for c in result.plan.schema

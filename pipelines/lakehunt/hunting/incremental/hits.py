@@ -1,17 +1,18 @@
-"""`hunts.hits`: the events that met a hunt's row-level predicates, so that no run reads an event twice for a hunt.
+"""Hits: the events that met a hunt's row-level predicates, so that no run reads an event twice for a hunt. There is a
+table of hits for each event table (`hunt_tables.hits_of`).
 
-Hits are only appended. A pass (a prefilter run over new events) writes its hits, then its row in `hunts.passes`; only
-then do its hits count. So a killed pass leaves rows that nobody reads (`lakehunt maintain` deletes them), and
-concurrent runs cannot disturb each other. Hits of another version of a hunt are not read: its query differs, or a
-function that it uses has changed. Nor are hits of a pass after which events were changed or deleted by anything but
-Lakehunt."""
+Hits are only appended. A pass (a prefilter run over new events of a table) writes its hits, then its row in
+`hunts.passes`; only then do its hits count. So a killed pass leaves rows that nobody reads (`lakehunt maintain` deletes
+them), and concurrent runs cannot disturb each other. Hits of another version of a hunt are not read: its query differs,
+or a function that it uses has changed. Nor are hits of a pass after which events were changed or deleted by anything
+but Lakehunt."""
 
 from __future__ import annotations
 
 import math
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache, reduce
@@ -26,9 +27,9 @@ from lakehunt import __version__
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.hunting.incremental import prefilter
-from lakehunt.hunting.incremental.predicates import RowPredicates
+from lakehunt.hunting.incremental.predicates import TablePredicates
 from lakehunt.hunting.query import events_table
-from lakehunt.hunting.query.events_table import BatchRange, EventsSnapshot
+from lakehunt.hunting.query.events_table import BatchRange, EventsSnapshot, LakeSnapshot
 from lakehunt.lake import history
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.versions import known_version
@@ -37,8 +38,10 @@ from lakehunt.runtime.bounded import TimeLimitError, TotalTimeError
 from lakehunt.runtime.error_text import in_one_line, is_unreadable_file
 from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.session import codegen
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from lakehunt.schemas.hunt_tables import ALWAYS_STORED, HITS, PASSES
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.hunt_tables import HITS_TABLES, PASSES, always_stored, hits_of
+from lakehunt.schemas.table import Table
 from lakehunt.spark import values
 from lakehunt.spark.relations import Context
 
@@ -50,11 +53,12 @@ _PROVENANCE = ("tick_digits", "event_id", "event_date", "landed_at", "batch")
 
 @dataclass(frozen=True)
 class HuntRequest:
-    """A hunt's row-level predicates, and the first day of the window that a run needs hits for (None: all days)."""
+    """A hunt's row-level predicates for one event table, and the first day of the window that a run needs hits for
+    (None: all days)."""
 
     hunt_id: str
     hunt_version: str
-    predicates: RowPredicates
+    predicates: TablePredicates
     since: date | None
 
 
@@ -69,9 +73,10 @@ class ScanRange:
 
 @dataclass(frozen=True)
 class PrefilterRun:
-    """A pass as recorded in `hunts.passes`, and the hunt versions that it covers."""
+    """A pass as recorded in `hunts.passes`: the event table (KQL name), and the hunt versions that it covers."""
 
     id: str
+    table: str
     scan_range: ScanRange
     versions: frozenset[str]
 
@@ -143,30 +148,35 @@ class HitCoverage:
 
 def complete_hits(
     lake: Lake,
-    events: EventsSnapshot,
+    snapshot: LakeSnapshot,
     hunts: Sequence[HuntRequest],
     context: Context,
     say: Progress,
     bounds: ScanBounds,
     apart: Collection[str] = (),
 ) -> HitCoverage:
-    """Scans, for each hunt, the events that no pass has read for it yet.
+    """Scans, for each hunt and each event table that it reads, the events that no pass has read for it yet.
 
     A hunt whose conditions fail (on an unsupported value, for example) or take too long is isolated and recorded in
     `failed`; the others continue. Each of the hunts `apart` (ids) has a pass of its own, after the others. What passes
     have read before the time for all of them is over is recorded: the next run goes on from there."""
     bounds = replace(bounds, ends=time.monotonic() + TOTAL * bounds.most)
+    events = {name: snapshot.of(BY_NAME[name]) for name in dict.fromkeys(h.predicates.table.name for h in hunts)}
     hits = HitCoverage(_recorded(lake, {h.hunt_version for h in hunts}, events))
-    first = {hunt.hunt_version: hunt for hunt in reversed(hunts)}  # hunts with the same query share their hits
-    for scan_range, requests in _uncovered_requests(hits.passes, list(first.values()), events.accepted).items():
-        say(f"reading {_described(scan_range)} for {len(requests)} hunt{'s' * (len(requests) > 1)}")
-        if together := [one for one in requests if one.hunt_id not in apart]:
-            _prefiltered(lake, events, scan_range, together, context, hits, bounds)
-        for one in requests:
-            if one.hunt_id in apart:
-                _prefiltered(lake, events, scan_range, [one], context, hits, bounds)
+    # hunts with the same query share their hits
+    first = {(hunt.hunt_version, hunt.predicates.table.name): hunt for hunt in reversed(hunts)}
+    for name, of_table in events.items():
+        passes = [one for one in hits.passes if one.table == name]
+        unique = [hunt for (_, table), hunt in first.items() if table == name]
+        for scan_range, requests in _uncovered_requests(passes, unique, of_table.accepted).items():
+            say(f"reading {_described(scan_range, name)} for {len(requests)} hunt{'s' * (len(requests) > 1)}")
+            if together := [one for one in requests if one.hunt_id not in apart]:
+                _prefiltered(lake, of_table, scan_range, together, context, hits, bounds)
+            for one in requests:
+                if one.hunt_id in apart:
+                    _prefiltered(lake, of_table, scan_range, [one], context, hits, bounds)
     for hunt in hunts:
-        shared = first[hunt.hunt_version].hunt_id
+        shared = first[hunt.hunt_version, hunt.predicates.table.name].hunt_id
         hits.stats[hunt.hunt_id] = hits.stats.get(shared, ScanStats())
         if shared in hits.failed:
             hits.failed[hunt.hunt_id] = hits.failed[shared]
@@ -244,11 +254,9 @@ def _is_slow_to_read(
 
 def _read(events: EventsSnapshot, scan_range: ScanRange, hunts: Sequence[HuntRequest]) -> DataFrame:
     """The events of a range, with the columns that hits of these hunts have."""
-    columns = ALWAYS_STORED.union(*(hunt.predicates.columns for hunt in hunts))
+    columns = always_stored(events.table).union(*(hunt.predicates.columns for hunt in hunts))
     frame = events.frame.filter(events_table.in_batches(scan_range.batches) & _on_days(scan_range))
-    return frame.select(
-        *(name for name in DEVICE_PROCESS_EVENTS.events.column_names if name in columns or name in _PROVENANCE)
-    )
+    return frame.select(*(name for name in events.table.events.column_names if name in columns or name in _PROVENANCE))
 
 
 def _run_prefilter(
@@ -256,12 +264,13 @@ def _run_prefilter(
 ) -> tuple[PrefilterRun, ScanStats]:
     started, clock = datetime.now(UTC), time.perf_counter()
     pass_id = f"{started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
-    read = _read(events, scan_range, hunts)
-    before = known_version(lake.spark, lake.path(HITS.name))
+    read, stored = _read(events, scan_range, hunts), hits_of(events.table)
+    alternatives = [hunt.predicates.alternatives for hunt in hunts]
+    before = known_version(lake.spark, lake.path(stored.name))
     with InputMetrics(lake.spark, pass_id) as metrics, codegen(lake.spark, on=True):
-        prefiltered = prefilter.apply_prefilters(read, [hunt.predicates.alternatives for hunt in hunts], context)
-        lake.append(HITS, _rows(prefiltered.frame, hunts, pass_id))
-    if _withdrawn_since(lake, max(before, 0)):
+        prefiltered = prefilter.apply_prefilters(events.table, read, alternatives, context)
+        lake.append(stored, _rows(stored, prefiltered.frame, hunts, pass_id))
+    if _withdrawn_since(lake, stored, max(before, 0)):
         return _run_prefilter(lake, events, scan_range, hunts, context)
     row = (
         pass_id,
@@ -275,15 +284,16 @@ def _run_prefilter(
         round(time.perf_counter() - clock, 3),
         events.version,
         ENGINE_VERSION,
+        events.table.name,
     )
     lake.append(PASSES, lake.local(PASSES, [row]))
-    return PrefilterRun(pass_id, scan_range, frozenset(hunt.hunt_version for hunt in hunts)), ScanStats(
-        prefiltered.events, metrics.bytes
-    )
+    versions = frozenset(hunt.hunt_version for hunt in hunts)
+    done = PrefilterRun(pass_id, events.table.name, scan_range, versions)
+    return done, ScanStats(prefiltered.events, metrics.bytes)
 
 
-def _rows(prefiltered: DataFrame, hunts: Sequence[HuntRequest], pass_id: str) -> DataFrame:
-    """One row per event and hunt, with all columns of `hunts.hits`, rebalanced to few files per day."""
+def _rows(stored: Table, prefiltered: DataFrame, hunts: Sequence[HuntRequest], pass_id: str) -> DataFrame:
+    """One row per event and hunt, with all columns of the hits table, rebalanced to few files per day."""
     ids = F.array(*(F.struct(F.lit(h.hunt_id).alias("id"), F.lit(h.hunt_version).alias("version")) for h in hunts))
     exploded = prefiltered.withColumn("$$hunt", F.explode(prefilter.HUNTS))
     named = exploded.withColumn("$$hunt", F.get(ids, F.col("`$$hunt`")))
@@ -293,7 +303,7 @@ def _rows(prefiltered: DataFrame, hunts: Sequence[HuntRequest], pass_id: str) ->
         "pass_id": F.lit(pass_id),
     }
     values |= {name: F.col(name) for name in prefiltered.columns}
-    rows = named.select(*(values.get(c.name, F.lit(None)).cast(c.type).alias(c.name) for c in HITS.columns))
+    rows = named.select(*(values.get(c.name, F.lit(None)).cast(c.type).alias(c.name) for c in stored.columns))
     return rows.hint("rebalance", F.col("event_date"))
 
 
@@ -308,14 +318,14 @@ def _on_days(scan_range: ScanRange) -> Column:
 
 def is_damage(error: Exception) -> bool:
     """Whether the error is that a file of hits or passes cannot be read."""
-    folders = (table.name.replace(".", "/") for table in (HITS, PASSES))  # the lake's own path may be escaped
+    folders = (table.name.replace(".", "/") for table in (*HITS_TABLES, PASSES))  # the lake's own path may be escaped
     return is_unreadable_file(error) and any(f"/{folder}/" in str(error) for folder in folders)
 
 
 def withdraw_all(lake: Lake) -> None:
     """Removes all hits, whose files need not be readable; passes first, as without them hits do not count, and again
     those that another run has recorded meanwhile."""
-    for table in (PASSES, HITS, PASSES):
+    for table in (PASSES, *(table for table in HITS_TABLES if lake.exists(table.name)), PASSES):
         DeltaTable.forPath(lake.spark, lake.path(table.name)).delete()
 
 
@@ -327,34 +337,38 @@ def check_not_withdrawn(lake: Lake, hits: HitCoverage) -> None:
         raise LakehuntError("another run has withdrawn hits, which are made anew", "run again")
 
 
-def _withdrawn_since(lake: Lake, version: int) -> bool:
+def _withdrawn_since(lake: Lake, hits: Table, version: int) -> bool:
     """Whether hits may have been removed since this version of their table, by whatever was not this run."""
-    newest = history.version(lake, HITS.name)
-    return newest < version or history.last_destructive_commit(lake, HITS.name, version, newest) is not None
+    newest = history.version(lake, hits.name)
+    return newest < version or history.last_destructive_commit(lake, hits.name, version, newest) is not None
 
 
 # Coverage
 
 
-def _recorded(lake: Lake, versions: set[str], events: EventsSnapshot) -> list[PrefilterRun]:
-    """The passes for any of these hunt versions, oldest first, whose events have not changed since.
+def _recorded(lake: Lake, versions: set[str], events: Mapping[str, EventsSnapshot]) -> list[PrefilterRun]:
+    """The passes over these tables (by name) for any of these hunt versions, oldest first, whose events have not
+    changed since.
 
     The release of Lakehunt that wrote them does not matter: a hunt's version includes what its query means
     (kql/semantics.py)."""
     hunts = F.filter("hunts", lambda hunt: hunt["hunt_version"].isin(sorted(versions)))
-    passes = lake.rows(PASSES).withColumn("hunts", hunts)
+    table = F.coalesce("event_table", F.lit(DEVICE_PROCESS_EVENTS.name))
+    passes = lake.rows(PASSES).withColumns({"hunts": hunts, "event_table": table})
     rows = passes.filter(F.size("hunts") > 0).orderBy("pass_id").collect()
-    if not rows:
-        return []
-    oldest = min(row.events_version for row in rows)
-    loss = history.last_destructive_commit(lake, DEVICE_PROCESS_EVENTS.events.name, oldest, events.version)
-    return [_prefilter_run(row) for row in rows if loss is None or row.events_version >= loss]
+    kept: list[Row] = []
+    for name, of_table in events.items():
+        if own := [row for row in rows if row.event_table == name]:
+            oldest = min(row.events_version for row in own)
+            loss = history.last_destructive_commit(lake, of_table.table.events.name, oldest, of_table.version)
+            kept += [row for row in own if loss is None or row.events_version >= loss]
+    return [_prefilter_run(row) for row in sorted(kept, key=lambda row: row.pass_id)]
 
 
 def _prefilter_run(row: Row) -> PrefilterRun:
     batches = tuple((run.first, run.last) for run in row.batches)
     versions = frozenset(hunt.hunt_version for hunt in row.hunts)
-    return PrefilterRun(row.pass_id, ScanRange(batches, row.date_from, row.date_before), versions)
+    return PrefilterRun(row.pass_id, row.event_table, ScanRange(batches, row.date_from, row.date_before), versions)
 
 
 def _uncovered_requests(
@@ -412,23 +426,25 @@ def _covered_from(scan_ranges: Iterable[ScanRange]) -> date:
     return until
 
 
-def _described(scan_range: ScanRange) -> str:
+def _described(scan_range: ScanRange, table: str) -> str:
     count = sum(last - first + 1 for first, last in scan_range.batches)
     days = " ".join(
         f"{word} {day}" for word, day in (("from", scan_range.start), ("before", scan_range.end)) if day is not None
     )
-    return f"{count} batch{'es' * (count > 1)} of events" + (f" {days}" if days else "")
+    return f"{count} batch{'es' * (count > 1)} of {table}" + (f" {days}" if days else "")
 
 
 # Reading hits
 
 
-def scan_hits(lake: Lake, hits: HitCoverage, versions: Iterable[str], since: date | None, until: date) -> DataFrame:
-    """The hits of these hunt versions and days (both inclusive), each event once per version."""
+def scan_hits(
+    lake: Lake, table: EventTable, hits: HitCoverage, versions: Iterable[str], since: date | None, until: date
+) -> DataFrame:
+    """The hits of these hunt versions in a table and on days (both inclusive), each event once per version."""
     wanted = sorted(set(versions))
-    passes = [one for one in hits.passes if not one.versions.isdisjoint(wanted)]
+    passes = [one for one in hits.passes if one.table == table.name and not one.versions.isdisjoint(wanted)]
     days = F.col("event_date") <= values.day(until)
-    rows = lake.rows(HITS).filter(
+    rows = lake.rows(hits_of(table)).filter(
         _counted_runs(passes, wanted) & (days if since is None else days & (F.col("event_date") >= values.day(since)))
     )
     return rows.dropDuplicates(["hunt_version", "event_id"]) if _overlap(passes) else rows

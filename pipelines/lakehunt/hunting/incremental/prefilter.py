@@ -2,8 +2,9 @@
 
 Cheap and shared work comes first, so that a hundred hunts cost little more than ten:
 
-1. Conditions on file names and lineage alone are evaluated once per distinct process key (`PROCESS_KEY`): millions of
-   events have thousands of keys. Only hunts that accept an event's key evaluate the event further.
+1. Conditions on columns with few values (`EventTable.few_values`: file names and lineage) are evaluated once per
+   distinct key, the combination of these: millions of events have thousands of keys. Only hunts that accept an event's
+   key evaluate the event further.
 2. The keywords of these hunts are searched in its texts, all at once (see keywords.py). Few events remain.
 3. Text is folded (see `functions/text.py`) once per column, not once per condition.
 4. Of the remaining conditions, cheap ones are evaluated before expensive ones.
@@ -13,7 +14,7 @@ mask is too large for the JVM to compile (see `runtime/session.py`, hugeMethodLi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TypeVar
@@ -24,16 +25,15 @@ from pyspark.sql import functions as F
 from lakehunt.hunting.incremental import keywords
 from lakehunt.hunting.incremental.predicates import RowPredicate, shape
 from lakehunt.hunting.query import events_table
+from lakehunt.hunting.query.events_table import any_of
 from lakehunt.kql import plan as p
 from lakehunt.kql import regexes
 from lakehunt.kql.types import STRING
 from lakehunt.runtime.checkpoint import materialize
+from lakehunt.schemas.event_table import EventTable
 from lakehunt.spark.expressions import column
 from lakehunt.spark.functions import text
 from lakehunt.spark.relations import Context
-
-PROCESS_KEY = ("FileName", "InitiatingProcessFileName", "InitiatingProcessParentFileName")
-"""Columns with few distinct values and few distinct combinations."""
 
 MAX_BROADCAST_KEYS = 200_000
 """Up to this many keys are broadcast; more are joined like any other table."""
@@ -58,36 +58,43 @@ class PrefilterResult:
     events: int
 
 
-def apply_prefilters(frame: DataFrame, hunts: Sequence[Sequence[RowPredicate]], context: Context) -> PrefilterResult:
-    """The events of a frame that are hits of any hunt; an event must meet one of a hunt's predicates."""
-    groups = _grouped([[_KeyAndEventPredicates.of(predicate) for predicate in predicates] for predicates in hunts])
+def apply_prefilters(
+    table: EventTable, frame: DataFrame, hunts: Sequence[Sequence[RowPredicate]], context: Context
+) -> PrefilterResult:
+    """The events of a frame of this table that are hits of any hunt; an event must meet one of a hunt's predicates."""
+    key = table.few_values
+    groups = _grouped([[_KeyAndEventPredicates.of(predicate, key) for predicate in predicates] for predicates in hunts])
     narrowed = [group for group in groups if group.is_narrowed]
     if narrowed:
-        frame, count = _join_keys(frame, narrowed, len(narrowed) == len(groups), context)
+        frame, count = _join_keys(key, frame, narrowed, len(narrowed) == len(groups), context)
     else:
         count = frame.count()
-    return PrefilterResult(_with_hunts(_with_masks(_candidates(frame, groups), groups, context), groups), count)
+    masked = _with_masks(table, _candidates(frame, groups), groups, context)
+    return PrefilterResult(_with_hunts(masked, groups), count)
 
 
 @dataclass(frozen=True)
 class _KeyAndEventPredicates:
-    """A row predicate: conditions on the process key, and the others, cheap ones first; both on folded text."""
+    """A row predicate: conditions on the key, and the others, cheap ones first; both on folded text."""
 
     of_key: tuple[p.Expr, ...]
     of_event: tuple[p.Expr, ...]
 
     @staticmethod
-    def of(predicate: RowPredicate) -> _KeyAndEventPredicates:
+    def of(predicate: RowPredicate, key: Collection[str]) -> _KeyAndEventPredicates:
         terms = [folded(term) for condition in predicate.conditions for term in p.terms(condition, "and")]
-        of_key = [term for term in terms if _read(term) <= set(PROCESS_KEY)]
-        rest = sorted(
-            (term for term in terms if not _read(term) <= set(PROCESS_KEY)), key=lambda t: (cost(t), -_longest(t))
-        )
+        of_key = [term for term in terms if is_of_key(term, key)]
+        rest = sorted((term for term in terms if not is_of_key(term, key)), key=lambda t: (cost(t), -_longest(t)))
         return _KeyAndEventPredicates(tuple(of_key), tuple(rest))
 
 
+def is_of_key(term: p.Expr, key: Collection[str]) -> bool:
+    """Whether a condition, folded or not, reads columns of the key only."""
+    return bool(key) and {stored_name(name) for name in p.references(term)} <= set(key)
+
+
 def _has_key_predicates(predicates: Iterable[_KeyAndEventPredicates]) -> bool:
-    """Whether the process key alone can rule an event out."""
+    """Whether the key alone can rule an event out."""
     return all(predicate.of_key for predicate in predicates)
 
 
@@ -146,32 +153,34 @@ def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
-# Process keys
+# Keys
 
 
-def _join_keys(frame: DataFrame, groups: Sequence[_Group], only: bool, context: Context) -> tuple[DataFrame, int]:
+def _join_keys(
+    key: Sequence[str], frame: DataFrame, groups: Sequence[_Group], only: bool, context: Context
+) -> tuple[DataFrame, int]:
     """The events with the masks of their keys, and how many were read; `only` drops events whose masks are zero."""
-    keys = [F.coalesce(F.col(name), F.lit("")).alias(name) for name in PROCESS_KEY]
-    distinct_keys = frame.select(*keys).groupBy(*PROCESS_KEY).count()
+    keys = [F.coalesce(F.col(name), F.lit("")).alias(name) for name in key]
+    distinct_keys = frame.select(*keys).groupBy(*key).count()
     compile_ = _compiler(context, column)
     folds = _folds(t for g in groups for _, predicates in g.hunts for f in predicates for t in f.of_key)
     staged = _with_folded(distinct_keys, dict.fromkeys(sorted(folds), F.lit(True)))
     masks = {
-        g.key_mask: g.bits(lambda _, predicates: _any(_all(map(compile_, f.of_key)) for f in predicates))
+        g.key_mask: g.bits(lambda _, predicates: any_of(_all(map(compile_, f.of_key)) for f in predicates))
         for g in groups
     }
-    known = staged.withColumns(masks).select(*(column(n).alias(_KEY_PREFIX + n) for n in PROCESS_KEY), "count", *masks)
+    known = staged.withColumns(masks).select(*(column(n).alias(_KEY_PREFIX + n) for n in key), "count", *masks)
     # Few rows that are read twice: without this, Spark would scan all events again
     known = materialize(known)
     count, size = known.agg(F.sum("count"), F.count_if(_some(masks))).collect()[0]
     left = known.filter(_some(masks)).drop("count")
-    matches = [F.coalesce(F.col(name), F.lit("")) == column(_KEY_PREFIX + name) for name in PROCESS_KEY]
+    matches = [F.coalesce(F.col(name), F.lit("")) == column(_KEY_PREFIX + name) for name in key]
     joined = frame.join(F.broadcast(left) if size <= MAX_BROADCAST_KEYS else left, matches, "inner" if only else "left")
     return joined, count or 0
 
 
 def _some(masks: Iterable[str]) -> Column:
-    return _any(column(mask) != 0 for mask in masks)
+    return any_of(column(mask) != 0 for mask in masks)
 
 
 # The events
@@ -198,13 +207,14 @@ def _candidates(frame: DataFrame, groups: Sequence[_Group]) -> DataFrame:
     return left.observe(_CANDIDATES, F.count(F.lit(1)).alias("events"))
 
 
-def _with_masks(frame: DataFrame, groups: Sequence[_Group], context: Context) -> DataFrame:
+def _with_masks(table: EventTable, frame: DataFrame, groups: Sequence[_Group], context: Context) -> DataFrame:
     """The hits, with the mask of each group."""
-    compile_ = _compiler(context, _stored)
+    columns = {c.name: c for c in table.kql_schema}
+    compile_ = _compiler(context, lambda name: events_table.kql_value(columns[name]))
     staged = _with_folded(frame, _folded_columns(groups))
 
     def is_hit(group: _Group, predicates: list[_KeyAndEventPredicates]) -> Column:
-        return _any(_all(map(compile_, conditions)) for conditions in group.event_conditions(predicates))
+        return any_of(_all(map(compile_, conditions)) for conditions in group.event_conditions(predicates))
 
     def mask(group: _Group) -> Column:
         left = group.candidates
@@ -214,7 +224,7 @@ def _with_masks(frame: DataFrame, groups: Sequence[_Group], context: Context) ->
     masks = F.struct(*(mask(group).alias(group.mask) for group in groups))
     # A non-deterministic expression: otherwise Spark would push the filter below the projection and evaluate it twice.
     once = staged.withColumn(_MASK, F.when(F.monotonically_increasing_id() >= 0, masks))
-    return once.filter(_any(column(_MASK)[group.mask] != 0 for group in groups))
+    return once.filter(any_of(column(_MASK)[group.mask] != 0 for group in groups))
 
 
 def _folded_columns(groups: Sequence[_Group]) -> dict[str, Column]:
@@ -224,7 +234,7 @@ def _folded_columns(groups: Sequence[_Group]) -> dict[str, Column]:
         conditions = (terms for _, predicates in group.hunts for terms in group.event_conditions(predicates))
         for name in _folds(term for terms in conditions for term in terms):
             wanted.setdefault(name, []).append(group)
-    return {name: _any(group.candidates != 0 for group in readers) for name, readers in sorted(wanted.items())}
+    return {name: any_of(group.candidates != 0 for group in readers) for name, readers in sorted(wanted.items())}
 
 
 def _with_hunts(frame: DataFrame, groups: Sequence[_Group]) -> DataFrame:
@@ -244,20 +254,9 @@ def _compiler(context: Context, resolve: Callable[[str], Column]) -> Callable[[p
     return context.expressions(resolve=resolved).compile
 
 
-def _stored(name: str) -> Column:
-    return events_table.kql_value(_COLUMNS[name])
-
-
-_COLUMNS = {c.name: c for c in events_table.SCHEMA}
-
-
 def _all(conditions: Iterable[Column]) -> Column:
     """Conjunction in the given order: evaluation stops at the first condition that is not true."""
     return reduce(lambda a, b: a & b, conditions, F.lit(True))
-
-
-def _any(conditions: Iterable[Column]) -> Column:
-    return _balanced(list(conditions), lambda a, b: a | b)
 
 
 def _balanced(parts: Sequence[Column], join: Callable[[Column, Column], Column]) -> Column:
@@ -333,11 +332,6 @@ def stored_name(name: str) -> str:
 def _folds(terms: Iterable[p.Expr]) -> set[str]:
     """Names of the folded columns that conditions read."""
     return {name for term in terms for name in p.references(term) if name.startswith(_FOLDED)}
-
-
-def _read(term: p.Expr) -> set[str]:
-    """Names of the stored columns that a condition reads."""
-    return {stored_name(name) for name in p.references(term)}
 
 
 # Costs

@@ -16,7 +16,7 @@ from pyspark.sql import Row
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.hunting.query import row_limit, runtime_errors
-from lakehunt.hunting.query.events_table import EventsSnapshot, open_snapshot
+from lakehunt.hunting.query.events_table import LakeSnapshot, Readable
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
 from lakehunt.hunting.query.time_window import DEFAULT_PERIOD, limit_to_window
 from lakehunt.kql import plan as p
@@ -70,7 +70,7 @@ def query(
     as_of: int,
     period: int | None = None,
     tables: TableCatalog = EVENTS_ONLY,
-    events: Callable[[], EventsSnapshot] | None = None,
+    events: Callable[[], Readable] | None = None,
     limits: Limits = Limits(),  # noqa: B008 (it is immutable)
 ) -> Answer:
     """Runs one query on these tables as of an instant (ticks): it sees no later event, and `now()` returns it.
@@ -136,7 +136,7 @@ def answer_lines(
     limits: Limits = Limits(),  # noqa: B008 (it is immutable)
 ) -> Iterator[JsonObject]:
     """Lines {"id", "query"} -> {"id", "columns", "rows"} or {"id", "error"}, one per line, in order."""
-    events = cache(partial(open_snapshot, lake))  # the same for all lines
+    events = cache(partial(LakeSnapshot, lake))  # the same for all lines
     for identifier, text in requests(lines):
         yield {"id": identifier} | _answered(partial(query, lake, text, as_of, period, tables, events, limits))
 

@@ -1,11 +1,10 @@
-"""DeviceProcessEvents for KQL: the stored events as a relation, limited to the window that a query reads."""
+"""Event tables for KQL: the stored events as relations, limited to the window that a query reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import reduce
 from typing import Protocol
 
 from pyspark.sql import Column, DataFrame
@@ -16,16 +15,13 @@ from lakehunt.kql.types import DATETIME, DYNAMIC, STRING, TICKS_PER_DAY, Schema
 from lakehunt.kql.types import Column as KqlColumn
 from lakehunt.lake import history
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS, EVENT_TABLES
 from lakehunt.schemas.landing_tables import BATCHES
 from lakehunt.spark import dynamic, trace, values
 from lakehunt.spark.cancelling import not_cancelled
 from lakehunt.spark.expressions import INGESTED, column
 from lakehunt.spark.relations import ORDER, Relation
-
-TABLE = DEVICE_PROCESS_EVENTS.events.name
-
-SCHEMA: Schema = DEVICE_PROCESS_EVENTS.kql_schema
 
 KQL_TABLES: dict[str, Schema] = {table.name: table.kql_schema for table in EVENT_TABLES}
 """The tables that a hunt can name without configuration; see table_catalog.py."""
@@ -33,64 +29,96 @@ KQL_TABLES: dict[str, Schema] = {table.name: table.kql_schema for table in EVENT
 BatchRange = tuple[int, int]
 """The first and the last of consecutive batches."""
 
-_TIME = DEVICE_PROCESS_EVENTS.times[0]
 _VERSION = "$$version"
 
 
 class Readable(Protocol):
-    """What a query reads DeviceProcessEvents from."""
+    """What a query reads event tables from."""
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
-        """The events that the plan's read may need; `traced` rows carry their event ids."""
+        """The events that the plan's read of an event table may need; `traced` rows carry their event ids."""
 
 
 @dataclass(frozen=True)
 class EventsSnapshot:
-    """The events that a run sees: those of the batches that were accepted when it began.
+    """The events of one table that a run sees: those of the batches that were accepted when it began.
 
     While a batch is being promoted, its events are already stored but not yet known to be complete, so no run sees
     them."""
 
+    table: EventTable
     frame: DataFrame
     accepted: tuple[BatchRange, ...]
     version: int
-    """Of the events table, when the run began."""
+    """A version of the stored table that has all of them; -1 if the lake has no such table."""
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
-        rows = within_window(self.frame, plan.since, plan.until)
-        return relation(rows.filter(not_cancelled(rows.sparkSession, F.col("batch"), F.col("batch"))), traced)
+        rows = within_window(self.table, self.frame, plan.since, plan.until)
+        rows = rows.filter(not_cancelled(rows.sparkSession, F.col("batch"), F.col("batch")))
+        return relation(self.table, rows, traced)
+
+
+class LakeSnapshot:
+    """The events of all tables that a run sees. Each table is opened when it is first needed."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._accepted = accepted_batches(lake)
+        self._opened: dict[str, EventsSnapshot] = {}
+
+    def of(self, table: EventTable) -> EventsSnapshot:
+        """The events of a table: none if only other tables have landed. Raises LakehuntError if nothing ever has."""
+        if table.name not in self._opened:
+            self._opened[table.name] = self._open(table)
+        return self._opened[table.name]
+
+    def _open(self, table: EventTable) -> EventsSnapshot:
+        name, accepted = table.events.name, self._accepted.get(table.name, ())
+        if not self._lake.exists(name):
+            if not any(self._lake.exists(other.events.name) for other in EVENT_TABLES):
+                self._lake.read(name)  # raises
+            return EventsSnapshot(table, self._lake.rows(table.events), (), -1)
+        version = history.version(self._lake, name)
+        return EventsSnapshot(table, self._lake.rows(table.events).filter(in_batches(accepted)), accepted, version)
+
+    def scan(self, plan: p.Scan, traced: bool) -> Relation:
+        return self.of(BY_NAME[plan.table]).scan(plan, traced)
+
+
+def accepted_batches(lake: Lake) -> dict[str, tuple[BatchRange, ...]]:
+    """The accepted batches of each event table, by its KQL name."""
+    settled = lake.rows(BATCHES).filter(F.col("outcome") == "settled")
+    rows = settled.select(F.coalesce("event_table", F.lit(DEVICE_PROCESS_EVENTS.name)), "batch").distinct().collect()
+    found: dict[str, list[int]] = {}
+    for table, batch in rows:
+        found.setdefault(table, []).append(batch)
+    return {table: batch_ranges(batches) for table, batches in found.items()}
 
 
 class HitEvents:
-    """The hits of all hunts as one relation, so that its column expressions are built once, not once per hunt."""
+    """The hits of all hunts in one table as one relation, so that its column expressions are built once, not once per
+    hunt."""
 
-    def __init__(self, frame: DataFrame) -> None:
+    def __init__(self, table: EventTable, frame: DataFrame) -> None:
         """`frame` has the columns of the events table, and hunt_version."""
-        self._relation = relation(frame, traced=True, also=(F.col("hunt_version").alias(_VERSION),))
+        self._relation = relation(table, frame, traced=True, also=(F.col("hunt_version").alias(_VERSION),))
 
-    def of(self, version: str) -> HuntHits:
+    def of(self, version: str) -> Relation:
         """The hits of one hunt version."""
         own = self._relation.frame.filter(column(_VERSION) == version).drop(_VERSION)
-        return HuntHits(replace(self._relation, frame=own))
+        return replace(self._relation, frame=own)
 
 
 @dataclass(frozen=True)
 class HuntHits:
-    """The hits of a hunt."""
+    """The hits of a hunt version in each table that it reads, by the table's name."""
 
-    relation: Relation
+    tables: Mapping[str, HitEvents]
+    version: str
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
         """All of them: the plan filters by time itself, and there are no files to skip."""
-        return self.relation
-
-
-def open_snapshot(lake: Lake) -> EventsSnapshot:
-    """The current snapshot. Raises LakehuntError if no event has ever landed."""
-    stored, version = lake.read(TABLE), history.version(lake, TABLE)
-    rows = lake.rows(BATCHES).filter(F.col("outcome") == "settled").select("batch").distinct().collect()
-    accepted = batch_ranges(row.batch for row in rows)
-    return EventsSnapshot(stored.filter(in_batches(accepted)), accepted, version)
+        return self.tables[plan.table].of(self.version)
 
 
 def batch_ranges(batches: Iterable[int]) -> tuple[BatchRange, ...]:
@@ -111,13 +139,23 @@ def joined(ranges: Iterable[BatchRange]) -> tuple[BatchRange, ...]:
 
 def in_batches(runs: Iterable[BatchRange]) -> Column:
     """Whether an event belongs to one of these batches."""
-    return reduce(Column.__or__, (F.col("batch").between(first, last) for first, last in runs), F.lit(False))
+    return any_of(F.col("batch").between(first, last) for first, last in runs)
 
 
-def within_window(frame: DataFrame, since: int | None, until: int | None) -> DataFrame:
-    """The events from `since` to `until` (ticks, both included), with conditions that allow partition pruning and data
-    skipping. Stored timestamps are truncated to microseconds, and so are the bounds: no event inside is lost."""
-    time = F.col(_TIME)
+def any_of(conditions: Iterable[Column]) -> Column:
+    """Whether one of the conditions is true. A balanced tree: a chain of hundreds would overflow the stack of Spark's
+    optimizer."""
+    parts = list(conditions) or [F.lit(False)]
+    while len(parts) > 1:
+        parts = [parts[i] | parts[i + 1] if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)]
+    return parts[0]
+
+
+def within_window(table: EventTable, frame: DataFrame, since: int | None, until: int | None) -> DataFrame:
+    """The events of a table from `since` to `until` (ticks, both included), with conditions that allow partition
+    pruning and data skipping. Stored timestamps are truncated to microseconds, and so are the bounds: no event inside
+    is lost."""
+    time = F.col(table.times[0])
     if since is not None:
         frame = frame.filter((F.col("event_date") >= values.day(utc_day(since))) & (time >= values.moment(since)))
     if until is not None:
@@ -125,19 +163,15 @@ def within_window(frame: DataFrame, since: int | None, until: int | None) -> Dat
     return frame
 
 
-def relation(frame: DataFrame, traced: bool, also: Sequence[Column] = ()) -> Relation:
-    """Stored events with engine types; `traced` rows carry their event id. `also`: additional columns."""
-    columns = [kql_value(of).alias(of.name) for of in SCHEMA]
-    moment = kql_value(next(column for column in SCHEMA if column.name == _TIME))
-    order = F.struct(
-        moment.alias("at"), F.col(DEVICE_PROCESS_EVENTS.sequence).alias("report"), F.col("event_id").alias("content")
-    )
+def relation(table: EventTable, frame: DataFrame, traced: bool, also: Sequence[Column] = ()) -> Relation:
+    """Stored events of a table with engine types; `traced` rows carry their event id. `also`: additional columns."""
+    columns = [kql_value(of).alias(of.name) for of in table.kql_schema]
+    moment = kql_value(next(column for column in table.kql_schema if column.name == table.times[0]))
+    order = F.struct(moment.alias("at"), F.col(table.sequence).alias("report"), F.col("event_id").alias("content"))
     hidden = [order.alias(ORDER), values.ticks(F.col("landed_at")).alias(INGESTED)]
     if traced:
-        hidden.append(
-            trace.of_event(F.col("event_id"), moment, DEVICE_PROCESS_EVENTS.subject_columns).alias(trace.TRACE)
-        )
-    return Relation(frame.select(*columns, *hidden, *also), SCHEMA)
+        hidden.append(trace.of_event(F.col("event_id"), moment, table.subject_columns).alias(trace.TRACE))
+    return Relation(frame.select(*columns, *hidden, *also), table.kql_schema)
 
 
 def kql_value(of: KqlColumn) -> Column:

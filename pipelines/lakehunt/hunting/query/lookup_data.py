@@ -34,6 +34,7 @@ from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.filesystem import FileSystem
 from lakehunt.lake.retry import CONFLICTS
 from lakehunt.runtime.error_text import in_one_line
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.hunt_tables import LOOKUPS
 from lakehunt.schemas.lookups import CSV, DELTA, ITEM_ID, JSON, LAKE, MMDB, SEARCH_KEY, UPDATED, Lookup
 from lakehunt.spark import values
@@ -46,7 +47,7 @@ _HINT = "correct it under `lookups` in the configuration; see docs/how-to/lookup
 def relation(lake: Lake, lookup: Lookup, plan: p.Scan, as_of: int, recording: bool) -> Relation:
     """The rows of a lookup as of an instant (ticks). Raises LakehuntError if they cannot be read."""
     if lookup.format == LAKE:
-        return with_order(prevalence(events_table.open_snapshot(lake), as_of), plan)
+        return with_order(prevalence(events_table.LakeSnapshot(lake).of(DEVICE_PROCESS_EVENTS), as_of), plan)
     try:
         made = typed(_texts(lake, lookup, as_of, recording), lookup)
     except (PySparkException, Py4JError) as error:

@@ -59,7 +59,7 @@ class TableCatalog:
         `events` opens the events that the query sees, by default those of all batches accepted so far. If `traced`,
         event rows carry their event id. Events are tagged with the exclusions in `excluding` that they match. With
         `recording`, the lake keeps which content of a lookup was read, so that the same run later reads the same."""
-        opened = cache(events or partial(events_table.open_snapshot, lake))
+        opened = cache(events or partial(events_table.LakeSnapshot, lake))
 
         def scan(plan: p.Scan) -> Relation:
             table = self.registered.get(plan.table)

@@ -13,7 +13,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql.constants import evaluate
 from lakehunt.kql.row_local import Conditions, passed_down
 from lakehunt.kql.types import BOOL, DATETIME, TICKS_PER_DAY, TIMESPAN
-from lakehunt.schemas.registered_tables import EVENTS
+from lakehunt.schemas.event_tables import BY_NAME
 
 TIME_COLUMNS = ("Timestamp", "TimeGenerated")
 """Both name the event's time, in Defender and in Sentinel."""
@@ -74,8 +74,8 @@ def _limit_scan(plan: p.Scan, above: Conditions, now: int, period: int | None, w
     if period is not None and not any(_is_time_filter(one.expr) for one in above):
         start = p.Const(DATETIME, plan.span, now - period)
         limits.append(p.Call(BOOL, plan.span, ">", (moment, start)))
-    # In DeviceProcessEvents both columns are the event's time; in other tables they may differ.
-    bounding = TIME_COLUMNS if plan.table == EVENTS else (time,)
+    # In an event table both columns are the event's time; in other tables they may differ.
+    bounding = BY_NAME[plan.table].times if plan.table in BY_NAME else (time,)
     terms = [*(one.expr for one in above if one.separable), *limits]
     bounds = list(_bounds(terms, now, bounding))
     since = max((ticks for op, ticks in bounds if op in (">", ">=", "==")), default=None)

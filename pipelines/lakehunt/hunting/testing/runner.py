@@ -18,7 +18,7 @@ from lakehunt.hunting import compiled_hunt, prefixes
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.query import exclusion_marks, external_data
 from lakehunt.hunting.query.adhoc import cell
-from lakehunt.hunting.query.events_table import SCHEMA, EventsSnapshot, utc_day
+from lakehunt.hunting.query.events_table import EventsSnapshot, utc_day
 from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.hunting.query.time_window import limit_to_window
 from lakehunt.hunting.testing import cases, given_lookups
@@ -145,9 +145,8 @@ def _result(lake: Lake, hunt: Hunt, case: Case, tables: TableCatalog) -> tuple[S
 
 
 def _context(lake: Lake, case: Case, tables: TableCatalog) -> Context:
-    events = EventsSnapshot(
-        few_rows(lake.spark, _STORED, [_stored(case, e, n) for n, e in enumerate(case.examples)]), (), 0
-    )
+    rows = few_rows(lake.spark, _STORED, [_stored(case, e, n) for n, e in enumerate(case.examples)])
+    events = EventsSnapshot(DEVICE_PROCESS_EVENTS, rows, (), 0)
 
     def scan(plan: p.Scan) -> Relation:
         if plan.table == EVENTS:
@@ -171,7 +170,7 @@ def _stored(case: Case, example: Example, place: int) -> tuple[Any, ...]:
     columns = {time: usual, DEVICE_PROCESS_EVENTS.sequence: place + 1, **DEFAULTS, **example.columns}
     at = columns[time]
     columns = dict.fromkeys(same, at) | columns
-    ticks = {c.name: columns.get(c.name) for c in SCHEMA if c.type == DATETIME}
+    ticks = {c.name: columns.get(c.name) for c in DEVICE_PROCESS_EVENTS.kql_schema if c.type == DATETIME}
     made = {name: _as_stored(value, _TYPES[name]) for name, value in columns.items()}
     made |= {
         "tick_digits": {name: (value or 0) % TICKS_PER_MICROSECOND for name, value in ticks.items()},
@@ -182,7 +181,7 @@ def _stored(case: Case, example: Example, place: int) -> tuple[Any, ...]:
     return tuple(made.get(name) for name in _STORED)
 
 
-_TYPES = {c.name: c.type for c in SCHEMA}
+_TYPES = {c.name: c.type for c in DEVICE_PROCESS_EVENTS.kql_schema}
 
 
 def _as_stored(value: Any, kind: Type) -> Any:
