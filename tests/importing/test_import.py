@@ -404,6 +404,13 @@ def test_twins_are_one_hunt_with_two_names(pack: Path, into: Path) -> None:
     assert [json.loads(line) for line in (into / "imported.jsonl").read_text("utf-8").splitlines()] == index
 
 
+def test_twins_over_several_event_tables_are_one_hunt(pack: Path, into: Path) -> None:
+    query = "DeviceNetworkEvents | where {0} > ago(1d) | join DeviceLogonEvents on DeviceId | project {0}, RemoteIP"
+    write(pack / "a.kql", query.format("Timestamp"))
+    write(pack / "b.kql", query.format("TimeGenerated"))
+    assert [result for _, result, _ in told(imported(pack, into))] == ["imported", "duplicate twin"]
+
+
 def test_twins_over_a_table_whose_times_may_differ_are_two_hunts(pack: Path, into: Path) -> None:
     columns = tuple(Column(name, DATETIME) for name in ("Timestamp", "TimeGenerated"))
     tables = TableCatalog({"Cats": RegisteredTable("Cats", columns, path="x")})

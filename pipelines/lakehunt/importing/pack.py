@@ -28,7 +28,7 @@ from lakehunt.importing.results import (
 from lakehunt.kql import lookup_names
 from lakehunt.kql import plan as p
 from lakehunt.kql.errors import Kind
-from lakehunt.schemas.registered_tables import EVENTS
+from lakehunt.schemas.event_tables import BY_NAME
 
 SAY_EVERY = 100
 """Queries between two progress messages."""
@@ -125,7 +125,7 @@ def _compiled(found: Candidate | QueryResult, tables: TableCatalog) -> Candidate
     if not read:
         return left_out(found, Reason.NO_TABLE, "the query reads no table of the lake")
     failing = tuple(warning for warning in checked.warnings if warning.kind == compile_check.EXTERNAL)
-    return replace(found, events_only=read == {EVENTS}, warnings=failing)
+    return replace(found, events_only=read <= BY_NAME.keys(), warnings=failing)
 
 
 def _tables_read(plan: p.Plan) -> set[str]:
@@ -222,7 +222,7 @@ def _same(candidate: Candidate, other: Candidate) -> QueryResult:
 
 def _twin_of(candidate: Candidate, existing: _Existing, seen: _Seen) -> QueryResult | None:
     """The result for the query of another hunt with Sentinel's name of the event's time in place of Defender's, or the
-    other way round: both columns are the same in DeviceProcessEvents."""
+    other way round: both columns are the same in event tables."""
     twin = twins.key(candidate.hunt)
     if twin in seen.twins:
         other = seen.twins[twin]

@@ -48,7 +48,7 @@ class Candidate:
 
     `source` is the pack's file, relative to the pack; `line` is where the query starts there. `stem` and `suffix` make
     the name of the file. `original_id` is the id in the pack's file if it is not a valid one; `attack` has the file's
-    tactics and techniques; `events_only` is whether its query reads DeviceProcessEvents and no other table; `warnings`
+    tactics and techniques; `events_only` is whether its query reads event tables and no others; `warnings`
     say why it would fail at run time."""
 
     source: Path
