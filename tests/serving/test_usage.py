@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from lakehunt.config import Config
 from lakehunt.core.errors import LakehuntError, UsageError
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.serving import statement_gate
+from lakehunt.operations import maintenance
+from lakehunt.serving import statement_gate, views
 from lakehunt.serving.endpoint import Address, check
 from lakehunt.serving.sql_catalog import SCHEMAS, SqlCatalog
 from tests.support.commands import WITHOUT_JAVA, lakehunt
@@ -150,3 +152,20 @@ def test_a_lake_of_an_earlier_version(hunted: Lake, spark: Any, tmp_path: Path) 
     without.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(old.path("findings.all"))
     with pytest.raises(LakehuntError, match=r"findings\.all has no column attack_tactics"):
         SqlCatalog(old).make()
+
+
+def test_a_view_waits_for_its_event_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake may have findings without process events; they may be landed later."""
+    there, made = {"findings.all", "hunts.runs"}, list[str]()
+    lake: Any = SimpleNamespace(exists=there.__contains__, spark=SimpleNamespace(sql=made.append))
+    monkeypatch.setattr(maintenance, "folders", lambda lake, folder: [])
+    monkeypatch.setattr(SqlCatalog, "_add", lambda self, name, table: self._tables.update({name: table}))
+    catalog = SqlCatalog(lake)
+    assert sorted(catalog.refresh()) == ["findings.all", "hunts.runs"]
+    assert len(made) == len(views.VIEWS) - 1
+    assert not any("bi.command_lines" in statement for statement in made)
+    there.add("events.device_process_events")
+    made.clear()
+    assert catalog.refresh() == ["events.device_process_events"]
+    (statement,) = made
+    assert statement.startswith("CREATE OR REPLACE VIEW bi.command_lines ")

@@ -14,7 +14,6 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.operations import maintenance
 from lakehunt.schemas import registry
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.hunt_tables import RUNS
 from lakehunt.serving import views
@@ -24,8 +23,8 @@ FAMILIES = tuple(family for family in registry.families() if family.served)
 
 SCHEMAS = (*dict.fromkeys((*(table.folder for table in TABLES), *(family.folder for family in FAMILIES))), views.SCHEMA)
 
-_VIEWED = (FINDINGS_ALL.name, RUNS.name, DEVICE_PROCESS_EVENTS.events.name)
-"""Tables that the views read."""
+_VIEWED = (FINDINGS_ALL.name, RUNS.name)
+"""Tables that all views read."""
 
 
 def name_of(table: str) -> str:
@@ -41,6 +40,7 @@ class SqlCatalog:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._tables: dict[str, str] = {}
+        self._views: set[str] = set()
 
     def make(self) -> None:
         """Creates schemas, tables and views.
@@ -50,16 +50,18 @@ class SqlCatalog:
         for schema in SCHEMAS:
             self._lake.spark.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
         self.refresh()
-        for view in views.VIEWS:
-            self._lake.spark.sql(view.spark)
 
     def refresh(self) -> list[str]:
-        """Adds tables that are new since the last call, and returns their names.
+        """Adds tables that are new since the last call, and their views, and returns the names of the tables.
 
         If the ids of two hunts map to the same name, the first one gets it."""
         new = {name: table for name, table in self._found() if name not in self._tables and self._lake.exists(table)}
         for name, table in new.items():
             self._add(name, table)
+        for view in views.VIEWS:
+            if view.name not in self._views and (not view.events or view.events in self._tables):
+                self._lake.spark.sql(view.spark)
+                self._views.add(view.name)
         return list(new)
 
     def _add(self, name: str, table: str) -> None:

@@ -24,6 +24,8 @@ class View:
     comment: str
     columns: Sequence[tuple[str, str]]
     query: str
+    events: str = ""
+    """The event table that it reads beside findings and runs. A lake without this table does not have the view."""
 
     @property
     def spark(self) -> str:
@@ -216,7 +218,7 @@ GROUP BY a.hunt_id, a.hunt_name, a.as_of""",
         "One row per hunt and command line among the evidence of current findings: what makes a hunt noisy",
         (
             *_HUNT,
-            ("command_line", "ProcessCommandLine of the events"),
+            ("command_line", "ProcessCommandLine of the process events"),
             ("events", "Events with it, among the evidence (the first 100 events) of each finding"),
             ("findings", "Current findings that they are evidence of"),
             ("devices", "How many devices ran it"),
@@ -233,6 +235,7 @@ FROM (SELECT hunt_id, hunt_name, finding_id, explode(evidence) AS event_id FROM 
 JOIN events.device_process_events AS e ON e.event_id = f.event_id
 WHERE e.event_date >= (SELECT CAST(min(first_seen) AS DATE) FROM bi.current_findings)
 GROUP BY f.hunt_id, e.ProcessCommandLine""",
+        events="events.device_process_events",
     ),
 )
 """In order of creation: some read earlier ones."""
