@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,10 @@ from lakehunt.kql import times
 from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.quality.volume import DayVolume
+from lakehunt.schemas.event_tables import BY_NAME
+from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.landing_tables import BATCHES
+from lakehunt.schemas.table import Table
 from tests.support.events import event, store
 from tests.support.hunts import ticks
 
@@ -157,3 +161,29 @@ def test_telemetry_that_dries_up_is_told_once(lake: Lake) -> None:
     assert (told.kind, told.text) == (WARNING, "0 events\nevents: less than 1 (it is 0). Why.")
     assert told.title == "Telemetry of the day to 2026-03-02T00:00:00Z is not as usual"
     assert quiet.taken() == []
+
+
+def test_command_lines_of_any_event_table(lake: Lake) -> None:
+    """The one of the process that acted, where events start no process; none of a report about a device."""
+    network, info = (BY_NAME[name].events for name in ("DeviceNetworkEvents", "DeviceInfo"))
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    seen = {"event_date": at.date(), "Timestamp": at}
+    some(lake, network, seen | {"event_id": "n", "InitiatingProcessCommandLine": "curl 203.0.113.7"})
+    some(lake, info, seen | {"event_id": "i", "DeviceName": "web01"})
+    finding = {"as_of": times.to_datetime(AS_OF), "hunt_id": HUNT.id, "hunt_name": "Connections", "status": "new"} | {
+        "tactics": [], "techniques": [], "events": 1, "first_seen": at, "last_seen": at, "result": "{}"}  # fmt: skip
+    some(
+        lake,
+        FINDINGS_ALL,
+        finding | {"finding_id": "1", "device_id": "a", "evidence": ["n"]},
+        finding | {"finding_id": "2", "device_id": "b", "evidence": ["i"]},
+    )
+    soc = Inbox("soc")
+    sending.send(lake, AlertSettings((soc.channel,), ""), AS_OF, NOW, lambda _: None)
+    (told,) = soc.taken()
+    assert [(one.device_id, one.commands) for one in told.devices] == [
+        ("a", ("curl 203.0.113.7",)), ("b", ())]  # fmt: skip
+
+
+def some(lake: Lake, table: Table, *rows: dict[str, Any]) -> None:
+    lake.append(table, lake.local(table, [tuple(row.get(name) for name in table.column_names) for row in rows]))

@@ -122,6 +122,16 @@ def test_whom_an_event_is_about() -> None:
     assert all(table.subject_columns[:2] == ("DeviceId", "DeviceName") for table in EVENT_TABLES)
 
 
+def test_the_command_line_of_an_event() -> None:
+    """That of the started process, or of the process that acted; reports about a device have none."""
+    shown = {table.name: table.command_line for table in EVENT_TABLES}
+    assert shown.pop("DeviceProcessEvents") == "ProcessCommandLine"
+    assert {name for name, column in shown.items() if column is None} == {
+        "DeviceFileCertificateInfo", "DeviceInfo", "DeviceNetworkInfo"}  # fmt: skip
+    assert {column for column in shown.values() if column} == {"InitiatingProcessCommandLine"}
+    assert all(table.command_line in {None, *table.sensitive_columns} for table in EVENT_TABLES)
+
+
 @of_each_table
 def test_every_column_that_names_an_account_is_erased(table: EventTable) -> None:
     parts = ("AccountName", "AccountSid", "AccountUpn", "AccountObjectId")
@@ -159,9 +169,10 @@ def test_nothing_of_a_file_is_overlooked(table: EventTable) -> None:
     """A key that the loader does not know would be without effect."""
     declared = yaml.safe_load((SCHEMAS / f"{table.stored_as}.yaml").read_text(encoding="utf-8"))
     known = {"table", "stored_as", "category", "suite", "event", "times", "sequence", "device", "account",
-        "device_columns", "account_columns", "few_values", "sensitive_columns", "known_values", "columns"}  # fmt: skip
+        "device_columns", "account_columns", "command_line", "few_values", "sensitive_columns", "known_values",
+        "columns"}  # fmt: skip
     assert declared.keys() <= known
-    assert declared.keys() >= known - {"account", "known_values"}
+    assert declared.keys() >= known - {"account", "command_line", "known_values"}
 
 
 # Suites

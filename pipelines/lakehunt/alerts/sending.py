@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, reduce
 from itertools import groupby
 
 from pyspark.sql import DataFrame, Row
@@ -24,7 +24,8 @@ from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.quality.volume import DayVolume
 from lakehunt.schemas.alert_tables import SENT
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_table import EVENT_KEY
+from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.hunt_tables import RUNS
 from lakehunt.schemas.landing_tables import BATCHES
@@ -128,17 +129,26 @@ def _with_commands(lake: Lake, findings: DataFrame) -> list[Row]:
     try:
         seen = few.agg(F.to_date(F.min("first_seen")).alias("first"), F.to_date(F.max("last_seen")).alias("last"))
         days = seen.collect()[0]
-        events = lake.rows(DEVICE_PROCESS_EVENTS.events).select(
-            "event_id", "event_date", "Timestamp", "ProcessCommandLine"
-        )
+        events = _commands(lake)
         wanted = few.select("finding_id", "hunt_id", F.explode("evidence").alias("event_id"))
         has_some = days.first is not None  # without findings, or of a result without times, there are no days
         within = events.filter(F.col("event_date").between(*map(values.day, days)) if has_some else F.lit(False))
         commands = wanted.join(within, "event_id").groupBy("hunt_id", "finding_id")
-        listed = commands.agg(F.sort_array(F.collect_list(F.struct("Timestamp", "ProcessCommandLine"))).alias("seen"))
+        listed = commands.agg(F.sort_array(F.collect_list(F.struct("at", "command"))).alias("seen"))
         return few.join(listed, ["hunt_id", "finding_id"], "left").collect()
     finally:
         few.unpersist()
+
+
+def _commands(lake: Lake) -> DataFrame:
+    """`event_id`, `event_date`, `at` and `command` of the events of all tables that have command lines."""
+    known = [(table, table.command_line) for table in EVENT_TABLES if table.command_line]
+    stored = [one for one in known if lake.exists(one[0].events.name)] or known[:1]
+    rows = (
+        lake.rows(table.events).select(*EVENT_KEY, F.col(table.times[0]).alias("at"), F.col(command).alias("command"))
+        for table, command in stored
+    )
+    return reduce(DataFrame.union, rows)
 
 
 def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> Alert:
@@ -160,7 +170,7 @@ def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> Alert:
 
 
 def _device(device_id: str | None, name: str | None, rows: Sequence[Row]) -> Device:
-    commands = dict.fromkeys(seen.ProcessCommandLine or "" for row in rows for seen in row.seen or [])
+    commands = dict.fromkeys(seen.command or "" for row in rows for seen in row.seen or [])
     starts = [utc(row.first_seen) for row in rows if row.first_seen]
     ends = [utc(row.last_seen) for row in rows if row.last_seen]
     return Device(

@@ -76,6 +76,8 @@ class EventTable:
     device_columns: tuple[str, ...]
     account_columns: tuple[str, ...]
     """All columns that name the device or an account. One may hold several as a JSON array."""
+    command_line: str | None
+    """The column with the command line that tells most about an event, if there is one."""
     few_values: tuple[str, ...]
     """Columns of text with few distinct values and few distinct combinations: hunts' conditions on them alone are
     evaluated once for each combination, not for each event."""
@@ -156,6 +158,7 @@ def load(file: Path) -> EventTable:
         account_name=declared["account"]["name"] if "account" in declared else None,
         device_columns=tuple(declared["device_columns"]),
         account_columns=tuple(declared["account_columns"]),
+        command_line=declared.get("command_line"),
         few_values=tuple(declared["few_values"]),
         sensitive_columns=tuple(declared["sensitive_columns"]),
         known_values={name: tuple(values) for name, values in declared.get("known_values", {}).items()},
