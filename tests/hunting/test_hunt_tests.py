@@ -59,7 +59,19 @@ REFUSED = {
     "no bool": ("tests:\n- name: n\n  match:\n  - {IsProcessRemoteSession: 1}\n", "expected true or false"),
     "no result column": ("tests:\n- name: n\n  rows:\n  - {m: 1}\n", "4:6: result has no column 'm'"),
     "no exclusion": ("tests:\n- {name: n, exclusions: [backups]}\n", "there is no exclusion 'backups' of this hunt"),
-    "no table": ("tests:\n- {name: n, tables: {Other: []}}\n", "there is no registered table 'Other'"),
+    "no table": ("tests:\n- {name: n, tables: {Other: []}}\n", "there is no event table or registered table 'Other'"),
+    "no event table": (
+        "tests:\n- name: n\n  match:\n  - {Type: DeviceNetworkEvent}\n",
+        "4:12: Type: there is no event table 'DeviceNetworkEvent'",
+    ),
+    "no column of this table": (
+        "tests:\n- name: n\n  match:\n  - {Type: DeviceNetworkEvents, ProcessCommandLine: a}\n",
+        "4:33: DeviceNetworkEvents has no column",
+    ),
+    "no column of a given event": (
+        "tests:\n- name: n\n  tables:\n    DeviceLogonEvents:\n    - {FileName: a}\n",
+        "5:8: DeviceLogonEvents has no column",
+    ),
 }
 
 
@@ -169,6 +181,61 @@ def test_rows_of_other_tables_are_given(lake: Lake, tmp_path: Path) -> None:
     first, second = (runner.run(lake, one, case, WATCHLIST) for case in cases.load(one, WATCHLIST))
     assert first.passed
     assert second.differences == ("the hunt fails: the hunt reads Watchlist, but the test gives no rows for it",)
+
+
+def outcomes(lake: Lake, folder: Path, query: str, text: str) -> list[tuple[str, ...]]:
+    one = hunt(folder, text, query)
+    return [runner.run(lake, one, case, EVENTS_ONLY).differences for case in cases.load(one, EVENTS_ONLY)]
+
+
+def test_events_are_of_the_table_that_the_hunt_reads(lake: Lake, tmp_path: Path) -> None:
+    query = "DeviceNetworkEvents | where ActionType == 'ConnectionSuccess' | summarize n = count() by Type, RemotePort"
+    text = """tests:
+- name: connections
+  match: [{RemotePort: 4444}, {RemotePort: 4444, RemoteIP: 203.0.113.7}]
+  no_match: [{RemotePort: 4444, ActionType: ConnectionFailed}]
+  rows: [{Type: DeviceNetworkEvents, RemotePort: 4444, n: 2}]
+- name: a port too few
+  no_match: [{RemotePort: 53}]
+"""
+    shown = '{Type: "DeviceNetworkEvents", RemotePort: 53, n: 1}'
+    assert outcomes(lake, tmp_path, query, text) == [(), (f"no_match 1 {{RemotePort: 53}} is in a row: {shown}",)]
+
+
+def test_events_of_several_tables(lake: Lake, tmp_path: Path) -> None:
+    query = (
+        "DeviceProcessEvents | where AccountName in ((DeviceLogonEvents | project AccountName))\n"
+        "  | join kind=inner (DeviceNetworkEvents | where RemotePort == 4444)"
+        " on DeviceId, $left.ProcessId == $right.InitiatingProcessId | project ProcessId, RemoteIP"
+    )
+    text = """tests:
+- name: who logged on and called out
+  tables: {DeviceLogonEvents: [{AccountName: eve}]}
+  match:
+  - {FileName: cmd.exe, ProcessId: 7, AccountName: eve}
+  - {Type: DeviceNetworkEvents, InitiatingProcessId: 7, RemotePort: 4444, RemoteIP: 203.0.113.7}
+  no_match:
+  - {FileName: cmd.exe, ProcessId: 8, AccountName: eve}
+  - {FileName: cmd.exe, ProcessId: 7, AccountName: ann}
+  - {Type: DeviceNetworkEvents, InitiatingProcessId: 7, RemotePort: 443}
+  rows: [{ProcessId: 7, RemoteIP: 203.0.113.7}]
+- name: nobody logged on
+  match: [{Type: DeviceNetworkEvents, InitiatingProcessId: 7, RemotePort: 4444}]
+  no_match: [{ProcessId: 7, AccountName: eve}]
+"""
+    event = '{Type: "DeviceNetworkEvents", InitiatingProcessId: 7, RemotePort: 4444}'
+    assert outcomes(lake, tmp_path, query, text) == [(), (f"match 1 {event} is in no row",)]
+
+
+def test_exclusions_of_another_table(lake: Lake, tmp_path: Path) -> None:
+    query = "DeviceNetworkEvents | where RemotePort == 4444"
+    text = "tests:\n- {name: n, suppressed: [{RemotePort: 4444, RemoteIP: 192.0.2.1}], match: [{RemotePort: 4444}]}\n"
+    hunt(tmp_path, text, query)
+    known = "{name: ours, reason: r, owner: o, table: DeviceNetworkEvents, where: RemoteIP == '192.0.2.1'}"
+    (tmp_path / "h.exclusions.yaml").write_text(f"exclusions:\n- {known}\n")
+    (one,), errors = hunt_file.load_folder(tmp_path)
+    (case,) = cases.load(one, EVENTS_ONLY)
+    assert (errors, runner.run(lake, one, case, EVENTS_ONLY).differences) == ([], ())
 
 
 LOOKUPS = TableCatalog(

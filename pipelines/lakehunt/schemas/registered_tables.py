@@ -17,9 +17,6 @@ from pathlib import Path
 from lakehunt.core import strict_yaml
 from lakehunt.kql.types import BY_NAME, Column, Schema
 from lakehunt.schemas import event_tables
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-
-EVENTS = DEVICE_PROCESS_EVENTS.name
 
 _KEYS = ("path", "table", "columns")
 _IN_LAKE = re.compile(r"[\w-]+\.[\w.-]+")

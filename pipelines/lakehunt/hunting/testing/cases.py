@@ -13,12 +13,14 @@
       - {DeviceId: device-1, instances: 1}
       tables:                             # optional: rows of other tables that the hunt reads
         Assets: [{DeviceId: device-1}]
+        DeviceLogonEvents: [{AccountName: eve}]  # events of which nothing is expected
       lookups:                            # optional: rows of lookups that it reads, as the configuration names them
         watchlists:
           Servers: [{DeviceId: device-1}]
 
-An event has the given columns, and defaults for Timestamp, DeviceId, DeviceName, ActionType and ReportId; the others
-are empty. All events of a test are in the table together."""
+An event is of the event table that its column Type names; without one, of the event table that the hunt reads, or
+DeviceProcessEvents if it reads several. It has the given columns, and defaults for Timestamp, DeviceId, DeviceName,
+ActionType and ReportId; the others are empty. All events of a test are in their tables together."""
 
 from __future__ import annotations
 
@@ -35,16 +37,19 @@ from lakehunt.core.strict_yaml import Position, Value, YamlError
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.kql import plan as p
 from lakehunt.kql import times
 from lakehunt.kql.binding.scope import nearest
 from lakehunt.kql.errors import QueryErrors
 from lakehunt.kql.lookup_names import NETWORKS
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, INT, LONG, REAL, TIMESPAN, Schema, Type
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.lookups import WATCHLISTS
 
 AS_OF = "2026-01-31T12:00:00Z"
 MATCH, NO_MATCH, SUPPRESSED = "match", "no_match", "suppressed"
+GIVEN = "tables"
 MOST = 100
 """Maximum events of one test: a row's evidence names no more."""
 
@@ -58,15 +63,17 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Example:
-    """An event of a test, its kind (what is expected), and its number within the kind."""
+    """An event of a test and its table, its kind (what is expected; nothing if GIVEN), and its number within the kind,
+    or within the table if nothing is expected."""
 
     kind: str
     number: int
+    table: EventTable
     columns: Row
 
     @property
     def event_id(self) -> str:
-        return f"{self.kind} {self.number}"
+        return f"{self.kind if self.kind != GIVEN else self.table.name} {self.number}"
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,10 @@ def load(hunt: Hunt, tables: TableCatalog) -> tuple[Case, ...]:
 class _Reader:
     def __init__(self, file: Path, hunt: Hunt, tables: TableCatalog) -> None:
         self.file, self.hunt, self.tables = file, hunt, tables
-        self.result = tables.bind(hunt.query).schema
+        plan = tables.bind(hunt.query)
+        self.result = plan.schema
+        read = {step.table for step in p.distinct(plan) if isinstance(step, p.Scan)} & BY_NAME.keys()
+        self.usual = BY_NAME[read.pop()] if len(read) == 1 else DEVICE_PROCESS_EVENTS
 
     def case(self, entries: strict_yaml.Sequence, index: int) -> Case:
         entry = _mapping(entries, index, "a test with name, and events under match or no_match")
@@ -116,7 +126,8 @@ class _Reader:
             raise entry.error(unknown, f"unknown key {unknown[:60]!r}", hint)
         if entry.is_empty("name"):
             raise entry.error("name", "a test without name", "add 'name:' with what it shows")
-        examples = tuple(example for kind in _KINDS for example in self._examples(entry, kind))
+        expected = [example for kind in _KINDS for example in self._examples(entry, kind)]
+        examples = (*expected, *self._given(entry))
         as_of = _datetime(entry, "as_of") if "as_of" in entry else _known(AS_OF)
         if len(examples) > MOST:
             raise entry.error("name", f"a test has at most {MOST} events, this one {len(examples)}", "make two of it")
@@ -133,22 +144,18 @@ class _Reader:
         )
 
     def _examples(self, entry: strict_yaml.Mapping, kind: str) -> Iterator[Example]:
-        for number, row in enumerate(
-            self._rows(entry, kind, DEVICE_PROCESS_EVENTS.kql_schema, DEVICE_PROCESS_EVENTS.name), 1
-        ):
-            if row.get("Timestamp", 0) is None:
-                raise entry.value_error(
-                    kind, f"{kind} {number}: an event without a time", "write or leave out Timestamp"
-                )
-            yield Example(kind, number, row)
+        for number, row in enumerate(_entries(entry, kind), 1):
+            yield _example(entry, kind, number, _table_of(row, self.usual), row)
+
+    def _given(self, entry: strict_yaml.Mapping) -> Iterator[Example]:
+        given = entry.get(GIVEN)
+        for name in given if isinstance(given, strict_yaml.Mapping) else ():
+            assert isinstance(given, strict_yaml.Mapping)
+            for number, row in enumerate(_entries(given, name), 1) if name in BY_NAME else ():
+                yield _example(given, name, number, BY_NAME[name], row)
 
     def _rows(self, entry: strict_yaml.Mapping, key: str, schema: Schema, table: str) -> Iterator[Row]:
-        rows = entry.get(key, ())
-        if key in entry and not isinstance(rows, strict_yaml.Sequence):
-            raise entry.value_error(key, f"expected a list under {key}", "write for example - {FileName: cmd.exe}")
-        for index in range(len(rows)) if isinstance(rows, strict_yaml.Sequence) else ():
-            assert isinstance(rows, strict_yaml.Sequence)
-            yield _row(_mapping(rows, index, "columns with their values"), schema, table)
+        return (_row(row, schema, table) for row in _entries(entry, key))
 
     def _exclusions(self, entry: strict_yaml.Mapping, as_of: int) -> tuple[Exclusion, ...]:
         """The named exclusions, enabled and without expiry; by default those that apply at the as-of."""
@@ -168,17 +175,18 @@ class _Reader:
         return tuple(chosen)
 
     def _tables(self, entry: strict_yaml.Mapping) -> dict[str, tuple[Row, ...]]:
-        given = entry.get("tables")
+        """The rows of registered tables."""
+        given = entry.get(GIVEN)
         if given is None:
             return {}
         if not isinstance(given, strict_yaml.Mapping):
-            raise entry.value_error("tables", "expected names of tables, each with a list of rows")
+            raise entry.value_error(GIVEN, "expected names of tables, each with a list of rows")
         known = self.tables.registered
         for name in given:
-            if name not in known:
-                hint = nearest(name, known) or f"registered tables: {', '.join(known) or 'none'}"
-                raise given.error(name, f"there is no registered table {name[:60]!r}", hint)
-        return {name: tuple(self._rows(given, name, known[name].columns, name)) for name in given}
+            if name not in known and name not in BY_NAME:
+                hint = nearest(name, [*known, *BY_NAME]) or f"registered tables: {', '.join(known) or 'none'}"
+                raise given.error(name, f"there is no event table or registered table {name[:60]!r}", hint)
+        return {name: tuple(self._rows(given, name, known[name].columns, name)) for name in given if name in known}
 
     def _lookups(self, entry: strict_yaml.Mapping) -> dict[str, tuple[Row, ...]]:
         given = entry.get("lookups")
@@ -205,6 +213,30 @@ class _Reader:
         lookup = known[shown]
         rows = tuple(self._rows(section, key, lookup.row_columns, shown))
         return lookup.table, _networks(rows, section, key) if lookup.table == NETWORKS else rows
+
+
+def _entries(entry: strict_yaml.Mapping, key: str) -> Iterator[strict_yaml.Mapping]:
+    rows = entry.get(key, ())
+    if key in entry and not isinstance(rows, strict_yaml.Sequence):
+        raise entry.value_error(key, f"expected a list under {key}", "write for example - {FileName: cmd.exe}")
+    for index in range(len(rows)) if isinstance(rows, strict_yaml.Sequence) else ():
+        assert isinstance(rows, strict_yaml.Sequence)
+        yield _mapping(rows, index, "columns with their values")
+
+
+def _table_of(row: strict_yaml.Mapping, usual: EventTable) -> EventTable:
+    name = _text(row, "Type") if "Type" in row else usual.name
+    if name not in BY_NAME:
+        hint = nearest(name, BY_NAME) or f"event tables: {', '.join(BY_NAME)}"
+        raise row.value_error("Type", f"Type: there is no event table {name[:60]!r}", hint)
+    return BY_NAME[name]
+
+
+def _example(entry: strict_yaml.Mapping, key: str, number: int, table: EventTable, row: strict_yaml.Mapping) -> Example:
+    columns, time = _row(row, table.kql_schema, table.name), table.times[0]
+    if columns.get(time, 0) is None:
+        raise entry.value_error(key, f"{key} {number}: an event without a time", f"write or leave out {time}")
+    return Example(key if key in _KINDS else GIVEN, number, table, columns)
 
 
 def _mapping(entries: strict_yaml.Sequence, index: int, what: str) -> strict_yaml.Mapping:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from math import isclose
 from typing import Any
 
@@ -40,19 +40,16 @@ from lakehunt.kql.types import (
 from lakehunt.lake.delta_lake import Lake, few_rows
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.runtime.session import codegen
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
-from lakehunt.schemas.registered_tables import EVENTS, RegisteredTable
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.registered_tables import RegisteredTable
 from lakehunt.spark import trace
 from lakehunt.spark.expressions import INGESTED, column
 from lakehunt.spark.plans import compile_plan
 from lakehunt.spark.relations import Context, Relation
 
-DEFAULTS: Row = {
-    "DeviceId": "device-1",
-    "DeviceName": "device-1.contoso.example",
-    "ActionType": "ProcessCreated",
-}
-"""Default values of an event; Timestamp and ReportId follow from its position in the test."""
+DEVICE = ("device-1", "device-1.contoso.example")
+"""Id and name of the device of an event that names none."""
 
 _FAILURES = (LakehuntError, PySparkException, Py4JError, RecursionError, ArithmeticError)
 
@@ -145,43 +142,49 @@ def _result(lake: Lake, hunt: Hunt, case: Case, tables: TableCatalog) -> tuple[S
 
 
 def _context(lake: Lake, case: Case, tables: TableCatalog) -> Context:
-    rows = few_rows(lake.spark, _STORED, [_stored(case, e, n) for n, e in enumerate(case.examples)])
-    events = EventsSnapshot(DEVICE_PROCESS_EVENTS, rows, (), 0)
+    @cache
+    def events(name: str) -> EventsSnapshot:
+        table = BY_NAME[name]
+        stored = {c.name: c.type for c in table.events.columns}
+        rows = [_stored(case, one, place) for place, one in enumerate(case.examples) if one.table is table]
+        return EventsSnapshot(table, few_rows(lake.spark, stored, rows), (), 0)
 
     def scan(plan: p.Scan) -> Relation:
-        if plan.table == EVENTS:
-            found = events.scan(plan, traced=True)
+        if plan.table in BY_NAME:
+            found = events(plan.table).scan(plan, traced=True)
             return exclusion_marks.tag_exclusions(plan.table, found, case.exclusions, context)
         if plan.table in tables.registered:
             return _rows_of(tables.registered[plan.table], case, context)
-        return given_lookups.relation(tables.lookups[plan.table], plan, case, events, context)
+        processes = events(DEVICE_PROCESS_EVENTS.name)
+        return given_lookups.relation(tables.lookups[plan.table], plan, case, processes, context)
 
     context = Context(lake.spark, case.as_of, scan, partial(external_data.relation, lake, tables.copies))
     return context
 
 
-_STORED = {c.name: c.type for c in DEVICE_PROCESS_EVENTS.events.columns}
-
-
 def _stored(case: Case, example: Example, place: int) -> tuple[Any, ...]:
-    """The event as stored in the events table. Default Timestamps start an hour before the as-of, one second apart."""
-    usual = case.as_of - TICKS_PER_HOUR + place * TICKS_PER_SECOND
-    time, *same = DEVICE_PROCESS_EVENTS.times
-    columns = {time: usual, DEVICE_PROCESS_EVENTS.sequence: place + 1, **DEFAULTS, **example.columns}
+    """The event as stored in its events table. Default times start an hour before the as-of, one second apart."""
+    table = example.table
+    columns = {**_defaults(table, case.as_of - TICKS_PER_HOUR + place * TICKS_PER_SECOND, place + 1), **example.columns}
+    time, *same = table.times
     at = columns[time]
     columns = dict.fromkeys(same, at) | columns
-    ticks = {c.name: columns.get(c.name) for c in DEVICE_PROCESS_EVENTS.kql_schema if c.type == DATETIME}
-    made = {name: _as_stored(value, _TYPES[name]) for name, value in columns.items()}
+    types = {c.name: c.type for c in table.kql_schema}
+    made = {name: _as_stored(value, types[name]) for name, value in columns.items()}
     made |= {
-        "tick_digits": {name: (value or 0) % TICKS_PER_MICROSECOND for name, value in ticks.items()},
+        "tick_digits": {name: (columns.get(name) or 0) % TICKS_PER_MICROSECOND for name in table.datetime_names},
         "event_id": example.event_id,
         "event_date": utc_day(at),
         "landed_at": times.to_datetime(at),
     }
-    return tuple(made.get(name) for name in _STORED)
+    return tuple(made.get(name) for name in table.events.column_names)
 
 
-_TYPES = {c.name: c.type for c in DEVICE_PROCESS_EVENTS.kql_schema}
+def _defaults(table: EventTable, at: int, number: int) -> dict[str, Any]:
+    """The columns of an event that an example need not write."""
+    kinds = {name: values[0] for name, values in table.known_values.items()}
+    device = dict(zip((table.device_id, table.device_name), DEVICE, strict=True))
+    return {table.times[0]: at, table.sequence: number, "Type": table.name, **device, **kinds}
 
 
 def _as_stored(value: Any, kind: Type) -> Any:
@@ -207,11 +210,12 @@ def _rows_of(table: RegisteredTable, case: Case, context: Context) -> Relation:
 
 def _differences(case: Case, schema: Schema, rows: Sequence[_Given], kept_out: set[str]) -> Iterator[str]:
     behind = {event: row for row in rows for event in row.evidence}
-    for example in case.examples:
+    for example in (one for one in case.examples if one.kind in _WRONG):
         row = behind.get(example.event_id)
         if wrong := _WRONG[example.kind](row, example.event_id in kept_out):
             shown = f": {_shown(row.values)}" if row else ""
-            yield f"{example.event_id} {_shown(example.columns, _TYPES)} {wrong}{shown}"
+            types = {c.name: c.type for c in example.table.kql_schema}
+            yield f"{example.event_id} {_shown(example.columns, types)} {wrong}{shown}"
     if case.rows is not None:
         yield from _row_differences(case.rows, rows, {c.name: c for c in schema})
 
