@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from lakehunt.landing.ingest import ingest
 from lakehunt.landing.promote import promote
 from lakehunt.quality import data_docs_site
 from lakehunt.quality.data_docs import DataDocs
+from lakehunt.quality.results import ExpectationResult, documents
+from lakehunt.quality.suites import Expectation
 from lakehunt.schemas.landing_tables import BATCHES
 from tests.support.blobs import NOW, blob, record, write_suites
 
@@ -61,21 +63,51 @@ def test_pages_of_earlier_batches_stay_until_they_are_too_old(lake: Lake, tmp_pa
         assert SECRET not in text
         assert "<title>" in text
 
-    data_docs_site.publish(
-        lake, DataDocs(folder, keep=timedelta(days=1)), tmp_path / "nothing", NOW + timedelta(days=2)
-    )
+    rows = [row.asDict() for row in lake.rows(BATCHES).collect()]
+    data_docs_site.publish(DataDocs(folder, keep=timedelta(days=1)), [], rows, [], NOW + timedelta(days=2))
     assert [page.name for page in folder.rglob("*")] == ["index.html"]
     assert "batch-1" not in (folder / "index.html").read_text()
 
 
-def test_days_add_up(lake: Lake, tmp_path: Path, docs: DataDocs) -> None:
-    rows = [(1, NOW, 10, 8, 1, 1, "settled", None, [], None), (2, NOW, 10, 0, 0, 0, "refused", "why", [], None)]
-    rows.append((3, NOW + timedelta(days=1), 100, 80, 20, 0, "settled", None, [], None))
-    lake.append(BATCHES, lake.local(BATCHES, rows))
-    data_docs_site.publish(lake, docs, tmp_path / "nothing", NOW)
+def batch(number: int, at: datetime, *counts: int, outcome: str = "settled") -> dict[str, object]:
+    names = ("delivered", "events", "quarantined", "duplicates")
+    return {"batch": number, "landed_at": at, "outcome": outcome, **dict(zip(names, counts, strict=True))}
+
+
+def test_days_add_up(docs: DataDocs, tmp_path: Path) -> None:
+    rows = [batch(1, NOW, 10, 8, 1, 1), batch(2, NOW, 10, 0, 0, 0, outcome="refused")]
+    rows.append(batch(3, NOW + timedelta(days=1), 100, 80, 20, 0))
+    data_docs_site.publish(docs, [], rows, [], NOW)
     text = re.sub(r"<[^>]+>|\s+", " ", (tmp_path / "docs/index.html").read_text())
     table = " ".join(text.split("By day of landing")[1].split("By batch")[0].split())
     assert table.endswith("Refused 2024-05-03 1 100 80 0 20 20.00 2024-05-02 2 20 8 1 1 5.00 1")
+
+
+def results(met: bool) -> list[dict[str, object]]:
+    rule = Expectation("expect_table_row_count_to_be_between", {"min_value": 1}, "warning", "why", False)
+    one = ExpectationResult("events", 1, rule, met, {"observed_value": int(met)})
+    return list(documents(1, [one], NOW))
+
+
+def test_a_page_is_rendered_of_kept_results_by_whoever_comes_next(docs: DataDocs, tmp_path: Path) -> None:
+    rows = [batch(1, NOW, 10, 10, 0, 0), batch(2, NOW, 0, 0, 0, 0)]
+    folder = tmp_path / "docs"
+    data_docs_site.publish(docs, [(1, one) for one in results(met=True)], rows, [], NOW, later=True)
+    assert sorted(str(file.relative_to(folder)) for file in folder.rglob("*.*")) == [
+        "batch-1/events.json",
+        "index.html",
+    ]
+    assert "href" not in (folder / "index.html").read_text()
+    # Something failed: its page is rendered at once, and those that were left with it.
+    data_docs_site.publish(docs, [(2, one) for one in results(met=False)], rows, [], NOW, later=True)
+    pages = ["batch-1/events.html", "batch-2/events.html"]
+    assert sorted(str(file.relative_to(folder)) for file in folder.rglob("*.*")) == [*pages, "index.html"]
+    assert re.findall(r'href="([^"]+)"', (folder / "index.html").read_text()) == pages[::-1]
+    texts = [(folder / page).read_text() for page in pages]
+    assert ["Status: Succeeded" in " ".join(re.sub(r"<[^>]+>", "", text).split()) for text in texts] == [True, False]
+    assert ["Batch 1: events" in texts[0], "Batch 2: events" in texts[1]] == [True, True]
+    assert not re.findall(r"<script|<link|@import|url\(|src=|https?:", "".join(texts))
+    assert data_docs_site.render(folder) == 0
 
 
 def test_the_section_of_the_configuration(tmp_path: Path) -> None:

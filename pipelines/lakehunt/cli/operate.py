@@ -232,7 +232,24 @@ def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, fo
             say("looking for hits that no hunt uses")
             _print_unused(stale_hits.delete_stale(lake, {one.digest for one in hunts}, now, dry_run), dry_run)
         done = maintenance.maintain_tables(lake, config.retention, now, _naming_hunts(say, names), chosen, dry_run)
+        if not dry_run and not only:
+            _render_pages(config, say)
     return _print_upkeep(done, names, dry_run, form)
+
+
+def _render_pages(config: Config, say: Progress) -> None:
+    """Renders the pages of Data Docs that landing left: those of batches in which nothing failed."""
+    from lakehunt.core import disk
+    from lakehunt.quality import data_docs_site
+
+    folder = config.data_docs.within(config.lake).folder
+    if folder is None:
+        return
+    say("rendering Data Docs")
+    try:
+        data_docs_site.render(folder)
+    except OSError as error:
+        click.echo(f"no Data Docs: {disk.why(error, folder)}", err=True)
 
 
 def _naming_hunts(say: Progress, names: Mapping[str, str]) -> Progress:

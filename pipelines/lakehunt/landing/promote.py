@@ -7,7 +7,6 @@ at any point.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,8 +25,9 @@ from lakehunt.lake.delta_lake import Lake, few_rows, utc
 from lakehunt.quality import data_docs_site, spark_conditions
 from lakehunt.quality import suites as quality
 from lakehunt.quality.data_docs import DataDocs, page_of
+from lakehunt.quality.results import ExpectationResult, gx_version
 from lakehunt.quality.row_rules import RowRule, row_rules
-from lakehunt.quality.validation import ExpectationResult, Validator
+from lakehunt.quality.validation import Validator
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.landing_tables import BATCHES, QUARANTINE, RECORDS
@@ -129,12 +129,17 @@ def _write_docs(lake: Lake, docs: DataDocs, rules: _Rules, say: Progress) -> str
         return None
     say(f"writing Data Docs: {docs.link('index.html')}")
     try:
-        with tempfile.TemporaryDirectory() as site:
-            rules.validator.write_docs(Path(site))
-            data_docs_site.publish(lake, docs, Path(site), datetime.now(UTC))
+        now = datetime.now(UTC)
+        batches = lake.rows(BATCHES).where(F.col("landed_at") >= F.lit(now - docs.keep)).drop("hours")
+        failed = lake.rows(VALIDATIONS).where((F.col("validated_at") >= F.lit(now - docs.keep)) & ~F.col("success"))
+        data_docs_site.publish(docs, rules.validator.documents, _collected(batches), _collected(failed), now)
     except OSError as error:
         return disk.why(error, docs.folder)
     return None
+
+
+def _collected(frame: DataFrame) -> list[dict[str, Any]]:
+    return [row.asDict() for row in frame.collect()]
 
 
 def _unpromoted(lake: Lake) -> list[int]:
@@ -279,7 +284,7 @@ def _validated(lake: Lake, outcome: BatchResult, new: DataFrame, facts: _BatchFa
     events = new.select(*EVENTS.column_names, ahead.alias(_HOURS_AHEAD))
     frames = {rules.events: events, rules.landing: _counts(lake, outcome)}
     found = rules.validator.validate(outcome.batch, frames, facts.landed_at)
-    rows = [_validation(outcome.batch, one, facts.landed_at, rules.validator.version) for one in found]
+    rows = [_validation(outcome.batch, one, facts.landed_at, gx_version()) for one in found]
     lake.replace(VALIDATIONS, lake.local(VALIDATIONS, rows), f"batch = {outcome.batch}")
     critical, warnings = (_failures(found, severity) for severity in ("critical", "warning"))
     worst = next(iter((*critical, *warnings)), None)

@@ -27,7 +27,7 @@ Values = Any
 Check = Callable[[Values], Values]
 """From a column's values to booleans without nulls: true where the condition is violated."""
 
-_MICROSECOND = pa.timestamp("us", tz="UTC")
+MICROSECOND = pa.timestamp("us", tz="UTC")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d{1,6})?Z?)?")
 _INT64 = range(-(1 << 63), 1 << 63)
 
@@ -151,7 +151,7 @@ def _common_type(literal: Sequence[Any], type_: pa.DataType) -> pa.DataType:
     texts = [isinstance(value, str) for value in literal]
     if _is_text(type_) and all(texts):
         return pa.large_string() if pa.types.is_large_string(type_) else pa.string()
-    if type_.equals(_MICROSECOND) and all(texts):
+    if type_.equals(MICROSECOND) and all(texts):
         return type_
     if (pa.types.is_signed_integer(type_) or pa.types.is_float64(type_)) and not any(texts):
         if not all(isinstance(value, int | float) for value in literal):

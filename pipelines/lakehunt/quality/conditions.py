@@ -51,7 +51,9 @@ Condition = NotNull | Between | LengthBetween | Matches | OneOf
 
 
 def _bounds(kwargs: Mapping[str, Any]) -> Between:
-    strict = (kwargs.get("strict_min") is True, kwargs.get("strict_max") is True)
+    strict = [kwargs.get(name, False) for name in ("strict_min", "strict_max")]
+    if not all(isinstance(flag, bool) for flag in strict):
+        raise ValueError("strict_min and strict_max are true or false")
     return Between(kwargs.get("min_value"), kwargs.get("max_value"), *strict)
 
 

@@ -96,14 +96,14 @@ def _expectation(item: object, place: str, columns: Collection[str]) -> Expectat
         raise LakehuntError(f"{place}: unknown severity {severity!r}", f"one of {', '.join(SEVERITIES)}")
     if not isinstance(meta, dict) or meta.get("on_failure") not in (None, "quarantine"):
         raise LakehuntError(f"{place}: `on_failure` can only be `quarantine`", "leave it out to judge batches only")
-    for name in _named_columns(kwargs):
+    for name in named_columns(kwargs):
         if name not in columns:
             hint = "names are case-sensitive; see docs/reference/tables.md"
             raise LakehuntError(f"{place}: no column {name!r}", hint)
     return Expectation(item["type"], kwargs, severity, str(meta.get("notes", "")), "on_failure" in meta)
 
 
-def _named_columns(kwargs: dict[str, Any]) -> list[Any]:
+def named_columns(kwargs: dict[str, Any]) -> list[Any]:
     lists = [name for key in ("column_list", "column_set") for name in kwargs.get(key) or []]
     return [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs] + lists
 

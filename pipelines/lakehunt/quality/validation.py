@@ -1,7 +1,7 @@
-"""Runs Great Expectations: validates a batch's frames, stores results without data values, renders Data Docs.
+"""Runs Great Expectations: validates a batch's frames, and renders the pages of Data Docs.
 
-Importing Great Expectations takes seconds, so only `Validator` imports it, when there is something to validate. It must
-not send analytics, and its results must not contain data values, as command lines may hold secrets.
+Importing Great Expectations takes eight seconds of processor time, so only what needs it imports it, when it does. It
+must not send analytics, and its results must not contain data values, as command lines may hold secrets.
 """
 
 from __future__ import annotations
@@ -9,50 +9,23 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
-
-from pyspark.sql import DataFrame
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
 
 from lakehunt.core.errors import LakehuntError
+from lakehunt.quality import results
+from lakehunt.quality.results import KEPT, ExpectationResult
 from lakehunt.quality.suites import Expectation, Suite
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
-_KEPT = (
-    "element_count",
-    "unexpected_count",
-    "unexpected_percent",
-    "missing_count",
-    "missing_percent",
-    "unexpected_percent_total",
-    "unexpected_percent_nonmissing",
-)
-"""What is kept of a result: numbers. `observed_value` is kept only if it is a number or the name of a type."""
 
-
-@dataclass(frozen=True)
-class ExpectationResult:
-    """The result of one expectation for one batch."""
-
-    suite: str
-    position: int
-    expectation: Expectation
-    success: bool
-    observed: str | None
-    element_count: int | None
-    unexpected_count: int | None
-    unexpected_percent: float | None
-
-    @property
-    def message(self) -> str:
-        """A message: the rule, and how many rows violate it."""
-        if self.unexpected_count is not None and self.element_count is not None:
-            return f"{self.expectation.title}: {self.unexpected_count} of {self.element_count} rows are not"
-        return f"{self.expectation.title}: observed {self.observed if self.observed is not None else 'nothing usable'}"
+Numbered = Sequence[tuple[int, Expectation]]
+"""Expectations with their positions in their suite, from 1."""
 
 
 def prepare() -> None:
@@ -70,118 +43,118 @@ def _great_expectations() -> Any:
 
 
 class Validator:
-    """Runs suites. One Great Expectations context serves all batches of a run."""
+    """Runs suites on Spark DataFrames. One Great Expectations context serves all batches of a run.
+
+    `documents` has the results so far, for Data Docs: batches with `results.documents`."""
 
     def __init__(self, suites: Iterable[Suite]) -> None:
         """Raises LakehuntError, which names file and expectation, for an unknown type or argument."""
-        self._gx: Any = _great_expectations()
-        self.version = version("great-expectations")
-        self._context: Any = self._gx.get_context(mode="ephemeral")
-        progress: Any = {"globally": False}
-        self._context.variables.progress_bars = progress
-        source = self._context.data_sources.add_spark("lake", persist=False)
+        self.documents: list[tuple[int, dict[str, Any]]] = []
+        self._engine = Engine("spark")
         self._suites = {suite.name: suite for suite in suites}
-        self._definitions = {suite.name: self._definition(suite, source) for suite in self._suites.values()}
+        for suite in self._suites.values():
+            self._engine.add(suite, list(enumerate(suite.expectations, start=1)))
 
     def validate(self, batch: int, frames: Mapping[str, DataFrame], at: datetime) -> list[ExpectationResult]:
         """The results of every suite on its frame, in the order of the suites' files."""
-        return [outcome for name, frame in frames.items() for outcome in self._validate(batch, name, frame, at)]
+        found = [one for name, frame in frames.items() for one in self._engine.validate(batch, name, frame, at)]
+        self.documents += [(batch, document) for document in results.documents(batch, found, at)]
+        return found
 
-    def write_docs(self, folder: Path) -> None:
-        """Writes Great Expectations' HTML site with all results of this validator to `folder`."""
-        site = {
-            "class_name": "SiteBuilder",
-            "site_name": "Lakehunt: data quality",
-            "show_how_to_buttons": False,
-            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder.resolve())},
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        self._context.add_data_docs_site(site_name="lakehunt", site_config=site)
-        self._context.build_data_docs(site_names=["lakehunt"])
 
-    def _definition(self, suite: Suite, source: Any) -> Any:
-        """The suite, ready to run. Expectations are built one by one: from JSON, Great Expectations would skip those
-        that it does not understand, with only a line in its log."""
-        built = [self._expectation(rule, number, suite) for number, rule in enumerate(suite.expectations, start=1)]
+class Engine:
+    """Great Expectations on Spark or pandas."""
+
+    def __init__(self, kind: Literal["spark", "pandas"]) -> None:
+        self._gx: Any = _great_expectations()
+        self._context: Any = self._gx.get_context(mode="ephemeral")
+        progress: Any = {"globally": False}
+        self._context.variables.progress_bars = progress
+        sources = self._context.data_sources
+        self._source = sources.add_spark("lake", persist=False) if kind == "spark" else sources.add_pandas("lake")
+        self._rules: dict[str, Numbered] = {}
+        self._definitions: dict[str, Any] = {}
+
+    def add(self, suite: Suite, rules: Numbered) -> None:
+        """Adds a suite, of which these expectations are evaluated. They are built one by one: from JSON, Great
+        Expectations would skip those that it does not understand, with only a line in its log.
+
+        Raises LakehuntError, which names file and expectation, for an unknown type or argument."""
+        built = [self._expectation(rule, number, suite) for number, rule in rules]
         added = self._context.suites.add(
             self._gx.ExpectationSuite(name=suite.name, expectations=built, meta={"notes": suite.notes})
         )
-        data = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("batch")
-        return self._context.validation_definitions.add(
+        data = self._source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("batch")
+        self._definitions[suite.name] = self._context.validation_definitions.add(
             self._gx.ValidationDefinition(name=suite.name, data=data, suite=added)
         )
+        self._rules[suite.name] = rules
+
+    def validate(self, batch: int, name: str, frame: Any, at: datetime) -> list[ExpectationResult]:
+        """The results of a suite's expectations on a DataFrame of Spark or pandas, in their order."""
+        result = self._definitions[name].run(
+            batch_parameters={"dataframe": frame},
+            result_format=_COUNTS_ONLY,
+            run_id=self._gx.RunIdentifier(run_name=f"batch {batch}", run_time=at),
+        )
+        found = {one.expectation_config.meta["position"]: one for one in result.results}
+        return [_result(name, number, rule, found[number]) for number, rule in self._rules[name]]
 
     def _expectation(self, rule: Expectation, number: int, suite: Suite) -> Any:
-        from great_expectations.expectations.expectation_configuration import (  # noqa: PLC0415
-            ExpectationConfiguration,
-        )
-
         try:
-            return ExpectationConfiguration(**rule.as_json(number)).to_domain_obj()
+            return _configuration(rule.as_json(number)).to_domain_obj()
         except Exception as e:  # Great Expectations may raise anything here
             message = " ".join(str(e).split())[:300]
             place = f"{suite.file}, expectation {number} ({rule.type})"
             raise LakehuntError(f"{place}: {message}", "see the gallery of expectations at greatexpectations.io") from e
 
-    def _validate(self, batch: int, name: str, frame: DataFrame, at: datetime) -> list[ExpectationResult]:
-        run = self._gx.RunIdentifier(run_name=f"batch {batch}", run_time=at)
-        result = self._definitions[name].run(
-            batch_parameters={"dataframe": frame}, result_format=_COUNTS_ONLY, run_id=run
-        )
-        self._strip_values()
-        found = {r.expectation_config.meta["position"]: r for r in result.results}
-        rules = self._suites[name].expectations
-        return [_result(name, i, rule, found[i]) for i, rule in enumerate(rules, start=1)]
 
-    def _strip_values(self) -> None:
-        """Removes everything that may contain data values from the stored results, which Data Docs show."""
-        store = self._context.validation_results_store
-        for key in store.list_keys():
-            stored = store.get(key)
-            for result in stored.results:
-                _without_values(result)
-            store.set(key, stored)
+def page(document: Mapping[str, Any]) -> str:
+    """Great Expectations' HTML page of a suite's results for a batch, as `results.documents` writes them."""
+    gx = _great_expectations()
+    from great_expectations.core.expectation_validation_result import (  # noqa: PLC0415
+        ExpectationSuiteValidationResult,
+        ExpectationValidationResult,
+    )
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer  # noqa: PLC0415
+    from great_expectations.render.view.view import DefaultJinjaPageView  # noqa: PLC0415
+
+    built = [
+        ExpectationValidationResult(**one | {"expectation_config": _configuration(one["expectation_config"])})
+        for one in document["results"]
+    ]
+    meta = {**document["meta"], "run_id": gx.RunIdentifier(**document["meta"]["run_id"])}
+    whole = ExpectationSuiteValidationResult(**{**document, "results": built, "meta": meta})
+    view: Any = DefaultJinjaPageView()
+    return str(view.render(ValidationResultsPageRenderer(run_info_at_end=True).render(whole)))
 
 
-def _without_values(result: Any) -> None:
-    kept = {key: result.result[key] for key in _KEPT if key in result.result}
-    if (observed := _observed(result)) is not None:
-        kept["observed_value"] = result.result["observed_value"] if _is_number(result) else observed
-    result.result = kept
-    if result.exception_info and _raised(result):
-        message = "the expectation could not be evaluated"
-        result.exception_info = {"raised_exception": True, "exception_message": message, "exception_traceback": ""}
+def _configuration(document: Mapping[str, Any]) -> Any:
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration  # noqa: PLC0415
+
+    return ExpectationConfiguration(**document)
+
+
+def _result(suite: str, position: int, rule: Expectation, result: Any) -> ExpectationResult:
+    """The result, without what may be a value of the data."""
+    raised = _raised(result)
+    counts: dict[str, Any] = {key: _number(result.result[key]) for key in KEPT if key in result.result}
+    value = result.result.get("observed_value")
+    if not raised and (number := _number(value)) is not None:
+        counts["observed_value"] = number
+    elif not raised and value is not None and rule.type.startswith("expect_column_values_to_be_of_type"):
+        counts["observed_value"] = str(value)
+    return ExpectationResult(suite, position, rule, bool(result.success), counts, raised)
+
+
+def _number(value: Any) -> int | float | None:
+    """Numbers as Python's: those of pandas are numpy's. None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def _raised(result: Any) -> bool:
     info = result.exception_info or {}
     nested = (part.get("raised_exception") for part in info.values() if isinstance(part, dict))
     return bool(info.get("raised_exception")) or any(nested)
-
-
-def _is_number(result: Any) -> bool:
-    value = result.result.get("observed_value")
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _observed(result: Any) -> str | None:
-    if _raised(result):
-        return None
-    is_type = result.expectation_config.type.startswith("expect_column_values_to_be_of_type")
-    value = result.result.get("observed_value")
-    return str(value) if value is not None and (is_type or _is_number(result)) else None
-
-
-def _result(suite: str, position: int, rule: Expectation, result: Any) -> ExpectationResult:
-    counts = result.result
-    return ExpectationResult(
-        suite,
-        position,
-        rule,
-        bool(result.success),
-        _observed(result),
-        counts.get("element_count"),
-        counts.get("unexpected_count"),
-        counts.get("unexpected_percent"),
-    )
