@@ -2,6 +2,10 @@
 Parquet.
 
     python -m benchmarks.landing --megabytes 100 --json
+    python -m benchmarks.landing --records 10 --events 1_000_000 --json
+
+The second form lands few records into a lake that holds so many events of the same day, by the clock, which no peer
+does.
 
 Megabytes are 10^6 bytes of JSON. DuckDB only parses and writes; Lakehunt also keeps the raw records, tells duplicates,
 checks every record and writes Data Docs."""
@@ -22,7 +26,7 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks import events, peer, processes
+from benchmarks import events, lake, peer, processes
 from benchmarks.events import Day
 from benchmarks.hunting import RARITY, scratch, work_folder, write_config
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
@@ -33,16 +37,8 @@ SAMPLE = 2_000
 DAY = 40
 """The day that is landed: later than any day of a generated lake, so its events are new to each."""
 
-STAGES = (
-    ("start", r"files in "),
-    ("read", r"new records from"),
-    ("expectations", r"reading the expectations"),
-    ("parse", r"records read"),
-    ("duplicates", r"validating"),
-    ("validate and write", r"batch \d+: (\d+ events|refused)"),
-    ("Data Docs", r"writing Data Docs"),
-)
-"""The steps of `lakehunt land`, each with the progress line at its end; for the last one, at its start."""
+STAGES = (("start", r"files in "), ("land", r"new records from"))
+"""The steps of `lakehunt land`, each with the progress line at its end. What follows writes Data Docs."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +78,36 @@ def compare(work: Path, megabytes: float) -> Outcome:
         events_equal=landed == peer_count == count,
         stages=stages(measured),
     )
+
+
+@dataclass(frozen=True)
+class FewRecords:
+    """Seconds for `records` new records into a lake that holds `events` of their day: of the whole command, for each
+    of the runs, one after the other; the first one makes what later ones find."""
+
+    records: int
+    events: int
+    seconds: tuple[float, ...]
+    peak_mb: float | None
+
+
+def few(work: Path, records: int, count: int, runs: int) -> FewRecords:
+    """Lands few records into a prepared lake, again and again: each run has new ones."""
+    made = lake.prepared(work, count, 1, RARITY)
+    of_lake = events.days(count, 1, RARITY)[0]
+    with scratch(work) as folder:
+        own = folder / "lake"
+        lake.link(made, own)
+        measured = []
+        for run in range(runs):
+            blobs = folder / f"blobs-{run}"
+            new = Day(of_lake.number, 10**12 + run * records, records, RARITY)
+            events.write_blobs(events.connect(), new, blobs)
+            measured.append(land(blobs, own, write_config(folder, ())))
+        if (landed := stored(own)) != count + runs * records:
+            raise SystemExit(f"the lake holds {landed} events, not {count + runs * records}")
+    peaks = [one.peak_mb for one in measured if one.peak_mb is not None]
+    return FewRecords(records, count, tuple(round(one.seconds, 2) for one in measured), max(peaks, default=None))
 
 
 def blobs_of(work: Path, megabytes: float) -> tuple[Path, int, int]:
@@ -180,11 +206,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.landing", description="Landing: lakehunt against DuckDB."
     )
-    parser.add_argument("--megabytes", type=float, required=True, help="JSON to land, in 10^6 bytes")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--megabytes", type=float, help="JSON to land, in 10^6 bytes")
+    what.add_argument("--records", type=int, help="records to land into a lake that exists")
+    parser.add_argument("--events", type=int, default=1_000_000, help="events of that lake, all of the same day")
+    parser.add_argument("--runs", type=int, default=3, help="runs with --records")
     parser.add_argument("--work", type=Path, help="folder that keeps generated blobs for the next run")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
     with work_folder(args.work) as work:
+        if args.records:
+            print(json.dumps(asdict(few(work, args.records, args.events, args.runs))))
+            return
         outcome = compare(work, args.megabytes)
     if not outcome.events_equal:
         print("the lake does not hold what was generated", file=sys.stderr)

@@ -11,7 +11,7 @@
     lookups: {}                 # watchlists, FileProfile, GeoIP, indicators: see lakehunt.schemas.lookups
     data_docs: {keep: 30d}      # pages about each batch: see lakehunt.quality.data_docs
     retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see lakehunt.lake.retention
-    landing: {longest_line: 32MB} # how much of a file is taken: see lakehunt.landing.file_limits
+    landing: {engine: auto}       # what is landed, and by what: see lakehunt.landing.settings
     alerts: {}                  # where new findings are sent: see lakehunt.alerts.channels
     spark:                      # Spark configuration, passed through unchanged
       spark.master: local[*]
@@ -39,8 +39,7 @@ from lakehunt.core import credentials, strict_yaml
 from lakehunt.core.errors import LakehuntError
 from lakehunt.lake import retention
 from lakehunt.lake.retention import Retention
-from lakehunt.landing import file_limits
-from lakehunt.landing.file_limits import FileLimits
+from lakehunt.landing import settings as landing_settings
 from lakehunt.quality import data_docs
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.runtime import limits
@@ -67,7 +66,7 @@ class Config:
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
     data_docs: DataDocs = field(default_factory=DataDocs)
     retention: Retention = field(default_factory=Retention)
-    landing: FileLimits = field(default_factory=FileLimits)
+    landing: landing_settings.Settings = field(default_factory=landing_settings.Settings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     limits: Limits = field(default_factory=Limits)
 
@@ -111,7 +110,7 @@ def _read(path: Path) -> Config:
         "lookups": _lookups,
         "data_docs": data_docs.read,
         "retention": _retention,
-        "landing": file_limits.read,
+        "landing": landing_settings.read,
         "alerts": channels.read,
         "limits": limits.read,
         "spark": _spark,

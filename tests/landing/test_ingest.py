@@ -14,8 +14,8 @@ import pytest
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.landing.ingest import ingest
 from tests.support.blobs import BLOB, CATEGORY, NOW, blob, record
+from tests.support.landing import both_engines, ingest  # noqa: F401 (a fixture)
 
 Say = Callable[[str], None]
 RAW = "raw.records"
@@ -99,6 +99,7 @@ def test_no_source(lake: Lake, source: Path, say: Say, name: str) -> None:
     assert not Path(lake.root).exists()
 
 
+@pytest.mark.spark_only
 def test_a_kill_before_the_record_of_files(lake: Lake, source: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     path = blob(source, f"{record(FileName='1')}\n")
     monkeypatch.setattr("lakehunt.landing.ingest._record", lambda *_: 1 / 0)

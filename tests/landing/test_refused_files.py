@@ -15,11 +15,12 @@ import pytest
 from lakehunt.cli import pipeline
 from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.landing import refused_files
-from lakehunt.landing.file_limits import FileLimits
-from lakehunt.landing.ingest import IngestResult, ingest
+from lakehunt.landing.ledger import IngestResult
+from lakehunt.landing.settings import FileLimits
 from lakehunt.operations import status
 from lakehunt.schemas.landing_tables import REFUSED_FILES
 from tests.support.blobs import NOW, blob, record
+from tests.support.landing import both_engines, ingest  # noqa: F401 (a fixture)
 
 LIMITS = FileLimits(longest_line=2_000, unpacked_file=20_000)
 RAW = "raw.records"

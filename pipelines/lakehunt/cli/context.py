@@ -35,14 +35,11 @@ def lake(config: Config, learning: bool = False, writing: bool = False) -> Itera
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
-    from lakehunt.lake import damage, write_lock
     from lakehunt.lake.delta_lake import Lake
     from lakehunt.runtime import error_text, session
 
     check_place(config.lake)
-    for notice in damage.check_before_run(config.lake) if writing else ():
-        click.echo(f"lakehunt: {notice}", err=True)
-    with write_lock.shared(config.lake) if writing else nullcontext():
+    with written(config) if writing else nullcontext():
         spark = session.start(config, learning)
         try:
             yield Lake(spark, config.lake)
@@ -51,6 +48,18 @@ def lake(config: Config, learning: bool = False, writing: bool = False) -> Itera
         finally:
             with suppress(Py4JError, OSError):  # if its JVM has ended
                 spark.stop()
+
+
+@contextmanager
+def written(config: Config) -> Iterator[None]:
+    """While a command writes to the lake, which is checked for damage first: its tables are not moved meanwhile."""
+    from lakehunt.lake import damage, write_lock
+
+    check_place(config.lake)
+    for notice in damage.check_before_run(config.lake):
+        click.echo(f"lakehunt: {notice}", err=True)
+    with write_lock.shared(config.lake):
+        yield
 
 
 def check_place(root: str) -> None:

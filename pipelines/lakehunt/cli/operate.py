@@ -238,7 +238,7 @@ def maintain(config: Config, only: Sequence[str], dry_run: bool, force: bool, fo
 
 
 def _render_pages(config: Config, say: Progress) -> None:
-    """Renders the pages of Data Docs that landing left: those of batches in which nothing failed."""
+    """Renders the pages of Data Docs that landing left: those of batches of which nothing was refused."""
     from lakehunt.core import disk
     from lakehunt.quality import data_docs_site
 

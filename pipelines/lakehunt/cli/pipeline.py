@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,10 +17,15 @@ from lakehunt.core.printable import truncated
 from lakehunt.core.progress import Progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lakehunt.config import Config
     from lakehunt.lake.delta_lake import Lake
+    from lakehunt.landing.engines import Engine
     from lakehunt.landing.ledger import IngestResult
-    from lakehunt.landing.promote import PromotionResult
+    from lakehunt.landing.outcomes import PromotionResult, TableCounts
+    from lakehunt.landing.settings import Settings
+    from lakehunt.quality.data_docs import DataDocs
 
 T = TypeVar("T")
 
@@ -43,18 +50,18 @@ def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
     SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
     from lakehunt.hunting import engine
     from lakehunt.hunting.findings import reader
-    from lakehunt.quality import validation
 
     place = options.source_of(config, source)
     found, hunts_fine = context.checked_hunts(config)
-    validation.prepare()
-    with context.progress(total=True) as say, context.lake(config, learning=True, writing=True) as lake:
-        landed_fine = _landed(lake, config, place, say)
-        runs = engine.run_hunts(lake, found, as_of, say, context.tables(config), limits=config.limits)
-        all_succeeded = hunts.print_runs(runs)
-        telemetry_fine = operate.print_unusual(operate.judged_day(lake, config, as_of))
-        if show:
-            findings.print_findings(reader.latest_findings(lake, found, as_of), {}, "table")
+    with context.progress(total=True) as say:
+        before = _landed_locally(config, place, say)
+        with context.lake(config, learning=True, writing=True) as lake:
+            landed_fine = _landed_by_spark(lake, config, place, say) if before is None else before
+            runs = engine.run_hunts(lake, found, as_of, say, context.tables(config), limits=config.limits)
+            all_succeeded = hunts.print_runs(runs)
+            telemetry_fine = operate.print_unusual(operate.judged_day(lake, config, as_of))
+            if show:
+                findings.print_findings(reader.latest_findings(lake, found, as_of), {}, "table")
     context.next_steps("findings", "report", "status")
     return hunts_fine and landed_fine and telemetry_fine and all_succeeded
 
@@ -67,58 +74,86 @@ def land(config: Config, source: str | None, raw_only: bool) -> bool:
 
     SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
     place = options.source_of(config, source)
-    with context.progress(total=True) as say, context.lake(config, learning=True, writing=True) as lake:
-        ingested = _ingest(lake, config, place, say)
-        promoted = None if raw_only else _promote(lake, config, say)
-    return _print(ingested, promoted)
+    with context.progress(total=True) as say, _engine(config, place, say) as landing:
+        if raw_only:
+            return _print(landing.ingest(place, datetime.now(UTC)), None)
+        waiting = landing.promote()
+        ingested, promoted = landing.land(place, datetime.now(UTC))
+    return _print(ingested, _both(waiting, promoted))
 
 
 @SECTION.command("validate")
 def validate(config: Config) -> bool:
     """Validate what `land --raw-only` landed: events or quarantine."""
-    from lakehunt.quality import validation
-
-    validation.prepare()
-    with context.progress(total=True) as say, context.lake(config, writing=True) as lake:
-        promoted = _promote(lake, config, say)
+    with context.progress(total=True) as say, _engine(config, "", say) as landing:
+        promoted = landing.promote()
     return _print(None, promoted)
 
 
-def _landed(lake: Lake, config: Config, source: str, say: Progress) -> bool:
-    """Lands and prints what was landed. Returns whether everything succeeded."""
-    from py4j.protocol import Py4JJavaError
-    from pyspark.errors import PySparkException
+@contextmanager
+def _engine(config: Config, source: str, say: Progress) -> Iterator[Engine]:
+    """What lands the source into the lake: processes of this machine, or Spark."""
+    from lakehunt.landing.local import engine as local
 
-    from lakehunt.runtime.error_text import describe
+    if local.is_possible(config.landing, source, config.lake):
+        with context.written(config):
+            yield local.LocalEngine(*_settings(config), say)
+        return
+    from lakehunt.landing.spark_engine import SparkEngine
+
+    with context.lake(config, learning=True, writing=True) as lake:
+        yield SparkEngine(lake, *_settings(config)[1:], say)
+
+
+def _settings(config: Config) -> tuple[str, Settings, Path, DataDocs]:
+    return config.lake, config.landing, config.expectations, config.data_docs.within(config.lake)
+
+
+def _landed_locally(config: Config, source: str, say: Progress) -> bool | None:
+    """Whether everything was landed, without Spark; None if Spark has to land the source."""
+    from lakehunt.lake.small_tables import LocalTables
+    from lakehunt.landing.local import engine as local
     from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
-    events = DEVICE_PROCESS_EVENTS.events.name
+    if not local.is_possible(config.landing, source, config.lake):
+        return None
+    with context.written(config):
+        there = LocalTables(config.lake).exists(DEVICE_PROCESS_EVENTS.events.name)
+        return _landed(local.LocalEngine(*_settings(config), say), source, there)
+
+
+def _landed_by_spark(lake: Lake, config: Config, source: str, say: Progress) -> bool:
+    from lakehunt.landing.spark_engine import SparkEngine
+    from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+
+    there = lake.exists(DEVICE_PROCESS_EVENTS.events.name)
+    return _landed(SparkEngine(lake, *_settings(config)[1:], say), source, there)
+
+
+def _landed(landing: Engine, source: str, there: bool) -> bool:
+    """Lands and prints what was landed. Returns whether everything succeeded. What fails is said; it is raised if
+    there are no events to hunt in."""
 
     def tried(step: Callable[[], T]) -> T | None:
         try:
             return step()
-        except (PySparkException, Py4JJavaError, OSError, LakehuntError) as e:
-            if isinstance(e, LakehuntError) and not lake.exists(events):
-                raise  # there is nothing to hunt in
-            click.echo(f"landing failed, hunts run on what is there: {describe(e)}", err=True)
+        except landing.failures as error:
+            if isinstance(error, LakehuntError) and not there:
+                raise
+            click.echo(f"landing failed, hunts run on what is there: {landing.describe(error)}", err=True)
             return None
 
     # Batches that landed earlier are promoted even if nothing can land now.
-    ingested = tried(lambda: _ingest(lake, config, source, say))
-    promoted = tried(lambda: _promote(lake, config, say))
-    return _print(ingested, promoted) and ingested is not None and promoted is not None
+    waiting = tried(landing.promote)
+    landed = tried(lambda: landing.land(source, datetime.now(UTC)))
+    ingested, promoted = landed or (None, None)
+    return _print(ingested, _both(waiting, promoted)) and waiting is not None and landed is not None
 
 
-def _ingest(lake: Lake, config: Config, source: str, say: Progress) -> IngestResult:
-    from lakehunt.landing.ingest import ingest
-
-    return ingest(lake, source, datetime.now(UTC), say, limits=config.landing)
-
-
-def _promote(lake: Lake, config: Config, say: Progress) -> PromotionResult:
-    from lakehunt.landing.promote import promote
-
-    return promote(lake, config.expectations, config.data_docs.within(config.lake), say)
+def _both(one: PromotionResult | None, other: PromotionResult | None) -> PromotionResult | None:
+    if one is None or other is None:
+        return one or other
+    return replace(other, batches=(*one.batches, *other.batches), without_docs=other.without_docs or one.without_docs)
 
 
 def _print(ingested: IngestResult | None, promoted: PromotionResult | None) -> bool:
@@ -156,8 +191,10 @@ def _promotion_lines(promoted: PromotionResult | None) -> Iterator[str]:
             f"batch {batch.batch}: {batch.delivered} records = {batch.events} events"
             f" + {batch.quarantined} quarantined + {batch.duplicates} duplicates"
             if not batch.refused
-            else f"batch {batch.batch}: {batch.delivered} records REFUSED, none of them is in events"
+            else f"batch {batch.batch}: {batch.delivered} records REFUSED, {batch.published} of them are in events"
         )
+        if len(batch.tables) > 1:
+            yield from (f"  {_counts(one)}" for one in batch.tables)
         yield from (f"  refused: {text}" for text in batch.refused)
         yield from (f"  warning: {text}" for text in batch.warnings)
         if batch.page:
@@ -166,6 +203,11 @@ def _promotion_lines(promoted: PromotionResult | None) -> Iterator[str]:
             yield f"  unknown properties, kept: {_first_few(batch.unknown_properties)}"
         for category, count in batch.other_tables:
             yield f"  other tables: {count} records of {category}, in raw only"
+
+
+def _counts(one: TableCounts) -> str:
+    counts = f"{one.delivered} = {one.events} + {one.quarantined} quarantined + {one.duplicates} duplicates"
+    return f"{one.table or 'no table'}: {counts}"
 
 
 def _first_few(names: Sequence[str]) -> str:

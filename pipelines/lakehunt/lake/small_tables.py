@@ -10,10 +10,13 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs
 from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -21,6 +24,7 @@ from deltalake.transaction import AddAction
 
 from lakehunt.lake import arrow_rows, damage, data_writer, where
 from lakehunt.lake.where import Where
+from lakehunt.schemas import registry
 from lakehunt.schemas.table import CONTRACT, Table
 
 T = TypeVar("T")
@@ -32,6 +36,26 @@ LONGEST_PAUSE = 0.5
 _FIRST_PAUSE = 0.01
 _OF_THE_PROTOCOL = ("delta.minReaderVersion", "delta.minWriterVersion")
 _WRITER = WriterProperties(compression="ZSTD", compression_level=data_writer.LEVEL)
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A data file of a table: its path below the table's folder, and the values of its partition."""
+
+    path: str
+    partition_values: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A version of a table, with its data files."""
+
+    opened: DeltaTable
+    files: Sequence[DataFile]
+
+
+class OvertakenError(Exception):
+    """Another writer has changed what a commit depends on."""
 
 
 def reachable(root: str) -> bool:
@@ -63,8 +87,14 @@ class LocalTables:
         self._made: set[str] = set()
 
     def path(self, name: str) -> str:
-        """The path of table `schema.table`. Only the first dot is a separator."""
-        schema, _, table = name.partition(".")
+        """The path of table `schema.table`, which in a lake of an earlier version may have an earlier name."""
+        former = registry.former_names().get(name)
+        if former is not None and DeltaTable.is_deltatable(self._at(former), self._options):
+            return self._at(former)
+        return self._at(name)
+
+    def _at(self, stored: str) -> str:
+        schema, _, table = stored.partition(".")
         return f"{self.root}/{schema}/{table}"
 
     def exists(self, name: str) -> bool:
@@ -139,6 +169,50 @@ class LocalTables:
         if not done:
             self._remove(table, files)
         return done
+
+    def snapshot(self, table: Table) -> Snapshot:
+        """The newest version of a table, which is created if it does not exist."""
+        self.ensure(table)
+        opened = self._opened(table.name)
+        actions = pa.table(opened.get_add_actions(flatten=False))
+        paths = actions.column("path").to_pylist()
+        if not table.partitioned_by:
+            return Snapshot(opened, [DataFile(unquote(path), {}) for path in paths])
+        partitions = actions.column("partition").to_pylist() if "partition" in actions.column_names else []
+        values = [{name: None if value is None else str(value) for name, value in one.items()} for one in partitions]
+        return Snapshot(opened, [DataFile(unquote(path), own) for path, own in zip(paths, values, strict=True)])
+
+    def commit_files_after(self, snapshot: Snapshot, table: Table, files: Sequence[AddAction]) -> None:
+        """Adds files with rows to the table, in one commit. Raises OvertakenError, and removes the files, if the table
+        has another version than the snapshot's by now."""
+        try:
+            snapshot.opened.create_write_transaction(
+                list(files),
+                "append",
+                snapshot.opened.schema(),
+                list(table.partitioned_by),
+                commit_properties=self._commit(table),
+            )
+        except CommitFailedError as error:
+            self._remove(table, files)
+            raise OvertakenError from error
+        except BaseException:
+            self._remove(table, files)
+            raise
+
+    def greatest(self, table: Table, column: str) -> Any:
+        """The greatest value of a column that has statistics, by these alone where all files have them; None without
+        rows."""
+        if not self.exists(table.name):
+            return None
+        opened = self._opened(table.name)
+        actions = pa.table(opened.get_add_actions(flatten=True))
+        if not actions.num_rows:
+            return None
+        name = f"max.{column}"
+        if name in actions.column_names and not actions.column(name).null_count:
+            return pc.max(actions.column(name)).as_py()
+        return pc.max(self._rows(opened, table, [column], ()).column(column)).as_py()
 
     def replace(self, table: Table, rows: pa.Table | Sequence[tuple[Any, ...]], replaced: Where) -> None:
         """Replaces all rows for which the conditions hold by `rows`, in one commit. If another writer was ahead,

@@ -16,8 +16,8 @@ from lakehunt.core.credentials import redacted
 from lakehunt.lake.delta_lake import few_rows
 from lakehunt.landing import line_numbers
 from lakehunt.landing.blob_store import Store, unpack_all
-from lakehunt.landing.file_limits import FileLimits
 from lakehunt.landing.line_numbers import FileSplit
+from lakehunt.landing.settings import FileLimits
 from lakehunt.sources.base import RecognisesFiles, Source
 from lakehunt.sources.blobs import Blob, path_of
 from lakehunt.sources.forms import HEAD

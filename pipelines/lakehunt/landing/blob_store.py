@@ -12,7 +12,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from lakehunt.lake.filesystem import FileSystem
-from lakehunt.landing.file_limits import FileLimits
+from lakehunt.landing.settings import FileLimits
 from lakehunt.sources.blobs import Blob, one_spelling
 
 _GZIP_MAGIC = (0x1F, 0x8B)

@@ -24,8 +24,8 @@ from lakehunt.lake.retry import ATTEMPTS
 from lakehunt.landing import ledger, line_numbers, refused_files
 from lakehunt.landing.blob_reader import BlobReader, BlobSet
 from lakehunt.landing.blob_store import Store
-from lakehunt.landing.file_limits import FileLimits
 from lakehunt.landing.ledger import FileRecord, IngestResult
+from lakehunt.landing.settings import FileLimits
 from lakehunt.schemas.landing_tables import FILES, RECORDS
 from lakehunt.sources import base as sources
 from lakehunt.sources.base import Source

@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehunt.lake.delta_lake import few_rows
-from lakehunt.landing.file_limits import FileLimits
+from lakehunt.landing.settings import FileLimits
 
 _NUMBERS = ("start", "shift", "total", "above")
 

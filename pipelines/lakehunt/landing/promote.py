@@ -22,10 +22,11 @@ from pyspark.sql import functions as F
 from lakehunt.core import disk
 from lakehunt.core.progress import Progress
 from lakehunt.lake.delta_lake import Lake, few_rows, utc
+from lakehunt.landing import outcomes
+from lakehunt.landing.outcomes import COUNTS, HOURS_AHEAD, LANDING_SUITE, BatchResult, PromotionResult
 from lakehunt.quality import data_docs_site, spark_conditions
 from lakehunt.quality import suites as quality
 from lakehunt.quality.data_docs import DataDocs, page_of
-from lakehunt.quality.results import ExpectationResult, gx_version
 from lakehunt.quality.row_rules import RowRule, row_rules
 from lakehunt.quality.validation import Validator
 from lakehunt.runtime.error_text import in_one_line
@@ -38,51 +39,8 @@ from lakehunt.spark import values
 
 EVENTS = DEVICE_PROCESS_EVENTS.events
 
-LANDING_SUITE = "landing.json"
-COUNTS = {
-    "delivered": "BIGINT",
-    "events": "BIGINT",
-    "quarantined": "BIGINT",
-    "duplicates": "BIGINT",
-    "quarantined_percent": "DOUBLE",
-    "duplicate_percent": "DOUBLE",
-    "unknown_property_count": "BIGINT",
-}
-"""Columns of the single row that the landing suite validates."""
-
-_HOURS_AHEAD = "hours_ahead_of_landing"
-
 _OF_A_TABLE = "^AdvancedHunting-[A-Za-z0-9]+$"
 """The category of records that a feed delivers of any table."""
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """The outcome of a batch. `delivered = events + quarantined + duplicates`; of a refused batch nothing was
-    written. Records of other tables are counted apart."""
-
-    batch: int
-    delivered: int
-    events: int
-    quarantined: int
-    duplicates: int
-    refused: tuple[str, ...] = ()
-    """The critical expectations that failed, or why it could not be validated; empty if the batch was accepted."""
-    warnings: tuple[str, ...] = ()
-    other_tables: tuple[tuple[str, int], ...] = ()
-    """Each category of records of other tables, with their number. They are in raw only."""
-    unknown_properties: tuple[str, ...] = ()
-    """Names of delivered properties without a column of their own. They are stored in `unknown_properties`."""
-    page: str | None = None
-    """The Data Docs page of a failed suite; None if nothing failed, or if no Data Docs are written."""
-
-
-@dataclass(frozen=True)
-class PromotionResult:
-    """The batches that one run validated, in order; and why their Data Docs could not be written, if they could not."""
-
-    batches: tuple[BatchResult, ...]
-    without_docs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +110,7 @@ def _unpromoted(lake: Lake) -> list[int]:
 
 
 def _rules(folder: Path, docs: DataDocs, source: Source) -> _Rules:
-    events = quality.load(folder / DEVICE_PROCESS_EVENTS.suite, {*EVENTS.column_names, _HOURS_AHEAD})
+    events = quality.load(folder / DEVICE_PROCESS_EVENTS.suite, {*EVENTS.column_names, HOURS_AHEAD})
     landing = quality.load(folder / LANDING_SUITE, set(COUNTS))
     return _Rules(source, row_rules(events), Validator([events, landing]), events.name, landing.name, docs)
 
@@ -281,12 +239,12 @@ def _duplicates(lake: Lake, parsed: DataFrame, dates: Sequence[date]) -> DataFra
 def _validated(lake: Lake, outcome: BatchResult, new: DataFrame, facts: _BatchFacts, rules: _Rules) -> BatchResult:
     """The outcome with its failed expectations. Also stores the results of all expectations."""
     ahead = (F.unix_micros("Timestamp") - F.unix_micros("landed_at")) / 3_600_000_000
-    events = new.select(*EVENTS.column_names, ahead.alias(_HOURS_AHEAD))
+    events = new.select(*EVENTS.column_names, ahead.alias(HOURS_AHEAD))
     frames = {rules.events: events, rules.landing: _counts(lake, outcome)}
     found = rules.validator.validate(outcome.batch, frames, facts.landed_at)
-    rows = [_validation(outcome.batch, one, facts.landed_at, gx_version()) for one in found]
+    rows = [outcomes.validation_row(outcome.batch, one, facts.landed_at) for one in found]
     lake.replace(VALIDATIONS, lake.local(VALIDATIONS, rows), f"batch = {outcome.batch}")
-    critical, warnings = (_failures(found, severity) for severity in ("critical", "warning"))
+    critical, warnings = (outcomes.failures(found, severity) for severity in ("critical", "warning"))
     worst = next(iter((*critical, *warnings)), None)
     return replace(
         outcome,
@@ -296,29 +254,9 @@ def _validated(lake: Lake, outcome: BatchResult, new: DataFrame, facts: _BatchFa
     )
 
 
-def _failures(found: Sequence[ExpectationResult], severity: str) -> list[ExpectationResult]:
-    return [one for one in found if not one.success and one.expectation.severity == severity]
-
-
 def _counts(lake: Lake, outcome: BatchResult) -> DataFrame:
-    whole = max(outcome.delivered, 1)
-    row = (
-        outcome.delivered,
-        outcome.events,
-        outcome.quarantined,
-        outcome.duplicates,
-        100.0 * outcome.quarantined / whole,
-        100.0 * outcome.duplicates / whole,
-        len(outcome.unknown_properties),
-    )
+    row = outcomes.counts_row(outcome, len(outcome.unknown_properties))
     return few_rows(lake.spark, COUNTS, [row])
-
-
-def _validation(batch: int, one: ExpectationResult, at: datetime, gx_version: str) -> tuple[Any, ...]:
-    rule = one.expectation
-    what = (batch, one.suite, one.position, rule.type, rule.column, rule.severity, one.success)
-    counts = (one.observed, one.element_count, one.unexpected_count, one.unexpected_percent)
-    return (*what, *counts, rule.notes, at, gx_version)
 
 
 def _write(lake: Lake, batch: int, parsed: DataFrame, new: DataFrame, dates: Sequence[date]) -> None:
@@ -337,8 +275,7 @@ def _events_per_hour(new: DataFrame) -> list[dict[str, Any]]:
 
 def _record(lake: Lake, outcome: BatchResult, landed_at: datetime, hours: Sequence[dict[str, Any]]) -> None:
     counts = (outcome.delivered, outcome.events, outcome.quarantined, outcome.duplicates)
-    others = ", ".join(f"{count} of {category}" for category, count in outcome.other_tables)
-    verdict = ("settled", f"records of other tables, in raw only: {others}" if others else None)
+    verdict = ("settled", outcomes.others_in_words(outcome.other_tables))
     if outcome.refused:
         verdict = ("refused", "; ".join(outcome.refused) + (f" (see {outcome.page})" if outcome.page else ""))
     row = lake.local(BATCHES, [(outcome.batch, landed_at, *counts, *verdict, hours, DEVICE_PROCESS_EVENTS.name)])

@@ -48,16 +48,14 @@ def publish(
     the index. `docs` has a folder.
 
     `batches` are rows of `raw.batches`, `failed` rows of `quality.validations` without success, of the time that `docs`
-    keeps. With `later`, rendering is left to the next call without it, or `render`, unless an expectation failed."""
+    keeps. With `later`, rendering is left to the next call without it, or to `render`."""
     assert docs.folder is not None
     docs.folder.mkdir(parents=True, exist_ok=True)
-    met = True
     for batch, document in documents:
-        met = met and document["success"]
         kept = (docs.folder / page_of(batch, document["suite_name"])).with_suffix(_KEPT)
         kept.parent.mkdir(parents=True, exist_ok=True)
         atomic_write.write(kept, json.dumps(document).encode())
-    if not (later and met):
+    if not later:
         render(docs.folder)
     since = now - docs.keep
     shown = sorted((row for row in batches if _landed_at(row) >= since), key=lambda row: -row["batch"])

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,6 +38,14 @@ def numbers(values: Sequence[int | None], type_: pa.DataType) -> pa.Array:
     code = {8: "b", 32: "i", 64: "q"}[type_.bit_width]
     content = array(code, [value or 0 for value in values])
     return pa.Array.from_buffers(type_, len(values), [_validity(values), pa.py_buffer(content)])
+
+
+def repeated(value: Any, count: int, type_: pa.DataType) -> pa.Array:
+    """A number, or a time with a zone, so many times: as int64, float64 or a timestamp in microseconds."""
+    if isinstance(value, datetime):
+        value = (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    content = array("d" if pa.types.is_floating(type_) else "q", [value]) * count
+    return pa.Array.from_buffers(type_, count, [None, pa.py_buffer(content)])
 
 
 def booleans(values: Sequence[bool | None]) -> pa.BooleanArray:

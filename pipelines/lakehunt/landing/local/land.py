@@ -1,0 +1,258 @@
+"""Lands a source: each record into `raw.records` once, valid or not, then its batch into events or quarantine.
+
+Blobs only grow, so a record is new if its line number is above the highest landed line of its blob. The raw table alone
+decides what has landed; `raw.files` only avoids reading unchanged blobs. So a run may be killed at any point.
+
+A batch holds about BATCH bytes of records, whatever a blob holds, so memory is bounded. Its records are parsed once:
+while one batch is committed, other processes parse the next. Each commit creates its batch only if no other run has
+created it: of two concurrent runs, one starts over and sees what the other has landed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.core.progress import Progress
+from lakehunt.lake.small_tables import ATTEMPTS, LocalTables, OvertakenError
+from lakehunt.landing import ledger, refused_rows
+from lakehunt.landing.ledger import FileRecord, IngestResult
+from lakehunt.landing.local import files
+from lakehunt.landing.local.blocks import Block, ReadFile
+from lakehunt.landing.local.opening import Opener, RefusedError, may_be_record
+from lakehunt.landing.local.parsing import Parsed, Parsers, parse_lines, parsers
+from lakehunt.landing.local.promote import Promoter
+from lakehunt.landing.outcomes import SETTLED, BatchResult
+from lakehunt.landing.rules import Rules
+from lakehunt.landing.settings import FileLimits
+from lakehunt.records import arrow_columns, defender_streaming
+from lakehunt.schemas.landing_tables import BATCHES, FILES, RECORDS
+from lakehunt.sources.blobs import Blob
+
+BATCH = 256 << 20
+"""Bytes of the records of a batch, about."""
+
+_STAGING = "_staging-"
+_KILLED_AFTER = 24 * 3600
+"""Seconds after which a run that has not ended is taken to be killed."""
+
+
+@dataclass
+class _Run:
+    """What a run has landed so far."""
+
+    batch: int
+    delivered: int = 0
+    read: dict[str, tuple[Blob, int, int | None]] = field(default_factory=dict)
+    """Each blob that was read, with its lines and the pending one."""
+    refused: dict[str, str] = field(default_factory=dict)
+    promoted: list[BatchResult] = field(default_factory=list)
+
+
+class Landing:
+    """Lands sources into a lake, without Spark."""
+
+    def __init__(
+        self, tables: LocalTables, names: Sequence[str], say: Progress, limits: FileLimits, rules: Rules | None
+    ) -> None:
+        """`names` are the event tables that are landed. Without `rules` records only go to raw."""
+        self._tables, self._names, self._say, self._limits = tables, names, say, limits
+        self.rules = rules
+        self._promoter = None if rules is None else Promoter(tables, rules, say)
+
+    def land(self, source: str, landed_at: datetime) -> tuple[IngestResult, list[BatchResult]]:
+        """Lands new records of `source`: a folder, a glob or a file of blobs. Returns what was landed, and the batches
+        that were promoted.
+
+        Raises LakehuntError, before writing anything, if the source does not exist or has no files."""
+        found = files.find(source)
+        run = _Run(0)
+        for _ in range(ATTEMPTS):
+            before = run.delivered
+            try:
+                return self._land(found, landed_at, source, run), run.promoted
+            except OvertakenError:
+                self._say("another run has landed records meanwhile: looking again")
+            if run.delivered > before:
+                return self.land(source, landed_at)
+        raise LakehuntError(f"other runs keep landing records into {self._tables.root}", "let one run land at a time")
+
+    def promote_waiting(self) -> list[BatchResult]:
+        """Promotes every batch that is not accepted yet, including those refused before."""
+        assert self._promoter is not None
+        done = []
+        for batch, settled in self._waiting().items():
+            landed_at, parsed = self._from_raw(batch)
+            self._say(f"batch {batch}: {parsed.raw.num_rows} records read")
+            done.append(self._promoter.promote(batch, landed_at, parsed, settled))
+        return done
+
+    # From blobs to raw
+
+    def _land(self, found: Sequence[Blob], landed_at: datetime, source: str, run: _Run) -> IngestResult:
+        run.batch = self._newest_batch()  # read first, so that a concurrent commit is detected
+        known, landed = self._known(landed_at)
+        changed, shrunk, unchanged = ledger.changed_since(found, known)
+        self._say(f"{len(found)} files in {source}: {len(changed)} new or changed")
+        run.refused = dict(shrunk)
+        with self._staging() as staging:
+            opener = Opener(staging, self._limits, defender_streaming.is_complete, may_be_record)
+            opened = self._opened(changed, opener, known, landed, run)
+            size = sum(blob.bytes for blob in changed)
+            with parsers(staging, self._names, size) as parsing:
+                self._land_batches(opened, parsing, landed_at, run)
+        rows = [ledger.row_of(blob, lines, pending, run.batch, landed_at) for blob, lines, pending in run.read.values()]
+        if rows:
+            self._tables.append(FILES, rows)
+        self._say(f"{run.delivered} new records from {len(run.read)} files")
+        pending = [(path, line) for path, (_, _, line) in run.read.items()]
+        pending += [(blob.path, known[blob.path].pending) for blob in unchanged]
+        return IngestResult(
+            batch=run.batch if run.delivered else None,
+            delivered=run.delivered,
+            files_read=len(run.read),
+            files_unchanged=len(unchanged),
+            pending=tuple(sorted((path, line) for path, line in pending if line is not None)),
+            unreadable=tuple(sorted(run.refused.items())),
+            resolved=refused_rows.record(self._tables, found, run.refused, landed_at),
+        )
+
+    def _opened(
+        self,
+        changed: Iterable[Blob],
+        opener: Opener,
+        known: Mapping[str, FileRecord],
+        landed: Mapping[str, int],
+        run: _Run,
+    ) -> Iterator[ReadFile]:
+        for blob in changed:
+            try:
+                read = opener.open(blob, known.get(blob.path, FileRecord()), landed.get(blob.path, 0))
+            except RefusedError as error:
+                run.refused[blob.path] = str(error)
+                continue
+            run.read[blob.path] = (blob, read.lines, read.pending)
+            yield read
+
+    def _land_batches(self, opened: Iterable[ReadFile], parsing: Parsers, landed_at: datetime, run: _Run) -> None:
+        """Lands batch after batch; the next one is parsed meanwhile."""
+        begun: deque[Any] = deque()
+        for blocks in _batches(opened):
+            begun.append(parsing.begin(blocks))
+            if len(begun) > 1:
+                self._land_batch(parsing.result(begun.popleft()), landed_at, run)
+        while begun:
+            self._land_batch(parsing.result(begun.popleft()), landed_at, run)
+
+    def _land_batch(self, parsed: Parsed, landed_at: datetime, run: _Run) -> None:
+        count = parsed.raw.num_rows
+        if not count:
+            return
+        batch = run.batch + 1
+        added = {
+            "batch": arrow_columns.repeated(batch, count, pa.int64()),
+            "landed_at": arrow_columns.repeated(landed_at, count, arrow_columns.TIMESTAMP),
+        }
+        columns = {name: parsed.raw.column(name) for name in parsed.raw.column_names} | added
+        names = RECORDS.column_names
+        rows = pa.table([columns[name] for name in names], names=names)
+        if not self._tables.append_unless(RECORDS, rows, [("batch", ">=", batch)]):
+            raise OvertakenError
+        run.batch = batch
+        run.delivered += count
+        self._say(f"batch {batch}: {count} new records")
+        if self._promoter is not None:
+            run.promoted.append(self._promoter.promote(batch, landed_at, parsed))
+
+    def _known(self, landed_at: datetime) -> tuple[dict[str, FileRecord], dict[str, int]]:
+        """The record of each blob, and its highest landed line: from the record, and from batches in raw that were
+        never recorded.
+
+        Those batches are recorded now: the blobs of a killed run may not be in this run's source, and after this run's
+        higher batch number nobody would look for them."""
+        rows = self._tables.rows(FILES)
+        known, recorded = ledger.newest(rows.to_pylist())
+        missed = self._tables.rows(RECORDS, ["file", "line", "batch"], [("batch", ">", recorded)])
+        landed = {path: record.lines for path, record in known.items()}
+        if missed.num_rows:
+            grouped = missed.group_by("file").aggregate([("line", "max"), ("batch", "max")]).to_pylist()
+            for row in grouped:
+                landed[row["file"]] = max(landed.get(row["file"], 0), row["line_max"])
+            new = [ledger.missed_row(row["file"], row["line_max"], row["batch_max"], landed_at) for row in grouped]
+            self._tables.append(FILES, new)
+        return known, landed
+
+    def _newest_batch(self) -> int:
+        return self._tables.greatest(RECORDS, "batch") or 0
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A folder for this run. Those of killed runs are removed."""
+        raw = Path(self._tables.root, RECORDS.folder)
+        raw.mkdir(parents=True, exist_ok=True)
+        for folder in raw.glob(f"{_STAGING}*"):
+            with suppress(OSError):
+                if folder.stat().st_mtime < time.time() - _KILLED_AFTER:
+                    shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=raw, ignore_cleanup_errors=True) as own:
+            yield Path(own)
+
+    # From raw, what an earlier run has landed
+
+    def _waiting(self) -> dict[int, list[str]]:
+        """The batches to promote, each with its event tables that are settled. Batch numbers are consecutive, so the
+        newest one is enough to list them."""
+        newest = self._newest_batch()
+        rows = self._tables.rows(BATCHES, ["batch", "outcome", "event_table"]).to_pylist()
+        outcomes: dict[int, list[tuple[str | None, str]]] = {}
+        for row in rows:
+            outcomes.setdefault(row["batch"], []).append((row["event_table"], row["outcome"]))
+        waiting = {}
+        for batch in range(1, newest + 1):
+            of_it = outcomes.get(batch, [])
+            if not of_it or any(outcome != SETTLED for _, outcome in of_it):
+                waiting[batch] = [table for table, outcome in of_it if outcome == SETTLED and table]
+        return waiting
+
+    def _from_raw(self, batch: int) -> tuple[datetime, Parsed]:
+        rows = self._tables.rows(RECORDS, ["file", "line", "landed_at", "text", "bytes"], [("batch", "=", batch)])
+        rows = rows.sort_by([("file", "ascending"), ("line", "ascending")]).combine_chunks()
+        text = pc.cast(rows.column("text"), pa.large_binary())
+        lines = pc.coalesce(text, pc.cast(rows.column("bytes"), pa.large_binary()))
+        if lines.null_count:  # `forget` has emptied them
+            rows, lines = rows.filter(pc.is_valid(lines)), lines.drop_null()
+        landed_at = pc.min(rows.column("landed_at")).as_py() or datetime.now(UTC)
+        return landed_at, parse_lines(
+            _whole(lines), _whole(rows.column("file")), _whole(rows.column("line")), self._names
+        )
+
+
+def _batches(opened: Iterable[ReadFile]) -> Iterator[list[Block]]:
+    """The blocks of files in groups of about BATCH bytes."""
+    some: list[Block] = []
+    size = 0
+    for read in opened:
+        for block in read.blocks:
+            some.append(block)
+            size += block.end - block.start
+            if size >= BATCH:
+                yield some
+                some, size = [], 0
+    if some:
+        yield some
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return combined if isinstance(combined, pa.Array) else combined.chunk(0)

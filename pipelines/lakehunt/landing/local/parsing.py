@@ -1,0 +1,242 @@
+"""Parses blocks of lines into Arrow tables, in this process or in others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from threading import Thread
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehunt.landing.local.blocks import BLOCK, Block
+from lakehunt.records import defender_streaming
+from lakehunt.records.event_reader import Fault
+from lakehunt.schemas.event_tables import BY_NAME
+
+Faults = Mapping[int, tuple[Fault, ...]]
+
+
+@dataclass(frozen=True)
+class ParsedTable:
+    """The records of one event table. `rows` are their positions in `Parsed.raw`; `faults` are by position there."""
+
+    rows: pa.Array
+    events: pa.Table
+    faults: Faults
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Delivered records, and what they are."""
+
+    raw: pa.Table
+    """A row for each record: `file`, `line`, `exported_at`, `tenant_id`, `category`, `text`, `bytes`."""
+    tables: Mapping[str, ParsedTable]
+    """By the KQL name of the event table."""
+    unreadable: Faults
+    """Records that belong to no table."""
+    other: Mapping[str, int]
+    """Records of tables that are not landed, by category."""
+
+
+def parse_lines(lines: pa.Array, files: pa.Array, numbers: pa.Array, tables: Sequence[str]) -> Parsed:
+    """Parses records: their bytes, and the file and line of each."""
+    by_category = {BY_NAME[name].category: BY_NAME[name] for name in tables}
+    found = defender_streaming.parse(lines, by_category)
+    envelope = found.envelope
+    names = ["file", "line", *envelope.schema.names]
+    return Parsed(
+        pa.table([files, numbers, *envelope.columns], names=names),
+        {
+            name: ParsedTable(part.positions, pa.Table.from_batches([part.events]), part.faults)
+            for name, part in found.tables.items()
+        },
+        found.unreadable,
+        {category: len(positions) for category, positions in found.other.items()},
+    )
+
+
+def parse_blocks(blocks: Iterable[Block], tables: Sequence[str]) -> Parsed:
+    """Parses the records in blocks of files. Blank lines are left out."""
+    lines, files, numbers = [], [], []
+    for block in blocks:
+        with Path(block.path).open("rb") as file:
+            file.seek(block.start)
+            found = _split(file.read(block.end - block.start))
+        number = pa.array(range(block.line, block.line + len(found)), pa.int64())
+        if (kept := _not_blank(found)) is not None:
+            found, number = found.filter(kept), number.filter(kept)
+        lines.append(found)
+        numbers.append(number)
+        files.append(pa.repeat(block.file, len(found)))
+    return parse_lines(pa.concat_arrays(lines), pa.concat_arrays(files), pa.concat_arrays(numbers), tables)
+
+
+def _split(data: bytes) -> pa.Array:
+    """The lines of a block as large_binary, without their ends."""
+    whole = data.removesuffix(b"\n")
+    lines = pc.split_pattern(pa.array([whole], pa.large_binary()), b"\n").flatten()
+    if b"\r\n" not in data and not data.endswith(b"\r"):
+        return lines
+    return pc.if_else(pc.ends_with(lines, b"\r"), pc.binary_slice(lines, 0, -1), lines)
+
+
+def _not_blank(lines: pa.Array) -> pa.Array | None:
+    """Which lines are not blank; None if none is."""
+    suspect = pc.less_equal(pc.binary_length(lines), 0)
+    for blank in (b" ", b"\t", b"\r"):
+        suspect = pc.or_(suspect, pc.starts_with(lines, blank))
+    if not pc.any(suspect).as_py():
+        return None
+    places = pc.indices_nonzero(suspect).to_pylist()
+    blank_places = {place for place in places if not lines[place].as_py().strip(b" \t\r")}
+    return pa.array([place not in blank_places for place in range(len(lines))])
+
+
+def merged(parts: Sequence[Parsed]) -> Parsed:
+    """Parsed blocks as one, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    starts = [0, *accumulate(part.raw.num_rows for part in parts)]
+    names = dict.fromkeys(name for part in parts for name in part.tables)
+    return Parsed(
+        pa.concat_tables(part.raw for part in parts),
+        {name: _merged_table(name, parts, starts) for name in names},
+        _shifted(((part.unreadable, start) for part, start in zip(parts, starts, strict=False))),
+        reduce(_added, (part.other for part in parts)),
+    )
+
+
+def _merged_table(name: str, parts: Sequence[Parsed], starts: Sequence[int]) -> ParsedTable:
+    own = [(part.tables[name], start) for part, start in zip(parts, starts, strict=False) if name in part.tables]
+    return ParsedTable(
+        pa.concat_arrays([pc.add(table.rows, start) for table, start in own]),
+        pa.concat_tables(table.events for table, _ in own),
+        _shifted((table.faults, start) for table, start in own),
+    )
+
+
+def _shifted(faults: Iterable[tuple[Faults, int]]) -> Faults:
+    return {position + start: why for found, start in faults for position, why in found.items()}
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+
+
+# Other processes, which answer with Arrow files that are mapped into memory here
+
+
+class Parsers:
+    """Parses groups of blocks ahead of their use: by as many processes as there are cores, or right here if there is
+    little to parse."""
+
+    def __init__(self, staging: Path, tables: Sequence[str], pool: ProcessPoolExecutor | None) -> None:
+        self._staging, self._tables, self._pool = staging, tables, pool
+        self._number = 0
+
+    def begin(self, blocks: Sequence[Block]) -> list[Future[_Stored]] | Sequence[Block]:
+        """Begins to parse blocks; `result` has what comes of it."""
+        if self._pool is None:
+            return blocks
+        begun = []
+        for some in _of_size(blocks):
+            self._number += 1
+            begun.append(
+                self._pool.submit(_parse_and_store, some, self._tables, str(self._staging / f"{self._number}"))
+            )
+        return begun
+
+    def result(self, begun: list[Future[_Stored]] | Sequence[Block]) -> Parsed:
+        """What has been parsed, in order."""
+        if self._pool is None:
+            return parse_blocks(begun, self._tables)  # type: ignore[arg-type]
+        return merged([_load(one.result()) for one in begun])  # type: ignore[union-attr]
+
+
+@contextmanager
+def parsers(staging: Path, tables: Sequence[str], size: int) -> Iterator[Parsers]:
+    """Parsers for so many bytes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores == 1 or size < 2 * BLOCK:
+        yield Parsers(staging, tables, None)
+        return
+    with ProcessPoolExecutor(cores, get_context("spawn"), _end_with_parent) as pool:
+        try:
+            yield Parsers(staging, tables, pool)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would wait for ever for something to do."""
+    parent = parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
+
+
+def _of_size(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    """The blocks in groups of about BLOCK bytes."""
+    some: list[Block] = []
+    for block in blocks:
+        some.append(block)
+        if sum(one.end - one.start for one in some) >= BLOCK:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a process has parsed: Arrow files, and what is not in them."""
+
+    raw: str
+    tables: Mapping[str, tuple[str, Faults]]
+    unreadable: Faults
+    other: Mapping[str, int]
+
+
+def _parse_and_store(blocks: Sequence[Block], tables: Sequence[str], place: str) -> _Stored:
+    parsed = parse_blocks(blocks, tables)
+    _store(parsed.raw, f"{place}.arrow")
+    stored = {}
+    for name, table in parsed.tables.items():
+        file = f"{place}-{name}.arrow"
+        _store(table.events.append_column("$rows", table.rows), file)
+        stored[name] = (file, table.faults)
+    return _Stored(f"{place}.arrow", stored, parsed.unreadable, parsed.other)
+
+
+def _store(table: pa.Table, file: str) -> None:
+    with pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _load(stored: _Stored) -> Parsed:
+    tables = {}
+    for name, (file, faults) in stored.tables.items():
+        table = _mapped(file)
+        rows = table.column("$rows").combine_chunks()
+        tables[name] = ParsedTable(rows, table.drop_columns("$rows"), faults)
+    return Parsed(_mapped(stored.raw), tables, stored.unreadable, stored.other)
+
+
+def _mapped(file: str) -> pa.Table:
+    with pa.memory_map(file) as source:
+        table = pa.ipc.open_file(source).read_all()
+    Path(file).unlink()  # its bytes stay as long as they are mapped
+    return table

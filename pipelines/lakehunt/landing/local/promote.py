@@ -1,0 +1,327 @@
+"""Second stage: validates a batch and publishes its records to `events` or `quarantine`, or drops duplicates.
+
+A batch is accepted, table by table, once `raw.batches` says so (outcome `settled`), which is written last. Every
+earlier write is idempotent: it replaces what a previous attempt at the batch wrote, or adds only missing rows. So a run
+may be killed at any point."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehunt.core.errors import LakehuntError
+from lakehunt.core.progress import Progress
+from lakehunt.lake.small_tables import ATTEMPTS, LocalTables, OvertakenError, Snapshot
+from lakehunt.landing import outcomes
+from lakehunt.landing.local import duplicates
+from lakehunt.landing.local.parsing import Parsed, ParsedTable
+from lakehunt.landing.outcomes import HOURS_AHEAD, NO_TABLE, BatchResult, TableCounts
+from lakehunt.landing.rules import Rules, TableRules
+from lakehunt.quality.data_docs import page_of
+from lakehunt.quality.results import ExpectationResult
+from lakehunt.records import arrow_columns
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.landing_tables import BATCHES, QUARANTINE
+from lakehunt.schemas.quality_tables import VALIDATIONS
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The records of one table."""
+
+    table: EventTable
+    counts: TableCounts
+    events: pa.Table
+    """New events, with the columns of the events table."""
+    missing: pa.Table
+    """Those of them that no earlier attempt at the batch has written."""
+    reasons: Mapping[int, list[str]]
+    """What is wrong with the records that are not valid, by their position in raw."""
+    unknown_properties: frozenset[str]
+    snapshot: Snapshot
+    """What the events were compared with."""
+
+
+class Promoter:
+    """Promotes batches of a lake."""
+
+    def __init__(self, tables: LocalTables, rules: Rules, say: Progress) -> None:
+        self._tables, self._rules, self._say = tables, rules, say
+
+    def promote(self, batch: int, landed_at: datetime, parsed: Parsed, settled: Sequence[str] = ()) -> BatchResult:
+        """Validates and publishes a batch, without the tables of it that are settled already."""
+        for _ in range(ATTEMPTS):
+            with suppress(OvertakenError):
+                return self._promote(batch, landed_at, parsed, settled)
+            self._say(f"batch {batch}: another run has added events meanwhile: comparing again")
+        raise LakehuntError(f"other runs keep adding events to {self._tables.root}", "let one run land at a time")
+
+    def _promote(self, batch: int, landed_at: datetime, parsed: Parsed, settled: Sequence[str]) -> BatchResult:
+        judged = [
+            self._judge(BY_NAME[name], batch, landed_at, parsed, part)
+            for name, part in sorted(parsed.tables.items())
+            if name not in settled
+        ]
+        unreadable = {position: [fault.why for fault in faults] for position, faults in parsed.unreadable.items()}
+        lost = TableCounts(NO_TABLE, len(unreadable), 0, len(unreadable), 0)
+        of_all = [one.counts for one in judged] + ([lost] if unreadable else [])
+        result = BatchResult(
+            batch,
+            delivered=sum(one.delivered for one in of_all),
+            events=sum(one.events for one in of_all),
+            quarantined=sum(one.quarantined for one in of_all),
+            duplicates=sum(one.duplicates for one in of_all),
+            unknown_properties=tuple(sorted(frozenset().union(*(one.unknown_properties for one in judged)))),
+            other_tables=tuple(sorted(parsed.other.items())),
+            tables=tuple(of_all),
+        )
+        self._say(f"batch {batch}: validating {result.events} new events")
+        result, refused = self._validated(result, judged, landed_at)
+        kept = [one for one in judged if not {one.table.name, NO_TABLE} & set(refused)]
+        if NO_TABLE not in refused:
+            self._publish(batch, landed_at, parsed, kept, unreadable)
+        self._record(result, judged, lost, refused, landed_at)
+        return result
+
+    # Judging
+
+    def _judge(self, table: EventTable, batch: int, landed_at: datetime, parsed: Parsed, part: ParsedTable) -> _Judged:
+        reasons = self._reasons(self._rules.tables[table.name], part)
+        positions = part.rows
+        valid = np.ones(len(positions), bool)
+        if reasons:
+            bad = np.fromiter(reasons, np.int64, len(reasons))
+            valid[np.searchsorted(positions.to_numpy(), bad)] = False
+            mask = duplicates.as_mask(valid)
+            events, rows = part.events.filter(mask), positions.filter(mask)
+        else:
+            events, rows = part.events, positions
+        events = _with_provenance(table, events, rows, parsed.raw, batch, landed_at)
+        unknown = _unknown(events)
+        snapshot, found = self._compared(table, events)
+        new = missing = events
+        if found.duplicate.any():
+            new = missing = events.filter(duplicates.as_mask(~found.duplicate))
+        if found.written.any():
+            missing = events.filter(duplicates.as_mask(~(found.duplicate | found.written)))
+        counts = TableCounts(table.name, len(positions), new.num_rows, len(reasons), events.num_rows - new.num_rows)
+        return _Judged(table, counts, new, missing, reasons, unknown, snapshot)
+
+    def _reasons(self, rules: TableRules, part: ParsedTable) -> dict[int, list[str]]:
+        """What is wrong with each record that is not valid, by position: faults, then the rules that it violates.
+
+        Rules are not applied to columns that could not be parsed, nor to unreadable records."""
+        reasons = {position: [fault.why for fault in faults] for position, faults in part.faults.items()}
+        for rule, check in zip(rules.rows, rules.checks, strict=True):
+            broken = check(part.events.column(rule.column))
+            for place in np.flatnonzero(_as_numpy(broken)):
+                position = part.rows[int(place)].as_py()
+                faults = part.faults.get(position, ())
+                if not any(fault.column is None or fault.column == rule.column for fault in faults):
+                    reasons.setdefault(position, []).append(rule.why)
+        return dict(sorted(reasons.items()))
+
+    def _compared(self, table: EventTable, events: pa.Table) -> tuple[Snapshot, duplicates.Duplicates]:
+        """The events compared with those of their days in the lake, and with each other."""
+        days = {str(day) for day in pc.unique(events.column("event_date")).to_pylist()}
+        snapshot = self._tables.snapshot(table.events)
+        files = [file for file in snapshot.files if file.partition_values["event_date"] in days]
+        ids = _combined(events.column("event_id"))
+        origins = [_combined(events.column(name)) for name in ("file", "line")]
+        folder = self._tables.path(table.events.name)
+        return snapshot, duplicates.find(folder, [file.path for file in files], ids, origins)
+
+    # The gate
+
+    def _validated(
+        self, result: BatchResult, judged: Sequence[_Judged], landed_at: datetime
+    ) -> tuple[BatchResult, dict[str, list[str]]]:
+        """The result with its failed expectations, and the tables that are refused, each with the reasons; NO_TABLE:
+        the whole batch. Also stores the results of all expectations."""
+        frames = {self._rules.tables[one.table.name].suite: _to_validate(one, landed_at) for one in judged}
+        whole = TableCounts("", result.delivered, result.events, result.quarantined, result.duplicates)
+        counts = outcomes.counts_row(whole, len(result.unknown_properties))
+        frames[self._rules.landing] = _one_row(outcomes.COUNTS, counts)
+        found = self._rules.validator.validate(result.batch, frames, landed_at)
+        rows = [outcomes.validation_row(result.batch, one, landed_at) for one in found]
+        self._tables.replace(VALIDATIONS, rows, [("batch", "=", result.batch)])
+        critical, warnings = (outcomes.failures(found, severity) for severity in ("critical", "warning"))
+        refused: dict[str, list[str]] = {}
+        of_suite = {self._rules.tables[one.table.name].suite: one.table.name for one in judged}
+        for one in critical:
+            refused.setdefault(of_suite.get(one.suite, NO_TABLE), []).append(one.message)
+        published = (
+            0 if NO_TABLE in refused else sum(one.counts.events for one in judged if one.table.name not in refused)
+        )
+        validated = replace(
+            result,
+            published=published if refused else 0,
+            refused=tuple(one.message for one in critical),
+            warnings=tuple(one.message for one in warnings),
+            page=self._page(result.batch, critical, warnings),
+        )
+        return validated, refused
+
+    def _page(
+        self, batch: int, critical: Sequence[ExpectationResult], warnings: Sequence[ExpectationResult]
+    ) -> str | None:
+        """Where Data Docs say what failed: the page of a failed critical expectation, or else the index."""
+        if critical:
+            return self._rules.docs.link(page_of(batch, critical[0].suite))
+        return self._rules.docs.link("index.html") if warnings else None
+
+    # Publishing
+
+    def _publish(
+        self,
+        batch: int,
+        landed_at: datetime,
+        parsed: Parsed,
+        kept: Sequence[_Judged],
+        unreadable: Mapping[int, list[str]],
+    ) -> None:
+        self._tables.ensure(DEVICE_PROCESS_EVENTS.events)  # hunts need a table, if only an empty one
+        for one in kept:
+            if one.missing.num_rows:
+                self._add(one)
+        reasons = dict(unreadable)
+        for one in kept:
+            reasons |= one.reasons
+        if reasons or self._tables.exists(QUARANTINE.name):
+            rows = _quarantined(parsed.raw, dict(sorted(reasons.items())), batch, landed_at)
+            self._tables.replace(QUARANTINE, rows, [("batch", "=", batch)])
+        else:
+            self._tables.ensure(QUARANTINE)
+
+    def _add(self, one: _Judged) -> None:
+        """Adds new events in one commit. Raises OvertakenError if another run has changed the table meanwhile."""
+        table = one.table.events
+        files = self._tables.write_files(table, one.missing)
+        self._tables.commit_files_after(one.snapshot, table, files)
+        folder = self._tables.path(table.name)
+        days = pc.cast(one.missing.column("event_date"), pa.string())
+        for file in files:
+            ids = one.missing.column("event_id")
+            if len(files) > 1:
+                ids = ids.filter(pc.equal(days, arrow_columns.texts([file.partition_values["event_date"]])[0]))
+            duplicates.write_index(folder, file.path, _combined(ids))
+
+    def _record(
+        self,
+        result: BatchResult,
+        judged: Sequence[_Judged],
+        lost: TableCounts,
+        refused: Mapping[str, Sequence[str]],
+        landed_at: datetime,
+    ) -> None:
+        rows = []
+        for one in judged:
+            reasons = [*refused.get(one.table.name, ()), *refused.get(NO_TABLE, ())]
+            hours = [] if reasons else _per_hour(one)
+            rows.append(self._row(result, one.counts, reasons, None, hours, landed_at))
+        others = outcomes.others_in_words(result.other_tables)
+        if lost.delivered or others or not rows:
+            rows.append(self._row(result, lost, list(refused.get(NO_TABLE, ())), others, [], landed_at))
+        names = [row[-1] for row in rows]
+        self._tables.replace(BATCHES, rows, [("batch", "=", result.batch), ("event_table", "in", names)])
+
+    def _row(
+        self,
+        result: BatchResult,
+        counts: TableCounts,
+        reasons: Sequence[str],
+        others: str | None,
+        hours: list[dict[str, Any]],
+        landed_at: datetime,
+    ) -> tuple[Any, ...]:
+        verdict: tuple[str, str | None] = (outcomes.SETTLED, others)
+        if reasons:
+            detail = "; ".join(reasons) + (f" (see {result.page})" if result.page else "")
+            verdict = (outcomes.REFUSED, detail)
+        numbers = (counts.delivered, counts.events, counts.quarantined, counts.duplicates)
+        return (result.batch, landed_at, *numbers, *verdict, hours, counts.table)
+
+
+def _with_provenance(
+    table: EventTable, events: pa.Table, rows: pa.Array, raw: pa.Table, batch: int, landed_at: datetime
+) -> pa.Table:
+    """The events with the columns that say where they come from, in the order of the events table."""
+    of_them = raw if len(rows) == raw.num_rows else raw.take(rows)
+    count = events.num_rows
+    added = {
+        **{name: of_them.column(name) for name in ("exported_at", "file", "line")},
+        "landed_at": arrow_columns.repeated(landed_at, count, arrow_columns.TIMESTAMP),
+        "batch": arrow_columns.repeated(batch, count, pa.int64()),
+    }
+    known = set(events.column_names)
+    names = table.events.column_names
+    return pa.table([events.column(name) if name in known else added[name] for name in names], names=names)
+
+
+def _unknown(events: pa.Table) -> frozenset[str]:
+    """The names of delivered properties without a column."""
+    texts = events.column("unknown_properties")
+    if texts.null_count == len(texts):
+        return frozenset()
+    return frozenset(name for text in pc.unique(texts.drop_null()).to_pylist() for name in json.loads(text))
+
+
+def _to_validate(one: _Judged, landed_at: datetime) -> pa.Table:
+    time = pc.cast(one.events.column(one.table.times[0]), pa.int64())
+    landed = int(landed_at.timestamp() * 1_000_000)
+    micros = time.to_numpy(zero_copy_only=False) if one.events.num_rows else np.zeros(0, np.int64)
+    ahead = (micros - landed) / 3_600_000_000
+    return one.events.append_column(
+        HOURS_AHEAD,
+        pa.Array.from_buffers(pa.float64(), len(ahead), [None, pa.py_buffer(ahead.astype(np.float64).tobytes())]),
+    )
+
+
+def _one_row(columns: Mapping[str, str], values: Sequence[float]) -> pa.Table:
+    arrays = [
+        arrow_columns.repeated(value, 1, pa.float64() if columns[name] == "DOUBLE" else pa.int64())
+        for name, value in zip(columns, values, strict=True)
+    ]
+    return pa.table(arrays, names=list(columns))
+
+
+def _quarantined(
+    raw: pa.Table, reasons: Mapping[int, list[str]], batch: int, landed_at: datetime
+) -> list[tuple[Any, ...]]:
+    """The rows of records with reasons, by position in raw."""
+    found = []
+    columns = {name: raw.column(name) for name in ("file", "line", "text", "bytes", "category")}
+    for position, why in reasons.items():
+        file, line, text, content, category = (columns[name][position].as_py() for name in columns)
+        found.append((batch, file, line, landed_at, why, text, content, category))
+    return found
+
+
+def _per_hour(one: _Judged) -> list[dict[str, Any]]:
+    """New events per hour."""
+    hours = pc.floor_temporal(one.events.column(one.table.times[0]), unit="hour")
+    counted = pc.value_counts(_combined(hours)).to_pylist()
+    return sorted(
+        ({"hour": found["values"].astimezone(UTC), "events": found["counts"]} for found in counted),
+        key=lambda found: found["hour"],
+    )
+
+
+def _combined(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return combined if isinstance(combined, pa.Array) else combined.chunk(0)
+
+
+def _as_numpy(mask: Any) -> Mask:
+    return np.asarray(mask.to_numpy(zero_copy_only=False) if isinstance(mask, pa.Array) else mask.to_numpy())

@@ -1,0 +1,306 @@
+"""Landing without Spark: the same rows as by Spark, every record once however a run ends, bounded batches."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.small_tables import LocalTables
+from lakehunt.landing import ingest as by_spark
+from lakehunt.landing import promote as promote_by_spark
+from lakehunt.landing.local import blocks, duplicates, land, parsing
+from lakehunt.landing.local.engine import LocalEngine
+from lakehunt.landing.outcomes import PromotionResult, TableCounts
+from lakehunt.landing.settings import FileLimits, Settings
+from lakehunt.quality.data_docs import DataDocs
+from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.landing_tables import BATCHES, FILES, QUARANTINE, RECORDS
+from lakehunt.schemas.table import Table
+from tests.support.blobs import NOW, blob, record
+
+EVENTS = DEVICE_PROCESS_EVENTS.events
+NETWORK = "AdvancedHunting-DeviceNetworkEvents"
+INFO = "AdvancedHunting-DeviceNetworkInfo"
+
+LINES = (
+    record(FileName="a", ReportId=1, AdditionalFields={"b": 1.5, "a": [None, "\u00e9", 2**60]}),
+    record(FileName="a", ReportId=1, AdditionalFields={"b": 1.5, "a": [None, "\u00e9", 2**60]}),
+    record(FileName="b", Timestamp="0001-01-01T00:00:00Z", ProcessCreationTime="9999-12-31T23:59:59.9999999Z"),
+    record(FileName="c", New={"x": "y"}, AdditionalFields="text"),
+    record(FileName="\ud83d half", ProcessCommandLine='"quoted" \\ \u2028 \x07'),
+    record(DeviceId=None),
+    record(DeviceId="", FileSize="7", ReportId=1.5),
+    record(category="AuditLogs"),
+    record(category="AdvancedHunting-EmailEvents"),
+    record()[:-1],
+    "nope",
+    "[1]",
+    "",
+    " \t",
+)
+
+
+class _KilledError(Exception):
+    """What ends a run here, as SIGKILL would."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    return str(tmp_path / "local")
+
+
+def engine(root: str, suites: Path, tables: tuple[str, ...] = tuple(BY_NAME)) -> LocalEngine:
+    return LocalEngine(root, Settings(FileLimits(), tables=tables), suites, DataDocs(), lambda _: None)
+
+
+def rows(root: str, table: Table, *without: str) -> list[str]:
+    """The rows of a table as text, in order."""
+    names = [name for name in table.column_names if name not in {"landed_at", *without}]
+    found = LocalTables(root).rows(table, names)
+    found = pa.table(
+        [found.column(name).cast(pa.string()) if name in _TIMES else found.column(name) for name in names], names
+    )
+    return sorted(json.dumps(row, default=repr, sort_keys=True) for row in found.to_pylist())
+
+
+_TIMES = {column.name for column in EVENTS.columns if column.type == "TIMESTAMP"}
+"""Which Python's datetimes cannot all hold."""
+
+
+def everything(root: str) -> list[list[str]]:
+    """What a lake holds, apart from when and in which batch it came."""
+    return [rows(root, table, "batch") for table in (RECORDS, EVENTS, QUARANTINE)]
+
+
+def test_the_same_rows_as_by_spark(lake: Lake, source: Path, suites: Path, root: str) -> None:
+    blob(source, "\r\n".join(LINES) + "\r\n", "a.json")
+    blob(source, b"\xff\x00\n" + "\n".join(LINES[:4]).encode() + b'\n{"half', "b.json")
+    done = by_spark.ingest(lake, str(source), NOW, lambda _: None)
+    by_it = promote_by_spark.promote(lake, suites, DataDocs(), lambda _: None)
+    ingested, promoted = engine(root, suites, ("DeviceProcessEvents",)).land(str(source), NOW)
+    assert (ingested.delivered, ingested.pending) == (done.delivered, done.pending)
+    assert totals(promoted) == totals(by_it)
+    assert promoted.batches[0].other_tables == by_it.batches[0].other_tables
+    assert everything(root) == everything(lake.root)
+    assert rows(root, FILES) == rows(lake.root, FILES)
+
+
+def totals(found: PromotionResult) -> tuple[int, ...]:
+    names = ("delivered", "events", "quarantined", "duplicates")
+    return tuple(sum(getattr(batch, name) for batch in found.batches) for name in names)
+
+
+def test_every_table_of_one_folder(source: Path, suites: Path, root: str) -> None:
+    flow = record(category=NETWORK, RemoteIP="10.0.0.1", RemotePort=443, ReportId=1)
+    adapter = record(category=INFO, IPAddresses=[{"IPAddress": "10.0.0.2"}], ReportId=2)
+    lines = [record(), flow, adapter, flow, record(category=NETWORK, RemotePort="443"), "nope"]
+    blob(source, "\n".join(lines) + "\n")
+    _, promoted = engine(root, suites).land(str(source), NOW)
+    assert promoted.batches[0].tables == (
+        TableCounts("DeviceNetworkEvents", 3, 1, 1, 1),
+        TableCounts("DeviceNetworkInfo", 1, 1, 0, 0),
+        TableCounts("DeviceProcessEvents", 1, 1, 0, 0),
+        TableCounts("", 1, 0, 1, 0),
+    )
+    tables = LocalTables(root)
+    (stored,) = tables.rows(BY_NAME["DeviceNetworkEvents"].events, ["RemoteIP", "RemotePort", "line"]).to_pylist()
+    assert stored == {"RemoteIP": "10.0.0.1", "RemotePort": 443, "line": 2}
+    (stored,) = tables.rows(BY_NAME["DeviceNetworkInfo"].events, ["IPAddresses", "Type"]).to_pylist()
+    assert stored == {"IPAddresses": '[{"IPAddress":"10.0.0.2"}]', "Type": "DeviceNetworkInfo"}
+    quarantined = tables.rows(QUARANTINE, ["line", "category", "reasons"]).to_pylist()
+    assert [(row["line"], row["category"]) for row in quarantined] == [(5, NETWORK), (6, None)]
+    settled = tables.rows(BATCHES, ["event_table", "delivered", "outcome"]).to_pylist()
+    assert {row["event_table"]: (row["delivered"], row["outcome"]) for row in settled} == {
+        "DeviceNetworkEvents": (3, "settled"),
+        "DeviceNetworkInfo": (1, "settled"),
+        "DeviceProcessEvents": (1, "settled"),
+        "": (1, "settled"),
+    }
+
+
+def test_tables_that_are_not_configured_are_counted_and_left(source: Path, suites: Path, root: str) -> None:
+    blob(source, "\n".join([record(), record(category=NETWORK), record(category=INFO), record(category=INFO)]) + "\n")
+    only = engine(root, suites, tables=("DeviceProcessEvents",))
+    _, promoted = only.land(str(source), NOW)
+    assert promoted.batches[0].other_tables == ((NETWORK, 1), (INFO, 2))
+    assert totals(promoted) == (1, 1, 0, 0)
+    assert only.promote().batches == ()
+
+
+def test_a_refused_table_does_not_hold_back_the_others(source: Path, suites: Path, root: str) -> None:
+    rule = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "RemoteIP"}, "severity": "critical"}
+    suite = suites / "device_network_events.json"
+    suite.write_text(json.dumps({"name": "network", "expectations": [rule]}))
+    blob(source, "\n".join([record(), record(category=NETWORK)]) + "\n")
+    _, promoted = engine(root, suites).land(str(source), NOW)
+    (batch,) = promoted.batches
+    assert batch.refused == ("RemoteIP: values to not be null: 1 of 1 rows are not",)
+    assert batch.published == 1
+    assert len(rows(root, EVENTS)) == 1
+    assert rows(root, BY_NAME["DeviceNetworkEvents"].events) == []
+
+    suite.write_text(json.dumps({"name": "network", "expectations": []}))
+    (again,) = engine(root, suites).promote().batches
+    assert (again.refused, [one.table for one in again.tables]) == ((), ["DeviceNetworkEvents"])
+    assert len(rows(root, BY_NAME["DeviceNetworkEvents"].events)) == 1
+    assert engine(root, suites).promote().batches == ()
+
+
+@pytest.mark.parametrize("in_other_processes", [False, True])
+def test_batches_and_blocks_are_bounded(
+    source: Path, suites: Path, root: str, in_other_processes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(land, "BATCH", 3_000)
+    monkeypatch.setattr(blocks, "BLOCK", 700)
+    monkeypatch.setattr(parsing, "BLOCK", 1_000 if in_other_processes else 1 << 30)
+    monkeypatch.setattr(blocks, "_READ", 300)
+    lines = [record(FileName=str(number % 40), Odd=1) for number in range(50)]
+    lines[7] = lines[33] = "\t"
+    lines[20] = "nope"
+    blob(source, "\n".join(lines[:45]) + "\n", "a.json")
+    blob(source, "\n".join(lines[45:]) + "\n", "b.json")
+    ingested, promoted = engine(root, suites).land(str(source), NOW)
+    assert ingested.delivered == 48
+    assert len(promoted.batches) == ingested.batch > 2
+    assert totals(promoted) == (48, 38, 1, 9)
+    landed = LocalTables(root).rows(RECORDS, ["file", "line", "text"]).to_pylist()
+    assert {(Path(row["file"]).name, row["line"]): row["text"] for row in landed} == {
+        ("a.json" if number < 45 else "b.json", number % 45 + 1): line
+        for number, line in enumerate(lines)
+        if line.strip()
+    }
+
+
+def test_an_earlier_event_is_found_by_the_index_and_without_it(source: Path, suites: Path, root: str) -> None:
+    line = record(FileName="a")
+    blob(source, line + "\n", "a.json")
+    engine(root, suites).land(str(source), NOW)
+    folder = Path(root, "events", "device_process_events", duplicates.FOLDER)
+    (index,) = folder.iterdir()
+    blob(source, line + "\n", "b.json")
+    assert totals(engine(root, suites).land(str(source), NOW)[1]) == (1, 0, 0, 1)
+    index.unlink()
+    blob(source, line + "\n", "c.json")
+    assert totals(engine(root, suites).land(str(source), NOW)[1]) == (1, 0, 0, 1)
+    assert index.exists()
+    index.write_bytes(b"cut")
+    blob(source, line + "\n", "d.json")
+    assert totals(engine(root, suites).land(str(source), NOW)[1]) == (1, 0, 0, 1)
+    assert len(rows(root, EVENTS)) == 1
+
+
+def _failing(method: Callable[..., Any], at: Iterator[int], before: bool) -> Callable[..., Any]:
+    def failing(*arguments: Any, **named: Any) -> Any:
+        number = next(at)
+        if number == 0 and before:
+            raise _KilledError
+        result = method(*arguments, **named)
+        if number == 0:
+            raise _KilledError
+        return result
+
+    return failing
+
+
+WRITES = ("append_unless", "commit_files_after", "replace", "ensure")
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_kill_before_or_after_any_write_converges(
+    source: Path, suites: Path, tmp_path: Path, before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(land, "BATCH", 1_500)
+    monkeypatch.setattr(blocks, "BLOCK", 500)
+    monkeypatch.setattr(blocks, "_READ", 300)
+    blob(source, "\n".join([*LINES, record(category=NETWORK)]) + "\n")
+    straight = str(tmp_path / "straight")
+    engine(straight, suites).land(str(source), NOW)
+    expected = everything(straight)
+    for number in range(200):
+        root = str(tmp_path / f"killed-{number}")
+        with monkeypatch.context() as patched:
+            left = iter(range(number, -10_000, -1))
+            for name in WRITES:
+                patched.setattr(LocalTables, name, _failing(getattr(LocalTables, name), left, before))
+            try:
+                engine(root, suites).land(str(source), NOW)
+                killed = False
+            except _KilledError:
+                killed = True
+        engine(root, suites).promote()
+        engine(root, suites).land(str(source), NOW)
+        assert everything(root) == expected, f"killed at write {number}"
+        assert waiting(root) == []
+        if not killed:
+            assert number > 10
+            return
+    raise AssertionError("more writes than expected")
+
+
+def waiting(root: str) -> list[dict[str, Any]]:
+    found = LocalTables(root).rows(BATCHES, ["batch", "event_table", "outcome"], [("outcome", "!=", "settled")])
+    return list(found.to_pylist())
+
+
+def start(source: Path, suites: Path, root: str) -> subprocess.Popen[bytes]:
+    config = Path(root).with_suffix(".yaml")
+    config.write_text(f"lake: {root}\nexpectations: {suites}\nlanding: {{engine: local}}\n")
+    command = [sys.executable, "-m", "lakehunt.cli", "land", str(source), "--config", str(config)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def many(source: Path, count: int) -> None:
+    for number in range(count):
+        lines = [record(FileName=str(n), ReportId=number * 1000 + n) for n in range(40)]
+        blob(source, "\n".join([*lines, "nope", lines[0]]) + "\n", f"{number}.json")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.campaign) for seed in range(3, 103))])
+def test_sigkill_at_random_times_converges(source: Path, suites: Path, tmp_path: Path, seed: int) -> None:
+    """Each seed: runs that are killed after a random time, until one ends."""
+    generator = random.Random(seed)
+    many(source, 6)
+    straight, root = str(tmp_path / "straight"), str(tmp_path / "killed")
+    began = time.perf_counter()
+    assert start(source, suites, straight).wait() == 0
+    takes = time.perf_counter() - began
+    for _ in range(4):
+        process = start(source, suites, root)
+        time.sleep(generator.uniform(0.5, 1.0) * takes)
+        with_children = os.getpgid(process.pid)
+        os.killpg(with_children, signal.SIGKILL)
+        process.wait()
+    last = start(source, suites, root)
+    output, _ = last.communicate()
+    assert last.returncode == 0, output.decode()
+    assert everything(root) == everything(straight)
+    assert waiting(root) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.campaign) for seed in range(2, 51))])
+def test_two_landings_at_once(source: Path, suites: Path, tmp_path: Path, seed: int) -> None:
+    generator = random.Random(seed)
+    many(source, 6)
+    straight, root = str(tmp_path / "straight"), str(tmp_path / "both")
+    assert start(source, suites, straight).wait() == 0
+    first = start(source, suites, root)
+    time.sleep(generator.uniform(0, 0.3))
+    second = start(source, suites, root)
+    outputs = [process.communicate()[0].decode() for process in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0), outputs
+    assert everything(root) == everything(straight)
+    assert waiting(root) == []
