@@ -8,11 +8,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 
@@ -21,23 +20,29 @@ _MAX_OFFSET = 2**31 - 1
 
 def texts(values: Sequence[str | None]) -> pa.StringArray:
     """Strings, which have no halves of surrogate pairs. Raises OverflowError beyond 2 GiB."""
-    known = ["" if value is None else value for value in values] if None in values else values
-    joined = "".join(known)  # type: ignore[arg-type]  # nothing is None any more
+    missing = values.count(None)
+    if missing == len(values):
+        return pa.nulls(len(values), pa.string())
+    known: Sequence[Any] = [value or "" for value in values] if missing else values
+    joined = "".join(known)
     content = joined.encode()
     if len(content) > _MAX_OFFSET:
         raise OverflowError(f"{len(content)} bytes of text in one column: parse fewer records at once")
-    is_ascii = len(content) == len(joined)
-    sizes = map(len, known if is_ascii else map(str.encode, known))  # type: ignore[arg-type]
-    offsets = array("i", accumulate(sizes, initial=0))
-    buffers = [_validity(values), pa.py_buffer(offsets), pa.py_buffer(content)]
+    encoded = known if len(content) == len(joined) else [value.encode() for value in known]
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, encoded), np.int32, len(values)), out=offsets[1:])
+    buffers = [_validity(values, missing), pa.py_buffer(offsets), pa.py_buffer(content)]
     return pa.Array.from_buffers(pa.string(), len(values), buffers)
 
 
 def numbers(values: Sequence[int | None], type_: pa.DataType) -> pa.Array:
     """Integers as `type_`: int8, int32, int64, date32 (days since 1970) or a timestamp (in its unit since 1970)."""
+    missing = values.count(None)
+    if missing == len(values):
+        return pa.nulls(len(values), type_)
     code = {8: "b", 32: "i", 64: "q"}[type_.bit_width]
     content = array(code, [value or 0 for value in values])
-    return pa.Array.from_buffers(type_, len(values), [_validity(values), pa.py_buffer(content)])
+    return pa.Array.from_buffers(type_, len(values), [_validity(values, missing), pa.py_buffer(content)])
 
 
 def repeated(value: Any, count: int, type_: pa.DataType) -> pa.Array:
@@ -49,7 +54,9 @@ def repeated(value: Any, count: int, type_: pa.DataType) -> pa.Array:
 
 
 def booleans(values: Sequence[bool | None]) -> pa.BooleanArray:
-    return pa.Array.from_buffers(pa.bool_(), len(values), [_validity(values), _bits(map(bool, values))])
+    return pa.Array.from_buffers(
+        pa.bool_(), len(values), [_validity(values, values.count(None)), _bits(map(bool, values))]
+    )
 
 
 def text_or_bytes(lines: pa.Array, not_utf8: Iterable[int]) -> tuple[pa.Array, pa.Array]:
@@ -68,12 +75,10 @@ def text_or_bytes(lines: pa.Array, not_utf8: Iterable[int]) -> tuple[pa.Array, p
     )
 
 
-def _validity(values: Sequence[object]) -> pa.Buffer | None:
-    return _bits(value is not None for value in values) if None in values else None
+def _validity(values: Sequence[object], missing: int) -> pa.Buffer | None:
+    return _bits([value is not None for value in values]) if missing else None
 
 
 def _bits(values: Iterable[bool]) -> pa.Buffer:
     """A bit for each value, as Arrow stores them."""
-    content = bytes(values)
-    whole = pa.Array.from_buffers(pa.int8(), len(content), [None, pa.py_buffer(content)])
-    return pc.cast(whole, pa.bool_()).buffers()[1]
+    return pa.py_buffer(np.packbits(np.frombuffer(bytes(values), np.uint8), bitorder="little"))
