@@ -10,14 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from operator import itemgetter
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_SECOND
+from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_MINUTE, TICKS_PER_SECOND
 from lakehunt.records import json_text
 from lakehunt.records.json_text import Array, Number, Object, Style, Value, utf16, well_formed
 from lakehunt.schemas.event_table import EventTable
@@ -36,8 +36,7 @@ class Fault(NamedTuple):
     why: str
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(NamedTuple):
     """The fields around an event; None if a field is missing or not a string."""
 
     time: str | None
@@ -45,8 +44,7 @@ class Envelope:
     category: str | None
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """What a record says."""
 
     values: tuple[Any, ...]
@@ -57,21 +55,32 @@ class Event:
     faults: tuple[Fault, ...] = ()
 
 
-_TIME = re.compile(r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,7})?Z")
+_TO_THE_MINUTE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:")
 _EPOCH = datetime(1970, 1, 1)
-_WHOLE_SECONDS = len("2024-01-31T23:59:59")
 
 
 def ticks(time: str) -> int | None:
     """A UTC time in ticks of 100 ns since 1970; None if it is none from year 1 to 9999, or in another form."""
-    if not _TIME.fullmatch(time):
+    minute = _minute(time[:17])
+    second, point, fraction = time[17:-1].partition(".")
+    digits = second + fraction.ljust(7, "0")
+    has_form = time.endswith("Z") and len(second) == 2 and len(digits) == 9 and bool(point) == bool(fraction)
+    if minute is None or not (has_form and digits.isascii() and digits.isdecimal()):
+        return None
+    since = int(digits)
+    return minute + since if since < TICKS_PER_MINUTE else None
+
+
+@lru_cache(10_000)  # those of one delivery are mostly in a few minutes
+def _minute(text: str) -> int | None:
+    """The ticks from 1970 to the beginning of a minute like `2024-01-31T23:59:`."""
+    if not _TO_THE_MINUTE.fullmatch(text):
         return None
     try:
-        since = datetime.fromisoformat(time[:_WHOLE_SECONDS]) - _EPOCH
+        since = datetime.fromisoformat(f"{text}00") - _EPOCH
     except ValueError:  # no such day, or no such time of day
         return None
-    fraction = time[_WHOLE_SECONDS + 1 : -1].ljust(7, "0")
-    return since.days * TICKS_PER_DAY + since.seconds * TICKS_PER_SECOND + int(fraction)
+    return since.days * TICKS_PER_DAY + since.seconds * TICKS_PER_SECOND
 
 
 def _is_integer(number: Number) -> bool:
@@ -235,6 +244,7 @@ class EventReader:
             "Content",
             [(name, Any, None) for name in (*table.column_names, "unknown_properties", "exact")],
             omit_defaults=True,
+            gc=False,  # what cannot hold itself needs no look for cycles
         )
 
     def plain(self, line: bytes) -> tuple[Envelope, Event] | None:
@@ -263,8 +273,9 @@ class EventReader:
     def _has_each_key_once(self, line: bytes, around: tuple[Any, ...], row: tuple[Any, ...]) -> bool:
         """Whether `line` has as many strings, those that name a member included, as were decoded from it. The decoder
         knows all of its members, but takes the last one of equal keys."""
-        without = line.replace(rb"\\", b"")
-        quotes = without.count(b'"') - without.count(rb"\"")
+        if rb'\\"' in line:  # a backslash before the end of a string
+            line = line.replace(rb"\\", b"")
+        quotes = line.count(b'"') - line.count(rb"\"")
         members = len(around) - around.count(msgspec.UNSET) + len(row) - row.count(msgspec.UNSET)
         bare = self._bare(row)
         strings = members - 1 - around.count(None) - row.count(None)
@@ -345,11 +356,12 @@ def _record_type(table: EventTable, types: Mapping[str, _Type]) -> type[Any]:
         table.name,
         [(name, type_.plain | _Optional, msgspec.UNSET) for name, type_ in types.items()],
         forbid_unknown_fields=True,
+        gc=False,
     )
     text = (str | _Optional, msgspec.UNSET)
     around = ("time", "tenantId", "operationName", "category", "Tenant", "_TimeReceivedBySvc")
     fields: list[Any] = [("properties", event), *((name, *text) for name in around)]
-    return msgspec.defstruct("Record", fields, forbid_unknown_fields=True)
+    return msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
 
 
 reader = cache(EventReader)
