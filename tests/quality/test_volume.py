@@ -20,17 +20,35 @@ TICKS = times.from_datetime(END)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def landed(lake: Lake, hours: dict[datetime, int], quarantined: int = 0, outcome: str = "settled") -> None:
+def landed(
+    lake: Lake, hours: dict[datetime, int], quarantined: int = 0, outcome: str = "settled", table: str | None = None
+) -> None:
     """A batch with so many events in each of the hours, landed an hour before the end."""
     batch, events = lake.rows(BATCHES).count() + 1, sum(hours.values())
     of = [{"hour": hour, "events": count} for hour, count in hours.items()]
-    row = (batch, END - HOUR, events + quarantined, events, quarantined, 0, outcome, None, of, None)
+    row = (batch, END - HOUR, events + quarantined, events, quarantined, 0, outcome, None, of, table)
     lake.append(BATCHES, lake.local(BATCHES, [row]))
 
 
 def a_week(lake: Lake, *counts: int) -> None:
     """Events at noon of the days before the last, the last day first."""
     landed(lake, {END - DAY * number - 12 * HOUR: count for number, count in enumerate(counts)})
+
+
+def test_a_table_that_stalls_is_not_hidden_by_the_others(lake: Lake, tmp_path: Path) -> None:
+    rule = {"column": "percent_of_usual", "min_value": 50}
+    kwargs = {"type": "expect_column_values_to_be_between", "kwargs": rule, "severity": "warning"}
+    (tmp_path / "telemetry.json").write_text(
+        json.dumps({"name": "t", "expectations": [kwargs | {"meta": {"notes": "Why."}}]})
+    )
+    for days in range(1, 4):
+        landed(lake, {END - DAY * days - HOUR: 100}, table="DeviceNetworkEvents")
+        landed(lake, {END - DAY * days - HOUR: 10})
+    landed(lake, {END - HOUR: 1}, table="DeviceNetworkEvents")
+    landed(lake, {END - HOUR: 1000})
+    [day] = judge_days(lake, tmp_path, TICKS)
+    assert (day.events, day.usual_events) == (1001, 110.0)
+    assert day.warnings == ("DeviceNetworkEvents: percent_of_usual: less than 50 (it is 1.0). Why.",)
 
 
 def test_a_usual_day(lake: Lake) -> None:

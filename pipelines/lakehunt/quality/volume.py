@@ -6,6 +6,7 @@ A stalled feed looks like a quiet network. So each run of hunts validates its da
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.quality import arrow_conditions, suites
 from lakehunt.quality.row_rules import arrow_checks, rules
 from lakehunt.quality.suites import Suite
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.landing_tables import BATCHES
 
 SUITE = "telemetry.json"
@@ -63,13 +65,31 @@ class DayVolume:
 def judge_days(lake: Lake, folder: Path, as_of: int, days: int = 1) -> list[DayVolume]:
     """The last `days` days before an instant (ticks), newest first, each validated against the suite in `folder`.
 
-    Without that suite nothing is validated. Raises LakehuntError for an unusable suite."""
+    The numbers are of all event tables. If there are events of several, each table is validated by itself, so that one
+    that stalls is not hidden by the others, and messages begin with its name. Without that suite nothing is validated.
+    Raises LakehuntError for an unusable suite."""
     end = times.to_datetime(as_of)
-    batches = lake.rows(BATCHES)
+    batches = lake.rows(BATCHES).withColumn("event_table", F.coalesce("event_table", F.lit(DEVICE_PROCESS_EVENTS.name)))
     hours, landed = _hours(batches, end), _landed_batches(batches, end - _DAY * days, end)
-    found = [_day(end - _DAY * number, hours, landed) for number in range(days)]
+    found = [_day(end - _DAY * number, _of_all(hours), landed) for number in range(days)]
     file = folder / SUITE
-    return _with_verdicts(suites.load(file, set(COLUMNS)), found) if file.exists() else found
+    if not file.exists():
+        return found
+    suite = suites.load(file, set(COLUMNS))
+    if len(hours) < 2:
+        return _with_verdicts(suite, found)
+    judged = {
+        name: _with_verdicts(suite, [_day(end - _DAY * n, own, _of_table(landed, name)) for n in range(days)])
+        for name, own in sorted(hours.items())
+    }
+    return [
+        replace(
+            day,
+            critical=tuple(f"{name}: {text}" for name, own in judged.items() for text in own[number].critical),
+            warnings=tuple(f"{name}: {text}" for name, own in judged.items() for text in own[number].warnings),
+        )
+        for number, day in enumerate(found)
+    ]
 
 
 def _with_verdicts(suite: Suite, days: Sequence[DayVolume]) -> list[DayVolume]:
@@ -97,32 +117,59 @@ def _shown(value: float | None) -> str:
     return "null" if value is None else str(round(value, 1))
 
 
-def _hours(batches: DataFrame, end: datetime) -> dict[datetime, int]:
-    """Events by hour, for the whole hours before `end`."""
-    hours = batches.where(F.col("outcome") == "settled").select(F.explode("hours").alias("of"))
-    counted = hours.groupBy("of.hour").agg(F.sum("of.events").alias("events")).collect()
-    return {utc(row.hour): row.events for row in counted if utc(row.hour) <= end - _HOUR}
+@dataclass(frozen=True)
+class _LandedBatch:
+    """The records of an event table in a batch."""
+
+    table: str
+    landed_at: datetime
+    records: int
+    quarantined: int
 
 
-def _landed_batches(batches: DataFrame, since: datetime, end: datetime) -> list[tuple[datetime, int, int]]:
-    """For each batch landed after `since` and up to `end`: when, its records, and its quarantined records."""
+def _hours(batches: DataFrame, end: datetime) -> dict[str, dict[datetime, int]]:
+    """For each event table its events by hour, for the whole hours before `end`."""
+    hours = batches.where(F.col("outcome") == "settled").select("event_table", F.explode("hours").alias("of"))
+    counted = hours.groupBy("event_table", "of.hour").agg(F.sum("of.events").alias("events")).collect()
+    found: dict[str, dict[datetime, int]] = defaultdict(dict)
+    for row in counted:
+        if utc(row.hour) <= end - _HOUR:
+            found[row.event_table][utc(row.hour)] = row.events
+    return found
+
+
+def _of_all(hours: Mapping[str, Mapping[datetime, int]]) -> dict[datetime, int]:
+    every: Counter[datetime] = Counter()
+    for own in hours.values():
+        every.update(own)
+    return dict(every)
+
+
+def _of_table(landed: Sequence[_LandedBatch], table: str) -> list[_LandedBatch]:
+    return [one for one in landed if one.table == table]
+
+
+def _landed_batches(batches: DataFrame, since: datetime, end: datetime) -> list[_LandedBatch]:
+    """The batches landed after `since` and up to `end`."""
     landed = batches.where((F.col("landed_at") > F.lit(since)) & (F.col("landed_at") <= F.lit(end)))
-    return [(utc(row.landed_at), row.delivered, row.quarantined) for row in landed.collect()]
+    return [
+        _LandedBatch(row.event_table, utc(row.landed_at), row.delivered, row.quarantined) for row in landed.collect()
+    ]
 
 
-def _day(as_of: datetime, hours: Mapping[datetime, int], landed: Sequence[tuple[datetime, int, int]]) -> DayVolume:
+def _day(as_of: datetime, hours: Mapping[datetime, int], landed: Sequence[_LandedBatch]) -> DayVolume:
     end = as_of.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     before = {hour: count for hour, count in hours.items() if hour < end}
     first, last = min(before, default=end), max(before, default=None)
     totals = [_total(before, end - _DAY * n) for n in range(1, USUAL_DAYS + 1) if end - _DAY * (n + 1) >= first]
-    delivered = [(count, bad) for at, count, bad in landed if as_of - _DAY < at <= as_of]
-    records = sum(count for count, _ in delivered)
+    delivered = [one for one in landed if as_of - _DAY < one.landed_at <= as_of]
+    records = sum(one.records for one in delivered)
     return DayVolume(
         as_of,
         _total(before, end),
         float(median(totals)) if totals else None,
         None if last is None else (end - last) // _HOUR - 1,
-        100 * sum(bad for _, bad in delivered) / records if records else None,
+        100 * sum(one.quarantined for one in delivered) / records if records else None,
     )
 
 

@@ -13,12 +13,11 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -78,14 +77,14 @@ class Landing:
         Raises LakehuntError, before writing anything, if the source does not exist or has no files."""
         found = files.find(source)
         run = _Run(0)
-        for _ in range(ATTEMPTS):
+        attempts = 0
+        while attempts < ATTEMPTS:
             before = run.delivered
             try:
                 return self._land(found, landed_at, source, run), run.promoted
             except OvertakenError:
                 self._say("another run has landed records meanwhile: looking again")
-            if run.delivered > before:
-                return self.land(source, landed_at)
+            attempts = attempts + 1 if run.delivered == before else 0
         raise LakehuntError(f"other runs keep landing records into {self._tables.root}", "let one run land at a time")
 
     def promote_waiting(self) -> list[BatchResult]:
@@ -105,7 +104,7 @@ class Landing:
         known, landed = self._known(landed_at)
         changed, shrunk, unchanged = ledger.changed_since(found, known)
         self._say(f"{len(found)} files in {source}: {len(changed)} new or changed")
-        run.refused = dict(shrunk)
+        run.read, run.refused = {}, dict(shrunk)
         with self._staging() as staging:
             opener = Opener(staging, self._limits, defender_streaming.is_complete, may_be_record)
             opened = self._opened(changed, opener, known, landed, run)
@@ -147,13 +146,13 @@ class Landing:
 
     def _land_batches(self, opened: Iterable[ReadFile], parsing: Parsers, landed_at: datetime, run: _Run) -> None:
         """Lands batch after batch; the next one is parsed meanwhile."""
-        begun: deque[Any] = deque()
+        begun: deque[Callable[[], Parsed]] = deque()
         for blocks in _batches(opened):
             begun.append(parsing.begin(blocks))
             if len(begun) > 1:
-                self._land_batch(parsing.result(begun.popleft()), landed_at, run)
+                self._land_batch(begun.popleft()(), landed_at, run)
         while begun:
-            self._land_batch(parsing.result(begun.popleft()), landed_at, run)
+            self._land_batch(begun.popleft()(), landed_at, run)
 
     def _land_batch(self, parsed: Parsed, landed_at: datetime, run: _Run) -> None:
         count = parsed.raw.num_rows

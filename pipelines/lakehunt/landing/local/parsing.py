@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -143,23 +143,16 @@ class Parsers:
         self._staging, self._tables, self._pool = staging, tables, pool
         self._number = 0
 
-    def begin(self, blocks: Sequence[Block]) -> list[Future[_Stored]] | Sequence[Block]:
-        """Begins to parse blocks; `result` has what comes of it."""
+    def begin(self, blocks: Sequence[Block]) -> Callable[[], Parsed]:
+        """Begins to parse blocks. What is returned waits for the result."""
         if self._pool is None:
-            return blocks
-        begun = []
-        for some in _of_size(blocks):
-            self._number += 1
-            begun.append(
-                self._pool.submit(_parse_and_store, some, self._tables, str(self._staging / f"{self._number}"))
-            )
-        return begun
+            return lambda: parse_blocks(blocks, self._tables)
+        begun = [self._submit(self._pool, some) for some in _of_size(blocks)]
+        return lambda: merged([_load(one.result()) for one in begun])
 
-    def result(self, begun: list[Future[_Stored]] | Sequence[Block]) -> Parsed:
-        """What has been parsed, in order."""
-        if self._pool is None:
-            return parse_blocks(begun, self._tables)  # type: ignore[arg-type]
-        return merged([_load(one.result()) for one in begun])  # type: ignore[union-attr]
+    def _submit(self, pool: ProcessPoolExecutor, blocks: Sequence[Block]) -> Future[_Stored]:
+        self._number += 1
+        return pool.submit(_parse_and_store, blocks, self._tables, str(self._staging / f"{self._number}"))
 
 
 @contextmanager
