@@ -66,7 +66,7 @@ _FINDING = (
     ("events", "How many events it was made of"),
     ("window_start", "Start of what the hunt read; null: from the beginning"),
     ("window_end", "End of what the hunt read"),
-    ("evidence", "event_id of its first events; joins events.device_process_events"),
+    ("evidence", "event_id of its first events; joins the event tables that the hunt reads"),
     ("result", "The row of the hunt's own table as JSON"),
 )
 
