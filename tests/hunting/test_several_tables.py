@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pyspark.sql import functions as F
 
 from lakehunt.cli.hunts import explained
+from lakehunt.core.errors import LakehuntError
 from lakehunt.hunting import engine, explanation
 from lakehunt.hunting.compiled_hunt import compile_hunt
+from lakehunt.hunting.content import exclusion_file
+from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import evidence, writer
 from lakehunt.hunting.findings.run_log import INCREMENTAL
 from lakehunt.hunting.incremental.predicates import FullScan, RowPredicates, extract_row_predicates
 from lakehunt.hunting.query import adhoc
+from lakehunt.hunting.query.events_table import EventsSnapshot, LakeSnapshot
 from lakehunt.kql import times
 from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.operations import stale_hits
+from lakehunt.schemas.event_table import EventTable
 from lakehunt.schemas.event_tables import BY_NAME
 from lakehunt.schemas.hunt_tables import PASSES, hits_of
 from tests.support.events import connection, event, settle, store, store_delivery
@@ -179,6 +185,21 @@ def test_deleted_events_of_one_table_cost_only_its_hits(lake: Lake) -> None:
     assert (done.events_scanned, done.findings) == (5, 1)  # connections that are left; no process event
 
 
+def test_a_table_that_cannot_be_read_stops_only_its_hunts(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    store_delivery(lake, {P: SHELLS, N: CONNECTIONS})
+    opened = LakeSnapshot.of
+
+    def of(snapshot: LakeSnapshot, table: EventTable) -> EventsSnapshot:
+        if table.name == N:
+            raise LakehuntError("the log of connections is damaged")
+        return opened(snapshot, table)
+
+    monkeypatch.setattr(LakeSnapshot, "of", of)
+    joined, alone = run(lake, CONNECTING, hunt(f"{P} | where FileName == 'cmd.exe'", 11))
+    assert joined.error == "the log of connections is damaged"
+    assert (alone.error, alone.findings, alone.mode) == (None, 2, INCREMENTAL)
+
+
 def test_hits_that_no_hunt_uses_are_deleted_from_all_tables(lake: Lake) -> None:
     store_delivery(lake, {P: SHELLS, N: CONNECTIONS})
     run(lake, CONNECTING)
@@ -186,6 +207,17 @@ def test_hits_that_no_hunt_uses_are_deleted_from_all_tables(lake: Lake) -> None:
     assert stale_hits.delete_stale(lake, set(), later) == 7
     assert [lake.read(hits_of(BY_NAME[table]).name).count() for table in (P, N)] == [0, 0]
     assert agree(lake, [CONNECTING])[0].events_scanned == 9
+
+
+def test_an_exclusion_is_for_events_of_its_table(lake: Lake) -> None:
+    """It reads a column that the query does not, and that process events do not have."""
+    updates = [one | {"RemoteUrl": "https://update.example/x"} if one["ReportId"] == 3 else one for one in CONNECTIONS]
+    store_delivery(lake, {P: SHELLS, N: updates})
+    where = "RemoteUrl startswith 'https://update.example/'"
+    excluded = Exclusion("updates", where, "r", "us@example.com", table=N, condition=exclusion_file.condition(where, N))
+    (done,) = agree(lake, [replace(CONNECTING, exclusions=(excluded,))])
+    assert (done.mode, done.matched, done.suppressed, done.findings) == (INCREMENTAL, 7, 1, 1)
+    assert [row[2] for row in own(lake, CONNECTING)] == ["203.0.113.7"]
 
 
 # What one event can decide

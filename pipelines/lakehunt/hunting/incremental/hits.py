@@ -161,8 +161,8 @@ def complete_hits(
     `failed`; the others continue. Each of the hunts `apart` (ids) has a pass of its own, after the others. What passes
     have read before the time for all of them is over is recorded: the next run goes on from there."""
     bounds = replace(bounds, ends=time.monotonic() + TOTAL * bounds.most)
-    events = {name: snapshot.of(BY_NAME[name]) for name in dict.fromkeys(h.predicates.table.name for h in hunts)}
-    hits = HitCoverage(_recorded(lake, {h.hunt_version for h in hunts}, events))
+    events, unreadable = _opened(snapshot, hunts)
+    hits = HitCoverage(_recorded(lake, {h.hunt_version for h in hunts}, events), failed=unreadable)
     # hunts with the same query share their hits
     first = {(hunt.hunt_version, hunt.predicates.table.name): hunt for hunt in reversed(hunts)}
     for name, of_table in events.items():
@@ -183,6 +183,24 @@ def complete_hits(
     for hunt_id, why in hits.failed.items():
         say(f"hunt {hunt_id} cannot be decided event by event: {in_one_line(why)}")
     return hits
+
+
+def _opened(
+    snapshot: LakeSnapshot, hunts: Sequence[HuntRequest]
+) -> tuple[dict[str, EventsSnapshot], dict[str, Exception]]:
+    """The events of each table that these hunts read, by its name; and the hunts (ids) whose table cannot be read.
+
+    Raises the error if no table can be read."""
+    events: dict[str, EventsSnapshot] = {}
+    failed: dict[str, Exception] = {}
+    for name in dict.fromkeys(hunt.predicates.table.name for hunt in hunts):
+        try:
+            events[name] = snapshot.of(BY_NAME[name])
+        except Exception as error:  # noqa: BLE001 (other hunts go on)
+            failed |= {hunt.hunt_id: error for hunt in hunts if hunt.predicates.table.name == name}
+    if failed and not events:
+        raise next(iter(failed.values()))
+    return events, failed
 
 
 def _prefiltered(
