@@ -68,18 +68,18 @@ def publish(
     atomic_write.write(docs.folder / "index.html", index.encode())
 
 
-def render(folder: Path) -> int:
-    """Renders the pages of all results that are kept in the folder. Returns their number.
-
-    Imports Great Expectations if there are any."""
+def render(folder: Path) -> None:
+    """Renders the pages of all results that are kept in the folder. Imports Great Expectations if there are any."""
     style = (_HERE / "pages.css").read_text(encoding="utf-8")
-    kept = sorted(folder.glob(f"{_FOLDERS}/*{_KEPT}"))
-    for file in kept:
+    for file in sorted(folder.glob(f"{_FOLDERS}/*{_KEPT}")):
         batch, suite = int(file.parent.name.removeprefix(folder_of(0)[:-1])), file.stem
-        page = validation.page(json.loads(file.read_text(encoding="utf-8")))
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:  # another run has just rendered it
+            continue
+        page = validation.page(document)
         atomic_write.write(file.with_suffix(".html"), _offline_page(page, batch, suite, style).encode())
         file.unlink(missing_ok=True)
-    return len(kept)
 
 
 def _offline_page(page: str, batch: int, suite: str, style: str) -> str:
