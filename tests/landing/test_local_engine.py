@@ -268,7 +268,7 @@ def many(source: Path, count: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.campaign) for seed in range(3, 103))])
+@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.campaign) for seed in range(3, 126))])
 def test_sigkill_at_random_times_converges(source: Path, suites: Path, tmp_path: Path, seed: int) -> None:
     """Each seed: runs that are killed after a random time, until one ends."""
     generator = random.Random(seed)
