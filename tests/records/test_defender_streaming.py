@@ -204,8 +204,12 @@ def test_no_nesting_is_more_than_a_fault(name: str, opening: str) -> None:
     assert reasons(line) == ["not JSON, or a key occurs twice"]
 
 
+def test_a_string_without_end_is_read_once() -> None:
+    assert reasons('{"properties": ' + "[" * 101 + '"' + r"\"" * 5_000_000) == ["not JSON, or a key occurs twice"]
+
+
 def test_deep_nesting_is_kept() -> None:
-    nested = "[" * 900 + "]" * 900
+    nested = "[" * 98 + "]" * 98  # and the record, and its properties
     assert one(record(AdditionalFields="@").replace('"@"', nested))["AdditionalFields"] == nested
 
 

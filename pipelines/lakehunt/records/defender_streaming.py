@@ -110,7 +110,7 @@ def _object(line: bytes) -> Object | None:
 
 
 def _member(record: Object, name: str) -> Value:
-    return next((value for own, value in record if own == name), None)
+    return next((value for own, value in record.members if own == name), None)
 
 
 def _as_text(value: Value) -> str | None:
@@ -193,7 +193,7 @@ class _Parser:
 
     def _sort(self, position: int, record: Object, category: str | None) -> None:
         """Adds a record to those of its table, to those of other tables, or to the unreadable ones."""
-        has_properties = any(name == "properties" for name, _ in record)
+        has_properties = any(name == "properties" for name, _ in record.members)
         properties = _member(record, "properties")
         reader = self._readers.get(category or "")
         if reader is not None:

@@ -19,7 +19,7 @@ import msgspec
 
 from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_MINUTE, TICKS_PER_SECOND
 from lakehunt.records import json_text
-from lakehunt.records.json_text import Array, Number, Object, Style, Value, utf16, well_formed
+from lakehunt.records.json_text import Number, Object, Style, Value, utf16, well_formed
 from lakehunt.schemas.event_table import EventTable
 
 SHOWN_CHARACTERS = 40
@@ -110,7 +110,7 @@ def _datetime(value: Value) -> int | None:
 
 
 def _dynamic(value: Value) -> str | None:
-    return json_text.write(value, AS_STORED) if isinstance(value, Object | Array) else _string(value)
+    return json_text.write(value, AS_STORED) if isinstance(value, Object | list) else _string(value)
 
 
 _Optional = None | msgspec.UnsetType
@@ -191,11 +191,13 @@ def _survives_as_decimal(number: Number) -> bool:
 
 def _survives(value: Value, number: Callable[[Number], bool]) -> bool:
     """Whether stored values tell all of `value`: how its numbers were written, and halves of surrogate pairs."""
-    return all(
-        number(one) if isinstance(one, Number) else not json_text.HALF_A_PAIR.search(one)
-        for one in json_text.scalars(value)
-        if isinstance(one, str)
-    )
+    if isinstance(value, Number):
+        return number(value)
+    if isinstance(value, str):
+        return json_text.is_well_formed(value)
+    if isinstance(value, Object | list):
+        return all(_survives(one, number) for one in json_text.scalars(value))
+    return True
 
 
 def found(value: Value) -> str:
@@ -286,19 +288,19 @@ class EventReader:
         """Any record of this table, of its event."""
         if not isinstance(properties, Object):
             return self._unreadable(*faults_of(properties))
-        fields = {well_formed(name): value for name, value in properties}
+        fields = {well_formed(name): value for name, value in properties.members}
         values = {name: type_.read(fields.get(name)) for name, type_ in self._types.items()}
         faults = tuple(
             Fault(name, self._fault(name, fields[name]))
             for name, value in values.items()
             if value is None and fields.get(name) is not None
         )
-        unknown = Object((name, value) for name, value in fields.items() if name not in self._types)
-        unknown_properties = json_text.write(unknown, _AS_VARIANT) if unknown else None
+        unknown = [(name, value) for name, value in fields.items() if name not in self._types]
+        unknown_properties = json_text.write(Object(unknown), _AS_VARIANT) if unknown else None
         hashed = values | {
             name: json_text.write(fields[name], _AS_JSON_OBJECT)
             for name in self._dynamic
-            if isinstance(fields.get(name), Object | Array)
+            if isinstance(fields.get(name), Object | list)
         }
         exact = None if self._is_told_by_columns(properties) else json_text.write(properties, _EXACT)
         id_ = self._id([*hashed.values()], unknown_properties, exact)
@@ -314,14 +316,14 @@ class EventReader:
 
     def _is_told_by_columns(self, properties: Object) -> bool:
         return all(
-            not json_text.HALF_A_PAIR.search(name)
+            json_text.is_well_formed(name)
             and _survives(value, _survives_as_double if name in self._dynamic else _survives_as_decimal)
-            for name, value in properties
+            for name, value in properties.members
         )
 
     def _fault(self, name: str, value: Value) -> str:
         why = f"{name}: expected {self._types[name].expected}, found {found(value)}"
-        return why if name in self.table.sensitive_columns or isinstance(value, Object | Array) else why + _shown(value)
+        return why if name in self.table.sensitive_columns or isinstance(value, Object | list) else why + _shown(value)
 
     def _id(self, values: list[Any], unknown_properties: str | None = None, exact: str | None = None) -> str:
         """A hash of the event's content, independent of when and how often it was delivered, and of the order of keys.

@@ -1,18 +1,19 @@
-"""JSON to the letter: a parser that keeps what was written, and the texts that ids and columns are made of.
+"""JSON to the letter: values that keep what was written, and the texts that ids and columns are made of.
 
-Parsers of libraries lose what an event's id needs: how a number was written, which half of a surrogate pair stood
-alone, that a key occurred twice. This one keeps all of it. It does not recurse, so no nesting exhausts the stack."""
+What parsers usually lose is what an event's id needs: how a number was written, which half of a surrogate pair stood
+alone, that a key occurred twice."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
-MAX_DEPTH = 999
-"""Levels of nesting, the record's own object included."""
+MAX_DEPTH = 100
+"""Levels of nesting, the record's own object included. More would exhaust Python's stack."""
 
 MAX_NUMBER_DIGITS = 1000
 MAX_NAME_CHARACTERS = 50_000
@@ -22,7 +23,7 @@ HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class NotJsonError(ValueError):
-    """A text is not exactly one JSON value, or a key occurs twice in one of its objects."""
+    """A text is not exactly one JSON value, a key occurs twice in one of its objects, or it is beyond a limit."""
 
 
 class Number(str):
@@ -31,126 +32,67 @@ class Number(str):
     __slots__ = ()
 
 
-class Object(list[tuple[str, "Value"]]):
-    """The members of a JSON object in the order in which they were written."""
+@dataclass(frozen=True)
+class Object:
+    """A JSON object: its members in the order in which they were written."""
 
-    __slots__ = ()
-
-
-class Array(list["Value"]):
-    """A JSON array."""
-
-    __slots__ = ()
+    members: Sequence[tuple[str, Value]]
 
 
-Value: TypeAlias = str | Number | bool | Object | Array | None
+Value: TypeAlias = "str | Number | bool | Object | list[Value] | None"
 
-_SPACE = r"[ \t\r\n]*"
-_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-_STRING = r'"((?:[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"'
-_VALUE = re.compile(rf"{_SPACE}(?:{_STRING}|({_NUMBER})|(true|false|null)|([\[{{]))")
-_NAME = re.compile(rf"{_SPACE}{_STRING}{_SPACE}:")
-_NEXT = re.compile(rf"{_SPACE}([,\]}}])")
-_CLOSING = re.compile(rf"{_SPACE}([\]}}])")
-_END = re.compile(_SPACE)
-_LITERALS = {"true": True, "false": False, "null": None}
-
-_ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
-_MEANINGS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+# A string may have no end: the rest must not be searched once for each of its quotes.
+_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|([\[{])|([\]}])', re.DOTALL)
 
 
 def parse(text: str) -> Value:
     """The value that `text` is. Raises NotJsonError."""
-    top = Array()
-    opened: list[Object | Array] = []
-    holder: Object | Array = top
-    name, at = "", 0
-    while True:
-        value, at = _value(text, at)
-        if isinstance(holder, Object):
-            holder.append((name, value))
-        else:
-            holder.append(value)
-        if isinstance(value, Object | Array):
-            opened.append(holder)
-            if len(opened) > MAX_DEPTH:
-                raise NotJsonError(f"nested more than {MAX_DEPTH} levels deep")
-            holder = value
-            closing = _CLOSING.match(text, at)
-            if closing is None or closing[1] != _end_of(value):
-                name, at = _name(text, at) if isinstance(value, Object) else ("", at)
-                continue
-            at = closing.end()
-            holder = opened.pop()
-        while opened:
-            found = _NEXT.match(text, at)
-            if found is None or found[1] not in {",", _end_of(holder)}:
-                raise NotJsonError(f"character {at}: expected a comma or the end of the object or array")
-            at = found.end()
-            if found[1] == ",":
-                break
-            if isinstance(holder, Object):
-                _check_names(holder)
-            holder = opened.pop()
-        else:
-            break
-        name, at = _name(text, at) if isinstance(holder, Object) else ("", at)
-    end = _END.match(text, at)
-    if end is None or end.end() != len(text):
-        raise NotJsonError(f"character {at}: expected the end")
-    return top[0]
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_depth(text)
+    try:
+        return _DECODER.decode(text)  # type: ignore[no-any-return]
+    except json.JSONDecodeError as error:
+        raise NotJsonError(str(error)) from error
 
 
-def _end_of(holder: Object | Array) -> str:
-    return "}" if isinstance(holder, Object) else "]"
+def _check_depth(text: str) -> None:
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        depth += bool(found[1]) - bool(found[2])
+        if depth > MAX_DEPTH:
+            raise NotJsonError(f"nested more than {MAX_DEPTH} levels deep")
 
 
-def _value(text: str, at: int) -> tuple[Value, int]:
-    found = _VALUE.match(text, at)
-    if found is None:
-        raise NotJsonError(f"character {at}: expected a value")
-    string, number, literal, bracket = found.groups()
-    if string is not None:
-        return _unescaped(string), found.end()
-    if number is not None:
-        if len(number) > MAX_NUMBER_DIGITS and sum(map(str.isdigit, number)) > MAX_NUMBER_DIGITS:
-            raise NotJsonError(f"character {at}: a number of more than {MAX_NUMBER_DIGITS} digits")
-        return Number(number), found.end()
-    if literal is not None:
-        return _LITERALS[literal], found.end()
-    return Object() if bracket == "{" else Array(), found.end()
-
-
-def _name(text: str, at: int) -> tuple[str, int]:
-    found = _NAME.match(text, at)
-    if found is None:
-        raise NotJsonError(f"character {at}: expected a name")
-    name = _unescaped(found[1])
-    if len(name) > MAX_NAME_CHARACTERS:
-        raise NotJsonError(f"character {at}: a name of more than {MAX_NAME_CHARACTERS} characters")
-    return name, found.end()
-
-
-def _check_names(members: Object) -> None:
+def _object(members: list[tuple[str, Value]]) -> Object:
     # Stored, halves of surrogate pairs are alike.
     if len({well_formed(name) for name, _ in members}) < len(members):
         raise NotJsonError("a key occurs twice")
+    if any(len(name) > MAX_NAME_CHARACTERS for name, _ in members):
+        raise NotJsonError(f"a name of more than {MAX_NAME_CHARACTERS} characters")
+    return Object(members)
 
 
-def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(_meaning, text) if "\\" in text else text
+def _number(text: str) -> Number:
+    if len(text) > MAX_NUMBER_DIGITS and sum(map(str.isdigit, text)) > MAX_NUMBER_DIGITS:
+        raise NotJsonError(f"a number of more than {MAX_NUMBER_DIGITS} digits")
+    return Number(text)
 
 
-def _meaning(escape: re.Match[str]) -> str:
-    high, low, unit, character = escape.groups()
-    if high:
-        return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00)
-    return chr(int(unit, 16)) if unit else _MEANINGS.get(character, character)
+def _refuse(constant: str) -> NoReturn:
+    raise NotJsonError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_refuse)
 
 
 def well_formed(text: str) -> str:
     """`text` with U+FFFD for each half of a surrogate pair."""
-    return HALF_A_PAIR.sub("\ufffd", text)
+    return text if text.isascii() else HALF_A_PAIR.sub("\ufffd", text)
+
+
+def is_well_formed(text: str) -> bool:
+    """Whether `text` has no half of a surrogate pair."""
+    return text.isascii() or not HALF_A_PAIR.search(text)
 
 
 def utf16(text: str) -> bytes:
@@ -226,7 +168,7 @@ def write(value: Value, style: Style) -> str:
             ends.append("}")
             rest.append(iter(_ordered(item, style)))
             between = ""
-        elif isinstance(item, Array):
+        elif isinstance(item, list):
             pieces.append("[")
             ends.append("]")
             rest.append((None, one) for one in item)
@@ -245,8 +187,8 @@ def scalar(value: Value, style: Style) -> str:
     return "null" if value is None else "true" if value is True else "false"
 
 
-def _ordered(members: Object, style: Style) -> list[tuple[str, Value]]:
-    by = style.sorted_by
+def _ordered(value: Object, style: Style) -> Sequence[tuple[str, Value]]:
+    members, by = value.members, style.sorted_by
     return members if by is None else sorted(members, key=lambda member: by(member[0]))
 
 
@@ -256,10 +198,10 @@ def scalars(value: Value) -> Iterator[str | Number | bool | None]:
     while left:
         item = left.pop()
         if isinstance(item, Object):
-            for name, inner in item:
+            for name, inner in item.members:
                 yield name
                 left.append(inner)
-        elif isinstance(item, Array):
+        elif isinstance(item, list):
             left.extend(item)
         else:
             yield item
