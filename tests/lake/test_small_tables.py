@@ -38,7 +38,7 @@ EVERY = scratch_table(
     TableColumn("exact", "DECIMAL(34,17)", "An exact number"),
     TableColumn("raw", "BINARY", "Bytes"),
     TableColumn("names", "ARRAY<STRING>", "Names"),
-    TableColumn("hours", "ARRAY<STRUCT<hour: TIMESTAMP, `of it`: BIGINT>>", "Hours"),
+    TableColumn("hours", "ARRAY<STRUCT<hour: TIMESTAMP, `of_it`: BIGINT>>", "Hours"),
 )
 DAILY = scratch_table(
     "some.daily",
@@ -65,7 +65,7 @@ def commits(tables: LocalTables, name: str) -> list[list[dict[str, Any]]]:
 def test_rows_of_every_type(tables: LocalTables) -> None:
     at = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
     row = ("a'b`\"\\\né", at, date(2026, 3, 1), 0.5, True, 7, 3, Decimal("1.5"), b"\x00\xff", ["x", None])
-    hours = [{"hour": at, "of it": 3}, {"hour": None, "of it": None}]
+    hours = [{"hour": at, "of_it": 3}, {"hour": None, "of_it": None}]
     tables.append(EVERY, [(*row, hours), (None,) * 11])
     first, second = tables.rows(EVERY).to_pylist()
     assert first == dict(zip(EVERY.column_names, (*row, hours), strict=True))
@@ -202,6 +202,18 @@ def test_a_ledger_notes_the_versions_of_what_it_vouches_for(tables: LocalTables)
     assert notes == [None, None, 'lakehunt: versions {"some.numbers": 1}']
 
 
+def test_a_lake_with_an_odd_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    odd = "a lake/ü@+,=:~-1.0_é"
+    assert reachable(odd)
+    tables = LocalTables(odd)
+    tables.append(NUMBERS, [(1,)])
+    tables.replace(NUMBERS, [(2,)], [("n", "in", [1, 2])])
+    assert numbers(tables) == [2]
+    assert (tmp_path / odd / "some/numbers/_delta_log").is_dir()
+    assert tables.version(NUMBERS.name) == 2
+
+
 def test_what_killed_runs_left(tables: LocalTables) -> None:
     log = Path(tables.path(NUMBERS.name), "_delta_log")
     (log / "_staged_commits").mkdir(parents=True)
@@ -213,13 +225,15 @@ def test_what_killed_runs_left(tables: LocalTables) -> None:
 def test_a_lake_that_delta_rs_cannot_commit_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert reachable(str(tmp_path / "lake"))
     assert not reachable("s3a://lake")
+    assert not reachable(str(tmp_path / "50%20"))  # which delta-rs takes for a space
+    assert not reachable(str(tmp_path / "[lake]"))  # on which it panics
 
     def refused(*_: object) -> None:
         raise PermissionError
 
     monkeypatch.setattr(Path, "hardlink_to", refused)
     assert not reachable(str(tmp_path / "lake"))
-    assert list((tmp_path / "lake").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 # Several processes

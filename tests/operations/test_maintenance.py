@@ -294,7 +294,9 @@ def test_compaction_under_a_replacement(lake: Lake, tmp_path: Path, conflicts: l
         some(lake, QUARANTINE, {"batch": batch, "line": 1})
     held = Held(tmp_path)
     rows = lake.local(QUARANTINE, [(2, "f", 7, NOW, ["why"], "text", None, None)]).withColumn("line", held("line"))
-    held.during(lambda: lake.replace(QUARANTINE, rows, "batch = 2"), lambda: maintenance.compact(lake, QUARANTINE.name))
+    held.during(
+        lambda: lake.replace(QUARANTINE, rows, [("batch", "=", 2)]), lambda: maintenance.compact(lake, QUARANTINE.name)
+    )
     assert len(conflicts) == 1
     assert content(lake, QUARANTINE.name, "batch", "line") == [(1, 1), (2, 7), (3, 1)]
 
@@ -309,8 +311,8 @@ def test_a_replacement_under_another_is_made_anew_and_stays(
         return lake.read(QUARANTINE.name).withColumn("line", held("line") + 1)
 
     held.during(
-        lambda: lake.replace(QUARANTINE, one_more, "batch = 2"),
-        lambda: lake.replace(QUARANTINE, lake.rows(QUARANTINE).withColumn("line", F.lit(10)), "batch = 2"),
+        lambda: lake.replace(QUARANTINE, one_more, [("batch", "=", 2)]),
+        lambda: lake.replace(QUARANTINE, lake.rows(QUARANTINE).withColumn("line", F.lit(10)), [("batch", "=", 2)]),
     )
     assert len(conflicts) == 1
     assert content(lake, QUARANTINE.name, "batch", "line") == [(2, 11)]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, reduce
 from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -81,16 +83,17 @@ class _ChannelHistory:
 
 def _history(lake: Lake, at: datetime) -> dict[str, _ChannelHistory]:
     """What each channel was sent for this as-of and close ones. A warning belongs to its subject, not to an as-of."""
-    near = F.col("as_of").between(F.lit(at - NEAR), F.lit(at + NEAR)) | (F.col("kind") == WARNING)
-    keys = lake.rows(SENT).filter(near).groupBy("channel", "kind", "key")
-    sent = F.bool_or(F.col("sent_at").isNotNull()).alias("sent")
+    near = lake.few(SENT, only=[("as_of", ">=", at - NEAR), ("as_of", "<=", at + NEAR), ("kind", "!=", WARNING)])
+    items: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in (*near, *lake.few(SENT, only=[("kind", "=", WARNING)])):
+        items.setdefault((row["channel"], row["kind"], row["key"]), []).append(row)
     known: dict[str, _ChannelHistory] = {}
-    for row in keys.agg(sent, F.max("as_of").alias("as_of")).collect():
-        mine = known.setdefault(row.channel, _ChannelHistory())
-        if row.sent:
-            mine.sent.add(row.key)
-        elif row.kind != WARNING:
-            mine.missed.add(utc(row.as_of))
+    for (channel, kind, key), rows in items.items():
+        mine = known.setdefault(channel, _ChannelHistory())
+        if any(row["sent_at"] is not None for row in rows):
+            mine.sent.add(key)
+        elif kind != WARNING:
+            mine.missed.add(max(row["as_of"] for row in rows))
     return known
 
 
@@ -103,7 +106,7 @@ def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime, known: _
     if error is None or alert.as_of not in known.missed:
         sent_at = now if error is None else None
         rows = [(channel.name, alert.kind, key, alert.id, alert.as_of, sent_at) for key in alert.keys]
-        lake.append(SENT, lake.local(SENT, rows))
+        lake.append(SENT, rows)
     known.sent.update(alert.keys)
     return AlertDelivery(channel.name, alert, error)
 
@@ -191,27 +194,29 @@ def _device(device_id: str | None, name: str | None, rows: Sequence[Row]) -> Dev
 
 def _failed(lake: Lake, at: datetime) -> list[Alert]:
     """Hunts whose last run for this as-of failed."""
-    ended = lake.rows(RUNS).filter((F.col("as_of") == F.lit(at)) & (F.col("outcome") != STARTED))
-    newest = F.max(F.struct("started_at", "run_id", "outcome", "hunt_name", "error")).alias("last")
-    last = ended.groupBy("hunt_id").agg(newest)
-    rows = last.filter(F.col("last.outcome") == FAILED).select("hunt_id", "last.*").collect()
+    columns = ("hunt_id", "started_at", "run_id", "outcome", "hunt_name", "error")
+    ended = lake.few(RUNS, columns, [("as_of", "=", at), ("outcome", "!=", STARTED)])
+    last = {row["hunt_id"]: row for row in sorted(ended, key=itemgetter("started_at", "run_id"))}
     return [
-        Alert(FAILURE, f"Hunt failed: {row.hunt_name}", at, row.hunt_id, row.hunt_name, text=redacted(row.error or ""))
-        for row in sorted(rows, key=lambda row: row.hunt_id)
+        Alert(
+            FAILURE, f"Hunt failed: {row['hunt_name']}", at, hunt, row["hunt_name"], text=redacted(row["error"] or "")
+        )
+        for hunt, row in sorted(last.items())
+        if row["outcome"] == FAILED
     ]
 
 
 def _refused(lake: Lake, at: datetime) -> list[Alert]:
     """Batches that failed a critical expectation, so hunts do not see them."""
-    rows = lake.rows(BATCHES).filter(F.col("outcome") == "refused").collect()
+    rows = lake.few(BATCHES, ("batch", "delivered", "detail"), [("outcome", "=", "refused")])
     return [
         Alert(
             WARNING,
-            f"Batch {row.batch} was refused: hunts do not see its {row.delivered} records",
+            f"Batch {row['batch']} was refused: hunts do not see its {row['delivered']} records",
             at,
-            text=row.detail or "",
+            text=row["detail"] or "",
         )
-        for row in sorted(rows, key=lambda row: row.batch)
+        for row in sorted(rows, key=lambda row: row["batch"])
     ]
 
 

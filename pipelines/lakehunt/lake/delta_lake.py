@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,20 @@ from pyspark.sql.readwriter import DataFrameWriter, DataFrameWriterV2
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.sql import quoted_name
-from lakehunt.lake import versions
+from lakehunt.lake import small_tables, versions, where
 from lakehunt.lake.retry import retried
+from lakehunt.lake.small_tables import LocalTables
 from lakehunt.lake.table_maker import TableMaker, identifier
+from lakehunt.lake.where import Where
+from lakehunt.runtime import linked_commits
 from lakehunt.schemas import registry
 from lakehunt.schemas.table import Table
 
 KILLED_AFTER = timedelta(days=1)
 """A run that has not ended after this time is taken to be killed."""
+
+MOST_BYTES = 32 * 1024 * 1024
+"""Size of the files of a small table up to which its rows are read without Spark: a larger one has not been small."""
 
 
 class Lake:
@@ -39,6 +46,15 @@ class Lake:
         self.root = root.rstrip("/") if "://" in root else os.path.normpath(Path(root).absolute())
         self._maker = TableMaker(spark)
         self._stored_names: dict[str, str] = {}
+
+    @cached_property
+    def _local(self) -> LocalTables | None:
+        """Reads and writes small tables, where no commit of Spark's or its own can be lost."""
+        safe = linked_commits.are_used(self.spark) and small_tables.reachable(self.root)
+        return LocalTables(self.root) if safe else None
+
+    def _without_spark(self, table: Table) -> LocalTables | None:
+        return self._local if table.small else None
 
     def path(self, name: str) -> str:
         """The path of table `schema.table`, which in a lake of an earlier version may have an earlier name."""
@@ -73,6 +89,9 @@ class Lake:
 
     def rows(self, table: Table) -> DataFrame:
         """The table's rows; empty if the table does not exist. Columns that an older table lacks are null."""
+        local = self._without_spark(table)
+        if local is not None and local.bytes(table.name) <= MOST_BYTES:
+            return self.spark.createDataFrame(local.rows(table))
         if self.exists(table.name):
             stored = self.read(table.name)
             later = {c.name: F.lit(None).cast(c.type) for c in table.columns if c.name not in stored.columns}
@@ -83,40 +102,72 @@ class Lake:
         """A few rows for the table, from Python values in the order of its columns. They are written as one file."""
         return few_rows(self.spark, {c.name: c.type for c in table.columns}, rows)
 
-    def append(self, table: Table, rows: DataFrame) -> None:
-        """Appends rows, which the caller knows to be new."""
+    def few(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> list[dict[str, Any]]:
+        """The rows of a small table for which the conditions hold, with these columns (none named: all). Times are in
+        UTC. Empty if the table does not exist."""
+        if (local := self._without_spark(table)) is not None:
+            return local.rows(table, columns, only).to_pylist()  # type: ignore[no-any-return]
+        rows = self.rows(table).where(where.spark_sql(only)).select(*map(quoted_name, columns or table.column_names))
+        return [_in_utc(row.asDict(recursive=True)) for row in rows.collect()]
+
+    def append(self, table: Table, rows: DataFrame | Sequence[tuple[Any, ...]]) -> None:
+        """Appends rows, which the caller knows to be new: a frame, or Python values in the order of its columns."""
+        if not isinstance(rows, DataFrame):
+            if (local := self._without_spark(table)) is not None:
+                return local.append(table, rows)
+            rows = self.local(table, rows)
         self._maker.ensure(table, self.path(table.name))
-        self._write(table, rows, "append").save(self.path(table.name))
+        return self._write(table, rows, "append").save(self.path(table.name))
 
     def _write(self, table: Table, rows: DataFrame, mode: str) -> DataFrameWriter:
         writer = self._in_order(table, rows).write.format("delta").mode(mode)
         note = versions.note(self.spark, table, self.stored_name, self.path)
         return writer if note is None else writer.option("userMetadata", note)
 
-    def append_unless(self, table: Table, rows: DataFrame, taken: Column) -> None:
-        """Appends rows unless the table has a row for which `taken` is true, or a concurrent writer adds one first."""
+    def append_unless(self, table: Table, rows: DataFrame | Sequence[tuple[Any, ...]], taken: Where) -> None:
+        """Appends rows unless the table has a row for which `taken` holds, or a concurrent writer adds one first."""
+        if not isinstance(rows, DataFrame) and (local := self._without_spark(table)) is not None:
+            local.append_unless(table, rows, taken)
+            return
+        new = self._in_order(table, rows if isinstance(rows, DataFrame) else self.local(table, rows))
         self._maker.ensure(table, self.path(table.name))
 
         def write() -> None:
             # The table is read in the same transaction, so Delta detects a concurrent append.
-            blocking = self.read(table.name).where(taken).select(F.lit(1).alias("$$taken")).limit(1)
-            free = self._in_order(table, rows).join(blocking, F.lit(True), "left_anti")
+            blocking = self.read(table.name).where(where.spark_sql(taken)).select(F.lit(1).alias("$$taken")).limit(1)
+            free = new.join(blocking, F.lit(True), "left_anti")
             free.write.format("delta").mode("append").save(self.path(table.name))
 
         retried(write)
 
-    def replace(self, table: Table, rows: DataFrame | Callable[[], DataFrame], where: str) -> None:
-        """Replaces all rows for which `where` (Spark SQL) is true by `rows`, in one transaction.
+    def replace(
+        self,
+        table: Table,
+        rows: DataFrame | Sequence[tuple[Any, ...]] | Callable[[], DataFrame],
+        replaced: Where,
+    ) -> None:
+        """Replaces all rows for which the conditions hold by `rows`, in one transaction.
 
-        Delta refuses rows that do not satisfy `where`, so nothing else can change. Without rows, the matching ones are
+        Rows for which they do not hold are refused, so nothing else can change. Without rows, the matching ones are
         only deleted. On a conflict with another write this one is retried, and wins. Rows that depend on the table's
         content must be given as a function, which is called for each attempt."""
+        make_rows: Callable[[], DataFrame]
+        if callable(rows):
+            make_rows = rows
+        elif isinstance(rows, DataFrame):
+            frame = rows
+            make_rows = lambda: frame  # noqa: E731
+        elif (local := self._without_spark(table)) is not None:
+            local.replace(table, rows, replaced)
+            return
+        else:
+            few = rows
+            make_rows = lambda: self.local(table, few)  # noqa: E731
         self._maker.ensure(table, self.path(table.name))
-        make_rows = rows if callable(rows) else lambda: rows
 
         def write() -> None:
             writer = self._write(table, make_rows(), "overwrite")
-            writer.option("replaceWhere", where).save(self.path(table.name))
+            writer.option("replaceWhere", where.spark_sql(replaced)).save(self.path(table.name))
 
         retried(write)
 
@@ -214,6 +265,15 @@ def few_rows(spark: SparkSession, columns: Mapping[str, str], rows: Sequence[tup
     lines = json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_as_json)
     parsed = F.explode(F.from_json(F.lit(lines), f"ARRAY<STRUCT<{fields}>>", {"mode": "FAILFAST"}))
     return spark.range(1, numPartitions=1).select(parsed.alias("row")).select("row.*")
+
+
+def _in_utc(value: Any) -> Any:
+    """A row that was collected from Spark, with all times in UTC."""
+    if isinstance(value, datetime):
+        return utc(value)
+    if isinstance(value, dict):
+        return {key: _in_utc(one) for key, one in value.items()}
+    return [_in_utc(one) for one in value] if isinstance(value, list) else value
 
 
 def utc(at: datetime) -> datetime:

@@ -6,6 +6,7 @@ is to have. A write that depends on the table's rows is then repeated on what th
 from __future__ import annotations
 
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, wr
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
+from lakehunt.core.errors import LakehuntError
 from lakehunt.lake import arrow_rows, damage, data_writer, where
 from lakehunt.lake.where import Where
 from lakehunt.schemas import registry
@@ -35,6 +37,8 @@ LONGEST_PAUSE = 0.5
 
 _FIRST_PAUSE = 0.01
 _OF_THE_PROTOCOL = ("delta.minReaderVersion", "delta.minWriterVersion")
+_PLAIN_PATH = re.compile(r"(?!.*://)[\w ./@+,=:~-]*")
+_HINT = "`lakehunt doctor` says which files of the lake are gone"
 _WRITER = WriterProperties(compression="ZSTD", compression_level=data_writer.LEVEL)
 
 
@@ -60,13 +64,14 @@ class OvertakenError(Exception):
 
 def reachable(root: str) -> bool:
     """Whether delta-rs can commit in this lake, so that no other writer's commit is lost: in a folder, if its file
-    system has hard links. Elsewhere Spark does it."""
-    if "://" in root:
+    system has hard links and may be written, and its path no character that delta-rs 1.6 stumbles over. Elsewhere
+    Spark does it."""
+    if not _PLAIN_PATH.fullmatch(root):
         return False
-    probe = Path(root, f".lakehunt-{uuid.uuid4().hex}")
+    there = next(folder for folder in (Path(root), *Path(root).absolute().parents) if folder.exists())
+    probe = there / f".lakehunt-{uuid.uuid4().hex}"
     link = probe.with_suffix(".link")
     try:
-        Path(root).mkdir(parents=True, exist_ok=True)
         probe.touch()
         link.hardlink_to(probe)
     except OSError:
@@ -82,19 +87,27 @@ class LocalTables:
     """The tables under one folder, or under a URI that delta-rs can reach with `storage_options`."""
 
     def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
-        self.root = root.rstrip("/")
+        self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
         self._options = dict(storage_options or {}) or None
         self._made: set[str] = set()
+        self._stored_names: dict[str, str] = {}
 
     def path(self, name: str) -> str:
         """The path of table `schema.table`, which in a lake of an earlier version may have an earlier name."""
+        return self._at(self.stored_name(name))
+
+    def stored_name(self, name: str) -> str:
+        """The name of a table in this lake."""
         former = registry.former_names().get(name)
-        if former is not None and DeltaTable.is_deltatable(self._at(former), self._options):
-            return self._at(former)
-        return self._at(name)
+        if former is None:
+            return name
+        if name not in self._stored_names:
+            there = DeltaTable.is_deltatable(self._at(former), self._options)
+            self._stored_names[name] = former if there else name
+        return self._stored_names[name]
 
     def _at(self, stored: str) -> str:
-        schema, _, table = stored.partition(".")
+        schema, _, table = stored.partition(".")  # only at the first dot: a hunt's id may contain others
         return f"{self.root}/{schema}/{table}"
 
     def exists(self, name: str) -> bool:
@@ -103,12 +116,12 @@ class LocalTables:
     def version(self, name: str) -> int:
         """The newest version of a table; -1 if there is none."""
         if "://" not in self.root:
-            return damage.log_of(self.root, name).version
+            return damage.log_of(self.root, self.stored_name(name)).version
         return self._opened(name).version() if self.exists(name) else -1
 
     def bytes(self, name: str) -> int:
         """The size of the table's files; 0 if there is no table."""
-        return sum(self._opened(name)._table.get_add_file_sizes().values()) if self.exists(name) else 0
+        return sum(self._opened(name).get_add_actions()["size_bytes"].to_pylist()) if self.exists(name) else 0
 
     def rows(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> pa.Table:
         """The rows for which the conditions hold, with these columns (none named: all of the table's). Empty if the
@@ -147,6 +160,8 @@ class LocalTables:
         """Adds files with rows to the table, in one commit. With `taken` this is done unless the table has a row for
         which it holds; then the files are removed. Returns whether it was done."""
         self.ensure(table)
+        if not files:
+            return True
 
         def commit() -> bool:
             opened = self._opened(table.name)
@@ -161,13 +176,9 @@ class LocalTables:
             )
             return True
 
-        try:
-            done = self._retried(commit)
-        except Exception:
-            self._remove(table, files)
-            raise
-        if not done:
-            self._remove(table, files)
+        if done := self._retried(commit):
+            return done
+        self._remove(table, files)
         return done
 
     def snapshot(self, table: Table) -> Snapshot:
@@ -196,9 +207,6 @@ class LocalTables:
         except CommitFailedError as error:
             self._remove(table, files)
             raise OvertakenError from error
-        except BaseException:
-            self._remove(table, files)
-            raise
 
     def greatest(self, table: Table, column: str) -> Any:
         """The greatest value of a column that has statistics, by these alone where all files have them; None without
@@ -236,7 +244,10 @@ class LocalTables:
         self._retried(write)
 
     def _opened(self, name: str) -> DeltaTable:
-        return DeltaTable(self.path(name), storage_options=self._options)
+        try:
+            return DeltaTable(self.path(name), storage_options=self._options)
+        except DeltaError as error:
+            raise LakehuntError(f"the log of the table {name} cannot be read: {error}", _HINT) from error
 
     def _filesystem(self, name: str) -> pa.fs.FileSystem:
         """The file system whose root is the table's folder. For local files Arrow's own: threads of Arrow that call
@@ -254,7 +265,10 @@ class LocalTables:
             return wanted.empty_table()
         present = [name for name in wanted.names if name in stored]
         dataset = opened.to_pyarrow_dataset(filesystem=self._filesystem(table.name))
-        found = dataset.to_table(present, filter=where.expression(only) if only else None)
+        try:
+            found = dataset.to_table(present, filter=where.expression(only) if only else None)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise LakehuntError(f"the table {table.name} cannot be read: {error}", _HINT) from error
         nulls = {field.name: pa.nulls(found.num_rows, field.type) for field in wanted if field.name not in stored}
         arrays = [nulls[name] if name in nulls else found[name] for name in wanted.names]
         return pa.table(arrays, names=wanted.names).cast(wanted)
@@ -290,11 +304,13 @@ class LocalTables:
 
     def _commit(self, table: Table) -> CommitProperties:
         """Of a commit that fails if the version that it is to have is taken."""
-        known = {name: self.version(name) for name in table.vouches_for}
+        known = {self.stored_name(name): self.version(name) for name in table.vouches_for}
         note = damage.note(known)
         return CommitProperties({"userMetadata": note} if note else None, max_commit_retries=0)
 
     def _remove(self, table: Table, files: Sequence[AddAction]) -> None:
+        """Removes files that are known not to be committed. After any other error they stay: it may be one of what
+        follows a commit."""
         filesystem = self._filesystem(table.name)
         for file in files:
             with suppress(OSError):

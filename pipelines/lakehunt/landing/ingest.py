@@ -93,13 +93,7 @@ def _ingest(lake: Lake, reader: BlobReader, source: str, landed_at: datetime, sa
 
 def _file_records(lake: Lake) -> tuple[dict[str, FileRecord], int]:
     """The record of each blob, and the newest recorded batch."""
-    if not lake.exists(FILES.name):
-        return {}, 0
-    newest = F.max(F.struct("bytes", F.unix_micros("modified_at").alias("modified_at"), "pending")).alias("newest")
-    files = lake.rows(FILES).groupBy("file").agg(newest, F.max("lines").alias("lines"), F.max("batch").alias("batch"))
-    rows = files.collect()
-    known = {r.file: FileRecord(r.newest.bytes, r.newest.modified_at, r.lines, r.newest.pending) for r in rows}
-    return known, max((row.batch for row in rows), default=0)
+    return ledger.newest(lake.few(FILES))
 
 
 def _landed_lines(lake: Lake, known: Mapping[str, FileRecord], recorded: int, landed_at: datetime) -> dict[str, int]:
@@ -116,7 +110,7 @@ def _landed_lines(lake: Lake, known: Mapping[str, FileRecord], recorded: int, la
         landed[row.file] = max(landed.get(row.file, 0), row.line)
     if missed:
         rows = [ledger.missed_row(row.file, row.line, row.batch, landed_at) for row in missed]
-        lake.append(FILES, lake.local(FILES, rows))
+        lake.append(FILES, rows)
     return landed
 
 
@@ -189,7 +183,7 @@ def _append(
     Raises _OvertakenError, before writing anything, if another run has created the batch."""
     raw = new.select("file", "line", *_text_or_bytes(F.col("value"))).transform(kind.with_envelope)
     rows = raw.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)})
-    lake.append_unless(RECORDS, rows, F.col("batch") >= batch)
+    lake.append_unless(RECORDS, rows, [("batch", ">=", batch)])
     stored = lake.rows(RECORDS).where(F.col("batch") >= batch)
     ours = (F.col("batch") == batch) & (F.col("landed_at") == F.lit(landed_at))
     per_file = stored.groupBy("file", ours.alias("ours"))
@@ -219,4 +213,4 @@ def _record(lake: Lake, blob_set: BlobSet, pending: Mapping[str, int], batch: in
         for blob in blob_set.blobs
     ]
     if rows:
-        lake.append(FILES, lake.local(FILES, rows))
+        lake.append(FILES, rows)

@@ -105,8 +105,8 @@ def _unpromoted(lake: Lake) -> list[int]:
     if not lake.exists(RECORDS.name):
         return []
     newest = lake.read(RECORDS.name).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]
-    accepted = lake.rows(BATCHES).where(F.col("outcome") == "settled").select("batch").collect()
-    return sorted({*range(1, newest + 1)} - {row.batch for row in accepted})
+    accepted = lake.few(BATCHES, ["batch"], [("outcome", "=", "settled")])
+    return sorted({*range(1, newest + 1)} - {row["batch"] for row in accepted})
 
 
 def _rules(folder: Path, docs: DataDocs, source: Source) -> _Rules:
@@ -243,7 +243,7 @@ def _validated(lake: Lake, outcome: BatchResult, new: DataFrame, facts: _BatchFa
     frames = {rules.events: events, rules.landing: _counts(lake, outcome)}
     found = rules.validator.validate(outcome.batch, frames, facts.landed_at)
     rows = [outcomes.validation_row(outcome.batch, one, facts.landed_at) for one in found]
-    lake.replace(VALIDATIONS, lake.local(VALIDATIONS, rows), f"batch = {outcome.batch}")
+    lake.replace(VALIDATIONS, rows, [("batch", "=", outcome.batch)])
     critical, warnings = (outcomes.failures(found, severity) for severity in ("critical", "warning"))
     worst = next(iter((*critical, *warnings)), None)
     return replace(
@@ -264,7 +264,7 @@ def _write(lake: Lake, batch: int, parsed: DataFrame, new: DataFrame, dates: Seq
         within = F.col("target.event_date").isin(*map(values.day, dates))
         lake.insert_new(EVENTS, new.select(*EVENTS.column_names), ["event_date", "event_id"], within)
     quarantined = parsed.where(F.size("reasons") > 0).select(*QUARANTINE.column_names)
-    lake.replace(QUARANTINE, quarantined, f"batch = {batch}")
+    lake.replace(QUARANTINE, quarantined, [("batch", "=", batch)])
 
 
 def _events_per_hour(new: DataFrame) -> list[dict[str, Any]]:
@@ -278,5 +278,5 @@ def _record(lake: Lake, outcome: BatchResult, landed_at: datetime, hours: Sequen
     verdict = ("settled", outcomes.others_in_words(outcome.other_tables))
     if outcome.refused:
         verdict = ("refused", "; ".join(outcome.refused) + (f" (see {outcome.page})" if outcome.page else ""))
-    row = lake.local(BATCHES, [(outcome.batch, landed_at, *counts, *verdict, hours, DEVICE_PROCESS_EVENTS.name)])
-    lake.replace(BATCHES, row, f"batch = {outcome.batch}")
+    row = (outcome.batch, landed_at, *counts, *verdict, hours, DEVICE_PROCESS_EVENTS.name)
+    lake.replace(BATCHES, [row], [("batch", "=", outcome.batch)])

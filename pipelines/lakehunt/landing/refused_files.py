@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.sql import functions as F
-
-from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.lake.delta_lake import Lake
 from lakehunt.schemas.landing_tables import REFUSED_FILES
 from lakehunt.sources.blobs import Blob
 
@@ -28,15 +26,9 @@ class RefusedFile:
 
 def waiting(lake: Lake) -> list[RefusedFile]:
     """The files that are still refused, by path."""
-    if not lake.exists(REFUSED_FILES.name):
-        return []
-    names = ("bytes", "modified_at", "reason", "noted_at")
-    newest = F.max_by(F.struct(*names), "noted_at").alias("newest")
-    rows = lake.rows(REFUSED_FILES).groupBy("file").agg(newest).select("file", "newest.*")
-    return [
-        RefusedFile(row.file, row.bytes, utc(row.modified_at), row.reason, utc(row.noted_at))
-        for row in rows.filter("reason IS NOT NULL").orderBy("file").collect()
-    ]
+    rows = sorted(lake.few(REFUSED_FILES), key=lambda row: row["noted_at"])
+    newest = {row["file"]: RefusedFile(**row) for row in rows}
+    return [newest[file] for file in sorted(newest) if newest[file].reason is not None]
 
 
 def record(lake: Lake, found: Iterable[Blob], refused: Mapping[str, str], at: datetime) -> tuple[tuple[str, str], ...]:
@@ -50,5 +42,5 @@ def record(lake: Lake, found: Iterable[Blob], refused: Mapping[str, str], at: da
     now = {path: (blobs[path].bytes, blobs[path].modified_at, why) for path, why in reasons.items()}
     rows = [(path, *state, at) for path, state in sorted(now.items()) if noted.get(path) != state]
     if rows:
-        lake.append(REFUSED_FILES, lake.local(REFUSED_FILES, rows))
+        lake.append(REFUSED_FILES, rows)
     return tuple((path, one.reason) for path, one in sorted(resolved.items()))

@@ -26,6 +26,11 @@ def compile_class(spark: SparkSession, name: str) -> Any:
     return _compiler(spark.sparkContext, name, loader).getClassLoader().loadClass(name)
 
 
+def compiled(spark: SparkSession, name: str) -> list[Any]:
+    """The bytecode of `lakehunt/java/<name>.java`, one array for each class."""
+    return list(_compiler(spark.sparkContext, name, libraries.class_loader(spark)).getBytecodes().values())
+
+
 def compile_and_distribute(spark: SparkSession, name: str) -> Any:
     """The same class, loaded in the driver and added to the executors' class path: its objects can be sent to them."""
     return compile_together(spark, (name,))[name]

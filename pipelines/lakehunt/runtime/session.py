@@ -26,7 +26,7 @@ from pyspark.sql import SparkSession
 
 from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
-from lakehunt.runtime import error_text, jvm_cache, launch, spark_log, timestamps
+from lakehunt.runtime import error_text, jvm_cache, launch, linked_commits, spark_log, timestamps
 from lakehunt.runtime.spark_log import SparkLog
 
 MINIMUM_JAVA = 17
@@ -93,6 +93,7 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     given = _submitted() if submitted else _own_jvm(config, learning)
     settings = DEFAULTS | dict(config.spark) | given | REQUIRED
+    settings = linked_commits.settings(settings) | settings
     builder = SparkSession.builder
     for key, value in settings.items():
         builder = builder.config(key, value)
@@ -103,6 +104,8 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
             spark = builder.getOrCreate()
         except (PySparkException, Py4JError, OSError) as e:
             raise _start_failure(log.file.read_text(errors="replace"), e) from e
+    if linked_commits.are_used(spark):
+        linked_commits.install(spark)
     _cancel_on_interrupt(spark)
     logging.getLogger().addFilter(_is_news)
     spark.sparkContext.setLogLevel("ERROR")

@@ -24,4 +24,5 @@ SENT = Table(
     erasure=NotErased("it holds ids of findings and digests, no value of an event"),
     served=False,
     written="appended when an alert was sent or rejected",
+    small=True,
 )

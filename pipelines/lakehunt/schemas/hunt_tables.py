@@ -112,6 +112,7 @@ RUNS = Table(
     erasure=NotErased("it counts what happened"),
     served=True,
     written="appended per run",
+    small=True,
     vouches_for=(FINDINGS_ALL.name,),
 )
 
@@ -128,6 +129,7 @@ LOOKUPS = Table(
     erasure=NotErased("it names files of the team"),
     served=False,
     written="appended by the first run at an as-of that reads the lookup",
+    small=True,
 )
 
 SUPPRESSED = Table(
@@ -168,4 +170,5 @@ EXCLUSIONS = Table(
     erasure=NotErased("it holds conditions that the team has written"),
     served=False,
     written="appended by the first run that uses it",
+    small=True,
 )

@@ -79,6 +79,7 @@ FILES = Table(
     erasure=NotErased("it names blobs, not what is in them"),
     served=False,
     written="per delivery that saw the blob grow",
+    small=True,
     vouches_for=(RECORDS.name,),
 )
 
@@ -97,6 +98,7 @@ REFUSED_FILES = Table(
     erasure=NotErased("it names files, not what is in them"),
     served=False,
     written="per landing that refused a file, or landed one that was refused before",
+    small=True,
 )
 
 BATCHES = Table(
@@ -135,5 +137,6 @@ BATCHES = Table(
     erasure=NotErased("it counts what happened"),
     served=False,
     written="once per delivery",
+    small=True,
     vouches_for=(*(table.events.name for table in EVENT_TABLES), QUARANTINE.name),
 )

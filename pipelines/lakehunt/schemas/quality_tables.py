@@ -27,4 +27,5 @@ VALIDATIONS = Table(
     erasure=NotErased("it counts what happened, and holds no value of the data"),
     served=True,
     written="replaced per batch",
+    small=True,
 )

@@ -133,6 +133,10 @@ class Table(Decisions):
     contract: int | None = None
     """Version of the contract with readers outside of Lakehunt; None: no guarantees."""
 
+    small: bool = False
+    """Whether it has few rows, which are written as Python values: such tables are read and written without Spark where
+    that is possible (see lake/small_tables.py)."""
+
     vouches_for: Sequence[str] = ()
     """Tables that are written before a row is added here. Each commit notes their versions, so that a loss of their
     commits is noticed (see lake/damage.py)."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-from pyspark.sql import Row
-from pyspark.sql import functions as F
+from operator import itemgetter
+from typing import Any
 
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.incremental.hits import ENGINE_VERSION
 from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.kql import times
-from lakehunt.kql.types import TICKS_PER_MICROSECOND
-from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime import bounded
 from lakehunt.schemas.hunt_tables import RUNS
 
@@ -47,7 +45,7 @@ class HuntRun:
 def record_runs(lake: Lake, runs: Sequence[HuntRun]) -> None:
     """Appends the runs to the run log in one transaction."""
     if runs:
-        lake.append(RUNS, lake.local(RUNS, [_row(run) for run in runs]))
+        lake.append(RUNS, [_row(run) for run in runs])
 
 
 def _row(run: HuntRun) -> tuple[object, ...]:
@@ -87,49 +85,45 @@ class PreviousRuns:
 
 def previous_runs(lake: Lake, hunts: Iterable[Hunt], as_of: int) -> dict[str, PreviousRuns]:
     """The earlier runs of the hunts that have run, by hunt id; `as_of` in ticks."""
-    runs = lake.rows(RUNS).filter(F.col("hunt_id").isin(sorted(hunt.id for hunt in hunts)))
-    wrote = (F.col("outcome") != FAILED) | F.col("findings").isNotNull()  # its own table, if not findings.all
-    stored = F.when(wrote, F.struct("run_id", "hunt_version", "engine_version", "outcome"))
-    ended = F.when(F.col("outcome") != STARTED, F.struct("run_id", "error"))
-    rows = runs.groupBy("hunt_id").agg(
-        F.max(stored).alias("stored"),
-        F.max(ended).alias("ended"),
-        F.bool_or(F.unix_micros("as_of") == as_of // TICKS_PER_MICROSECOND).alias("seen"),
+    columns = ("hunt_id", "run_id", "hunt_version", "engine_version", "outcome", "findings", "error", "as_of")
+    by_hunt: dict[str, list[dict[str, Any]]] = {}
+    for row in lake.few(RUNS, columns, [("hunt_id", "in", sorted(hunt.id for hunt in hunts))]):
+        by_hunt.setdefault(row["hunt_id"], []).append(row)
+    at = times.to_datetime(as_of)
+    return {hunt: _previous(rows, at) for hunt, rows in by_hunt.items()}
+
+
+def _previous(rows: Sequence[dict[str, Any]], at: datetime) -> PreviousRuns:
+    # A failed run with findings has written its own table, if not findings.all.
+    wrote = [row for row in rows if row["outcome"] != FAILED or row["findings"] is not None]
+    stored = max(wrote, key=itemgetter("run_id", "hunt_version", "engine_version", "outcome"), default=None)
+    # Known to have succeeded, with this release.
+    is_done = stored is not None and (stored["outcome"], stored["engine_version"]) == (SUCCEEDED, ENGINE_VERSION)
+    ended = max((row for row in rows if row["outcome"] != STARTED), key=itemgetter("run_id"), default=None)
+    return PreviousRuns(
+        any(row["as_of"] == at for row in rows),
+        stored["hunt_version"] if stored is not None and is_done else None,
+        ended is not None and (ended["error"] or "").startswith(bounded.ENDED),
     )
-    return {
-        row.hunt_id: PreviousRuns(
-            row.seen,
-            row.stored.hunt_version if _is_done(row.stored) else None,
-            row.ended is not None and (row.ended.error or "").startswith(bounded.ENDED),
-        )
-        for row in rows.collect()
-    }
-
-
-def _is_done(last: Row | None) -> bool:
-    """Whether the last run that could have stored findings is known to have succeeded, with this release."""
-    return last is not None and (last.outcome, last.engine_version) == (SUCCEEDED, ENGINE_VERSION)
 
 
 def in_progress(lake: Lake, since: datetime) -> set[str]:
     """The hunt versions with a run that was started at `since` or later and has not ended."""
-    rows = lake.rows(RUNS).filter(F.col("started_at") >= F.lit(since))
-    runs = rows.groupBy("run_id", "hunt_id", "as_of").agg(
-        F.bool_and(F.col("outcome") == STARTED).alias("open"), F.first("hunt_version").alias("hunt_version")
-    )
-    return {row.hunt_version for row in runs.filter("open").collect()}
+    columns = ("run_id", "hunt_id", "as_of", "hunt_version", "outcome")
+    rows = lake.few(RUNS, columns, [("started_at", ">=", since)])
+    ended = {(row["run_id"], row["hunt_id"], row["as_of"]) for row in rows if row["outcome"] != STARTED}
+    return {row["hunt_version"] for row in rows if (row["run_id"], row["hunt_id"], row["as_of"]) not in ended}
 
 
 def recent_runs(lake: Lake, hunts: Sequence[Hunt], as_of: int | None, limit: int) -> list[dict[str, object]]:
     """The last runs of these hunts, newest first: one row of `hunts.runs` each, the final one if the run has ended."""
-    rows = lake.rows(RUNS).filter(F.col("hunt_id").isin([hunt.id for hunt in hunts]))
+    only: list[Any] = [("hunt_id", "in", [hunt.id for hunt in hunts])]
     if as_of is not None:
-        rows = rows.filter(F.unix_micros("as_of") == as_of // TICKS_PER_MICROSECOND)
-    end = F.max_by(F.struct(*RUNS.column_names), F.col("outcome") != STARTED).alias("run")
-    ended = rows.groupBy("run_id", "hunt_id", "as_of").agg(end).select("run.*")
-    found = ended.orderBy(F.desc("started_at"), "hunt_name").limit(limit).collect()
-    return [{name: _in_utc(value) for name, value in row.asDict().items()} for row in found]
-
-
-def _in_utc(value: object) -> object:
-    return utc(value) if isinstance(value, datetime) else value
+        only.append(("as_of", "=", times.to_datetime(as_of)))
+    runs: dict[tuple[Any, ...], dict[str, object]] = {}
+    for row in lake.few(RUNS, only=only):
+        run = (row["run_id"], row["hunt_id"], row["as_of"])
+        if run not in runs or row["outcome"] != STARTED:
+            runs[run] = row
+    by_name = sorted(runs.values(), key=itemgetter("hunt_name"))
+    return sorted(by_name, key=itemgetter("started_at"), reverse=True)[:limit]

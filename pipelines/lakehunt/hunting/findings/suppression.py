@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
+from operator import itemgetter
+from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
@@ -20,8 +22,9 @@ from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log
 from lakehunt.kql import times
 from lakehunt.kql.errors import QueryErrors
-from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
+from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.lake.where import Where
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.hunt_tables import EXCLUSIONS, RUNS, SUPPRESSED
 from lakehunt.spark import values
@@ -42,9 +45,8 @@ def write_suppressed(
     stored = lake.rows(SUPPRESSED).filter(F.col("hunt_id").isin(sorted(suppressed)) & (F.col("as_of") == moment))
     if not made and (not lake.exists(SUPPRESSED.name) or stored.isEmpty()):
         return
-    named = ", ".join(f"'{hunt}'" for hunt in sorted(suppressed))
     rows = reduce(DataFrame.unionByName, made) if made else lake.local(SUPPRESSED, [])
-    lake.replace(SUPPRESSED, rows, f"hunt_id IN ({named}) AND as_of = {values.sql_moment(as_of)}")
+    lake.replace(SUPPRESSED, rows, [("hunt_id", "in", sorted(suppressed)), ("as_of", "=", times.to_datetime(as_of))])
 
 
 def record_exclusions(lake: Lake, used: Iterable[Exclusion], now: datetime) -> None:
@@ -52,14 +54,11 @@ def record_exclusions(lake: Lake, used: Iterable[Exclusion], now: datetime) -> N
     wanted = {(one.name, one.version): one for one in used}
     if not wanted:
         return
-    known = {(row.name, row.version) for row in lake.rows(EXCLUSIONS).select("name", "version").collect()}
-    rows = [
-        (one.name, one.version, one.where, one.reason, one.owner, one.expires, now, one.table)
-        for key, one in sorted(wanted.items())
-        if key not in known
-    ]
-    if rows:
-        lake.insert_new(EXCLUSIONS, lake.local(EXCLUSIONS, rows), ("name", "version"))
+    known = {(row["name"], row["version"]) for row in lake.few(EXCLUSIONS, ("name", "version"))}
+    for key, one in sorted(wanted.items()):
+        if key not in known:
+            row = (one.name, one.version, one.where, one.reason, one.owner, one.expires, now, one.table)
+            lake.append_unless(EXCLUSIONS, [row], [("name", "=", one.name), ("version", "=", one.version)])
 
 
 def exclusions_at(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> list[Hunt]:
@@ -69,7 +68,7 @@ def exclusions_at(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> list[Hunt]:
     Raises LakehuntError for an exclusion that this version of Lakehunt can no longer compile."""
     used = _used(lake, hunts, as_of)
     any_used = any(keys for _, keys in used.values())
-    kept = {(row.name, row.version): row for row in lake.rows(EXCLUSIONS).collect()} if any_used else {}
+    kept = {(row["name"], row["version"]): row for row in lake.few(EXCLUSIONS)} if any_used else {}
 
     def with_used(hunt: Hunt) -> Hunt:
         if hunt.id not in used:
@@ -83,34 +82,34 @@ def exclusions_at(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> list[Hunt]:
 def _used(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> dict[str, tuple[bool, list[tuple[str, str]]]]:
     """By hunt id: whether the run that `exclusions_at` uses had exactly this as-of, and the names and versions of the
     exclusions that it used."""
-    of_hunts = F.col("hunt_id").isin([hunt.id for hunt in hunts]) & (F.col("outcome") == run_log.SUCCEEDED)
-    micros = F.unix_micros("as_of")
-    runs = lake.rows(RUNS).filter(of_hunts & (micros <= as_of // TICKS_PER_MICROSECOND))
-    nearest_first = F.struct(-micros, F.col("run_id"))
-    run = F.struct("exclusions", (micros == as_of // TICKS_PER_MICROSECOND).alias("same"))
-    rows = runs.groupBy("hunt_id").agg(F.min_by(run, nearest_first).alias("run")).collect()
-    return {row.hunt_id: (row.run.same, [(one.name, one.version) for one in row.run.exclusions or ()]) for row in rows}
+    at = times.to_datetime(as_of)
+    only: Where = [
+        ("hunt_id", "in", [hunt.id for hunt in hunts]),
+        ("outcome", "=", run_log.SUCCEEDED),
+        ("as_of", "<=", at),
+    ]
+    nearest: dict[str, dict[str, Any]] = {}
+    for row in sorted(lake.few(RUNS, ("hunt_id", "run_id", "as_of", "exclusions"), only), key=itemgetter("run_id")):
+        before = nearest.get(row["hunt_id"])
+        if before is None or row["as_of"] > before["as_of"]:
+            nearest[row["hunt_id"]] = row
+    return {
+        hunt: (row["as_of"] == at, [(one["name"], one["version"]) for one in row["exclusions"] or ()])
+        for hunt, row in nearest.items()
+    }
 
 
-def _restored(row: Row, hunt: Hunt, ending: bool) -> Exclusion:
+def _restored(row: Mapping[str, Any], hunt: Hunt, ending: bool) -> Exclusion:
     """The exclusion as it was stored; `ending`: keep its expiry date."""
-    table = row.event_table or DEVICE_PROCESS_EVENTS.name
+    table = row["event_table"] or DEVICE_PROCESS_EVENTS.name
     try:
-        compiled = exclusion_file.condition(row.condition, table)
+        compiled = exclusion_file.condition(row["condition"], table)
     except QueryErrors as errors:
-        problem = f"exclusion {row.name}, as it was used on {utc(row.recorded_at):%Y-%m-%d}: {errors.message}"
+        problem = f"exclusion {row['name']}, as it was used on {row['recorded_at']:%Y-%m-%d}: {errors.message}"
         raise LakehuntError(problem, "use the current ones: --exclusions current") from errors
-    expires = row.expires if ending else None
-    return Exclusion(
-        row.name,
-        row.condition,
-        row.reason,
-        row.owner,
-        expires,
-        hunts=(hunt.id,),
-        table=table,
-        condition=compiled,
-    )
+    expires = row["expires"] if ending else None
+    stored = (row["name"], row["condition"], row["reason"], row["owner"])
+    return Exclusion(*stored, expires, hunts=(hunt.id,), table=table, condition=compiled)
 
 
 # Effects

@@ -18,6 +18,7 @@ from lakehunt.hunting.findings.identity import descriptions, identity
 from lakehunt.hunting.query import row_limit
 from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.kql import plan as p
+from lakehunt.kql import times
 from lakehunt.kql.types import DATETIME, DYNAMIC
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime.checkpoint import materialize
@@ -136,7 +137,7 @@ def write_own(lake: Lake, found: ComputedFindings) -> None:
         # the table's history.
         lake.overwrite(own, rows)
     else:
-        lake.replace(own, rows, f"`{added[0]}` = {values.sql_moment(result.as_of)}")
+        lake.replace(own, rows, [(added[0], "=", times.to_datetime(result.as_of))])
 
 
 def _own_rows(result: HuntResult, rows: DataFrame, added: Sequence[str]) -> DataFrame:
@@ -176,8 +177,7 @@ def write_all(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None
         together = reduce(DataFrame.unionByName, made, others)
         return _with_status(together).filter(F.col("as_of") >= values.moment(as_of))
 
-    named = ", ".join(f"'{hunt}'" for hunt in hunts) or "''"
-    lake.replace(FINDINGS_ALL, changed, f"hunt_id IN ({named}) AND as_of >= {values.sql_moment(as_of)}")
+    lake.replace(FINDINGS_ALL, changed, [("hunt_id", "in", hunts), ("as_of", ">=", times.to_datetime(as_of))])
 
 
 def _common(found: ComputedFindings, relation: Relation, rows: DataFrame) -> DataFrame:

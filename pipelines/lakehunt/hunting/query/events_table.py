@@ -87,11 +87,9 @@ class LakeSnapshot:
 
 def accepted_batches(lake: Lake) -> dict[str, tuple[BatchRange, ...]]:
     """The accepted batches of each event table, by its KQL name."""
-    settled = lake.rows(BATCHES).filter(F.col("outcome") == "settled")
-    rows = settled.select(F.coalesce("event_table", F.lit(DEVICE_PROCESS_EVENTS.name)), "batch").distinct().collect()
-    found: dict[str, list[int]] = {}
-    for table, batch in rows:
-        found.setdefault(table, []).append(batch)
+    found: dict[str, set[int]] = {}
+    for row in lake.few(BATCHES, ("event_table", "batch"), [("outcome", "=", "settled")]):
+        found.setdefault(row["event_table"] or DEVICE_PROCESS_EVENTS.name, set()).add(row["batch"])
     return {table: batch_ranges(batches) for table, batches in found.items()}
 
 

@@ -29,7 +29,6 @@ from lakehunt.hunting.query.external_data import converted
 from lakehunt.kql import plan as p
 from lakehunt.kql import times
 from lakehunt.kql.lookup_names import FILE_ID, NETWORKS, PROFILES
-from lakehunt.kql.types import TICKS_PER_MICROSECOND
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.filesystem import FileSystem
 from lakehunt.lake.retry import CONFLICTS
@@ -79,8 +78,8 @@ def _texts(lake: Lake, lookup: Lookup, as_of: int, recording: bool) -> DataFrame
         _keep(lake, lookup, version)
     if recording and as_of not in known:
         at = times.to_datetime(as_of)
-        row = lake.local(LOOKUPS, [(lookup.table, at, version, datetime.now(UTC))])
-        lake.append_unless(LOOKUPS, row, (F.col("lookup") == lookup.table) & (F.col("as_of") == F.lit(at)))
+        row = (lookup.table, at, version, datetime.now(UTC))
+        lake.append_unless(LOOKUPS, [row], [("lookup", "=", lookup.table), ("as_of", "=", at)])
         version = _recorded(lake, lookup)[as_of]  # of runs at the same time, the first one decides
     return _content(lake, lookup, version)
 
@@ -94,9 +93,8 @@ def _in_force(known: dict[int, str], as_of: int) -> str | None:
 
 def _recorded(lake: Lake, lookup: Lookup) -> dict[int, str]:
     """The versions that runs have read, by their as-ofs (ticks)."""
-    rows = lake.rows(LOOKUPS).filter(F.col("lookup") == lookup.table)
-    found = rows.select(F.unix_micros("as_of").alias("at"), "version").collect()
-    return {row["at"] * TICKS_PER_MICROSECOND: row.version for row in found}
+    rows = lake.few(LOOKUPS, ("as_of", "version"), [("lookup", "=", lookup.table)])
+    return {times.from_datetime(row["as_of"]): row["version"] for row in rows}
 
 
 def _current(lake: Lake, lookup: Lookup) -> str:
