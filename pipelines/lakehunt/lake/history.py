@@ -10,9 +10,10 @@ from lakehunt.lake.delta_lake import Lake
 RECONCILED = "lakehunt: accounted for"
 """`userMetadata` that marks a delete whose dependent tables were updated in the same job."""
 
-_NON_DESTRUCTIVE = frozenset(
-    ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "ADD COLUMNS", "REORG")
-)  # fmt: skip
+_NON_DESTRUCTIVE = frozenset((
+    "OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "ADD COLUMNS", "REORG",
+    "ADD COLUMN", "UPDATE TABLE METADATA",  # as delta-rs writes them
+))  # fmt: skip
 
 
 def version(lake: Lake, table: str) -> int:
