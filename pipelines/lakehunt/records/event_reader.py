@@ -61,11 +61,11 @@ _EPOCH = datetime(1970, 1, 1)
 
 def ticks(time: str) -> int | None:
     """A UTC time in ticks of 100 ns since 1970; None if it is none from year 1 to 9999, or in another form."""
-    minute = _minute(time[:17])
-    second, point, fraction = time[17:-1].partition(".")
-    digits = second + fraction.ljust(7, "0")
-    has_form = time.endswith("Z") and len(second) == 2 and len(digits) == 9 and bool(point) == bool(fraction)
-    if minute is None or not (has_form and digits.isascii() and digits.isdecimal()):
+    minute, length = _minute(time[:17]), len(time)
+    if minute is None or time[-1] != "Z" or not (length == 20 or (21 < length < 29 and time[19] == ".")):
+        return None
+    digits = time[17:19] + time[20:-1].ljust(7, "0")
+    if not (digits.isascii() and digits.isdecimal()):
         return None
     since = int(digits)
     return minute + since if since < TICKS_PER_MINUTE else None
