@@ -29,6 +29,13 @@ WARNS = {
 }
 
 
+COUNTS = {
+    "type": "expect_column_values_to_be_between",
+    "kwargs": {"column": "events", "min_value": 0},
+    "severity": "info",
+}
+
+
 def ignore(_: str) -> None:
     pass
 
@@ -41,7 +48,7 @@ def docs(tmp_path: Path) -> DataDocs:
 def land(lake: Lake, tmp_path: Path, docs: DataDocs, name: str, **properties: object) -> object:
     blob(tmp_path / "source", record(**properties) + "\n", name)
     ingest(lake, str(tmp_path / "source"), NOW, ignore)
-    [outcome] = promote(lake, write_suites(tmp_path / "suites", (WARNS,)), docs, ignore).batches
+    [outcome] = promote(lake, write_suites(tmp_path / "suites", (WARNS,), (COUNTS,)), docs, ignore).batches
     return outcome.page
 
 

@@ -107,7 +107,8 @@ def _bound(bound: Any) -> Any:
 def _nulls(values: Values, mostly: float) -> Measured:
     total, nulls = len(values), values.null_count
     percent = nulls / total * 100 if total else None
-    counts = {"element_count": total, "unexpected_count": nulls, "unexpected_percent": percent}
+    # Of no rows Great Expectations' Spark engine says null: a sum of nothing.
+    counts = {"element_count": total, "unexpected_count": nulls if total else None, "unexpected_percent": percent}
     return Measured(total == 0 or (total - nulls) / total >= mostly, counts)
 
 
@@ -118,7 +119,7 @@ def _violations(values: Values, condition: Condition, mostly: float) -> Measured
     of_present = wrong / present * 100 if present else None
     counts = {
         "element_count": total,
-        "unexpected_count": wrong,
+        "unexpected_count": wrong if total else None,
         "unexpected_percent": of_present,
         "missing_count": missing,
         "missing_percent": missing / total * 100 if total else None,
