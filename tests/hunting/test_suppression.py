@@ -17,7 +17,7 @@ from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log, suppression, writer
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.operations import erasure
-from tests.support.events import event, store
+from tests.support.events import connection, event, store
 from tests.support.hunts import ticks
 
 ID = "0b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10"
@@ -26,9 +26,8 @@ AS_OF = "2026-03-07T00:00:00Z"
 
 
 def exclusion(name: str, where: str, **fields: Any) -> Exclusion:
-    return Exclusion(
-        name, where, "r", "us@example.com", hunts=(ID,), condition=exclusion_file.condition(where), **fields
-    )
+    compiled = exclusion_file.condition(where, fields.get("table", "DeviceProcessEvents"))
+    return Exclusion(name, where, "r", "us@example.com", hunts=(ID,), condition=compiled, **fields)
 
 
 def hunt(*excluded: Exclusion, query: str = COUNTS) -> Hunt:
@@ -83,6 +82,24 @@ def test_what_is_excluded_is_neither_found_nor_lost(lake: Lake, full: bool) -> N
     assert (done.matched, done.suppressed, done.findings) == (4, 2, 2)
     rows = {row.device_id: (row.events, row.suppressed) for row in lake.read(writer.ALL).collect()}
     assert rows == {"a": (1, 1), "c": (1, 0)}
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["incremental", "full"])
+def test_an_exclusion_is_for_one_event_table(lake: Lake, full: bool) -> None:
+    """Both tables have the column; a run as-run knows the table of each."""
+    store(lake, [connection(DeviceId="a"), connection(DeviceId="b", ReportId=2)], "DeviceNetworkEvents")
+    query = (
+        "union (DeviceProcessEvents | where FileName == 'cmd.exe'), (DeviceNetworkEvents | where RemotePort == 443)"
+        " | summarize n = count() by DeviceId"
+    )
+    ours = exclusion("ours", "DeviceId == 'a'", table="DeviceNetworkEvents")
+    done = run(lake, hunt(BACKUP, ours, query=query), full=full)
+    assert found(lake) == {"a": 1, "b": 1, "c": 1}  # eve's process; the other connection; the one without an account
+    assert suppressed(lake) == {("a", ("backup",)), ("b", ("backup",)), ("a", ("ours",))}
+    assert (done.matched, done.suppressed) == (6, 3)
+    (then,) = suppression.exclusions_at(lake, [hunt(query=query)], ticks(AS_OF))
+    assert {one.name: one.table for one in then.exclusions} == {
+        "backup": "DeviceProcessEvents", "ours": "DeviceNetworkEvents"}  # fmt: skip
 
 
 def test_its_hits_stay(lake: Lake) -> None:
