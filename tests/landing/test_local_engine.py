@@ -27,6 +27,7 @@ from lakehunt.landing.settings import FileLimits, Settings
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.landing_tables import BATCHES, FILES, QUARANTINE, RECORDS
+from lakehunt.schemas.quality_tables import VALIDATIONS
 from lakehunt.schemas.table import Table
 from tests.support.blobs import NOW, blob, record
 
@@ -143,9 +144,17 @@ def test_a_refused_table_does_not_hold_back_the_others(source: Path, suites: Pat
     rule = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "RemoteIP"}, "severity": "critical"}
     suite = suites / "device_network_events.json"
     suite.write_text(json.dumps({"name": "network", "expectations": [rule]}))
-    blob(source, "\n".join([record(), record(category=NETWORK)]) + "\n")
+    lines = [
+        record(),
+        record(category=NETWORK),
+        record(DeviceId=None),
+        record(category=NETWORK, RemotePort="443"),
+        "nope",
+    ]
+    blob(source, "\n".join(lines) + "\n")
     _, promoted = engine(root, suites).land(str(source), NOW)
     (batch,) = promoted.batches
+    assert quarantined(root) == [3, 5]
     assert batch.refused == ("RemoteIP: values to not be null: 1 of 1 rows are not",)
     assert batch.published == 1
     assert len(rows(root, EVENTS)) == 1
@@ -153,9 +162,27 @@ def test_a_refused_table_does_not_hold_back_the_others(source: Path, suites: Pat
 
     suite.write_text(json.dumps({"name": "network", "expectations": []}))
     (again,) = engine(root, suites).promote().batches
-    assert (again.refused, [one.table for one in again.tables]) == ((), ["DeviceNetworkEvents"])
+    assert (again.refused, [one.table for one in again.tables]) == ((), ["DeviceNetworkEvents", ""])
+    assert quarantined(root) == [3, 4, 5]
+    suites_judged = {row["suite"] for row in LocalTables(root).few(VALIDATIONS)}
+    assert suites_judged == {"device_process_events"}, "the results of the table that was settled stay"
     assert len(rows(root, BY_NAME["DeviceNetworkEvents"].events)) == 1
     assert engine(root, suites).promote().batches == ()
+
+
+def test_a_refused_batch_of_an_earlier_version_is_settled(source: Path, suites: Path, root: str) -> None:
+    """Rows of `raw.batches` did not name a table then."""
+    blob(source, record() + "\n")
+    own = engine(root, suites)
+    own.ingest(str(source), NOW)
+    LocalTables(root).append(BATCHES, [(1, NOW, 1, 0, 0, 0, "refused", "why", [], None)])
+    assert totals(own.promote()) == (1, 1, 0, 0)
+    rows = LocalTables(root).few(BATCHES, ["batch", "outcome", "event_table"])
+    assert [tuple(row.values()) for row in rows] == [(1, "settled", "DeviceProcessEvents")]
+
+
+def quarantined(root: str) -> list[int]:
+    return sorted(row["line"] for row in LocalTables(root).few(QUARANTINE, ["line"]))
 
 
 @pytest.mark.parametrize("in_other_processes", [False, True])

@@ -106,7 +106,7 @@ class Lake:
         """The rows of a small table for which the conditions hold, with these columns (none named: all). Times are in
         UTC. Empty if the table does not exist."""
         if (local := self._without_spark(table)) is not None:
-            return local.rows(table, columns, only).to_pylist()  # type: ignore[no-any-return]
+            return local.few(table, columns, only)
         rows = self.rows(table).where(where.spark_sql(only)).select(*map(quoted_name, columns or table.column_names))
         return [_in_utc(row.asDict(recursive=True)) for row in rows.collect()]
 

@@ -130,6 +130,10 @@ class LocalTables:
             return arrow_rows.schema(table, columns).empty_table()
         return self._rows(self._opened(table.name), table, columns, only)
 
+    def few(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> list[dict[str, Any]]:
+        """The same as Python values. Times are in UTC."""
+        return self.rows(table, columns, only).to_pylist()  # type: ignore[no-any-return]
+
     def ensure(self, table: Table) -> None:
         """Creates the empty table; if it exists, adds the columns that it lacks."""
         if table.name in self._made:

@@ -80,8 +80,8 @@ class LocalEngine:
         try:
             now = datetime.now(UTC)
             names = [name for name in BATCHES.column_names if name != "hours"]
-            batches = self._tables.rows(BATCHES, names, [("landed_at", ">=", now - self._docs.keep)]).to_pylist()
-            of_time = self._tables.rows(VALIDATIONS, (), [("validated_at", ">=", now - self._docs.keep)]).to_pylist()
+            batches = self._tables.few(BATCHES, names, [("landed_at", ">=", now - self._docs.keep)])
+            of_time = self._tables.few(VALIDATIONS, (), [("validated_at", ">=", now - self._docs.keep)])
             failed = [row for row in of_time if not row["success"]]
             later = not any(batch.refused for batch in promoted)
             data_docs_site.publish(self._docs, loaded.validator.documents, batches, failed, now, later)

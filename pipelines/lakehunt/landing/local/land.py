@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.lake.small_tables import ATTEMPTS, LocalTables, OvertakenError
-from lakehunt.landing import ledger, refused_rows
+from lakehunt.landing import ledger, refused_files
 from lakehunt.landing.ledger import FileRecord, IngestResult
 from lakehunt.landing.local import files
 from lakehunt.landing.local.blocks import Block, ReadFile
@@ -124,7 +124,7 @@ class Landing:
             files_unchanged=len(unchanged),
             pending=tuple(sorted((path, line) for path, line in pending if line is not None)),
             unreadable=tuple(sorted(run.refused.items())),
-            resolved=refused_rows.record(self._tables, found, run.refused, landed_at),
+            resolved=refused_files.record(self._tables, found, run.refused, landed_at),
         )
 
     def _opened(
@@ -180,8 +180,7 @@ class Landing:
 
         Those batches are recorded now: the blobs of a killed run may not be in this run's source, and after this run's
         higher batch number nobody would look for them."""
-        rows = self._tables.rows(FILES)
-        known, recorded = ledger.newest(rows.to_pylist())
+        known, recorded = ledger.newest(self._tables.few(FILES))
         missed = self._tables.rows(RECORDS, ["file", "line", "batch"], [("batch", ">", recorded)])
         landed = {path: record.lines for path, record in known.items()}
         if missed.num_rows:
@@ -213,7 +212,7 @@ class Landing:
         """The batches to promote, each with its event tables that are settled. Batch numbers are consecutive, so the
         newest one is enough to list them."""
         newest = self._newest_batch()
-        rows = self._tables.rows(BATCHES, ["batch", "outcome", "event_table"]).to_pylist()
+        rows = self._tables.few(BATCHES, ["batch", "outcome", "event_table"])
         outcomes: dict[int, list[tuple[str | None, str]]] = {}
         for row in rows:
             outcomes.setdefault(row["batch"], []).append((row["event_table"], row["outcome"]))

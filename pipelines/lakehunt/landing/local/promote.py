@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.lake.small_tables import ATTEMPTS, LocalTables, OvertakenError, Snapshot
-from lakehunt.landing import outcomes
+from lakehunt.lake.where import Operator, Where
+from lakehunt.landing import ledger, outcomes
 from lakehunt.landing.local import duplicates
 from lakehunt.landing.local.parsing import Parsed, ParsedTable
 from lakehunt.landing.outcomes import HOURS_AHEAD, NO_TABLE, BatchResult, TableCounts
@@ -90,8 +91,8 @@ class Promoter:
         result, refused = self._validated(result, judged, landed_at)
         kept = [one for one in judged if not {one.table.name, NO_TABLE} & set(refused)]
         if NO_TABLE not in refused:
-            self._publish(batch, landed_at, parsed, kept, unreadable)
-        self._record(result, judged, lost, refused, landed_at)
+            self._publish(batch, landed_at, parsed, kept, unreadable, settled)
+        self._record(result, judged, lost, refused, landed_at, settled)
         return result
 
     # Judging
@@ -155,7 +156,7 @@ class Promoter:
         frames[self._rules.landing] = _one_row(outcomes.COUNTS, counts)
         found = self._rules.validator.validate(result.batch, frames, landed_at)
         rows = [outcomes.validation_row(result.batch, one, landed_at) for one in found]
-        self._tables.replace(VALIDATIONS, rows, [("batch", "=", result.batch)])
+        self._tables.replace(VALIDATIONS, rows, [("batch", "=", result.batch), ("suite", "in", list(frames))])
         critical, warnings = (outcomes.failures(found, severity) for severity in ("critical", "warning"))
         refused: dict[str, list[str]] = {}
         of_suite = {self._rules.tables[one.table.name].suite: one.table.name for one in judged}
@@ -190,6 +191,7 @@ class Promoter:
         parsed: Parsed,
         kept: Sequence[_Judged],
         unreadable: Mapping[int, list[str]],
+        settled: Sequence[str],
     ) -> None:
         self._tables.ensure(DEVICE_PROCESS_EVENTS.events)  # hunts need a table, if only an empty one
         for one in kept:
@@ -200,9 +202,17 @@ class Promoter:
             reasons |= one.reasons
         if reasons or self._tables.exists(QUARANTINE.name):
             rows = _quarantined(parsed.raw, dict(sorted(reasons.items())), batch, landed_at)
+            rows += self._quarantined_before(batch, settled)
             self._tables.replace(QUARANTINE, rows, [("batch", "=", batch)])
         else:
             self._tables.ensure(QUARANTINE)
+
+    def _quarantined_before(self, batch: int, settled: Sequence[str]) -> list[tuple[Any, ...]]:
+        """The rows of records in quarantine, of the tables of a batch that are settled."""
+        if not settled:
+            return []
+        of_them: Where = [("batch", "=", batch), ("category", "in", [BY_NAME[name].category for name in settled])]
+        return [tuple(row.values()) for row in self._tables.few(QUARANTINE, (), of_them)]
 
     def _add(self, one: _Judged) -> None:
         """Adds new events in one commit. Raises OvertakenError if another run has changed the table meanwhile."""
@@ -224,6 +234,7 @@ class Promoter:
         lost: TableCounts,
         refused: Mapping[str, Sequence[str]],
         landed_at: datetime,
+        settled: Sequence[str],
     ) -> None:
         rows = []
         for one in judged:
@@ -233,8 +244,11 @@ class Promoter:
         others = outcomes.others_in_words(result.other_tables)
         if lost.delivered or others or not rows:
             rows.append(self._row(result, lost, list(refused.get(NO_TABLE, ())), others, [], landed_at))
-        names = [row[-1] for row in rows]
-        self._tables.replace(BATCHES, rows, [("batch", "=", result.batch), ("event_table", "in", names)])
+        # Without a condition on the table where none is settled: rows of earlier versions name none.
+        replaced: list[tuple[str, Operator, Any]] = [("batch", "=", result.batch)]
+        if settled:
+            replaced.append(("event_table", "in", [row[-1] for row in rows]))
+        self._tables.replace(BATCHES, rows, replaced)
 
     def _row(
         self,
@@ -257,10 +271,11 @@ def _with_provenance(
     table: EventTable, events: pa.Table, rows: pa.Array, raw: pa.Table, batch: int, landed_at: datetime
 ) -> pa.Table:
     """The events with the columns that say where they come from, in the order of the events table."""
-    of_them = raw if len(rows) == raw.num_rows else raw.take(rows)
+    origins = raw.select(["exported_at", "file", "line"])
+    of_them = origins if len(rows) == raw.num_rows else origins.take(rows)
     count = events.num_rows
     added = {
-        **{name: of_them.column(name) for name in ("exported_at", "file", "line")},
+        **{name: of_them.column(name) for name in of_them.column_names},
         "landed_at": arrow_columns.repeated(landed_at, count, arrow_columns.TIMESTAMP),
         "batch": arrow_columns.repeated(batch, count, pa.int64()),
     }
@@ -279,7 +294,7 @@ def _unknown(events: pa.Table) -> frozenset[str]:
 
 def _to_validate(one: _Judged, landed_at: datetime) -> pa.Table:
     time = pc.cast(one.events.column(one.table.times[0]), pa.int64())
-    landed = int(landed_at.timestamp() * 1_000_000)
+    landed = ledger.micros_of(landed_at)
     micros = time.to_numpy(zero_copy_only=False) if one.events.num_rows else np.zeros(0, np.int64)
     ahead = (micros - landed) / 3_600_000_000
     return one.events.append_column(
