@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -162,15 +163,16 @@ def parsers(staging: Path, tables: Sequence[str], size: int) -> Iterator[Parsers
     if cores == 1 or size < 2 * BLOCK:
         yield Parsers(staging, tables, None)
         return
-    with ProcessPoolExecutor(cores, get_context("spawn"), _end_with_parent) as pool:
+    with ProcessPoolExecutor(cores, get_context("spawn"), _begin_worker) as pool:
         try:
             yield Parsers(staging, tables, pool)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent() -> None:
-    """A process whose parent was killed would wait for ever for something to do."""
+def _begin_worker() -> None:
+    """Prepares a process that parses: it ends with its parent, or would wait for ever for something to do."""
+    gc.disable()  # parsing makes millions of tuples, and no cycles
     parent = parent_process()
     assert parent is not None
 
