@@ -93,7 +93,7 @@ class Lake:
         if local is not None and local.bytes(table.name) <= MOST_BYTES:
             if (rows := local.rows(table)).num_rows:
                 return self.spark.createDataFrame(rows)
-            # PySpark 4.1 raises for columns without chunks that have times inside of arrays.
+            # PySpark 4.1 raises for nested columns without chunks (findings/pyspark-arrow-without-chunks.sh).
         elif self.exists(table.name):
             stored = self.read(table.name)
             later = {c.name: F.lit(None).cast(c.type) for c in table.columns if c.name not in stored.columns}
