@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -17,6 +19,7 @@ from threading import Thread
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakehunt.core.errors import LakehuntError
 from lakehunt.landing.local.blocks import BLOCK, Block
 from lakehunt.records import defender_streaming
 from lakehunt.records.event_reader import Fault
@@ -149,11 +152,19 @@ class Parsers:
         if self._pool is None:
             return lambda: parse_blocks(blocks, self._tables)
         begun = [self._submit(self._pool, some) for some in _of_size(blocks)]
-        return lambda: merged([_load(one.result()) for one in begun])
+        return lambda: merged([_load(_result(one)) for one in begun])
 
     def _submit(self, pool: ProcessPoolExecutor, blocks: Sequence[Block]) -> Future[_Stored]:
         self._number += 1
         return pool.submit(_parse_and_store, blocks, self._tables, str(self._staging / f"{self._number}"))
+
+
+def _result(begun: Future[_Stored]) -> _Stored:
+    try:
+        return begun.result()
+    except BrokenProcessPool as error:
+        hint = "the system may have ended it for want of memory"
+        raise LakehuntError("a process that parses records has ended", hint) from error
 
 
 @contextmanager
@@ -173,6 +184,7 @@ def parsers(staging: Path, tables: Sequence[str], size: int) -> Iterator[Parsers
 def _begin_worker() -> None:
     """Prepares a process that parses: it ends with its parent, or would wait for ever for something to do."""
     gc.disable()  # parsing makes millions of tuples, and no cycles
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     parent = parent_process()
     assert parent is not None
 
