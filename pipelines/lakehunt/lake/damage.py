@@ -84,7 +84,7 @@ class TableLog:
     @staticmethod
     def of(table: str, folder: Path) -> TableLog:
         sizes: dict[str, int] = {}
-        with suppress(FileNotFoundError), os.scandir(folder / "_delta_log") as entries:
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder / "_delta_log") as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):  # a temporary file, which a writer has renamed meanwhile
                     sizes[entry.name] = entry.stat().st_size
