@@ -86,8 +86,9 @@ def test_parents_in_a_real_export_are_found_though_their_times_differ(
     source = shared / "telemetry" / "deviceprocessevents" / "msticpy_mde_public.jsonl"
     device = {json.loads(line)["DeviceId"] for line in source.read_text(encoding="utf-8").splitlines()}
     rows = landed[0].read(EVENTS.name).filter(f"DeviceId IN ({', '.join(map(repr, sorted(device)))})")
-    columns = evidence._as_kql(evidence._LINEAGE)
-    events: list[Event] = [evidence.event_of(row) for row in rows.select("event_id", *columns).collect()]
+    columns = evidence._as_kql(evidence._lineage(DEVICE_PROCESS_EVENTS))
+    collected = rows.select("event_id", *columns).collect()
+    events: list[Event] = [evidence.event_of(DEVICE_PROCESS_EVENTS, row) for row in collected]
     assert len(events) == 200
     trees = ProcessFamily(events).trees([one.event_id for one in events], 0)
     assert sum(bool(parent.events) for parent in walk(trees) for _ in parent.children if _.events) == 150
