@@ -123,12 +123,13 @@ def test_by_hand(given: Expectation, success: bool, expected: dict[str, Any]) ->
 
 
 def test_an_empty_batch_passes() -> None:
+    """Great Expectations' Spark engine says null of a sum over no rows."""
     found = judged(
         rule(f"{V}not_be_null", column="text"), rule(f"{V}be_between", column="number", min_value=1), table=TABLE[:0]
     )
     assert [(one.success, one.element_count, one.unexpected_count, one.unexpected_percent) for one in found] == [
-        (True, 0, 0, None),
-        (True, 0, 0, None),
+        (True, 0, None, None),
+        (True, 0, None, None),
     ]
 
 
