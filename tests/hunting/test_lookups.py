@@ -123,7 +123,7 @@ class TestConfiguration:
 
 def test_tables_behind_functions_are_not_read_by_wildcards(tmp_path: Path) -> None:
     tables = catalog(tmp_path, FileProfile="lake", watchlists={"A": {"path": "a.csv", "columns": ["Name"]}})
-    for text in ("union * | count", "search 'x'", "find where ProcessId == 1 project FileName"):
+    for text in ("union * | count", "search 'x'", "find where DeviceId == 'a' project DeviceName"):
         scans = {part.table for part in p.walk(tables.bind(text)) if isinstance(part, p.Scan)}
         assert "DeviceProcessEvents" in scans
         assert scans <= {*EVENT_TABLES_BY_NAME}
