@@ -14,7 +14,7 @@ from lakehunt.lake.delta_lake import Lake
 from lakehunt.landing.ingest import ingest
 from lakehunt.landing.promote import promote
 from lakehunt.quality.data_docs import DataDocs
-from lakehunt.schemas.event_tables import EVENT_TABLES
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
 from lakehunt.schemas.landing_tables import QUARANTINE
 from lakehunt.sources import base
 
@@ -93,14 +93,14 @@ def test_landing_reads_what_another_source_delivers(lake: Lake, tmp_path: Path, 
     (source / "day.ndjson").write_text(json.dumps(event) + "\n" + json.dumps(event | {"FileName": 7}) + "\n")
     (source / "notes.txt").write_text("left alone\n")
     suites.mkdir()
-    for name in (EVENT_TABLES[0].suite, "landing.json"):
+    for name in (DEVICE_PROCESS_EVENTS.suite, "landing.json"):
         (suites / name).write_text(json.dumps({"name": Path(name).stem, "expectations": []}))
 
     delivery = ingest(lake, str(source), NOW, lambda _: None, "bare_events")
     assert (delivery.delivered, delivery.files_read) == (2, 1)
     (batch,) = promote(lake, suites, DataDocs(), lambda _: None, "bare_events").batches
     assert (batch.events, batch.quarantined) == (1, 1)
-    (stored,) = lake.read(EVENT_TABLES[0].events.name).select("DeviceId", "FileName").collect()
+    (stored,) = lake.read(DEVICE_PROCESS_EVENTS.events.name).select("DeviceId", "FileName").collect()
     assert tuple(stored) == ("d1", "a.exe")
     (refused,) = lake.read(QUARANTINE.name).select("reasons", "text").collect()
     assert refused.reasons == ["FileName: expected a string, found an integer (7)"]
