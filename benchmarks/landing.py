@@ -88,7 +88,7 @@ class FewRecords:
     records: int
     events: int
     seconds: tuple[float, ...]
-    peak_mb: float | None
+    peak_mb: int
 
 
 def few(work: Path, records: int, count: int, runs: int) -> FewRecords:
@@ -107,7 +107,7 @@ def few(work: Path, records: int, count: int, runs: int) -> FewRecords:
         if (landed := stored(own)) != count + runs * records:
             raise SystemExit(f"the lake holds {landed} events, not {count + runs * records}")
     peaks = [one.peak_mb for one in measured if one.peak_mb is not None]
-    return FewRecords(records, count, tuple(round(one.seconds, 2) for one in measured), max(peaks, default=None))
+    return FewRecords(records, count, tuple(round(one.seconds, 2) for one in measured), round(max(peaks, default=0)))
 
 
 def blobs_of(work: Path, megabytes: float) -> tuple[Path, int, int]:
