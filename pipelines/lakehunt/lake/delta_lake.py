@@ -25,9 +25,9 @@ from lakehunt.lake import small_tables, versions, where
 from lakehunt.lake.retry import retried
 from lakehunt.lake.small_tables import LocalTables
 from lakehunt.lake.table_maker import TableMaker, identifier
+from lakehunt.lake.table_names import TableNames
 from lakehunt.lake.where import Where
 from lakehunt.runtime import linked_commits
-from lakehunt.schemas import registry
 from lakehunt.schemas.table import Table
 
 KILLED_AFTER = timedelta(days=1)
@@ -45,7 +45,7 @@ class Lake:
         # Delta's SQL accepts only absolute paths as table names, and refuses to create a table at one with `..` in it.
         self.root = root.rstrip("/") if "://" in root else os.path.normpath(Path(root).absolute())
         self._maker = TableMaker(spark)
-        self._stored_names: dict[str, str] = {}
+        self._names = TableNames(self.root, lambda path: bool(DeltaTable.isDeltaTable(spark, path)))
 
     @cached_property
     def _local(self) -> LocalTables | None:
@@ -58,20 +58,11 @@ class Lake:
 
     def path(self, name: str) -> str:
         """The path of table `schema.table`, which in a lake of an earlier version may have an earlier name."""
-        return self._at(self.stored_name(name))
+        return self._names.path(name)
 
     def stored_name(self, name: str) -> str:
         """The name of a table in this lake."""
-        former = registry.former_names().get(name)
-        if former is None:
-            return name
-        if name not in self._stored_names:
-            self._stored_names[name] = former if DeltaTable.isDeltaTable(self.spark, self._at(former)) else name
-        return self._stored_names[name]
-
-    def _at(self, stored: str) -> str:
-        schema, _, table = stored.partition(".")  # only at the first dot: a hunt's id may contain others
-        return f"{self.root}/{schema}/{table}"
+        return self._names.stored(name)
 
     def exists(self, name: str) -> bool:
         return bool(DeltaTable.isDeltaTable(self.spark, self.path(name)))

@@ -25,8 +25,8 @@ from deltalake.transaction import AddAction
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.lake import arrow_rows, damage, data_writer, where
+from lakehunt.lake.table_names import TableNames
 from lakehunt.lake.where import Where
-from lakehunt.schemas import registry
 from lakehunt.schemas.table import CONTRACT, Table
 
 T = TypeVar("T")
@@ -90,25 +90,15 @@ class LocalTables:
         self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
         self._options = dict(storage_options or {}) or None
         self._made: set[str] = set()
-        self._stored_names: dict[str, str] = {}
+        self._names = TableNames(self.root, lambda path: DeltaTable.is_deltatable(path, self._options))
 
     def path(self, name: str) -> str:
         """The path of table `schema.table`, which in a lake of an earlier version may have an earlier name."""
-        return self._at(self.stored_name(name))
+        return self._names.path(name)
 
     def stored_name(self, name: str) -> str:
         """The name of a table in this lake."""
-        former = registry.former_names().get(name)
-        if former is None:
-            return name
-        if name not in self._stored_names:
-            there = DeltaTable.is_deltatable(self._at(former), self._options)
-            self._stored_names[name] = former if there else name
-        return self._stored_names[name]
-
-    def _at(self, stored: str) -> str:
-        schema, _, table = stored.partition(".")  # only at the first dot: a hunt's id may contain others
-        return f"{self.root}/{schema}/{table}"
+        return self._names.stored(name)
 
     def exists(self, name: str) -> bool:
         return DeltaTable.is_deltatable(self.path(name), self._options)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from numbers import Integral, Real
@@ -26,11 +25,6 @@ _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 Numbered = Sequence[tuple[int, Expectation]]
 """Expectations with their positions in their suite, from 1."""
-
-
-def prepare() -> None:
-    """Starts importing Great Expectations in the background, while Spark starts."""
-    threading.Thread(target=_great_expectations, daemon=True).start()
 
 
 def _great_expectations() -> Any:

@@ -53,6 +53,12 @@ def repeated(value: Any, count: int, type_: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(type_, count, [None, pa.py_buffer(content)])
 
 
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
+    combined = column.combine_chunks()
+    return combined if isinstance(combined, pa.Array) else combined.chunk(0)
+
+
 def booleans(values: Sequence[bool | None]) -> pa.BooleanArray:
     return pa.Array.from_buffers(
         pa.bool_(), len(values), [_validity(values, values.count(None)), _bits(map(bool, values))]

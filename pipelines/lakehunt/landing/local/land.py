@@ -231,9 +231,9 @@ class Landing:
         if lines.null_count:  # `forget` has emptied them
             rows, lines = rows.filter(pc.is_valid(lines)), lines.drop_null()
         landed_at = pc.min(rows.column("landed_at")).as_py() or datetime.now(UTC)
-        return landed_at, parse_lines(
-            _whole(lines), _whole(rows.column("file")), _whole(rows.column("line")), self._names
-        )
+        columns = (lines, rows.column("file"), rows.column("line"))
+        records, names, numbers = map(arrow_columns.whole, columns)
+        return landed_at, parse_lines(records, names, numbers, self._names)
 
 
 def _batches(opened: Iterable[ReadFile]) -> Iterator[list[Block]]:
@@ -249,8 +249,3 @@ def _batches(opened: Iterable[ReadFile]) -> Iterator[list[Block]]:
                 some, size = [], 0
     if some:
         yield some
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    return combined if isinstance(combined, pa.Array) else combined.chunk(0)

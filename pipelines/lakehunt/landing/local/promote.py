@@ -138,8 +138,8 @@ class Promoter:
         days = {str(day) for day in pc.unique(events.column("event_date")).to_pylist()}
         snapshot = self._tables.snapshot(table.events)
         files = [file for file in snapshot.files if file.partition_values["event_date"] in days]
-        ids = _combined(events.column("event_id"))
-        origins = [_combined(events.column(name)) for name in ("file", "line")]
+        ids = arrow_columns.whole(events.column("event_id"))
+        origins = [arrow_columns.whole(events.column(name)) for name in ("file", "line")]
         folder = self._tables.path(table.events.name)
         return snapshot, duplicates.find(folder, [file.path for file in files], ids, origins)
 
@@ -225,7 +225,7 @@ class Promoter:
             ids = one.missing.column("event_id")
             if len(files) > 1:
                 ids = ids.filter(pc.equal(days, arrow_columns.texts([file.partition_values["event_date"]])[0]))
-            duplicates.write_index(folder, file.path, _combined(ids))
+            duplicates.write_index(folder, file.path, arrow_columns.whole(ids))
 
     def _record(
         self,
@@ -326,16 +326,11 @@ def _quarantined(
 def _per_hour(one: _Judged) -> list[dict[str, Any]]:
     """New events per hour."""
     hours = pc.floor_temporal(one.events.column(one.table.times[0]), unit="hour")
-    counted = pc.value_counts(_combined(hours)).to_pylist()
+    counted = pc.value_counts(arrow_columns.whole(hours)).to_pylist()
     return sorted(
         ({"hour": found["values"].astimezone(UTC), "events": found["counts"]} for found in counted),
         key=lambda found: found["hour"],
     )
-
-
-def _combined(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    return combined if isinstance(combined, pa.Array) else combined.chunk(0)
 
 
 def _as_numpy(mask: Any) -> Mask:
