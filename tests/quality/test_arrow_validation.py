@@ -1,4 +1,4 @@
-"""Verdicts over Arrow: rows by hand, the same results as Great Expectations' own, and what is left to it."""
+"""Verdicts over Arrow and by Spark: by hand, the same as Great Expectations' own, and what is left to it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.lake.arrow_rows import arrow_type
 from lakehunt.landing.promote import COUNTS
-from lakehunt.quality import measures
+from lakehunt.quality import arrow_measures, measures
 from lakehunt.quality.arrow_validation import ArrowValidator
+from lakehunt.quality.gx_engine import Engine
 from lakehunt.quality.results import ExpectationResult
 from lakehunt.quality.suites import Expectation, Suite, load
-from lakehunt.quality.validation import Engine, Validator
+from lakehunt.quality.validation import Validator
+from tests.support.great_expectations import great_expectations
 from tests.support.paths import PROJECT
 
 V = "expect_column_values_to_"
@@ -52,6 +54,11 @@ def judged(*rules: Expectation, table: pa.Table = TABLE) -> list[ExpectationResu
     return ArrowValidator([suite(*rules)]).validate(1, {"s": table}, NOW)
 
 
+def frame_of(spark: SparkSession, table: pa.Table) -> DataFrame:
+    schema = "text STRING, number BIGINT, double DOUBLE, time TIMESTAMP, flag BOOLEAN, nothing STRING"
+    return spark.createDataFrame([tuple(row.values()) for row in table.to_pylist()], schema)
+
+
 def counts(
     total: int, missing: int, wrong: int, percent: float, of_all: float, missing_percent: float
 ) -> dict[str, Any]:
@@ -70,56 +77,62 @@ ALL_MISSING = {**counts(5, 5, 0, 0, 0.0, 100.0), "unexpected_percent": None, "un
 NULLS = {"element_count": 5, "unexpected_count": 2, "unexpected_percent": 40.0}
 
 
-@pytest.mark.parametrize(
-    ("given", "success", "expected"),
-    [
-        (rule(f"{V}not_be_null", column="text"), False, NULLS),
-        (rule(f"{V}not_be_null", column="text", mostly=0.6), True, NULLS),
-        (rule(f"{V}not_be_null", column="text", mostly=0.61), False, NULLS),
-        (rule(f"{V}be_in_set", column="text", value_set=["a", "b"]), False, counts(5, 2, 1, 100 / 3, 20.0, 40.0)),
-        (
-            rule(f"{V}be_in_set", column="text", value_set=["a", "b"], mostly=0.6),
-            True,
-            counts(5, 2, 1, 100 / 3, 20.0, 40.0),
-        ),
-        (rule(f"{V}be_in_set", column="flag", value_set=[True]), False, counts(5, 1, 1, 25.0, 20.0, 20.0)),
-        (rule(f"{V}match_regex", column="text", regex="^.$", mostly=0), True, counts(5, 2, 1, 100 / 3, 20.0, 40.0)),
-        (rule(f"{V}match_regex", column="nothing", regex="^x$"), True, ALL_MISSING),
-        (
-            rule("expect_column_value_lengths_to_be_between", column="text", max_value=2),
-            True,
-            counts(5, 2, 0, 0.0, 0.0, 40.0),
-        ),
-        (rule(f"{V}be_between", column="number", min_value=2), False, counts(5, 1, 1, 25.0, 20.0, 20.0)),
-        (
-            rule(f"{V}be_between", column="number", min_value=2, strict_min=True, mostly=0.5),
-            True,
-            counts(5, 1, 2, 50.0, 40.0, 20.0),
-        ),
-        # NaN is a value, and greater than all others.
-        (rule(f"{V}be_between", column="double", max_value=1), False, counts(5, 1, 2, 50.0, 40.0, 20.0)),
-        (rule(f"{V}be_between", column="time", min_value="2024-05-02T00:00:00"), True, counts(5, 4, 0, 0.0, 0.0, 80.0)),
-        (rule("expect_table_row_count_to_be_between", min_value=5), True, {"observed_value": 5}),
-        (rule("expect_table_row_count_to_be_between", min_value=5, strict_min=True), False, {"observed_value": 5}),
-        (rule("expect_table_row_count_to_be_between", max_value=4), False, {"observed_value": 5}),
-        (rule("expect_column_max_to_be_between", column="number", max_value=5), True, {"observed_value": 5}),
-        (
-            rule("expect_column_max_to_be_between", column="number", max_value=5, strict_max=True),
-            False,
-            {"observed_value": 5},
-        ),
-        (rule("expect_column_max_to_be_between", column="double", min_value=0), False, {}),
-        (rule("expect_column_min_to_be_between", column="double", min_value=0), False, {"observed_value": -1.0}),
-        (rule(f"{V}be_of_type", column="number", type_="LongType"), True, {"observed_value": "LongType"}),
-        (rule(f"{V}be_of_type", column="time", type_="StringType"), False, {"observed_value": "TimestampType"}),
-    ],
-)
+BY_HAND: list[tuple[Expectation, bool, dict[str, Any]]] = [
+    (rule(f"{V}not_be_null", column="text"), False, NULLS),
+    (rule(f"{V}not_be_null", column="text", mostly=0.6), True, NULLS),
+    (rule(f"{V}not_be_null", column="text", mostly=0.61), False, NULLS),
+    (rule(f"{V}be_in_set", column="text", value_set=["a", "b"]), False, counts(5, 2, 1, 100 / 3, 20.0, 40.0)),
+    (
+        rule(f"{V}be_in_set", column="text", value_set=["a", "b"], mostly=0.6),
+        True,
+        counts(5, 2, 1, 100 / 3, 20.0, 40.0),
+    ),
+    (rule(f"{V}be_in_set", column="flag", value_set=[True]), False, counts(5, 1, 1, 25.0, 20.0, 20.0)),
+    (rule(f"{V}match_regex", column="text", regex="^.$", mostly=0), True, counts(5, 2, 1, 100 / 3, 20.0, 40.0)),
+    (rule(f"{V}match_regex", column="nothing", regex="^x$"), True, ALL_MISSING),
+    (
+        rule("expect_column_value_lengths_to_be_between", column="text", max_value=2),
+        True,
+        counts(5, 2, 0, 0.0, 0.0, 40.0),
+    ),
+    (rule(f"{V}be_between", column="number", min_value=2), False, counts(5, 1, 1, 25.0, 20.0, 20.0)),
+    (
+        rule(f"{V}be_between", column="number", min_value=2, strict_min=True, mostly=0.5),
+        True,
+        counts(5, 1, 2, 50.0, 40.0, 20.0),
+    ),
+    # NaN is a value, and greater than all others.
+    (rule(f"{V}be_between", column="double", max_value=1), False, counts(5, 1, 2, 50.0, 40.0, 20.0)),
+    (rule(f"{V}be_between", column="time", min_value="2024-05-02T00:00:00"), True, counts(5, 4, 0, 0.0, 0.0, 80.0)),
+    (rule("expect_table_row_count_to_be_between", min_value=5), True, {"observed_value": 5}),
+    (rule("expect_table_row_count_to_be_between", min_value=5, strict_min=True), False, {"observed_value": 5}),
+    (rule("expect_table_row_count_to_be_between", max_value=4), False, {"observed_value": 5}),
+    (rule("expect_column_max_to_be_between", column="number", max_value=5), True, {"observed_value": 5}),
+    (
+        rule("expect_column_max_to_be_between", column="number", max_value=5, strict_max=True),
+        False,
+        {"observed_value": 5},
+    ),
+    (rule("expect_column_max_to_be_between", column="double", min_value=0), False, {}),
+    (rule("expect_column_min_to_be_between", column="double", min_value=0), False, {"observed_value": -1.0}),
+    (rule(f"{V}be_of_type", column="number", type_="LongType"), True, {"observed_value": "LongType"}),
+    (rule(f"{V}be_of_type", column="time", type_="StringType"), False, {"observed_value": "TimestampType"}),
+]
+
+
+@pytest.mark.parametrize(("given", "success", "expected"), BY_HAND)
 def test_by_hand(given: Expectation, success: bool, expected: dict[str, Any]) -> None:
-    measure = measures.of(given)
-    assert measure is not None
-    measured = measure(TABLE)
-    assert measured.success is success
-    assert measured.counts == pytest.approx(expected)
+    assert measures.of(given) is not None
+    [found] = judged(given)
+    assert found.success is success
+    assert found.counts == pytest.approx(expected)
+
+
+def test_by_hand_with_spark(spark: SparkSession) -> None:
+    found = Validator([suite(*(given for given, _, _ in BY_HAND))]).validate(1, {"s": frame_of(spark, TABLE)}, NOW)
+    for one, (given, success, expected) in zip(found, BY_HAND, strict=True):
+        assert one.success is success, given
+        assert one.counts == pytest.approx(expected), given
 
 
 def test_an_empty_batch_passes() -> None:
@@ -198,12 +211,14 @@ def test_great_expectations_says_the_same(spark: SparkSession, seed: int, rows: 
     table = table_of(chance, rows, nulls)
     rules = list({one.title + repr(one.kwargs): one for one in (drawn(chance) for _ in range(90))}.values())
     assert all(measures.of(one) is not None for one in rules)
-    schema = "text STRING, number BIGINT, double DOUBLE, time TIMESTAMP, flag BOOLEAN, nothing STRING"
-    frame = spark.createDataFrame([tuple(row.values()) for row in table.to_pylist()], schema)
-    expected = Validator([suite(*rules)]).validate(1, {"s": frame}, NOW)
-    for own, its in zip(judged(*rules, table=table), expected, strict=True):
+    frame = frame_of(spark, table)
+    of_frame = suite(*rules)
+    expected = great_expectations(of_frame, frame)
+    by_spark = Validator([of_frame]).validate(1, {"s": frame}, NOW)
+    for own, of_spark, its in zip(judged(*rules, table=table), by_spark, expected, strict=True):
         assert not its.raised
         assert (own.success, dict(own.counts)) == (its.success, dict(its.counts)), own.expectation
+        assert (of_spark.success, dict(of_spark.counts)) == (its.success, dict(its.counts)), own.expectation
 
 
 def test_what_is_evaluated_here_is_what_great_expectations_takes() -> None:
@@ -227,6 +242,12 @@ def test_the_rest_is_evaluated_by_great_expectations_in_its_place() -> None:
     assert (found[3].element_count, found[3].unexpected_count) == (5, 1)
     assert found[4].raised
     assert found[5].unexpected_count == 3  # each of the three that are true
+
+
+def test_great_expectations_says_that_text_is_no_time() -> None:
+    wanted = measures.of(rule(f"{V}be_between", column="text", max_value="2000-01-01"))
+    assert wanted is not None
+    assert arrow_measures.measured([wanted], TABLE) == [None]
 
 
 @pytest.mark.parametrize(
@@ -275,8 +296,8 @@ def test_shipped_suites_need_neither_spark_nor_great_expectations() -> None:
 def test_the_landing_suite_is_measured() -> None:
     rules = load(PROJECT / "expectations" / "landing.json", set(COUNTS)).expectations
     row = pa.table({name: pa.array([0], arrow_type(type_)) for name, type_ in COUNTS.items()})
-    measured = [measures.of(one) for one in rules]
-    assert [one(row).success for one in measured if one is not None] == [True] * len(rules)
+    assert None not in [measures.of(one) for one in rules]
+    assert [one.success for one in judged(*rules, table=row)] == [True] * len(rules)
 
 
 def test_results_as_great_expectations_writes_them() -> None:

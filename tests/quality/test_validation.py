@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+import random
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.quality import spark_conditions, validation
+from lakehunt.landing.outcomes import HOURS_AHEAD
+from lakehunt.quality import gx_engine, spark_conditions
 from lakehunt.quality.row_rules import arrow_checks, row_rules, rules
-from lakehunt.quality.suites import Expectation, Suite
+from lakehunt.quality.suites import Expectation, Suite, load
 from lakehunt.quality.validation import Validator
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
+from tests.support.great_expectations import great_expectations
+from tests.support.paths import PROJECT
 
 SECRET = "hunter2-planted"
 V = "expect_column_values_to_"
 NOW = datetime(2024, 5, 2, tzinfo=UTC)
 
 
-def rule(type_: str, severity: str = "warning", quarantines: bool = False, **kwargs: Any) -> Expectation:
+def rule(type_: str, /, severity: str = "warning", quarantines: bool = False, **kwargs: Any) -> Expectation:
     return Expectation(type_, kwargs, severity, "why", quarantines)
 
 
@@ -46,7 +55,7 @@ def test_no_value_of_the_data_in_results_or_docs(spark: SparkSession) -> None:
     [(batch, document)] = validator.documents
     assert batch == 3
     assert SECRET not in repr(document)
-    page = validation.page(document)
+    page = gx_engine.page(document)
     assert "batch 3" in page
     assert SECRET not in page
     assert SECRET not in repr(found)
@@ -63,6 +72,112 @@ def test_no_value_of_the_data_in_results_or_docs(spark: SparkSession) -> None:
 def test_an_empty_batch_passes(spark: SparkSession) -> None:
     validator = Validator([suite(rule(f"{V}not_be_null", column="a"), rule(f"{V}be_between", column="a", min_value=1))])
     assert all(one.success for one in validator.validate(1, {"s": spark.createDataFrame([], "a INT")}, NOW))
+
+
+TYPES = "t STRING, l BIGINT, i INT, s SMALLINT, f FLOAT, d DOUBLE, m DECIMAL(9, 2), a DATE, z TIMESTAMP, b BOOLEAN"
+ROWS = [
+    ("a", 1, 1, 1, 1.5, 1.5, Decimal("1.5"), date(2024, 5, 2), NOW, True),
+    ("B\n", 2**53 + 1, -7, 2, nan, nan, None, date(1999, 12, 31), datetime(1999, 12, 31, tzinfo=UTC), False),
+    ("7", -1, None, None, 0.0, -0.0, Decimal(-1), None, None, None),
+    (None, None, 3, 3, None, None, Decimal("7.25"), None, None, True),
+    ("2024-05-02", 5, 4, 1, 2.0, 2.0, Decimal(0), date(2000, 1, 1), datetime(2000, 1, 1, tzinfo=UTC), None),
+]
+OF_ANY_TYPE = [
+    *(rule(f"{V}not_be_null", column=name, mostly=0.8) for name in "tlisfdmazb"),
+    *(rule(f"{V}be_between", column=name, min_value=0, max_value=3.5) for name in "lisfdm"),
+    *(rule(f"{V}be_between", column=name, max_value="2000-01-01") for name in "azt"),
+    *(
+        rule(f"expect_column_{end}_to_be_between", column=name, min_value=1)
+        for name in "lisfdm"
+        for end in ("max", "min")
+    ),
+    *(rule(f"{V}be_in_set", column=name, value_set=[1, 2]) for name in "lisfdm"),
+    *(rule(f"{V}be_in_set", column=name, value_set=["a", "2024-05-02"]) for name in "taz"),
+    rule(f"{V}be_in_set", column="b", value_set=[True]),
+    *(rule(f"{V}be_of_type", column=name, type_="IntegerType") for name in "tlisfdmazb"),
+    rule(f"{V}match_regex", column="t", regex="(?i)^[ab]$"),
+    rule(f"{V}match_regex", column="t", regex="\\p{Lu}(?=\\n)"),
+    rule(f"{V}match_regex", column="l", regex="^1$"),
+    rule("expect_column_value_lengths_to_be_between", column="t", min_value=1, max_value=2),
+    rule(f"{V}be_unique", column="s"),
+    rule(f"{V}be_null", column="m"),
+    rule(f"{V}not_match_regex", column="t", regex="a"),
+    rule(
+        f"{V}be_between", column="l", min_value=0, row_condition='col("i") > 0', condition_parser="great_expectations"
+    ),
+    rule("expect_column_pair_values_a_to_be_greater_than_b", column_A="l", column_B="i", or_equal=True),
+    rule("expect_column_mean_to_be_between", column="d", min_value=0),
+    rule("expect_compound_columns_to_be_unique", column_list=["t", "s"]),
+]
+
+
+def test_columns_of_any_type_and_any_expectation(spark: SparkSession) -> None:
+    """What is measured here, and what is left to Great Expectations, has its results, in the order of the suite."""
+    frame = spark.createDataFrame(ROWS, TYPES)
+    compare(suite(*OF_ANY_TYPE), frame)
+
+
+def compare(suite: Suite, frame: DataFrame) -> None:
+    found, expected = Validator([suite]).validate(1, {suite.name: frame}, NOW), great_expectations(suite, frame)
+    for own, its in zip(found, expected, strict=True):
+        assert own.expectation == its.expectation
+        assert (own.success, dict(own.counts), own.raised) == (its.success, dict(its.counts), its.raised), (
+            own.expectation
+        )
+
+
+def test_an_expression_that_java_cannot_read_leaves_the_other_results(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([("a",), ("b",)], "t STRING")
+    rules = [rule(f"{V}match_regex", column="t", regex="(a"), rule(f"{V}be_in_set", column="t", value_set=["a"])]
+    wrong, other = Validator([suite(*rules)]).validate(1, {"s": frame}, NOW)
+    assert (wrong.success, wrong.raised) == (False, True)
+    assert (other.success, other.unexpected_count) == (False, 1)
+
+
+def drawn(chance: random.Random, columns: dict[str, str], texts: Sequence[str], rows: int) -> Iterator[tuple[Any, ...]]:
+    """Rows with nulls, in which a value may or may not meet the rules of a shipped suite."""
+    pools: dict[str, list[Any]] = {
+        "STRING": ["", "0" * 40, "f" * 64, *texts],
+        "BIGINT": [-1, 0, 1, 2**40],
+        "INT": [-1, 0, 65_535, 65_536],
+        "DOUBLE": [-0.5, 0.0, 1.0, 25.0],
+        "TIMESTAMP": [datetime(1999, 12, 31, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC), NOW],
+        "BOOLEAN": [True, False],
+        "DATE": [NOW.date()],
+    }
+    for _ in range(rows):
+        yield tuple(None if chance.random() < 0.1 else chance.choice(pools[type_]) for type_ in columns.values())
+
+
+def judged_columns(table: EventTable) -> dict[str, str]:
+    """The columns that suites judge, with their types in Spark's SQL."""
+    stored = {column.name: column.type for column in table.events.columns if not column.type.startswith("STRUCT")}
+    return stored | {HOURS_AHEAD: "DOUBLE"}
+
+
+@pytest.mark.parametrize("table", EVENT_TABLES, ids=lambda table: table.name)
+def test_shipped_suites_have_the_results_of_great_expectations(spark: SparkSession, table: EventTable) -> None:
+    columns = judged_columns(table)
+    shipped = load(PROJECT / "expectations" / table.suite, columns)
+    sets = [one.kwargs["value_set"] for one in shipped.expectations if "value_set" in one.kwargs]
+    chance = random.Random(table.name)
+    rows = list(drawn(chance, columns, [text for texts in sets for text in texts], 30))
+    frame = spark.createDataFrame(rows, ", ".join(f"`{name}` {type_}" for name, type_ in columns.items()))
+    compare(shipped, frame)
+
+
+def test_a_shipped_suite_is_one_query(spark: SparkSession) -> None:
+    table = DEVICE_PROCESS_EVENTS
+    columns = judged_columns(table)
+    validator = Validator([load(PROJECT / "expectations" / table.suite, columns)])
+    frame = spark.createDataFrame([], ", ".join(f"`{name}` {type_}" for name, type_ in columns.items()))
+    spark.sparkContext.setJobGroup("one query", "")
+    try:
+        found = validator.validate(1, {"device_process_events": frame}, NOW)
+    finally:
+        spark.sparkContext.setJobGroup("others", "")
+    assert len(found) > 90
+    assert len(spark.sparkContext.statusTracker().getJobIdsForGroup("one query")) == 1
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from typing import Any, cast
 from jinja2 import Environment
 
 from lakehunt.core import atomic_write
-from lakehunt.quality import validation
+from lakehunt.quality import gx_engine
 from lakehunt.quality.data_docs import DataDocs, folder_of, page_of
 from lakehunt.quality.suites import title
 
@@ -77,7 +77,7 @@ def render(folder: Path) -> None:
             document = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:  # another run has just rendered it
             continue
-        page = validation.page(document)
+        page = gx_engine.page(document)
         atomic_write.write(file.with_suffix(".html"), _offline_page(page, batch, suite, style).encode())
         file.unlink(missing_ok=True)
 

@@ -1,21 +1,20 @@
-"""Evaluates expectations over Arrow: the types that most suites consist of, with the answers of Great Expectations'
-Spark engine, and without importing it, which takes eight seconds of processor time.
+"""The expectations that most suites consist of: what has to be measured of a batch, and Great Expectations' answer to
+what was measured.
 
-What is not certain here (another type, argument, or kind of value) is Great Expectations' to evaluate.
+`arrow_measures` and `spark_measures` measure, without importing Great Expectations, which takes eight seconds of
+processor time. The answers are those of Great Expectations' Spark engine. What is not certain here (another type or
+argument) is Great Expectations' to evaluate.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from lakehunt.quality import arrow_conditions, conditions
-from lakehunt.quality.arrow_conditions import MICROSECOND, UnsupportedConditionError, Values
+from lakehunt.quality.arrow_conditions import MICROSECOND
 from lakehunt.quality.conditions import Between, Condition, LengthBetween, NotNull
 from lakehunt.quality.suites import Expectation
 
@@ -29,29 +28,90 @@ class Measured:
     counts: Mapping[str, Any]
 
 
-Measure = Callable[[pa.Table], Measured]
-"""Evaluates an expectation. Raises UnsupportedConditionError if the column's type makes it Great Expectations' task."""
+@dataclass(frozen=True)
+class Violations:
+    """How many values of a column violate a condition; a share `mostly` of those that are not null may not."""
+
+    column: str
+    condition: Condition
+    mostly: float
+
+    def judged(self, total: int, missing: int, wrong: int) -> Measured:
+        """The answer for `total` rows: the column is null in `missing` of them, and breaks the condition in `wrong`."""
+        if isinstance(self.condition, NotNull):
+            # Of no rows Great Expectations' Spark engine says null: a sum of nothing.
+            counts = {
+                "element_count": total,
+                "unexpected_count": missing if total else None,
+                "unexpected_percent": _percent(missing, total),
+            }
+            return Measured(total == 0 or (total - missing) / total >= self.mostly, counts)
+        present = total - missing
+        counts = {
+            "element_count": total,
+            "unexpected_count": wrong if total else None,
+            "unexpected_percent": _percent(wrong, present),
+            "missing_count": missing,
+            "missing_percent": _percent(missing, total),
+            "unexpected_percent_total": _percent(wrong, total),
+            "unexpected_percent_nonmissing": _percent(wrong, present),
+        }
+        return Measured(present == 0 or (float(present) - float(wrong)) / float(present) >= self.mostly, counts)
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """How many rows there are."""
+
+    bounds: Between
+
+    def judged(self, rows: int) -> Measured:
+        """The answer for a number of rows."""
+        return Measured(_within(rows, self.bounds), {"observed_value": rows})
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """The greatest, or the least, number of a column. NaN is greater than all numbers."""
+
+    column: str
+    bounds: Between
+    greatest: bool
+
+    def judged(self, found: float | None) -> Measured:
+        """The answer for an extreme; None if there is no value."""
+        if found is None or math.isnan(found):
+            return Measured(False, {})
+        return Measured(_within(found, self.bounds), {"observed_value": found})
+
+
+@dataclass(frozen=True)
+class OfType:
+    """The name of a column's type, as Spark has it."""
+
+    column: str
+    wanted: str
+
+    def judged(self, found: str) -> Measured:
+        """The answer for the name of a type."""
+        return Measured(found == self.wanted, {"observed_value": found})
+
+
+Measure = Violations | RowCount | Extreme | OfType
+
+TYPES = frozenset(
+    [
+        *("BooleanType", "ByteType", "ShortType", "IntegerType", "LongType", "DoubleType", "StringType", "BinaryType"),
+        *("DateType", "TimestampType"),
+    ]
+)
+"""The types that a suite may ask for here."""
 
 _RANGE = {"min_value", "max_value", "strict_min", "strict_max"}
 
-SPARK_TYPES: dict[pa.DataType, str] = {
-    pa.bool_(): "BooleanType",
-    pa.int8(): "ByteType",
-    pa.int16(): "ShortType",
-    pa.int32(): "IntegerType",
-    pa.int64(): "LongType",
-    pa.float64(): "DoubleType",
-    pa.string(): "StringType",
-    pa.large_string(): "StringType",
-    pa.binary(): "BinaryType",
-    pa.date32(): "DateType",
-    MICROSECOND: "TimestampType",
-}
-"""Suites name types as Spark does."""
-
 
 def of(rule: Expectation) -> Measure | None:
-    """What evaluates an expectation; None if only Great Expectations can, or can say what is wrong with it."""
+    """What an expectation asks for; None if only Great Expectations can evaluate it, or say what is wrong with it."""
     column = rule.kwargs.get("column")
     if rule.type == "expect_table_row_count_to_be_between":
         return _row_count(rule.kwargs)
@@ -60,25 +120,23 @@ def of(rule: Expectation) -> Measure | None:
     arguments = {name: value for name, value in rule.kwargs.items() if name != "column"}
     match rule.type:
         case "expect_column_max_to_be_between":
-            return _extreme(column, arguments, highest=True)
+            return _extreme(column, arguments, greatest=True)
         case "expect_column_min_to_be_between":
-            return _extreme(column, arguments, highest=False)
+            return _extreme(column, arguments, greatest=False)
         case "expect_column_values_to_be_of_type":
-            return _type(column, arguments)
-    return _values(rule.type, column, arguments) if rule.type in conditions.ARGUMENTS else None
+            wanted = arguments.get("type_")
+            return OfType(column, wanted) if set(arguments) == {"type_"} and wanted in TYPES else None
+    return _violations(rule.type, column, arguments) if rule.type in conditions.ARGUMENTS else None
 
 
-def _values(type_: str, column: str, arguments: Mapping[str, Any]) -> Measure | None:
+def _violations(type_: str, column: str, arguments: Mapping[str, Any]) -> Violations | None:
     mostly = arguments.get("mostly", 1)
     if set(arguments) - {"mostly", *conditions.ARGUMENTS[type_]} or not _is_number(mostly) or not 0 <= mostly <= 1:
         return None
     try:
-        condition = _as_read(conditions.of(type_, arguments))
+        return Violations(column, _as_read(conditions.of(type_, arguments)), mostly)
     except ValueError:
         return None
-    if isinstance(condition, NotNull):
-        return lambda table: _nulls(table[column], mostly)
-    return lambda table: _violations(table[column], condition, mostly)
 
 
 def _as_read(condition: Condition) -> Condition:
@@ -104,32 +162,7 @@ def _bound(bound: Any) -> Any:
     return read
 
 
-def _nulls(values: Values, mostly: float) -> Measured:
-    total, nulls = len(values), values.null_count
-    percent = nulls / total * 100 if total else None
-    # Of no rows Great Expectations' Spark engine says null: a sum of nothing.
-    counts = {"element_count": total, "unexpected_count": nulls if total else None, "unexpected_percent": percent}
-    return Measured(total == 0 or (total - nulls) / total >= mostly, counts)
-
-
-def _violations(values: Values, condition: Condition, mostly: float) -> Measured:
-    broken = arrow_conditions.check(condition, values.type)(values)
-    total, missing = len(values), values.null_count
-    present, wrong = total - missing, pc.sum(broken).as_py() or 0
-    of_present = wrong / present * 100 if present else None
-    counts = {
-        "element_count": total,
-        "unexpected_count": wrong if total else None,
-        "unexpected_percent": of_present,
-        "missing_count": missing,
-        "missing_percent": missing / total * 100 if total else None,
-        "unexpected_percent_total": wrong / total * 100 if total else None,
-        "unexpected_percent_nonmissing": of_present,
-    }
-    return Measured(present == 0 or (float(present) - float(wrong)) / float(present) >= mostly, counts)
-
-
-def _row_count(kwargs: Mapping[str, Any]) -> Measure | None:
+def _row_count(kwargs: Mapping[str, Any]) -> RowCount | None:
     low, high = kwargs.get("min_value"), kwargs.get("max_value")
     if set(kwargs) - _RANGE or not _strict_are_flags(kwargs):
         return None
@@ -137,10 +170,10 @@ def _row_count(kwargs: Mapping[str, Any]) -> Measure | None:
         return None
     if low is not None and high is not None and low > high:
         return None
-    return lambda table: Measured(_within(table.num_rows, low, high, kwargs), {"observed_value": table.num_rows})
+    return RowCount(_between(low, high, kwargs))
 
 
-def _extreme(column: str, arguments: Mapping[str, Any], highest: bool) -> Measure | None:
+def _extreme(column: str, arguments: Mapping[str, Any], greatest: bool) -> Extreme | None:
     if set(arguments) - _RANGE or not _strict_are_flags(arguments):
         return None
     given = {name: arguments[name] for name in ("min_value", "max_value") if arguments.get(name) is not None}
@@ -150,51 +183,21 @@ def _extreme(column: str, arguments: Mapping[str, Any], highest: bool) -> Measur
         return None
     if len(read) < len(given):
         return None
-    low, high = read.get("min_value"), read.get("max_value")
-
-    def measure(table: pa.Table) -> Measured:
-        values = table[column]
-        if not (pa.types.is_signed_integer(values.type) or pa.types.is_float64(values.type)):
-            raise UnsupportedConditionError(f"the greatest and least of {values.type}")
-        if isinstance(low, str) or isinstance(high, str):
-            raise UnsupportedConditionError("a number is compared with a time")
-        found = _greatest_or_least(values, highest)
-        if found is None or math.isnan(found):
-            return Measured(False, {})
-        return Measured(_within(found, low, high, arguments), {"observed_value": found})
-
-    return measure
+    return Extreme(column, _between(read.get("min_value"), read.get("max_value"), arguments), greatest)
 
 
-def _greatest_or_least(values: Values, highest: bool) -> Any:
-    """None if there is no value. As in Spark, NaN is greater than all numbers; Arrow leaves it out."""
-    if pa.types.is_floating(values.type):
-        nan = pc.sum(pc.is_nan(values)).as_py() or 0
-        if nan and (highest or nan == len(values) - values.null_count):
-            return math.nan
-    return (pc.max if highest else pc.min)(values).as_py()
+def _between(low: Any, high: Any, kwargs: Mapping[str, Any]) -> Between:
+    return Between(low, high, kwargs.get("strict_min", False), kwargs.get("strict_max", False))
 
 
-def _type(column: str, arguments: Mapping[str, Any]) -> Measure | None:
-    wanted = arguments.get("type_")
-    if set(arguments) != {"type_"} or wanted not in SPARK_TYPES.values():
-        return None
-
-    def measure(table: pa.Table) -> Measured:
-        stored = table.schema.field(column).type
-        stored = stored.value_type if pa.types.is_dictionary(stored) else stored
-        if stored not in SPARK_TYPES:
-            raise UnsupportedConditionError(f"the name of {stored}")
-        found = SPARK_TYPES[stored]
-        return Measured(found == wanted, {"observed_value": found})
-
-    return measure
+def _within(value: float, bounds: Between) -> bool:
+    above = bounds.low is None or (value > bounds.low if bounds.strict_low else value >= bounds.low)
+    below = bounds.high is None or (value < bounds.high if bounds.strict_high else value <= bounds.high)
+    return bool(above and below)
 
 
-def _within(value: float, low: float | None, high: float | None, kwargs: Mapping[str, Any]) -> bool:
-    above = low is None or (value > low if kwargs.get("strict_min") else value >= low)
-    below = high is None or (value < high if kwargs.get("strict_max") else value <= high)
-    return above and below
+def _percent(part: int, whole: int) -> float | None:
+    return part / whole * 100 if whole else None
 
 
 def _strict_are_flags(kwargs: Mapping[str, Any]) -> bool:

@@ -69,7 +69,7 @@ def load(file: Path, columns: Collection[str]) -> Suite:
     """The suite in `file`, for a table with these columns.
 
     Raises LakehuntError, which names the file and the expectation, for an unreadable file and for an unknown key,
-    severity or column. Unknown types are found by `validation.Validator`."""
+    severity or column. Unknown types are found by `suite_validator.SuiteValidator`."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_no_duplicates)
     except OSError as e:
