@@ -78,10 +78,12 @@ def _partitions(table: Table, rows: pa.Table) -> Iterator[tuple[dict[str, str], 
         yield {}, rows
         return
     names = list(table.partitioned_by)
-    for found in rows.select(names).group_by(names).aggregate([]).to_pylist():
+    all_found = rows.select(names).group_by(names).aggregate([]).to_pylist()
+    for found in all_found:
         of_it = pc.scalar(True)
         for name, value in found.items():
             if value is None:
                 raise ValueError(f"rows for {table.name} have no {name}, by which it is partitioned")
             of_it &= pc.field(name) == value
-        yield {name: str(value) for name, value in found.items()}, rows.filter(of_it).drop_columns(names)
+        part = rows.filter(of_it) if len(all_found) > 1 else rows
+        yield {name: str(value) for name, value in found.items()}, part.drop_columns(names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from itertools import groupby
 from typing import Any
@@ -61,8 +62,10 @@ class ExpectationResult:
         return f"{self.expectation.title}: observed {self.observed if self.observed is not None else 'nothing usable'}"
 
 
+@cache
 def gx_version() -> str:
-    """The version of Great Expectations, without importing it."""
+    """The version of Great Expectations, without importing it: read of its installed files, which takes
+    milliseconds."""
     return version("great-expectations")
 
 

@@ -12,37 +12,54 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 
 _MAX_OFFSET = 2**31 - 1
 
 
-def texts(values: Sequence[str | None]) -> pa.StringArray:
-    """Strings, which have no halves of surrogate pairs. Raises OverflowError beyond 2 GiB."""
-    missing = values.count(None)
-    if missing == len(values):
-        return pa.nulls(len(values), pa.string())
-    known: Sequence[Any] = [value or "" for value in values] if missing else values
-    joined = "".join(known)
+def texts(values: Sequence[Any]) -> pa.StringArray:
+    """Strings, which have no halves of surrogate pairs; whatever is no string is null. Raises OverflowError beyond
+    2 GiB."""
+    known = None
+    try:
+        joined = "".join(values)
+    except TypeError:
+        if str not in {*map(type, values)}:
+            return pa.nulls(len(values), pa.string())
+        known = [isinstance(value, str) for value in values]
+        values = [value if is_text else "" for value, is_text in zip(values, known, strict=True)]
+        joined = "".join(values)
     content = joined.encode()
     if len(content) > _MAX_OFFSET:
         raise OverflowError(f"{len(content)} bytes of text in one column: parse fewer records at once")
-    encoded = known if len(content) == len(joined) else [value.encode() for value in known]
+    encoded: Sequence[Any] = values if len(content) == len(joined) else [value.encode() for value in values]
     offsets = np.zeros(len(values) + 1, np.int32)
     np.cumsum(np.fromiter(map(len, encoded), np.int32, len(values)), out=offsets[1:])
-    buffers = [_validity(values, missing), pa.py_buffer(offsets), pa.py_buffer(content)]
+    buffers = [_validity(known), pa.py_buffer(offsets), pa.py_buffer(content)]
     return pa.Array.from_buffers(pa.string(), len(values), buffers)
 
 
-def numbers(values: Sequence[int | None], type_: pa.DataType) -> pa.Array:
-    """Integers as `type_`: int8, int32, int64, date32 (days since 1970) or a timestamp (in its unit since 1970)."""
-    missing = values.count(None)
-    if missing == len(values):
+def numbers(values: Sequence[object], type_: pa.DataType) -> pa.Array:
+    """Integers as `type_`: int32, int64, or date32 (days since 1970); whatever is no integer is null."""
+    try:
+        return from_numpy(np.fromiter(values, np.int64, len(values)), type_)
+    except TypeError:
+        known = np.fromiter((isinstance(value, int) for value in values), bool, len(values))
+        return from_numpy(
+            np.array([value if isinstance(value, int) else 0 for value in values], np.int64), type_, known
+        )
+
+
+def from_numpy(values: NDArray[Any], type_: pa.DataType, known: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Integers as `type_`: an integer, date32 (days since 1970) or a timestamp (in its unit since 1970). Null where
+    they are not `known`."""
+    if known is not None and not known.any():
         return pa.nulls(len(values), type_)
-    code = {8: "b", 32: "i", 64: "q"}[type_.bit_width]
-    content = array(code, [value or 0 for value in values])
-    return pa.Array.from_buffers(type_, len(values), [_validity(values, missing), pa.py_buffer(content)])
+    width = {8: np.int8, 32: np.int32, 64: np.int64}[type_.bit_width]
+    content = np.ascontiguousarray(values, width)
+    return pa.Array.from_buffers(type_, len(values), [_validity(known), pa.py_buffer(content)])
 
 
 def repeated(value: Any, count: int, type_: pa.DataType) -> pa.Array:
@@ -59,9 +76,11 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
     return combined if isinstance(combined, pa.Array) else combined.chunk(0)
 
 
-def booleans(values: Sequence[bool | None]) -> pa.BooleanArray:
+def booleans(values: Sequence[object]) -> pa.BooleanArray:
+    """Booleans; whatever is none is null."""
+    known = [isinstance(value, bool) for value in values]
     return pa.Array.from_buffers(
-        pa.bool_(), len(values), [_validity(values, values.count(None)), _bits(map(bool, values))]
+        pa.bool_(), len(values), [_validity(known), _bits([value is True for value in values])]
     )
 
 
@@ -81,8 +100,8 @@ def text_or_bytes(lines: pa.Array, not_utf8: Iterable[int]) -> tuple[pa.Array, p
     )
 
 
-def _validity(values: Sequence[object], missing: int) -> pa.Buffer | None:
-    return _bits([value is not None for value in values]) if missing else None
+def _validity(known: Sequence[bool] | NDArray[np.bool_] | None) -> pa.Buffer | None:
+    return None if known is None or all(known) else _bits(known)
 
 
 def _bits(values: Iterable[bool]) -> pa.Buffer:

@@ -12,33 +12,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
 
-from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
-from lakehunt.records import arrow_columns, event_reader, json_text
-from lakehunt.records.event_reader import Envelope, Event, Fault
+from lakehunt.records import arrow_columns, event_reader, json_text, table_rows
+from lakehunt.records.event_reader import Fault
 from lakehunt.records.json_text import NotJsonError, Number, Object, Value
+from lakehunt.records.table_rows import Faults, RowsBuilder, TableRows
 from lakehunt.schemas.event_table import EventTable
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Larger records are refused without parsing: no event is that large."""
-
-Faults = dict[int, tuple[Fault, ...]]
-"""By the position of the record, from 0."""
-
-_ARROW = {
-    "string": pa.string(),
-    "guid": pa.string(),
-    "long": pa.int64(),
-    "int": pa.int32(),
-    "bool": pa.bool_(),
-    "datetime": arrow_columns.TIMESTAMP,
-    "dynamic": pa.string(),
-}
-"""The type that stores each Kusto type."""
 
 _CATEGORY = re.compile(rb'"category"[ \t\r]*:[ \t\r]*"([A-Za-z0-9-]*)"')
 _OF_A_TABLE = re.compile("AdvancedHunting-[A-Za-z0-9]+")
@@ -46,18 +33,8 @@ _OF_A_TABLE = re.compile("AdvancedHunting-[A-Za-z0-9]+")
 
 _MAX_SHOWN_CATEGORY = 200
 
-
-@dataclass(frozen=True)
-class TableRows:
-    """The records of one event table."""
-
-    positions: pa.Int64Array
-    """Of each record among all that were given, ascending."""
-    events: pa.RecordBatch
-    """A row for each of them, faulty or not: the table's columns, `tick_digits`, `event_id`, `event_date` and
-    `unknown_properties`, as the events table stores them."""
-    faults: Faults
-    """Of the records that are not valid events."""
+Envelope = tuple[Any, Any, Any]
+"""The members `time`, `tenantId` and `category` around an event; not a string where one is missing or null."""
 
 
 @dataclass(frozen=True)
@@ -119,53 +96,52 @@ def _as_text(value: Value) -> str | None:
     return None if value is None else json_text.write(value, event_reader.AS_STORED)
 
 
-@dataclass
-class _Rows:
-    """Records of one table, as they are found."""
+_AT_ONCE = 1_000
+"""Records of which the decoded values are in memory at the same time: few enough for the caches of a processor."""
 
-    positions: list[int] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    faults: Faults = field(default_factory=dict)
-
-    def add(self, position: int, event: Event) -> None:
-        self.positions.append(position)
-        self.events.append(event)
-        if event.faults:
-            self.faults[position] = event.faults
+_envelope_of = attrgetter("time", "tenantId", "category")
 
 
 class _Parser:
     def __init__(self, tables: Mapping[str, EventTable]) -> None:
-        self._readers = {category: event_reader.reader(table) for category, table in tables.items()}
-        self._by_name = {category.encode(): reader for category, reader in self._readers.items()}
-        self._rows = {category: _Rows() for category in tables}
+        self._rows = {category: RowsBuilder(table) for category, table in tables.items()}
+        self._by_name = {category.encode(): rows for category, rows in self._rows.items()}
+        self._envelopes: list[Envelope] = []
         self._unreadable: Faults = {}
         self._other: dict[str, list[int]] = {}
         self._not_utf8: list[int] = []
 
     def parsed(self, lines: pa.BinaryArray | pa.LargeBinaryArray) -> Parsed:
-        envelopes = [self._record(position, line) for position, line in enumerate(lines.to_pylist())]
+        for start in range(0, len(lines), _AT_ONCE):
+            self._read(start, lines.slice(start, _AT_ONCE).to_pylist())
+        found = {builder.reader.table.name: builder.rows() for builder in self._rows.values()}
         return Parsed(
-            envelope=_envelope(lines, envelopes, self._not_utf8),
-            tables={
-                reader.table.name: TableRows(_positions(rows.positions), _batch(reader.table, rows.events), rows.faults)
-                for reader, rows in zip(self._readers.values(), self._rows.values(), strict=True)
-                if rows.positions
-            },
+            envelope=_envelope(lines, self._envelopes, self._not_utf8),
+            tables={name: rows for name, rows in found.items() if rows is not None},
             unreadable=self._unreadable,
-            other={category: _positions(positions) for category, positions in self._other.items()},
+            other={category: arrow_columns.numbers(found, pa.int64()) for category, found in self._other.items()},
         )
 
-    def _record(self, position: int, line: bytes) -> Envelope:
+    def _read(self, start: int, lines: Sequence[bytes]) -> None:
+        """Reads some records, of which the first one is at position `start`."""
+        plain = {position: self._plain(position, line) for position, line in enumerate(lines, start)}
+        for rows in self._rows.values():
+            plain |= dict.fromkeys(rows.without_odd(), None)
+        self._envelopes += (
+            self._unusual(position, lines[position - start]) if envelope is None else envelope
+            for position, envelope in plain.items()
+        )
+        for rows in self._rows.values():
+            rows.store()
+
+    def _plain(self, position: int, line: bytes) -> Envelope | None:
+        """Reads a record if it is plain."""
         guess = _CATEGORY.search(line)
-        reader = self._by_name.get(guess[1]) if guess else None
-        if reader is not None and len(line) <= MAX_RECORD_BYTES:
-            plain = reader.plain(line)
-            if plain is not None:
-                envelope, event = plain
-                self._rows[reader.table.category].add(position, event)
-                return envelope
-        return self._unusual(position, line)
+        rows = self._by_name.get(guess[1]) if guess else None
+        if rows is None or len(line) > MAX_RECORD_BYTES or (record := rows.reader.plain(line)) is None:
+            return None
+        rows.add_plain(position, record)
+        return _envelope_of(record)
 
     def _unusual(self, position: int, line: bytes) -> Envelope:
         try:
@@ -183,22 +159,21 @@ class _Parser:
             return self._refuse(position, "not JSON, or a key occurs twice")
         if not isinstance(record, Object):
             return self._refuse(position, f"not a JSON object: {event_reader.found(record)}")
-        envelope = Envelope(*(_string(_member(record, name)) for name in ("time", "tenantId", "category")))
-        self._sort(position, record, envelope.category)
-        return envelope
+        time, tenant_id, category = (_string(_member(record, name)) for name in ("time", "tenantId", "category"))
+        self._sort(position, record, category)
+        return time, tenant_id, category
 
     def _refuse(self, position: int, why: str) -> Envelope:
         self._unreadable[position] = (Fault(None, why),)
-        return Envelope(None, None, None)
+        return None, None, None
 
     def _sort(self, position: int, record: Object, category: str | None) -> None:
         """Adds a record to those of its table, to those of other tables, or to the unreadable ones."""
         has_properties = any(name == "properties" for name, _ in record.members)
         properties = _member(record, "properties")
-        reader = self._readers.get(category or "")
-        if reader is not None:
-            event = reader.any(properties) if has_properties else reader.without_properties()
-            self._rows[reader.table.category].add(position, event)
+        rows = self._rows.get(category or "")
+        if rows is not None:
+            rows.add(position, rows.reader.any(properties) if has_properties else rows.reader.without_properties())
         elif not has_properties:
             self._unreadable[position] = (Fault(None, "properties: missing"),)
         elif category is not None and _OF_A_TABLE.fullmatch(category):
@@ -208,7 +183,7 @@ class _Parser:
 
     def _category_fault(self, category: str | None) -> Fault:
         named = "category: missing" if category is None else f"category is {category[:_MAX_SHOWN_CATEGORY]}"
-        known = [*self._readers]
+        known = [*self._rows]
         wanted = known[0] if len(known) == 1 else "that of an event table"
         return Fault("category", f"{named}, not {wanted}")
 
@@ -217,54 +192,14 @@ def _string(value: Value) -> str | None:
     return json_text.well_formed(value) if isinstance(value, str) and not isinstance(value, Number) else None
 
 
-def _positions(positions: Sequence[int]) -> pa.Int64Array:
-    return arrow_columns.numbers(positions, pa.int64())
-
-
 def _envelope(lines: pa.Array, envelopes: Sequence[Envelope], not_utf8: Iterable[int]) -> pa.RecordBatch:
-    times = [None if one.time is None else event_reader.ticks(one.time) for one in envelopes]
+    times, tenant_ids, categories = zip(*envelopes, strict=True) if envelopes else ((), (), ())
     text, as_bytes = arrow_columns.text_or_bytes(lines, not_utf8)
     columns = {
-        "exported_at": arrow_columns.numbers(_microseconds(times), arrow_columns.TIMESTAMP),
-        "tenant_id": arrow_columns.texts([one.tenant_id for one in envelopes]),
-        "category": arrow_columns.texts([one.category for one in envelopes]),
+        "exported_at": table_rows.microseconds(event_reader.all_ticks(times)),
+        "tenant_id": arrow_columns.texts(tenant_ids),
+        "category": arrow_columns.texts(categories),
         "text": text,
         "bytes": as_bytes,
     }
     return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
-
-
-def _microseconds(times: Iterable[int | None]) -> list[int | None]:
-    return [None if time is None else time // TICKS_PER_MICROSECOND for time in times]
-
-
-def _batch(table: EventTable, events: Sequence[Event]) -> pa.RecordBatch:
-    found = zip(*(event.values for event in events), strict=True)
-    values: dict[str, Sequence[Any]] = dict(zip(table.column_names, found, strict=True))
-    happened = values[table.times[0]]
-    for time in table.times[1:]:  # this source does not deliver TimeGenerated
-        values[time] = [first if own is None else own for own, first in zip(values[time], happened, strict=True)]
-    if "Type" in values:
-        values["Type"] = [table.name if own is None else own for own in values["Type"]]
-    columns = {column.name: _column(column.type, values[column.name]) for column in table.columns}
-    digits = {
-        name: arrow_columns.numbers([None if time is None else time % 10 for time in values[name]], pa.int8())
-        for name in table.datetime_names
-    }
-    days = [None if time is None else time // TICKS_PER_DAY for time in happened]
-    columns |= {
-        "tick_digits": pa.StructArray.from_arrays([*digits.values()], names=[*digits]),
-        "event_id": arrow_columns.texts([event.id for event in events]),
-        "event_date": arrow_columns.numbers(days, pa.date32()),
-        "unknown_properties": arrow_columns.texts([event.unknown_properties for event in events]),
-    }
-    return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
-
-
-def _column(type_: str, values: Sequence[Any]) -> pa.Array:
-    if type_ == "datetime":
-        return arrow_columns.numbers(_microseconds(values), arrow_columns.TIMESTAMP)
-    if type_ == "bool":
-        return arrow_columns.booleans(values)
-    stored = _ARROW[type_]
-    return arrow_columns.texts(values) if stored == pa.string() else arrow_columns.numbers(values, stored)

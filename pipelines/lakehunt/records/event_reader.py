@@ -7,7 +7,7 @@ understand, and `EventReader.any` reads that: slowly, to the letter, and with re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -16,6 +16,8 @@ from operator import itemgetter
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_MINUTE, TICKS_PER_SECOND
 from lakehunt.records import json_text
@@ -36,14 +38,6 @@ class Fault(NamedTuple):
     why: str
 
 
-class Envelope(NamedTuple):
-    """The fields around an event; None if a field is missing or not a string."""
-
-    time: str | None
-    tenant_id: str | None
-    category: str | None
-
-
 class Event(NamedTuple):
     """What a record says."""
 
@@ -53,6 +47,20 @@ class Event(NamedTuple):
     """Properties without a column as a JSON object."""
     id: str
     faults: tuple[Fault, ...] = ()
+
+
+class Times(NamedTuple):
+    """Times of records, in order."""
+
+    ticks: NDArray[np.int64]
+    """Of 100 ns since 1970; 0 where there is no time."""
+    known: NDArray[np.bool_]
+    odd: NDArray[np.bool_]
+    """Where a text is no time."""
+
+
+Values = Mapping[str, Sequence[Any] | Times]
+"""What records say, by column, in order. Of a column that is no time, what is missing or null is not of its type."""
 
 
 _TO_THE_MINUTE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:")
@@ -81,6 +89,65 @@ def _minute(text: str) -> int | None:
     except ValueError:  # no such day, or no such time of day
         return None
     return since.days * TICKS_PER_DAY + since.seconds * TICKS_PER_SECOND
+
+
+_USUAL = "1970-01-01T00:00:00.0000000Z"
+_DIGITS = [place for place, letter in enumerate(_USUAL) if letter == "0" or letter.isdigit()]
+_MARKS = [place for place in range(len(_USUAL)) if place not in _DIGITS]
+
+
+def all_ticks(texts: Sequence[object]) -> Times:
+    """`ticks` of each of many texts; what is no text is no time."""
+    others = []
+    if not _are_usual(texts):
+        others = [place for place, text in enumerate(texts) if not _are_usual((text,))]
+        usual = list(texts)
+        for place in others:
+            usual[place] = _USUAL
+        found, known = _usual_ticks("".join(usual))  # type: ignore[arg-type]
+    else:
+        found, known = _usual_ticks("".join(texts))  # type: ignore[arg-type]
+    odd = ~known
+    for place in others:
+        text = texts[place]
+        since = ticks(text) if isinstance(text, str) else None
+        found[place], known[place] = since or 0, since is not None
+        odd[place] = isinstance(text, str) and since is None
+    return Times(found, known, odd)
+
+
+def _are_usual(texts: Sequence[Any]) -> bool:
+    """Whether all are ASCII texts as long as a time with seven digits."""
+    try:
+        return {*map(len, texts)} == {len(_USUAL)} and all(map(str.isascii, texts))
+    except TypeError:
+        return False
+
+
+def _usual_ticks(texts: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The ticks of texts that are as long as a time with seven digits, and which of them are times."""
+    letters = np.frombuffer(texts.encode(), np.uint8).reshape(-1, len(_USUAL)).T
+    marks = np.frombuffer(_USUAL.encode(), np.uint8)[_MARKS]
+    digits = letters - ord("0")  # what is less than 0 is more than 9
+    known = (digits[_DIGITS] < 10).all(axis=0) & (letters[_MARKS] == marks[:, None]).all(axis=0)
+    digits = digits.astype(np.int64)
+
+    def number(first: int, end: int) -> NDArray[np.int64]:
+        value: NDArray[np.int64] = digits[first]
+        for place in range(first + 1, end):
+            value = value * 10 + digits[place]
+        return value
+
+    year, month, day = number(0, 4), number(5, 7), number(8, 10)
+    hour, minute, second = number(11, 13), number(14, 16), number(17, 19)
+    months = (year - 1970) * 12 + month - 1
+    first, end = (some.view("M8[M]").astype("M8[D]").astype(np.int64) for some in (months, months + 1))
+    known &= (year > 0) & (month > 0) & (month <= 12) & (day > 0) & (day <= end - first)
+    known &= (hour < 24) & (minute < 60) & (second < 60)
+    minutes = ((first + day - 1) * 24 + hour) * 60 + minute
+    found = minutes * TICKS_PER_MINUTE + second * TICKS_PER_SECOND + number(20, 27)
+    found[~known] = 0
+    return found, known
 
 
 def _is_integer(number: Number) -> bool:
@@ -238,10 +305,9 @@ class EventReader:
         self.table = table
         self._types = {column.name: _TYPES[column.type] for column in table.columns}
         self._dynamic = frozenset(column.name for column in table.columns if column.type == "dynamic")
-        self._times = _places(table, "datetime")
-        self._integers = _picker(_places(table, "int", "long"))
         self._bare = _picker(_places(table, "int", "long", "bool"))
         self._decode = msgspec.json.Decoder(_record_type(table, self._types)).decode
+        self._encode = msgspec.json.Encoder().encode
         self._content = msgspec.defstruct(
             "Content",
             [(name, Any, None) for name in (*table.column_names, "unknown_properties", "exact")],
@@ -249,32 +315,29 @@ class EventReader:
             gc=False,  # what cannot hold itself needs no look for cycles
         )
 
-    def plain(self, line: bytes) -> tuple[Envelope, Event] | None:
-        """A record of this table in which nothing is unusual, else None."""
+    def plain(self, line: bytes) -> Any:
+        """A record of this table in which nothing is unusual but perhaps its times; else None.
+
+        It has the members `time`, `tenantId` and `category`, each a string, None or `msgspec.UNSET`."""
         try:
             record = self._decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        around, event = msgspec.structs.astuple(record), record.properties
-        row = msgspec.structs.astuple(event)
-        if record.category != self.table.category or not self._has_each_key_once(line, around, row):
+        if record.category != self.table.category or not self._is_told_by(record, line):
             return None
-        if 0 in self._integers(row) and _NEGATIVE_ZERO.search(line):
-            return None
-        values = [None if value is msgspec.UNSET else value for value in row]
-        for place in self._times:
-            text = values[place]
-            if text is not None:
-                values[place] = ticks(text)
-                if values[place] is None:
-                    return None
-        tenant_id = record.tenantId
-        envelope = Envelope(record.time or None, None if tenant_id is msgspec.UNSET else tenant_id, record.category)
-        return envelope, Event(tuple(values), None, self._id(values))
+        return record
 
-    def _has_each_key_once(self, line: bytes, around: tuple[Any, ...], row: tuple[Any, ...]) -> bool:
-        """Whether `line` has as many strings, those that name a member included, as were decoded from it. The decoder
-        knows all of its members, but takes the last one of equal keys."""
+    def _is_told_by(self, record: Any, line: bytes) -> bool:
+        """Whether `line` says no more than the record that was decoded from it: no key twice, no negative zero.
+
+        There is no shorter way to write a record than the encoder's, and anything more makes it longer. A line that is
+        longer may still have spaces, or other escapes."""
+        return len(self._encode(record)) == len(line) or self._has_each_key_once(record, line)
+
+    def _has_each_key_once(self, record: Any, line: bytes) -> bool:
+        """Whether `line` has as many strings, those that name a member included, as were decoded from it, and no
+        negative zero. The decoder knows all members, but takes the last one of equal keys."""
+        around, row = msgspec.structs.astuple(record), msgspec.structs.astuple(record.properties)
         if rb'\\"' in line:  # a backslash before the end of a string
             line = line.replace(rb"\\", b"")
         quotes = line.count(b'"') - line.count(rb"\"")
@@ -282,7 +345,27 @@ class EventReader:
         bare = self._bare(row)
         strings = members - 1 - around.count(None) - row.count(None)
         strings -= len(bare) - bare.count(None) - bare.count(msgspec.UNSET)
-        return quotes == 2 * (members + strings)
+        return quotes == 2 * (members + strings) and not (0 in bare and _NEGATIVE_ZERO.search(line))
+
+    def values(self, records: Iterable[Any]) -> Values:
+        """What plain records say."""
+        names = self.table.column_names
+        rows = [msgspec.structs.astuple(record.properties) for record in records]
+        return self._by_column([*zip(*rows, strict=True)] if rows else [()] * len(names), all_ticks)
+
+    def values_of(self, events: Sequence[Event]) -> Values:
+        """What events say that were read one by one; at least one."""
+        return self._by_column([*zip(*(event.values for event in events), strict=True)], _as_times)
+
+    def _by_column(self, columns: Sequence[Sequence[Any]], times: Callable[[Sequence[Any]], Times]) -> Values:
+        of_time = self.table.datetime_names
+        named = zip(self.table.column_names, columns, strict=True)
+        return {name: times(values) if name in of_time else values for name, values in named}
+
+    def ids(self, values: Values) -> list[str]:
+        """The ids of plain records."""
+        hashed = (_as_list(column) if isinstance(column, Times) else column for column in values.values())
+        return [self._digest(content) for content in map(self._content, *hashed)]
 
     def any(self, properties: Value) -> Event:
         """Any record of this table, of its event."""
@@ -330,15 +413,30 @@ class EventReader:
 
         Nulls do not occur in the hashed JSON, so a column added by a later version does not change old ids. Nor does
         `exact`, without which records that are stored alike would have the same id."""
-        content = msgspec.json.encode(self._content(*values, unknown_properties, exact))
-        if rb"\u00" in content:
-            content = _CONTROL.sub(_upper_case, content)
-        return sha256(content).hexdigest()
+        return self._digest(self._content(*values, unknown_properties, exact))
+
+    def _digest(self, content: Any) -> str:
+        text = self._encode(content)
+        if rb"\u00" in text:
+            text = _CONTROL.sub(_upper_case, text)
+        return sha256(text).hexdigest()
 
 
 def _upper_case(escape: re.Match[bytes]) -> bytes:
     """A control character as Java's JSON has it: `\\u001B`, not `\\u001b`."""
     return rb"\u" + escape[0][2:].upper() if escape[0].startswith(rb"\u") else escape[0]
+
+
+def _as_times(ticks: Sequence[int | None]) -> Times:
+    known = np.array([one is not None for one in ticks], bool)
+    return Times(np.array([one or 0 for one in ticks], np.int64), known, np.zeros(len(known), bool))
+
+
+def _as_list(times: Times) -> list[int | None]:
+    found: list[int | None] = times.ticks.tolist()
+    for place in np.flatnonzero(~times.known):
+        found[place] = None
+    return found
 
 
 def _places(table: EventTable, *types: str) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -86,9 +87,11 @@ def parse_blocks(blocks: Iterable[Block], tables: Sequence[str]) -> Parsed:
 
 def _split(data: bytes) -> pa.Array:
     """The lines of a block as large_binary, without their ends."""
-    whole = data.removesuffix(b"\n")
-    lines = pc.split_pattern(pa.array([whole], pa.large_binary()), b"\n").flatten()
-    if b"\r\n" not in data and not data.endswith(b"\r"):
+    end = len(data) - data.endswith(b"\n")
+    bounds = pa.py_buffer(array("q", [0, end]))
+    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, bounds, pa.py_buffer(data)])
+    lines = pc.split_pattern(whole, b"\n").flatten()
+    if b"\r" not in data:
         return lines
     return pc.if_else(pc.ends_with(lines, b"\r"), pc.binary_slice(lines, 0, -1), lines)
 
