@@ -20,25 +20,26 @@ _MAX_OFFSET = 2**31 - 1
 
 
 def texts(values: Sequence[Any]) -> pa.StringArray:
-    """Strings, which have no halves of surrogate pairs; whatever is no string is null. Raises OverflowError beyond
-    2 GiB."""
-    known = None
+    """Strings, which have no halves of surrogate pairs; whatever is no string is null, and must be false. Raises
+    OverflowError beyond 2 GiB."""
+    known: NDArray[np.bool_] | None = None
+    found: Sequence[str] = values
     try:
-        joined = "".join(values)
+        joined = "".join(found)
     except TypeError:
-        if str not in {*map(type, values)}:
+        found = [value or "" for value in values]
+        joined = "".join(found)
+        known = _mask([isinstance(value, str) for value in values])
+        if not known.any():
             return pa.nulls(len(values), pa.string())
-        known = [isinstance(value, str) for value in values]
-        values = [value if is_text else "" for value, is_text in zip(values, known, strict=True)]
-        joined = "".join(values)
     content = joined.encode()
     if len(content) > _MAX_OFFSET:
         raise OverflowError(f"{len(content)} bytes of text in one column: parse fewer records at once")
-    encoded: Sequence[Any] = values if len(content) == len(joined) else [value.encode() for value in values]
-    offsets = np.zeros(len(values) + 1, np.int32)
-    np.cumsum(np.fromiter(map(len, encoded), np.int32, len(values)), out=offsets[1:])
+    encoded: Sequence[Any] = found if len(content) == len(joined) else [value.encode() for value in found]
+    offsets = np.zeros(len(found) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, encoded), np.int32, len(found)), out=offsets[1:])
     buffers = [_validity(known), pa.py_buffer(offsets), pa.py_buffer(content)]
-    return pa.Array.from_buffers(pa.string(), len(values), buffers)
+    return pa.Array.from_buffers(pa.string(), len(found), buffers)
 
 
 def numbers(values: Sequence[object], type_: pa.DataType) -> pa.Array:
@@ -46,7 +47,7 @@ def numbers(values: Sequence[object], type_: pa.DataType) -> pa.Array:
     try:
         return from_numpy(np.fromiter(values, np.int64, len(values)), type_)
     except TypeError:
-        known = np.fromiter((isinstance(value, int) for value in values), bool, len(values))
+        known = _mask([isinstance(value, int) for value in values])
         return from_numpy(
             np.array([value if isinstance(value, int) else 0 for value in values], np.int64), type_, known
         )
@@ -78,32 +79,41 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
 
 def booleans(values: Sequence[object]) -> pa.BooleanArray:
     """Booleans; whatever is none is null."""
-    known = [isinstance(value, bool) for value in values]
-    return pa.Array.from_buffers(
-        pa.bool_(), len(values), [_validity(known), _bits([value is True for value in values])]
-    )
+    try:
+        content, known = bytes(values), None  # type: ignore[arg-type]
+    except TypeError:
+        content = bytes([value is True for value in values])
+        known = _mask([isinstance(value, bool) for value in values])
+    return pa.Array.from_buffers(pa.bool_(), len(values), [_validity(known), _bits(content)])
 
 
 def text_or_bytes(lines: pa.Array, not_utf8: Iterable[int]) -> tuple[pa.Array, pa.Array]:
     """`lines` as text, null at the positions `not_utf8`, and as bytes, null at the others; without copying them.
 
     `text` is a string or a large_string as `lines` are binary or large_binary."""
-    odd = bytearray(lines.offset + len(lines))
-    for position in not_utf8:
-        odd[lines.offset + position] = True
-    _, *content = lines.buffers()
     text = pa.large_string() if pa.types.is_large_binary(lines.type) else pa.string()
-    buffers = [_bits(not one for one in odd), *content], [_bits(map(bool, odd)), *content]
+    _, *content = lines.buffers()
+    odd = np.zeros(lines.offset + len(lines), bool)
+    odd[[lines.offset + position for position in not_utf8]] = True
+    if not odd.any():
+        return (
+            pa.Array.from_buffers(text, len(lines), [None, *content], offset=lines.offset),
+            pa.nulls(len(lines), lines.type),
+        )
     return (
-        pa.Array.from_buffers(text, len(lines), buffers[0], offset=lines.offset),
-        pa.Array.from_buffers(lines.type, len(lines), buffers[1], offset=lines.offset),
+        pa.Array.from_buffers(text, len(lines), [_bits(~odd), *content], offset=lines.offset),
+        pa.Array.from_buffers(lines.type, len(lines), [_bits(odd), *content], offset=lines.offset),
     )
 
 
-def _validity(known: Sequence[bool] | NDArray[np.bool_] | None) -> pa.Buffer | None:
-    return None if known is None or all(known) else _bits(known)
+def _mask(values: Sequence[bool]) -> NDArray[np.bool_]:
+    return np.frombuffer(bytes(values), np.bool_)
 
 
-def _bits(values: Iterable[bool]) -> pa.Buffer:
+def _validity(known: NDArray[np.bool_] | None) -> pa.Buffer | None:
+    return None if known is None or known.all() else _bits(known)
+
+
+def _bits(values: bytes | NDArray[np.bool_]) -> pa.Buffer:
     """A bit for each value, as Arrow stores them."""
-    return pa.py_buffer(np.packbits(np.frombuffer(bytes(values), np.uint8), bitorder="little"))
+    return pa.py_buffer(np.packbits(np.frombuffer(values, np.uint8), bitorder="little"))

@@ -17,12 +17,13 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.landing.local.blocks import BLOCK, Block
-from lakehunt.records import defender_streaming
+from lakehunt.records import arrow_columns, defender_streaming
 from lakehunt.records.event_reader import Fault
 from lakehunt.schemas.event_tables import BY_NAME
 
@@ -76,7 +77,7 @@ def parse_blocks(blocks: Iterable[Block], tables: Sequence[str]) -> Parsed:
         with Path(block.path).open("rb") as file:
             file.seek(block.start)
             found = _split(file.read(block.end - block.start))
-        number = pa.array(range(block.line, block.line + len(found)), pa.int64())
+        number = arrow_columns.from_numpy(np.arange(block.line, block.line + len(found)), pa.int64())
         if (kept := _not_blank(found)) is not None:
             found, number = found.filter(kept), number.filter(kept)
         lines.append(found)
@@ -97,15 +98,15 @@ def _split(data: bytes) -> pa.Array:
 
 
 def _not_blank(lines: pa.Array) -> pa.Array | None:
-    """Which lines are not blank; None if none is."""
-    suspect = pc.less_equal(pc.binary_length(lines), 0)
-    for blank in (b" ", b"\t", b"\r"):
-        suspect = pc.or_(suspect, pc.starts_with(lines, blank))
-    if not pc.any(suspect).as_py():
-        return None
-    places = pc.indices_nonzero(suspect).to_pylist()
-    blank_places = {place for place in places if not lines[place].as_py().strip(b" \t\r")}
-    return pa.array([place not in blank_places for place in range(len(lines))])
+    """Which lines, of large_binary, are not blank; None if none is."""
+    _, offsets, content = lines.buffers()
+    bounds = np.frombuffer(offsets, np.int64, len(lines) + 1, lines.offset * 8)
+    letters = np.frombuffer(content or b"", np.uint8)
+    suspect = bounds[1:] == bounds[:-1]
+    suspect[~suspect] = np.isin(letters[bounds[:-1][~suspect]], np.frombuffer(b" \t\r", np.uint8))
+    places = np.flatnonzero(suspect).tolist()
+    blank = {place for place in places if not lines[place].as_py().strip(b" \t\r")}
+    return arrow_columns.booleans([place not in blank for place in range(len(lines))]) if blank else None
 
 
 def merged(parts: Sequence[Parsed]) -> Parsed:
