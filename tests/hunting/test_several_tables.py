@@ -20,7 +20,7 @@ from lakehunt.hunting.findings import evidence, writer
 from lakehunt.hunting.findings.run_log import INCREMENTAL
 from lakehunt.hunting.incremental.predicates import FullScan, RowPredicates, extract_row_predicates
 from lakehunt.hunting.query import adhoc
-from lakehunt.hunting.query.events_table import EventsSnapshot, LakeSnapshot
+from lakehunt.hunting.query.events_table import EventsSnapshot, LakeSnapshot, accepted_batches
 from lakehunt.kql import times
 from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake.delta_lake import Lake
@@ -198,6 +198,17 @@ def test_a_table_that_cannot_be_read_stops_only_its_hunts(lake: Lake, monkeypatc
     joined, alone = run(lake, CONNECTING, hunt(f"{P} | where FileName == 'cmd.exe'", 11))
     assert joined.error == "the log of connections is damaged"
     assert (alone.error, alone.findings, alone.mode) == (None, 2, INCREMENTAL)
+
+
+def test_records_of_no_table_do_not_make_refused_process_events_read(lake: Lake) -> None:
+    """Else a run would take them for read, and miss them once they are accepted."""
+    settle(lake, 1, "refused", table=P)
+    settle(lake, 1, table="")
+    settle(lake, 2, table=P)
+    settle(lake, 2, table="")
+    settle(lake, 2, "refused", table=N)
+    accepted = accepted_batches(lake)
+    assert {table: accepted.get(table, ()) for table in (P, N)} == {P: ((2, 2),), N: ()}
 
 
 def test_hits_that_no_hunt_uses_are_deleted_from_all_tables(lake: Lake) -> None:

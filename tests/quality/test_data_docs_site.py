@@ -76,9 +76,47 @@ def test_pages_of_earlier_batches_stay_until_they_are_too_old(lake: Lake, tmp_pa
     assert "batch-1" not in (folder / "index.html").read_text()
 
 
-def batch(number: int, at: datetime, *counts: int, outcome: str = "settled") -> dict[str, object]:
+def batch(
+    number: int, at: datetime, *counts: int, outcome: str = "settled", table: str | None = None
+) -> dict[str, object]:
     names = ("delivered", "events", "quarantined", "duplicates")
-    return {"batch": number, "landed_at": at, "outcome": outcome, **dict(zip(names, counts, strict=True))}
+    whose = {"batch": number, "landed_at": at, "outcome": outcome, "event_table": table}
+    return whose | dict(zip(names, counts, strict=True))
+
+
+def failure(suite: str, expectation: str, severity: str = "warning") -> dict[str, object]:
+    what = {"batch": 1, "suite": suite, "position": 1, "expectation": expectation, "column": "ActionType"}
+    counts = {"unexpected_count": 1, "element_count": 4, "observed": None}
+    return what | counts | {"severity": severity, "notes": "Why."}
+
+
+def test_a_batch_says_what_failed_in_which_table(docs: DataDocs, tmp_path: Path) -> None:
+    rows = [
+        batch(1, NOW, 1, 0, 1, 0, table=""),
+        batch(1, NOW, 4, 0, 0, 0, outcome="refused", table=None),  # as earlier versions wrote it
+        batch(1, NOW, 3, 3, 0, 0, table="DeviceFileEvents"),
+    ]
+    failed = [
+        failure("device_process_events", "expect_column_values_to_not_be_null", "critical"),
+        failure("device_file_events", "expect_column_values_to_be_in_set"),
+        failure("landing", "expect_column_max_to_be_between"),
+    ]
+    data_docs_site.publish(docs, [], rows, failed, NOW)
+    page = (tmp_path / "docs/index.html").read_text()
+    by_day, by_batch = (
+        [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in part.split("</tr>")[1:-1]]
+        for part in page.split("By batch")
+    )
+    assert by_day == ["2024-05-02 1 8 3 0 1 12.50 1"]
+    assert by_batch == [
+        (
+            "1 2024-05-02 12:00 DeviceFileEvents 3 3 0 0 settled"
+            " warning: ActionType: values to be in set, 1 of 4 rows. Why."
+            " warning for the whole batch: ActionType: max to be between, 1 of 4 rows. Why."
+        ),
+        "DeviceProcessEvents 4 0 0 0 refused critical: ActionType: values to not be null, 1 of 4 rows. Why.",
+        "none 1 0 0 1 settled",
+    ]
 
 
 def test_days_add_up(docs: DataDocs, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +24,7 @@ from lakehunt.core import atomic_write
 from lakehunt.quality import gx_engine
 from lakehunt.quality.data_docs import DataDocs, folder_of, page_of
 from lakehunt.quality.suites import title
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
 
 _HERE = Path(__file__).parent
 _EXTERNAL_RESOURCE = re.compile(r"<script\b.*?</script>|<link\b[^>]*>|<style\b.*?</style>", re.DOTALL)
@@ -32,6 +33,7 @@ _LINK_TO_SUITE = re.compile(r'<a href="[^"]*expectations/[^"]*"\s*>(.*?)</a>', r
 _NEWSLETTER = re.compile(r"<footer.*?</footer>", re.DOTALL)
 _TITLE = re.compile(r"<title>.*?</title>", re.DOTALL)
 _FOLDERS = folder_of(0).replace("0", "*")
+_SUITES = {table.name: Path(table.suite).stem for table in EVENT_TABLES}
 _KEPT = ".json"
 """The results that a page is to be rendered of, beside the page."""
 
@@ -58,7 +60,8 @@ def publish(
     if not later:
         render(docs.folder)
     since = now - docs.keep
-    shown = sorted((row for row in batches if _landed_at(row) >= since), key=lambda row: -row["batch"])
+    recent = (row for row in batches if _landed_at(row) >= since)
+    shown = sorted(recent, key=lambda row: (-row["batch"], not _table(row), _table(row)))
     _remove_all_but(docs.folder, {folder_of(row["batch"]) for row in shown})
     template = Environment(autoescape=True).from_string((_HERE / "index.html.j2").read_text(encoding="utf-8"))
     style = (_HERE / "pages.css").read_text(encoding="utf-8")
@@ -98,8 +101,9 @@ def _days(batches: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         rows = list(of_day)
         total = {name: sum(row[name] for row in rows) for name in ("delivered", "events", "duplicates", "quarantined")}
         percent = 100 * total["quarantined"] / max(total["delivered"], 1)
-        refused = sum(row["outcome"] == "refused" for row in rows)
-        days.append({"day": day, "batches": len(rows), "refused": refused, "quarantined_percent": percent, **total})
+        count = len({row["batch"] for row in rows})
+        refused = len({row["batch"] for row in rows if row["outcome"] == "refused"})
+        days.append({"day": day, "batches": count, "refused": refused, "quarantined_percent": percent, **total})
     most = max((day["events"] for day in days), default=0) or 1
     return [{**day, "share": round(100 * day["events"] / most)} for day in days]
 
@@ -113,25 +117,42 @@ def _landed_at(row: Mapping[str, Any]) -> datetime:
     return cast("datetime", row["landed_at"]).astimezone(UTC)
 
 
+def _table(row: Mapping[str, Any]) -> str:
+    """KQL name of the event table; empty for records of none."""
+    return DEVICE_PROCESS_EVENTS.name if row["event_table"] is None else row["event_table"]
+
+
 def _with_verdicts(
-    folder: Path, batches: Sequence[Mapping[str, Any]], failed: Iterable[Mapping[str, Any]]
+    folder: Path, rows: Iterable[Mapping[str, Any]], failed: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The batches with their failed expectations and their pages."""
-    of = defaultdict(list)
+    """The batches, each with a row for each event table: its failed expectations and its pages. Those about the whole
+    batch are in its first row."""
+    of: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
     for one in sorted(failed, key=lambda row: (row["suite"], row["position"])):
-        of[one["batch"]].append(_failure(one))
-    return [
-        {
-            **row,
-            "landed_at": _landed_at(row),
-            "failed": of[row["batch"]],
-            "pages": [
-                {"path": f"{folder_of(row['batch'])}/{page.name}", "suite": page.stem}
-                for page in sorted((folder / folder_of(row["batch"])).glob("*.html"))
-            ],
-        }
-        for row in batches
-    ]
+        of[one["batch"], one["suite"]].append(_failure(one))
+    batches = []
+    for number, of_batch in groupby(rows, key=lambda row: cast("int", row["batch"])):
+        tables = list(of_batch)
+        pages = {page.stem: f"{folder_of(number)}/{page.name}" for page in (folder / folder_of(number)).glob("*.html")}
+        places = [_SUITES.get(_table(row)) for row in tables]
+        shown = []
+        for suite, row in zip(places, tables, strict=True):
+            suites = [suite] if suite else []
+            if not shown:
+                others = {name for batch, name in of if batch == number} | set(pages)
+                suites += sorted(others - set(places))
+            shown.append(
+                {
+                    **row,
+                    "table": _table(row),
+                    "failed": [
+                        {**one, "whole": name not in _SUITES.values()} for name in suites for one in of[number, name]
+                    ],
+                    "pages": [{"path": pages[name], "suite": name} for name in suites if name in pages],
+                }
+            )
+        batches.append({"batch": number, "landed_at": _landed_at(tables[0]), "tables": shown})
+    return batches
 
 
 def _failure(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,7 +89,9 @@ def accepted_batches(lake: Lake) -> dict[str, tuple[BatchRange, ...]]:
     """The accepted batches of each event table, by its KQL name."""
     found: dict[str, set[int]] = {}
     for row in lake.few(BATCHES, ("event_table", "batch"), [("outcome", "=", "settled")]):
-        found.setdefault(row["event_table"] or DEVICE_PROCESS_EVENTS.name, set()).add(row["batch"])
+        # Not "": the records of no table are settled even where a batch's process events are refused.
+        table = DEVICE_PROCESS_EVENTS.name if row["event_table"] is None else row["event_table"]
+        found.setdefault(table, set()).add(row["batch"])
     return {table: batch_ranges(batches) for table, batches in found.items()}
 
 
