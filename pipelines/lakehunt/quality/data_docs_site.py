@@ -34,6 +34,8 @@ _NEWSLETTER = re.compile(r"<footer.*?</footer>", re.DOTALL)
 _TITLE = re.compile(r"<title>.*?</title>", re.DOTALL)
 _FOLDERS = folder_of(0).replace("0", "*")
 _SUITES = {table.name: Path(table.suite).stem for table in EVENT_TABLES}
+_WHOLE = "landing"
+"""The suite about a batch's counts."""
 _KEPT = ".json"
 """The results that a page is to be rendered of, beside the page."""
 
@@ -119,7 +121,7 @@ def _landed_at(row: Mapping[str, Any]) -> datetime:
 
 def _table(row: Mapping[str, Any]) -> str:
     """KQL name of the event table; empty for records of none."""
-    return DEVICE_PROCESS_EVENTS.name if row["event_table"] is None else row["event_table"]
+    return DEVICE_PROCESS_EVENTS.name if row["event_table"] is None else cast("str", row["event_table"])
 
 
 def _with_verdicts(
@@ -134,23 +136,18 @@ def _with_verdicts(
     for number, of_batch in groupby(rows, key=lambda row: cast("int", row["batch"])):
         tables = list(of_batch)
         pages = {page.stem: f"{folder_of(number)}/{page.name}" for page in (folder / folder_of(number)).glob("*.html")}
-        places = [_SUITES.get(_table(row)) for row in tables]
-        shown = []
-        for suite, row in zip(places, tables, strict=True):
-            suites = [suite] if suite else []
-            if not shown:
-                others = {name for batch, name in of if batch == number} | set(pages)
-                suites += sorted(others - set(places))
-            shown.append(
-                {
-                    **row,
-                    "table": _table(row),
-                    "failed": [
-                        {**one, "whole": name not in _SUITES.values()} for name in suites for one in of[number, name]
-                    ],
-                    "pages": [{"path": pages[name], "suite": name} for name in suites if name in pages],
-                }
-            )
+        of_table = [[_SUITES[table]] if (table := _table(row)) in _SUITES else [] for row in tables]
+        known = {suite for batch, suite in of if batch == number} | set(pages)
+        of_table[0] = [*of_table[0], *sorted(known - {suite for suites in of_table for suite in suites})]
+        shown = [
+            {
+                **row,
+                "table": _table(row),
+                "failed": [{**one, "whole": suite == _WHOLE} for suite in suites for one in of[number, suite]],
+                "pages": [{"path": pages[suite], "suite": suite} for suite in suites if suite in pages],
+            }
+            for row, suites in zip(tables, of_table, strict=True)
+        ]
         batches.append({"batch": number, "landed_at": _landed_at(tables[0]), "tables": shown})
     return batches
 
