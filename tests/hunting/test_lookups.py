@@ -132,6 +132,17 @@ def test_tables_behind_functions_are_not_read_by_wildcards(tmp_path: Path) -> No
     assert "FileProfile" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "text", ["search FileName == 'x.exe'", "find where FileName == 'x.exe'", "find FileName:'x.exe' project DeviceName"]
+)
+def test_a_condition_on_a_column_that_only_some_tables_have(tmp_path: Path, text: str) -> None:
+    """Before, it was refused: there was no such column in the other tables."""
+    scans = {part.table for part in p.walk(catalog(tmp_path).bind(text)) if isinstance(part, p.Scan)}
+    with_name = {t.name for t in EVENT_TABLES_BY_NAME.values() if "FileName" in t.column_names}
+    assert {"DeviceProcessEvents", "DeviceFileEvents"} <= with_name < {*EVENT_TABLES_BY_NAME}
+    assert scans == ({*EVENT_TABLES_BY_NAME} if text.startswith("search") else with_name)
+
+
 class TestWatchlists:
     def test_a_csv_file(self, lake: Lake, tmp_path: Path) -> None:
         """All columns are strings, and SearchKey is the column that the configuration names."""

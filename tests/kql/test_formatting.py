@@ -47,6 +47,12 @@ def again(query: str) -> str:
         ("T | join kind=inner (U|take 1) on a", "T\n| join kind=inner (\n    U\n    | take 1\n) on a"),
         ("T | where a in (U | project b)", "T\n| where a in (\n    U\n    | project b\n)"),
         ("T | where ['by'] == ['a b'].['c d']", 'T\n| where ["by"] == ["a b"].["c d"]'),
+        (
+            "find withsource=s in(T,U)'x' and a:'y' project a,['by']:long",
+            'find withsource=s in (T, U) where "x" and a:"y" project a, ["by"]: long',
+        ),
+        ("find a==1 project-smart", "find where a == 1"),
+        ("find where a==1 project pack(*)", "find where a == 1 project pack_all()"),
         ("print 'it' 's', h@'C:\\Temp', \"a\\tb\"", 'print "its", @"C:\\Temp", "a\\tb"'),
         ("print 90s, 1.5d, timespan(-1h), 0s", "print 90s, 36h, timespan(-01:00:00), 0d"),
         (

@@ -350,7 +350,7 @@ def test_ten_thousand_levels(opening: str) -> None:
         ("T | search ", "'x'", " or "),
         ("search ", "a == 1", " or "),
         ("T | search ", "not('x')", " and "),
-        ("T | find where ", "a == 1", " or "),
+        ("find where ", "a == 1", " or "),
         ("T | where a in (", "1", ", "),
         ("T | where d8 has_any (", "'x'", ", "),
         ("T | where d8", "", "[0]"),

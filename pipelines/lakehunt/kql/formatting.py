@@ -445,20 +445,14 @@ def _search(op: s.Search) -> str:
 
 
 def _find(op: s.Find) -> str:
-    where = "" if _has_term(op.predicate) else "where "
-    project = f" project {_list(op.columns)}" if op.columns else ""
-    return f"find {_options(op.options)}{_in_tables(op.tables)}{where}{_expr(op.predicate)}{project}"
+    project = f" project {', '.join(map(_found_column, op.columns))}" if op.columns else ""
+    return f"find {_options(op.options)}{_in_tables(op.tables)}where {_expr(op.predicate)}{project}"
 
 
-def _has_term(value: object) -> bool:
-    """Whether the condition contains a bare search term, which after `where` would be a string."""
-    pending = [value]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, s.TermSearch):
-            return True
-        pending.extend(_parts(value) or ())
-    return False
+def _found_column(column: s.Name | s.Captured | s.Star) -> str:
+    if isinstance(column, s.Star):
+        return "pack_all()"
+    return _captured(column) if isinstance(column, s.Captured) else _name(column.name)
 
 
 def _expanded(item: s.Expanded) -> str:

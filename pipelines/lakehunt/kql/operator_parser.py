@@ -257,14 +257,28 @@ class OperatorParser(TabularParser):
     def _find(self, start: Span) -> s.Operator:
         options = self._options({"withsource": None, "datascope": None})
         tables = self._in_tables()
-        where = self.takes("where")
-        self.searching = not where
+        self.takes("where")
+        self.searching = True
         predicate = self.expression()
         self.searching = False
-        columns = self.items() if self.takes("project") else ()
-        if self.hyphenated() in ("project-smart", "project-away"):
-            self.unsupported(f"find with {self.hyphenated()}")
+        columns: tuple[s.Name | s.Captured | s.Star, ...] = ()
+        if self.hyphenated() == "project-smart":
+            self.at += 3
+        elif self.takes("project"):
+            columns = self.list(self._found_column)
         return s.Find(start.to(predicate.span), predicate, tables, columns, options)
+
+    def _found_column(self) -> s.Name | s.Captured | s.Star:
+        """`name`, `name: type`, or `pack_all()`, whose older spelling is `pack(*)`."""
+        if self.token.text in ("pack_all", "pack") and self.peek().text == "(":
+            start = self.next().span
+            self.next()
+            self.takes("*")
+            return s.Star(start.to(self.expect(")").span))
+        name = self.name("a column's name")
+        if self.takes(":"):
+            return s.Captured(name.span, name.text, self.type_name())
+        return s.Name(name.span, name.text)
 
     # Dynamic values
 

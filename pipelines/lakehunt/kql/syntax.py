@@ -384,9 +384,11 @@ class Search(Operator):
 
 @dataclass(frozen=True)
 class Find(Operator):
+    """`columns` of `project`: a name, a name with a type, or a star for `pack_all()`; none without `project`."""
+
     predicate: Expr
     tables: tuple[Expr, ...]
-    columns: tuple[Expr, ...]
+    columns: tuple[Name | Captured | Star, ...]
     options: Options
 
 

@@ -9,6 +9,11 @@ import pytest
 from lakehunt.kql.errors import QueryErrors
 from tests.support.answers import rows
 
+AB = (
+    "let A = view () { datatable(x: long, k: string, FileName: string)[1, 'a', 'f', 2, 'b', 'g'] }; "
+    "let B = view () { datatable(y: string, k: string)['q', 'a', 'r', 'b'] }; "
+)
+
 QUERIES: list[tuple[str, list[list[Any]]]] = [
     # every column of every table; what one has not is null, a string ''; duplicates stay
     ("union (datatable(a: long, b: string)[1, 'x', 1, 'x']), (datatable(a: long, c: real)[2, 2.5]) | sort by a asc",
@@ -56,6 +61,46 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
      [["search_arg0!", 2]]),
     ("datatable(s: string, t: string)['one', 'two', 'two', 'one'] | search 'one' and not(s:'two') | project s, t",
      [["one", "two"]]),
+    # search over several tables is a union with a condition: a column that a table has not is '' or null there
+    (AB + "search in (A, B) FileName == 'f'", [["A", 1, "a", "f", ""]]),
+    (AB + "search in (A, B) FileName != 'f' | project ['$table'], x, y | sort by y asc",
+     [["A", 2, ""], ["B", None, "q"], ["B", None, "r"]]),
+    (AB + "search in (A, B) isnull(x) and k == 'b'", [["B", None, "b", "", "r"]]),
+    (AB + "search in (A, B) y:'q' or x == 1 | project ['$table'], k", [["A", "a"], ["B", "a"]]),
+    (AB + "search in (A, B) 'a' and FileName == 'f' | project x, k", [[1, "a"]]),
+    (AB + "search in (A, B) not(FileName:'f') | project ['$table'], k | sort by ['$table'] asc, k asc",
+     [["A", "b"], ["B", "a"], ["B", "b"]]),
+    # one of several types has a name for each
+    (("let A = view () { datatable(n: long)[1, 2] }; let B = view () { datatable(n: string)['1', 'z'] }; "
+      "search in (A, B) n_long == 1 or n_string == 'z'"),
+     [["A", 1, ""], ["B", None, "z"]]),
+    # a wildcard stands for views, too (Microsoft's example of isfuzzy)
+    (("let View_1 = view () { print x = 1 }; let View_2 = view () { print x = 1 }; let OtherView_1 = view () { print "
+      "x = 1 }; let Viewed = () { print x = 1 }; union isfuzzy = true View*, SomeView*, OtherView* | count"), [[3]]),
+    # find: a table that has none of the columns in the condition is left out, whatever the condition
+    (AB + "find in (A, B) where FileName == 'f'", [["A", 1, "a", "f"]]),
+    (AB + "find in (A, B) where FileName != 'f'", [["A", 2, "b", "g"]]),
+    (AB + "find in (A, B) where FileName == 'f' project k", [["A", "a"]]),
+    # in one that has some of them, the others are '' or null
+    (AB + "find in (A, B) where k == 'a' and isempty(FileName) project x, y", [["B", None, "q"]]),
+    # the columns of all tables, those of the condition, and a bag of the others
+    (AB + "find in (A, B) where y == 'q' or x == 2",
+     [["A", "b", "", 2, {"FileName": "g"}], ["B", "a", "q", None, {}]]),
+    (AB + "find in (A, B) where 'a' project-smart",
+     [["A", "a", {"x": 1, "FileName": "f"}], ["B", "a", {"y": "q"}]]),
+    (AB + "find in (A, B) where y:'q' or FileName:'g' | project source_, pack_",
+     [["A", {"x": 2}], ["B", {}]]),
+    (AB + "find in (A, B) where k == 'b' project pack_all()",
+     [["A", {"x": 2, "k": "b", "FileName": "g"}], ["B", {"y": "r", "k": "b"}]]),
+    # `*` is any of a table's own columns
+    (AB + "find in (A, B) where * has 'q' project y", [["B", "q"]]),
+    # a column of several types: one for each, or a conversion to the one that is asked for
+    (("let A = view () { datatable(n: long, k: string)[1, 'a', 2, 'b'] }; let B = view () { datatable(n: string)"
+      "['1', 'z'] }; find in (A, B) where n == 1"),
+     [["A", 1, "", {"k": "a"}], ["B", None, "1", {}]]),
+    (("let A = view () { datatable(n: long)[1, 2] }; let B = view () { datatable(n: string)['1', 'z'] }; "
+      "find in (A, B) where n != 1 project n: string"),
+     [["A", "2"], ["B", "z"]]),
     # find: the asked columns, after the name of the source
     (("find in ((datatable(a: string, n: long)['x', 1, 'y', 2]), (datatable(b: string, a: string)['q', 'x'])) where "
       "a == 'x' project a, b, n"),
@@ -80,7 +125,21 @@ def test_queries(spark: Any, query: str, expected: list[list[Any]]) -> None:
         ("union Nope*, (print 1)", "no table is named like 'Nope\\*'"),
         ("union (print 1), Nope", "there is no table 'Nope'"),
         ("datatable(n: long)[7] | search 7", "a bare long in a search is not supported"),
-        ("find in ((print a = 1)) where a == 1", "find without project is not supported"),
+        ("print a = 1 | find where a == 1", "find takes no rows from a pipe"),
+        ("find in ((print a = 1)) where 1 == 1", "a find whose condition names no column"),
+        (
+            "find in ((print a = 1)) where a == 1 project a, pack_all()",
+            "project of columns and pack_all\\(\\) in a find",
+        ),
+        ("find in ((print a = 1)) where a == 1 project b", "there is no column 'b'"),
+        ("find in ((print a = 1)) where b == 1", "there is no column 'b'"),
+        ("find in ((print a = 1), (print b = 'x', c = 1)) where d == 1 or a:'1'", "there is no column 'd'"),
+        ("find in ((print a = 1), (print a = 'x')) where a == 1 project a", "'a' has several types: long and string"),
+        (
+            "find in ((print a = 1), (print a = 'x'), (print c = 1)) where a == 1 or c == 1",
+            "'a' has several types \\(long and string\\), and the table union_arg2 does not have it",
+        ),
+        ("search in ((print a = 1), (print a = 'x')) a == 1", "there is no column 'a'"),
     ],
 )
 def test_refused(spark: Any, query: str, message: str) -> None:

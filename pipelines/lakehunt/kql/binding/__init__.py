@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
-from lakehunt.kql.binding import bodies, functions, groups, rows, scalars, sources, tables, texts
+from lakehunt.kql.binding import bodies, functions, groups, rows, scalars, searches, sources, tables, texts
 from lakehunt.kql.binding.binder import Binder, Rules, SchemaOf
 from lakehunt.kql.catalog import Catalog
 from lakehunt.kql.errors import Kind, QueryErrors, Span
@@ -43,8 +43,8 @@ OPERATORS: dict[type[s.Operator], Callable[..., p.Plan]] = {
     s.Evaluate: groups.evaluate,
     s.Join: tables.join,
     s.Union: tables.union,
-    s.Search: tables.search,
-    s.Find: tables.find,
+    s.Search: searches.search,
+    s.Find: searches.find,
     s.MvExpand: bodies.mv_expand,
     s.MvApply: bodies.mv_apply,
     s.Partition: bodies.partition,

@@ -163,7 +163,10 @@ class Binder:
         return Naming(lambda expr: shapes.of(self.scalar(expr, scope).type))
 
     def predicate(self, expr: s.Expr, source: p.Plan) -> p.Expr:
-        bound = self.scalar(expr, self.row(source))
+        return self.condition(expr, self.row(source))
+
+    def condition(self, expr: s.Expr, scope: Scope) -> p.Expr:
+        bound = self.scalar(expr, scope)
         if bound.type not in (BOOL, UNKNOWN):
             self.fail(Kind.SEMANTIC, f"expected a condition, found a {bound.type}", expr.span)
         return bound

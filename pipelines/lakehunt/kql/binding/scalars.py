@@ -86,7 +86,7 @@ def _any_column(binder: Binder, chain: list[s.Binary], star: s.Star, scope: Scop
     found: p.Expr | None = None
     link = chain[-1]
     value = binder.scalar(link.right, scope)
-    columns = scope.columns or {}
+    columns = {n: t for n, t in (scope.columns or {}).items() if n not in scope.lacking}
     if link.op.startswith("!"):
         columns = {n: t for n, t in columns.items() if t == STRING}
         if len(columns) > 1:

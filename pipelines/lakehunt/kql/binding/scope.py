@@ -21,14 +21,16 @@ UNKNOWN = Type("unknown")
 class Scope:
     """The scope of an expression.
 
-    `columns` are those of its row (None outside of a row); `outer` those of the row around the body of `mv-apply`, and
-    the name of that body. `ordered` says whether rows are serialized, as window functions require, `stored` whether
-    they are rows of a stored table."""
+    `columns` are those of its row (None outside of a row); `lacking` are those of them that `*` does not stand for, as
+    only other tables of a `find` have them; `outer` those of the row around the body of `mv-apply`, and the name of
+    that body. `ordered` says whether rows are serialized, as window functions require, `stored` whether they are rows
+    of a stored table."""
 
     columns: Mapping[str, Type] | None = None
     outer: tuple[tuple[str, Mapping[str, Type]], ...] = ()
     ordered: bool = False
     stored: bool = False
+    lacking: frozenset[str] = frozenset()
 
     @property
     def names(self) -> list[str]:

@@ -1,20 +1,18 @@
-"""Binds operators over several tables: join, lookup, union, search, find."""
+"""Binds operators over several tables: join, lookup and union; `searches` binds search and find."""
 
 from __future__ import annotations
 
 import fnmatch
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import reduce
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding.binder import Binder
-from lakehunt.kql.binding.scope import UNKNOWN, Function, converted, projected, ref
+from lakehunt.kql.binding.scope import UNKNOWN, Function, projected, ref
 from lakehunt.kql.errors import Kind, KqlError, Span
 from lakehunt.kql.result_names import Names
-from lakehunt.kql.types import BOOL, DYNAMIC, STRING, Column, Schema, Type
+from lakehunt.kql.types import DYNAMIC, STRING, Column, Schema, Type
 
 KINDS: dict[str, str] = {
     "inner": "inner",
@@ -59,7 +57,7 @@ def _joined(left: p.Plan, right: p.Plan, kind: str, hidden: set[str]) -> tuple[S
 
 def _keys(binder: Binder, left: p.Plan, right: p.Plan, on: Sequence[s.Expr]) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
-    for condition in [term for expr in on for term in _terms(expr)]:
+    for condition in [term for expr in on for term in terms(expr)]:
         names = _pair(condition)
         if names is None:
             hint = "write a column of both tables, or $left.a == $right.b"
@@ -85,7 +83,7 @@ def _check_types(binder: Binder, left: p.Plan, right: p.Plan, names: tuple[str, 
         binder.fail(Kind.SEMANTIC, "a join's keys cannot be dynamic", on.span, "convert them before: tostring(...)")
 
 
-def _terms(expr: s.Expr, op: str = "and") -> list[s.Expr]:
+def terms(expr: s.Expr, op: str = "and") -> list[s.Expr]:
     """The terms of a chain of `and`, in order."""
     found: list[s.Expr] = []
     while isinstance(expr, s.Binary) and expr.op == op:
@@ -112,7 +110,7 @@ def union(binder: Binder, source: p.Plan, op: s.Union) -> p.Plan:
     missing: list[KqlError] = []
     for expr in op.tables:
         with binder.forgiving(_is_fuzzy(op)) as lost:
-            found = _united(binder, expr, len(named))
+            found = sources(binder, expr, len(named))
         named.extend([] if lost else found)
         missing.extend(lost)
     if not named:
@@ -132,14 +130,27 @@ def _is_fuzzy(op: s.Union) -> bool:
     return str(getattr(option, "name", None) or getattr(option, "value", "")).lower() == "true"
 
 
-def _united(binder: Binder, expr: s.Expr, position: int) -> list[tuple[str, p.Plan]]:
+def sources(binder: Binder, expr: s.Expr, position: int) -> list[tuple[str, p.Plan]]:
+    """The tables that one argument of a union stands for, with their names: several for a wildcard."""
     if isinstance(expr, s.Name) and "*" in expr.name:
-        found = [n for n in binder.tables if fnmatch.fnmatchcase(n, expr.name)]
+        found = matching(binder, expr.name, expr.span)
         if not found:
-            binder.fail(Kind.SEMANTIC, f"no table is named like '{expr.name}'", expr.span)
-        return [(n, p.Scan(binder.tables[n], n, expr.span)) for n in found]
+            binder.fail(Kind.SEMANTIC, f"no table is named like '{expr.name}'", expr.span, table=expr.name)
+        return found
     plan = binder.table(expr)
     return [(_view(binder, expr) or _source_name(binder, plan, position), plan)]
+
+
+def matching(binder: Binder, pattern: str, span: Span) -> list[tuple[str, p.Plan]]:
+    """The stored tables, then the views without parameters (`let V = view () {...}`), whose names match a wildcard."""
+    views = [
+        name
+        for name, variable in binder.variables.items()
+        if isinstance(variable, Function) and variable.definition.view and not variable.definition.parameters
+    ]
+    stored = [n for n in binder.tables if n not in views and fnmatch.fnmatchcase(n, pattern)]
+    found: list[tuple[str, p.Plan]] = [(n, p.Scan(binder.tables[n], n, span)) for n in stored]
+    return found + [(n, binder.table(s.Name(span, n))) for n in views if fnmatch.fnmatchcase(n, pattern)]
 
 
 def _source_name(binder: Binder, plan: p.Plan, position: int) -> str:
@@ -159,12 +170,7 @@ def united(
 ) -> p.Union:
     """All rows, each brought to the columns of the whole: a column that a table has not is null there (or the empty
     string), one that has several types becomes one for each (`a_long`, `a_string`; `a_long1` if that is taken)."""
-    found: dict[str, list[Type]] = {}
-    for _, table in named:
-        for column in table.schema:
-            types = found.setdefault(column.name, [])
-            if column.type not in types:
-                types.append(column.type)
+    found = types_of(table for _, table in named)
     if inner:
         found = {n: t for n, t in found.items() if all(n in table.names for _, table in named)}
     names = Names()
@@ -178,123 +184,31 @@ def united(
         own = {c.name: c for c in table.schema}
         made: list[tuple[str, p.Expr]] = [(with_source, p.Const(STRING, span, name))] if with_source else []
         for column, original in columns:
-            has = original in own and own[original].type == column.type
-            # no shape is known of values of several tables
-            value = (
-                ref(replace(own[original], type=replace(column.type, shape=None)), span)
-                if has
-                else p.Const(column.type, span, None)
-            )
-            made.append((column.name, p.Call(DYNAMIC, span, p.AS_DYNAMIC, (value,)) if _is_array(value) else value))
+            made.append((column.name, brought(own.get(original), column.type, span)))
         tables.append(projected(table, made))
     return p.Union(tables[0].schema if tables else (), tuple(tables))
+
+
+def types_of(tables: Iterable[p.Plan]) -> dict[str, list[Type]]:
+    """The types that each column has in some table, in the order of the tables."""
+    found: dict[str, list[Type]] = {}
+    for table in tables:
+        for column in table.schema:
+            types = found.setdefault(column.name, [])
+            if column.type not in types:
+                types.append(column.type)
+    return found
+
+
+def brought(own: Column | None, kind: Type, span: Span) -> p.Expr:
+    """The value of a column in a row of several tables: null, or the empty string, unless the row's table has it with
+    this type."""
+    if own is None or own.type != kind:
+        return p.Const(kind, span, None)
+    value = ref(replace(own, type=replace(kind, shape=None)), span)  # no shape is known of values of several tables
+    return p.Call(DYNAMIC, span, p.AS_DYNAMIC, (value,)) if _is_array(value) else value
 
 
 def _is_array(value: p.Expr) -> bool:
     """Whether a dynamic value is a Spark array, which must be converted if others are JSON text."""
     return value.type == DYNAMIC and value.type.element is not None
-
-
-def search(binder: Binder, source: p.Plan, op: s.Search) -> p.Plan:
-    return _searched(binder, source, op.predicate, op.tables, "$table", "search_arg", _is_sensitive(op))
-
-
-def _is_sensitive(op: s.Search) -> bool:
-    return getattr(op.options.get("kind"), "name", "") == "case_sensitive"
-
-
-def _searched(
-    binder: Binder,
-    source: p.Plan,
-    predicate: s.Expr,
-    tables: Sequence[s.Expr],
-    source_name: str,
-    unnamed: str,
-    sensitive: bool,
-) -> p.Plan:
-    """The rows found by a search, each with the name of its table."""
-    if source.schema:
-        named = [(f"{unnamed}0", source)]
-    elif tables:
-        named = [t for i, expr in enumerate(tables) for t in _united(binder, expr, i)]
-    else:
-        named = [(n, p.Scan(schema, n, predicate.span)) for n, schema in binder.tables.items()]
-    found = []
-    for name, table in named:
-        condition = _Search(binder, table, sensitive).condition(predicate)
-        found.append((name, p.Filter(table.schema, table, condition)))
-    return united(binder, found, False, source_name, predicate.span)
-
-
-class _Search:
-    """The predicate of a search over one table."""
-
-    def __init__(self, binder: Binder, table: p.Plan, sensitive: bool) -> None:
-        self.binder = binder
-        self.table = table
-        self.sensitive = sensitive
-
-    def condition(self, expr: s.Expr) -> p.Expr:
-        if isinstance(expr, s.Star):
-            return p.Const(BOOL, expr.span, True)
-        if isinstance(expr, s.TermSearch):
-            return self._term(expr, expr.text, expr.column)
-        if isinstance(expr, s.Binary) and expr.op in ("and", "or"):
-            conditions = [self.condition(term) for term in _terms(expr, expr.op)]
-            return reduce(lambda a, b: p.Call(BOOL, expr.span, expr.op, (a, b)), conditions[1:], conditions[0])
-        if isinstance(expr, s.Call) and expr.name == "not" and len(expr.args) == 1:
-            return p.Call(BOOL, expr.span, "not", (self.condition(expr.args[0]),))
-        if isinstance(expr, s.Literal) and expr.type != BOOL:
-            what = f"a bare {expr.type} in a search is not supported"
-            hint = f'look for its text, "{expr.value}", or compare a column with it'
-            return self.binder.unknown(Kind.UNSUPPORTED, what, expr.span, hint)
-        return self.binder.predicate(expr, self.table)
-
-    def _term(self, expr: s.Expr, text: str, only: str | None) -> p.Expr:
-        """Some column has the text as a term; `abc*` starts a term, `*abc` ends one, `*abc*` stands anywhere, and `a*b`
-        is looked for as a pattern."""
-        if only is not None and only not in self.table.names:
-            self.binder.no_column(only, expr.span, self.table.names)
-            return p.Const(BOOL, expr.span, None)
-        columns = [c for c in self.table.schema if only in (None, c.name)]
-        op, needle = self._operator(text)
-        checks = [
-            p.Call(BOOL, expr.span, op, (converted(ref(c, expr.span), STRING), p.Const(STRING, expr.span, needle)))
-            for c in columns
-        ]
-        if not checks:
-            return p.Const(BOOL, expr.span, False)
-        return reduce(lambda a, b: p.Call(BOOL, expr.span, "or", (a, b)), checks[1:], checks[0])
-
-    def _operator(self, text: str) -> tuple[str, str]:
-        inner = text.strip("*")
-        case = "_cs" if self.sensitive else ""
-        if "*" in inner:
-            pattern = ".*".join(re.escape(part) for part in text.split("*"))
-            return "matches regex", pattern if self.sensitive else f"(?i){pattern}"
-        starts, ends = text.startswith("*"), text.endswith("*") and len(text) > 1
-        if not inner:
-            return "contains" + case, ""
-        name = {(False, False): "has", (False, True): "hasprefix", (True, False): "hassuffix"}.get(
-            (starts, ends), "contains"
-        )
-        return name + case, inner
-
-
-def find(binder: Binder, source: p.Plan, op: s.Find) -> p.Plan:
-    option = op.options.get("withsource")
-    name = getattr(option, "name", None) or "source_"
-    if not op.columns:
-        hint = "name the columns: find where ... project A, B"
-        binder.fail(Kind.UNSUPPORTED, "find without project is not supported", op.span, hint)
-        return source
-    found = _searched(binder, source, op.predicate, op.tables, name, "find_arg", False)
-    wanted = [c.name for c in op.columns if isinstance(c, s.Name)]
-    types = {c.name: c.type for c in found.schema}
-    columns = [(name, p.ColumnRef(STRING, op.span, name))]
-    for column in op.columns:
-        if not isinstance(column, s.Name) or column.name not in types:
-            binder.no_column(getattr(column, "name", ""), column.span, [n for n in types if n not in wanted])
-        else:
-            columns.append((column.name, p.ColumnRef(types[column.name], column.span, column.name)))
-    return projected(found, columns)
