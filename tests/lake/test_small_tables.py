@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -178,6 +179,16 @@ def test_partitions(tables: LocalTables) -> None:
     assert sorted(tables.rows(DAILY, ["n"], [("day", "=", days[0])])["n"].to_pylist()) == [1, 3]
     with pytest.raises(ValueError, match="have no day"):
         tables.append(DAILY, [(1, None)])
+
+
+@pytest.mark.parametrize("mixed", [lambda n: n // 2_000, lambda n: n % 3 > 1, lambda n: n % 1_000 == 0])
+def test_rows_of_a_partition_keep_their_order(tables: LocalTables, mixed: Callable[[int], int]) -> None:
+    days = [date(2026, 3, 1), date(2026, 3, 2)]
+    rows = [(n, days[mixed(n)]) for n in range(4_000)]
+    tables.append(DAILY, rows)
+    for day in days:
+        found = tables.rows(DAILY, ["n"], [("day", "=", day)])["n"].to_pylist()
+        assert found == [n for n, of_it in rows if of_it == day]
 
 
 def test_statistics_are_of_declared_columns_only(tables: LocalTables) -> None:

@@ -11,7 +11,6 @@ import click
 
 from lakehunt.cli import diagnostics, options, render
 from lakehunt.cli.render import Column
-from lakehunt.importing import missing_tables
 
 if TYPE_CHECKING:
     from lakehunt.importing.results import QueryResult
@@ -84,6 +83,8 @@ def _print_text(outcomes: Sequence[QueryResult], pack: Path, dry_run: bool) -> N
 
 def _print_last_lines(outcomes: Sequence[QueryResult], by_reason: dict[str, list[QueryResult]]) -> None:
     """Prints what to do about what was left out; last, which tables would bring most."""
+    from lakehunt.importing import missing_tables
+
     if any(by_reason[reason] for reason in _COUNTED_ONLY):
         click.echo("--format jsonl names the files without a query, too")
     if by_reason["sigma rule"]:

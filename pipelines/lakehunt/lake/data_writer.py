@@ -10,13 +10,19 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
+from numpy.typing import NDArray
 
 from lakehunt.schemas.table import Table
+
+_ROW = "$row"
+_MAX_RUNS = 1_000
+"""Parts of a table that are written where they are: each costs as much as copying some of its rows."""
 
 LEVEL = 1
 """Of zstd: higher ones take longer and save little."""
@@ -78,12 +84,26 @@ def _partitions(table: Table, rows: pa.Table) -> Iterator[tuple[dict[str, str], 
         yield {}, rows
         return
     names = list(table.partitioned_by)
-    all_found = rows.select(names).group_by(names).aggregate([]).to_pylist()
-    for found in all_found:
-        of_it = pc.scalar(True)
-        for name, value in found.items():
-            if value is None:
-                raise ValueError(f"rows for {table.name} have no {name}, by which it is partitioned")
-            of_it &= pc.field(name) == value
-        part = rows.filter(of_it) if len(all_found) > 1 else rows
-        yield {name: str(value) for name, value in found.items()}, part.drop_columns(names)
+    kept = rows.drop_columns(names)
+    numbers = pa.Array.from_buffers(pa.int64(), rows.num_rows, [None, pa.py_buffer(np.arange(rows.num_rows))])
+    numbered = rows.select(names).append_column(_ROW, numbers)
+    grouped = numbered.group_by(names, use_threads=False).aggregate([(_ROW, "list")]).to_batches()
+    found = [one for batch in grouped for one in batch.select(names).to_pylist()]
+    for name in names:
+        if any(values[name] is None for values in found):
+            raise ValueError(f"rows for {table.name} have no {name}, by which it is partitioned")
+    places = (one.values.to_numpy() for batch in grouped for one in batch.column(f"{_ROW}_list"))
+    for values, rows_of_it in zip(found, places, strict=True):
+        yield {name: str(value) for name, value in values.items()}, _at(kept, rows_of_it)
+
+
+def _at(rows: pa.Table, places: NDArray[np.int64]) -> pa.Table:
+    """The rows at ascending places; without copying them if they are together but for a few."""
+    starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
+    if len(starts) > _MAX_RUNS:
+        mask = np.zeros(rows.num_rows, bool)
+        mask[places] = True
+        bits = pa.py_buffer(np.packbits(mask, bitorder="little"))
+        return rows.filter(pa.Array.from_buffers(pa.bool_(), rows.num_rows, [None, bits]))
+    ends = [*starts[1:], len(places)]
+    return pa.concat_tables(rows.slice(places[start], end - start) for start, end in zip(starts, ends, strict=True))

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -236,16 +237,18 @@ class Landing:
         return landed_at, parse_lines(records, names, numbers, self._names)
 
 
-def _batches(opened: Iterable[ReadFile]) -> Iterator[list[Block]]:
-    """The blocks of files in groups of about BATCH bytes."""
-    some: list[Block] = []
+def _batches(opened: Iterable[ReadFile]) -> Iterator[Iterator[Block]]:
+    """The blocks of files in groups of about BATCH bytes, each as the files are opened: it is to be taken to its end
+    before the next one."""
+    blocks = (block for read in opened for block in read.blocks)
+    for first in blocks:
+        yield _batch(first, blocks)
+
+
+def _batch(first: Block, others: Iterator[Block]) -> Iterator[Block]:
     size = 0
-    for read in opened:
-        for block in read.blocks:
-            some.append(block)
-            size += block.end - block.start
-            if size >= BATCH:
-                yield some
-                some, size = [], 0
-    if some:
-        yield some
+    for block in chain([first], others):
+        yield block
+        size += block.end - block.start
+        if size >= BATCH:
+            return

@@ -151,10 +151,11 @@ class Parsers:
         self._staging, self._tables, self._pool = staging, tables, pool
         self._number = 0
 
-    def begin(self, blocks: Sequence[Block]) -> Callable[[], Parsed]:
-        """Begins to parse blocks. What is returned waits for the result."""
+    def begin(self, blocks: Iterable[Block]) -> Callable[[], Parsed]:
+        """Begins to parse blocks as they come. What is returned waits for the result."""
         if self._pool is None:
-            return lambda: parse_blocks(blocks, self._tables)
+            here = list(blocks)
+            return lambda: parse_blocks(here, self._tables)
         begun = [self._submit(self._pool, some) for some in _of_size(blocks)]
         return lambda: merged([_load(_result(one)) for one in begun])
 
@@ -179,6 +180,7 @@ def parsers(staging: Path, tables: Sequence[str], size: int) -> Iterator[Parsers
         yield Parsers(staging, tables, None)
         return
     with ProcessPoolExecutor(cores, get_context("spawn"), _begin_worker) as pool:
+        pool.submit(int)  # begins all processes, before there is a block to parse
         try:
             yield Parsers(staging, tables, pool)
         finally:
