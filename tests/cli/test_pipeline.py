@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehunt.cli import pipeline
-from lakehunt.landing.promote import BatchResult, PromotionResult
+from lakehunt.landing.outcomes import BatchResult, PromotionResult
 
 
 def lines(**facts: tuple[object, ...]) -> list[str]:

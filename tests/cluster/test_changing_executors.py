@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehunt.landing import ingest
+from lakehunt.landing.ingest import Landing
+from tests.support.landing import ingest
 
 CORES = "spark.sql.leafNodeDefaultParallelism"
 OPENING = "spark.sql.files.openCostInBytes"  # a split is at least so large
@@ -22,17 +23,17 @@ def test_every_record_is_landed_with_its_line(lake, tmp_path: Path, monkeypatch:
     for name in "abc":
         lines = [f'{{"category": "{name}", "properties": {{"number": {line}}}}}\n' for line in range(1, 10)]
         (tmp_path / f"{name}.json").write_text("".join(lines))
-    landed = ingest._landed_lines
+    landed = Landing._landed_lines
 
     def while_the_cluster_grows(*arguments):  # type: ignore[no-untyped-def]
         lake.spark.conf.set(CORES, "1000")
         return landed(*arguments)
 
-    monkeypatch.setattr(ingest, "_landed_lines", while_the_cluster_grows)
+    monkeypatch.setattr(Landing, "_landed_lines", while_the_cluster_grows)
     lake.spark.conf.set(OPENING, "50")
     lake.spark.conf.set(CORES, "1")
     try:
-        delivered = ingest.ingest(lake, f"{tmp_path}/*.json", datetime(2026, 3, 10, tzinfo=UTC), _ignore).delivered
+        delivered = ingest(lake, f"{tmp_path}/*.json", datetime(2026, 3, 10, tzinfo=UTC), _ignore).delivered
     finally:
         lake.spark.conf.unset(CORES)
         lake.spark.conf.unset(OPENING)

@@ -138,8 +138,7 @@ def _on_one_machine(lake) -> None:  # type: ignore[no-untyped-def]
     """What the jobs do, in the session of these tests: local mode, two cores."""
     from lakehunt.hunting import engine
     from lakehunt.hunting.content import hunt_file
-    from lakehunt.landing.ingest import ingest
-    from lakehunt.landing.promote import promote
+    from tests.support.landing import ingest, promote
 
     def ignore(_: str) -> None: ...
 

@@ -28,11 +28,10 @@ from lakehunt.hunting import engine
 from lakehunt.hunting.content import hunt_file
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.landing.ingest import ingest
-from lakehunt.landing.promote import promote
 from lakehunt.quality.data_docs import DataDocs
 from tests.support.airflow import Airflow
 from tests.support.blobs import blob, record, write_suites
+from tests.support.landing import ingest, promote
 from tests.support.paths import PROJECT
 
 pytestmark = pytest.mark.slow

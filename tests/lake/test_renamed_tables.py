@@ -7,11 +7,11 @@ from pathlib import Path
 
 from lakehunt.lake import damage
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.landing.ingest import ingest
 from lakehunt.operations import maintenance
 from lakehunt.schemas import registry
 from lakehunt.schemas.landing_tables import RECORDS
 from tests.support.blobs import NOW, blob, record
+from tests.support.landing import ingest
 
 
 def test_a_lake_with_an_earlier_name_keeps_it(lake: Lake, tmp_path: Path) -> None:

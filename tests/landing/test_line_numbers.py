@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from lakehunt.landing.line_numbers import numbered, scan, splits
 from lakehunt.sources.blobs import path_of
@@ -22,7 +23,7 @@ def test_numbers_of_files_in_many_splits(spark: SparkSession, tmp_path: Path) ->
     spark.conf.set("spark.sql.files.maxPartitionBytes", "1500")
     try:
         lines = scan(spark, written)
-        parts = splits(lines)
+        parts = splits(lines, F.lit(True))
         above = {part.uri: 150 if part.uri.endswith("c.json") else 0 for part in parts}
         rows = numbered(lines, parts, above).collect()
     finally:

@@ -1,4 +1,4 @@
-"""Landing without Spark: the same rows as by Spark, every record once however a run ends, bounded batches."""
+"""Landing without Spark: every record once however a run ends, in bounded batches."""
 
 from __future__ import annotations
 
@@ -16,18 +16,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.small_tables import LocalTables
-from lakehunt.landing import ingest as by_spark
-from lakehunt.landing import promote as promote_by_spark
 from lakehunt.landing.local import blocks, duplicates, land, parsing
 from lakehunt.landing.local.engine import LocalEngine
-from lakehunt.landing.outcomes import PromotionResult, TableCounts
+from lakehunt.landing.outcomes import PromotionResult
 from lakehunt.landing.settings import FileLimits, Settings
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
-from lakehunt.schemas.landing_tables import BATCHES, FILES, QUARANTINE, RECORDS
-from lakehunt.schemas.quality_tables import VALIDATIONS
+from lakehunt.schemas.landing_tables import BATCHES, QUARANTINE, RECORDS
 from lakehunt.schemas.table import Table
 from tests.support.blobs import NOW, blob, record
 
@@ -85,104 +81,9 @@ def everything(root: str) -> list[list[str]]:
     return [rows(root, table, "batch") for table in (RECORDS, EVENTS, QUARANTINE)]
 
 
-def test_the_same_rows_as_by_spark(lake: Lake, source: Path, suites: Path, root: str) -> None:
-    blob(source, "\r\n".join(LINES) + "\r\n", "a.json")
-    blob(source, b"\xff\x00\n" + "\n".join(LINES[:4]).encode() + b'\n{"half', "b.json")
-    done = by_spark.ingest(lake, str(source), NOW, lambda _: None)
-    by_it = promote_by_spark.promote(lake, suites, DataDocs(), lambda _: None)
-    ingested, promoted = engine(root, suites, ("DeviceProcessEvents",)).land(str(source), NOW)
-    assert (ingested.delivered, ingested.pending) == (done.delivered, done.pending)
-    assert totals(promoted) == totals(by_it)
-    assert promoted.batches[0].other_tables == by_it.batches[0].other_tables
-    assert everything(root) == everything(lake.root)
-    assert rows(root, FILES) == rows(lake.root, FILES)
-
-
 def totals(found: PromotionResult) -> tuple[int, ...]:
     names = ("delivered", "events", "quarantined", "duplicates")
     return tuple(sum(getattr(batch, name) for batch in found.batches) for name in names)
-
-
-def test_every_table_of_one_folder(source: Path, suites: Path, root: str) -> None:
-    flow = record(category=NETWORK, RemoteIP="10.0.0.1", RemotePort=443, ReportId=1)
-    adapter = record(category=INFO, IPAddresses=[{"IPAddress": "10.0.0.2"}], ReportId=2)
-    lines = [record(), flow, adapter, flow, record(category=NETWORK, RemotePort="443"), "nope"]
-    blob(source, "\n".join(lines) + "\n")
-    _, promoted = engine(root, suites).land(str(source), NOW)
-    assert promoted.batches[0].tables == (
-        TableCounts("DeviceNetworkEvents", 3, 1, 1, 1),
-        TableCounts("DeviceNetworkInfo", 1, 1, 0, 0),
-        TableCounts("DeviceProcessEvents", 1, 1, 0, 0),
-        TableCounts("", 1, 0, 1, 0),
-    )
-    tables = LocalTables(root)
-    (stored,) = tables.rows(BY_NAME["DeviceNetworkEvents"].events, ["RemoteIP", "RemotePort", "line"]).to_pylist()
-    assert stored == {"RemoteIP": "10.0.0.1", "RemotePort": 443, "line": 2}
-    (stored,) = tables.rows(BY_NAME["DeviceNetworkInfo"].events, ["IPAddresses", "Type"]).to_pylist()
-    assert stored == {"IPAddresses": '[{"IPAddress":"10.0.0.2"}]', "Type": "DeviceNetworkInfo"}
-    quarantined = tables.rows(QUARANTINE, ["line", "category", "reasons"]).to_pylist()
-    assert [(row["line"], row["category"]) for row in quarantined] == [(5, NETWORK), (6, None)]
-    settled = tables.rows(BATCHES, ["event_table", "delivered", "outcome"]).to_pylist()
-    assert {row["event_table"]: (row["delivered"], row["outcome"]) for row in settled} == {
-        "DeviceNetworkEvents": (3, "settled"),
-        "DeviceNetworkInfo": (1, "settled"),
-        "DeviceProcessEvents": (1, "settled"),
-        "": (1, "settled"),
-    }
-
-
-def test_tables_that_are_not_configured_are_counted_and_left(source: Path, suites: Path, root: str) -> None:
-    blob(source, "\n".join([record(), record(category=NETWORK), record(category=INFO), record(category=INFO)]) + "\n")
-    only = engine(root, suites, tables=("DeviceProcessEvents",))
-    _, promoted = only.land(str(source), NOW)
-    assert promoted.batches[0].other_tables == ((NETWORK, 1), (INFO, 2))
-    assert totals(promoted) == (1, 1, 0, 0)
-    assert only.promote().batches == ()
-
-
-def test_a_refused_table_does_not_hold_back_the_others(source: Path, suites: Path, root: str) -> None:
-    rule = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "RemoteIP"}, "severity": "critical"}
-    suite = suites / "device_network_events.json"
-    suite.write_text(json.dumps({"name": "network", "expectations": [rule]}))
-    lines = [
-        record(),
-        record(category=NETWORK),
-        record(DeviceId=None),
-        record(category=NETWORK, RemotePort="443"),
-        "nope",
-    ]
-    blob(source, "\n".join(lines) + "\n")
-    _, promoted = engine(root, suites).land(str(source), NOW)
-    (batch,) = promoted.batches
-    assert quarantined(root) == [3, 5]
-    assert batch.refused == ("RemoteIP: values to not be null: 1 of 1 rows are not",)
-    assert batch.published == 1
-    assert len(rows(root, EVENTS)) == 1
-    assert rows(root, BY_NAME["DeviceNetworkEvents"].events) == []
-
-    suite.write_text(json.dumps({"name": "network", "expectations": []}))
-    (again,) = engine(root, suites).promote().batches
-    assert (again.refused, [one.table for one in again.tables]) == ((), ["DeviceNetworkEvents", ""])
-    assert quarantined(root) == [3, 4, 5]
-    suites_judged = {row["suite"] for row in LocalTables(root).few(VALIDATIONS)}
-    assert suites_judged == {"device_process_events"}, "the results of the table that was settled stay"
-    assert len(rows(root, BY_NAME["DeviceNetworkEvents"].events)) == 1
-    assert engine(root, suites).promote().batches == ()
-
-
-def test_a_refused_batch_of_an_earlier_version_is_settled(source: Path, suites: Path, root: str) -> None:
-    """Rows of `raw.batches` did not name a table then."""
-    blob(source, record() + "\n")
-    own = engine(root, suites)
-    own.ingest(str(source), NOW)
-    LocalTables(root).append(BATCHES, [(1, NOW, 1, 0, 0, 0, "refused", "why", [], None)])
-    assert totals(own.promote()) == (1, 1, 0, 0)
-    rows = LocalTables(root).few(BATCHES, ["batch", "outcome", "event_table"])
-    assert [tuple(row.values()) for row in rows] == [(1, "settled", "DeviceProcessEvents")]
-
-
-def quarantined(root: str) -> list[int]:
-    return sorted(row["line"] for row in LocalTables(root).few(QUARANTINE, ["line"]))
 
 
 @pytest.mark.parametrize("in_other_processes", [False, True])

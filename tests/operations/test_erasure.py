@@ -19,8 +19,6 @@ from lakehunt.hunting.findings.writer import ALL
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.retention import Retention
-from lakehunt.landing.ingest import ingest
-from lakehunt.landing.promote import promote
 from lakehunt.operations import erasure, maintenance
 from lakehunt.operations.erasure import ErasureRequest, LostFindings, find_matches
 from lakehunt.quality.data_docs import DataDocs
@@ -30,6 +28,7 @@ from lakehunt.schemas.hunt_tables import HITS
 from lakehunt.schemas.landing_tables import FILES, QUARANTINE, RECORDS
 from lakehunt.schemas.table import Table, TableColumn
 from tests.support.blobs import NOW, blob, record, write_suites
+from tests.support.landing import ingest, promote
 
 EVENTS = DEVICE_PROCESS_EVENTS.events
 

@@ -23,8 +23,6 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.lake import delta_lake, retry
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.retention import Retention
-from lakehunt.landing.ingest import ingest
-from lakehunt.landing.promote import promote
 from lakehunt.operations import maintenance
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas.alert_tables import SENT
@@ -35,6 +33,7 @@ from lakehunt.schemas.landing_tables import BATCHES, FILES, QUARANTINE, RECORDS
 from lakehunt.schemas.table import Table, TableColumn
 from tests.support.blobs import blob, record, write_suites
 from tests.support.events import event, store
+from tests.support.landing import ingest, promote
 from tests.support.scratch_tables import scratch_table
 
 EVENTS = DEVICE_PROCESS_EVENTS.events

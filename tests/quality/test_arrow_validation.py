@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.lake.arrow_rows import arrow_type
-from lakehunt.landing.promote import COUNTS
+from lakehunt.landing.outcomes import COUNTS
 from lakehunt.quality import arrow_measures, measures
 from lakehunt.quality.arrow_validation import ArrowValidator
 from lakehunt.quality.gx_engine import Engine

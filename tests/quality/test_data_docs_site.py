@@ -12,14 +12,13 @@ import pytest
 from lakehunt import config
 from lakehunt.core.errors import LakehuntError
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.landing.ingest import ingest
-from lakehunt.landing.promote import promote
 from lakehunt.quality import data_docs_site
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.quality.results import ExpectationResult, documents
 from lakehunt.quality.suites import Expectation
 from lakehunt.schemas.landing_tables import BATCHES
 from tests.support.blobs import NOW, blob, record, write_suites
+from tests.support.landing import ingest, promote
 
 SECRET = "hunter2-planted"
 WARNS = {

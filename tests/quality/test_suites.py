@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.landing.promote import COUNTS
+from lakehunt.landing.outcomes import COUNTS
 from lakehunt.quality.suites import load
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 from tests.support.paths import PROJECT

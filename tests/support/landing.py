@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.landing import ingest as by_spark
-from lakehunt.landing import promote as promote_by_spark
+from lakehunt.landing.engines import Engine
 from lakehunt.landing.ledger import IngestResult
 from lakehunt.landing.local.engine import LocalEngine
 from lakehunt.landing.outcomes import PromotionResult
 from lakehunt.landing.settings import FileLimits, Settings
+from lakehunt.landing.spark_engine import SparkEngine
 from lakehunt.quality.data_docs import DataDocs
+from lakehunt.schemas.event_tables import BY_NAME
 
 Say = Callable[[str], None]
 
@@ -38,6 +39,21 @@ def both_engines(request: pytest.FixtureRequest) -> Iterator[str]:
     _ENGINE[0] = SPARK
 
 
+def engine(
+    lake: Lake,
+    suites: Path,
+    docs: DataDocs = DataDocs(),  # noqa: B008
+    say: Say = lambda _: None,
+    limits: FileLimits = FileLimits(),  # noqa: B008
+    tables: tuple[str, ...] = tuple(BY_NAME),
+) -> Engine:
+    """The engine by which the test lands."""
+    settings = Settings(limits, tables=tables)
+    if _ENGINE[0] == SPARK:
+        return SparkEngine(lake, settings, suites, docs, say)
+    return LocalEngine(lake.root, settings, suites, docs, say)
+
+
 def ingest(
     lake: Lake,
     source: str,
@@ -45,16 +61,8 @@ def ingest(
     say: Say,
     limits: FileLimits = FileLimits(),  # noqa: B008
 ) -> IngestResult:
-    if _ENGINE[0] == SPARK:
-        return by_spark.ingest(lake, source, landed_at, say, limits=limits)
-    return _local(lake, Path("nowhere"), DataDocs(), say, limits).ingest(source, landed_at)
+    return engine(lake, Path("nowhere"), say=say, limits=limits).ingest(source, landed_at)
 
 
 def promote(lake: Lake, suites: Path, docs: DataDocs, say: Say) -> PromotionResult:
-    if _ENGINE[0] == SPARK:
-        return promote_by_spark.promote(lake, suites, docs, say)
-    return _local(lake, suites, docs, say).promote()
-
-
-def _local(lake: Lake, suites: Path, docs: DataDocs, say: Say, limits: FileLimits = FileLimits()) -> LocalEngine:  # noqa: B008
-    return LocalEngine(lake.root, Settings(limits), suites, docs, say)
+    return engine(lake, suites, docs, say).promote()

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.landing.ingest import ingest
-from lakehunt.landing.promote import PromotionResult, promote
+from lakehunt.landing.outcomes import PromotionResult
 from lakehunt.quality.data_docs import DataDocs
+from tests.support.landing import ingest, promote
 from tests.support.paths import PROJECT
 
 

@@ -21,7 +21,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql import times
 from lakehunt.kql.errors import QueryErrors
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.landing.promote import PromotionResult
+from lakehunt.landing.outcomes import PromotionResult
 from lakehunt.runtime.session import codegen
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 

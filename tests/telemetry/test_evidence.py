@@ -17,7 +17,7 @@ from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.findings import evidence
 from lakehunt.hunting.findings.process_tree import Event, ProcessFamily, ProcessNode, walk
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.landing.promote import PromotionResult
+from lakehunt.landing.outcomes import PromotionResult
 from lakehunt.reporting import page, report_data
 from lakehunt.reporting.report_data import Period
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS

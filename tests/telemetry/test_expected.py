@@ -17,7 +17,7 @@ from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.findings import writer
 from lakehunt.hunting.query.adhoc import query
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.landing.promote import PromotionResult
+from lakehunt.landing.outcomes import PromotionResult
 from tests.support.hunts import ticks
 from tests.support.paths import PROJECT
 

@@ -103,9 +103,9 @@ class Lake:
         rows = self.rows(table).where(where.spark_sql(only)).select(*map(quoted_name, columns or table.column_names))
         return [_in_utc(row.asDict(recursive=True)) for row in rows.collect()]
 
-    def _ensure(self, table: Table) -> None:
-        """Creates the table, without Spark where that is safe, as Spark takes a query for it. One that exists may have
-        features that only Spark knows."""
+    def ensure(self, table: Table) -> None:
+        """Creates the empty table, without Spark where that is safe, as Spark takes a query for it; if it exists, adds
+        the columns that it lacks. One that exists may have features that only Spark knows."""
         if self._local is not None and not self._local.exists(table.name):
             self._local.ensure(table)
         self._maker.ensure(table, self.path(table.name))
@@ -116,7 +116,7 @@ class Lake:
             if (local := self._without_spark(table)) is not None:
                 return local.append(table, rows)
             rows = self.local(table, rows)
-        self._ensure(table)
+        self.ensure(table)
         return self._write(table, rows, "append").save(self.path(table.name))
 
     def _write(self, table: Table, rows: DataFrame, mode: str) -> DataFrameWriter:
@@ -130,7 +130,7 @@ class Lake:
             local.append_unless(table, rows, taken)
             return
         new = self._in_order(table, rows if isinstance(rows, DataFrame) else self.local(table, rows))
-        self._ensure(table)
+        self.ensure(table)
 
         def write() -> None:
             # The table is read in the same transaction, so Delta detects a concurrent append.
@@ -163,7 +163,7 @@ class Lake:
         else:
             few = rows
             make_rows = lambda: self.local(table, few)  # noqa: E731
-        self._ensure(table)
+        self.ensure(table)
 
         def write() -> None:
             writer = self._write(table, make_rows(), "overwrite")
@@ -196,7 +196,7 @@ class Lake:
 
         `within` is a condition on the target (on `F.col("target.<column>")`) that limits the merge to some partitions:
         Delta reads, and can conflict with, only those."""
-        self._ensure(table)
+        self.ensure(table)
         same = within if within is not None else F.lit(True)
         for name in key:
             same = same & (F.col(f"target.{name}") == F.col(f"new.{name}"))

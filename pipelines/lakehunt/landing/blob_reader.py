@@ -18,9 +18,8 @@ from lakehunt.landing import line_numbers
 from lakehunt.landing.blob_store import Store, unpack_all
 from lakehunt.landing.line_numbers import FileSplit
 from lakehunt.landing.settings import FileLimits
-from lakehunt.sources.base import RecognisesFiles, Source
+from lakehunt.sources import forms
 from lakehunt.sources.blobs import Blob, path_of
-from lakehunt.sources.forms import HEAD
 
 _BYTE_ORDER_MARK = 3
 """Bytes at the beginning of a file that Spark's text source leaves out."""
@@ -68,7 +67,6 @@ class BlobReader:
 
     spark: SparkSession
     store: Store
-    kind: Source
     limits: FileLimits
 
     def open(self, blobs: Iterable[Blob], staging: str) -> BlobSet:
@@ -92,7 +90,7 @@ class BlobReader:
             filled = [blob.opened_at for blob in readable if blob.bytes]
             frame = line_numbers.scan(self.spark, filled, self.limits.longest_line) if filled else None
             try:
-                splits = line_numbers.splits(frame, self._is_record()) if frame else []
+                splits = line_numbers.splits(frame, _may_be_record(F.col("value"))) if frame else []
                 break
             except (PySparkException, Py4JJavaError) as e:
                 bad = _failed_blob(e, readable)
@@ -102,9 +100,6 @@ class BlobReader:
         counted = {blob.path: sum(split.lines for split in of[blob.opened_at]) for blob in readable}
         found = BlobSet(tuple(readable), counted, tuple(unreadable), frame, tuple(splits))
         return found.without(dict(self._with_long_lines(found)))
-
-    def _is_record(self) -> Column | None:
-        return self.kind.may_be_record(F.col("value")) if isinstance(self.kind, RecognisesFiles) else None
 
     def _with_long_lines(self, found: BlobSet) -> Iterator[tuple[str, str]]:
         """Each blob with a line that is too long, and what to say of it. Spark left out much longer ones: then bytes of
@@ -126,9 +121,9 @@ class BlobReader:
         for blob in found.blobs:
             records = sum(split.records for split in of[blob.opened_at])
             # The last element of an array with one on each line has no comma behind it, and looks like a record.
-            if isinstance(self.kind, RecognisesFiles) and found.lines[blob.path] and records <= 1:
-                head = self.store.head(blob.opened_at, HEAD)
-                form = self.kind.other_form(head)
+            if found.lines[blob.path] and records <= 1:
+                head = self.store.head(blob.opened_at, forms.HEAD)
+                form = forms.other_form(head)
                 if form is not None and (not records or head.split(b"\n")[0].strip() == b"["):
                     yield blob.path, form
 
@@ -136,6 +131,13 @@ class BlobReader:
         """The blobs that are gzip although their names do not end in `.gz`."""
         suspects = {path_of(split.uri) for split in found.splits if split.looks_gzip}
         return [b for b in found.blobs if not b.read_from and b.path in suspects and self.store.is_gzip(b.path)]
+
+
+def _may_be_record(line: Column) -> Column:
+    """Whether a line looks like a record, as `local.opening.may_be_record` has it."""
+    text = F.trim(line, F.lit(" \t\r"))
+    is_object = F.startswith(text, F.lit("{")) & F.endswith(text, F.lit("}")) & ~text.startswith('{"records"')
+    return is_object & F.contains(text, F.lit('"category"')) & F.contains(text, F.lit('"properties"'))
 
 
 def _by_file(splits: Iterable[FileSplit]) -> Mapping[str, Sequence[FileSplit]]:

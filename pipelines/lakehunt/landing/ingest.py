@@ -10,11 +10,11 @@ over and sees what the other has landed.
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
@@ -26,191 +26,179 @@ from lakehunt.landing.blob_reader import BlobReader, BlobSet
 from lakehunt.landing.blob_store import Store
 from lakehunt.landing.ledger import FileRecord, IngestResult
 from lakehunt.landing.settings import FileLimits
+from lakehunt.landing.spark_parsing import RAW_COLUMNS, LineParser
 from lakehunt.schemas.landing_tables import FILES, RECORDS
-from lakehunt.sources import base as sources
-from lakehunt.sources.base import Source
+from lakehunt.sources import listing
 
 _STAGING = "_staging-"
 """Prefix of the folder for unpacked files; each run has its own."""
 
 
-def ingest(
-    lake: Lake,
-    source: str,
-    landed_at: datetime,
-    say: Progress,
-    source_type: str = sources.DEFAULT,
-    limits: FileLimits | None = None,
-) -> IngestResult:
-    """Lands new records of `source`: a folder, a glob or a file of blobs in the format of `source_type`.
+@dataclass(frozen=True)
+class LandedBatch:
+    """A batch that this run has landed, with its records as `LineParser` returns them."""
 
-    `landed_at` is stored with the records. Raises LakehuntError, before writing anything, if the source does not exist
-    or has no files."""
-    reader = BlobReader(lake.spark, Store(lake.spark), sources.named(source_type), limits or FileLimits())
-    for _ in range(ATTEMPTS):
-        try:
-            return _ingest(lake, reader, source, landed_at, say)
-        except _OvertakenError:
-            say("another run has landed records meanwhile: looking again")
-    raise LakehuntError(f"other runs keep landing records into {lake.root}", "let one run land at a time")
+    number: int
+    landed_at: datetime
+    records: DataFrame
+
+
+@dataclass(frozen=True)
+class _Appended:
+    """A batch's records and its highest line by file. No records: there was nothing to append."""
+
+    counts: dict[str, int]
+    highest: dict[str, int]
+    batch: LandedBatch
 
 
 class _OvertakenError(Exception):
     """Another run has created the batch that this run was about to create."""
 
 
-def _ingest(lake: Lake, reader: BlobReader, source: str, landed_at: datetime, say: Progress) -> IngestResult:
-    store, newest = reader.store, _newest_batch(lake)  # read first, so that a concurrent append is detected
-    found = reader.kind.find(lake.spark, source)
-    known, recorded = _file_records(lake)
-    changed, shrunk, unchanged = ledger.changed_since(found, known)
-    say(f"{len(found)} files in {source}: {len(changed)} new or changed")
-    store.remove_old(f"{lake.root}/raw", _STAGING, KILLED_AFTER)
-    staging = f"{lake.root}/raw/{_STAGING}{secrets.token_hex(8)}"
-    try:
-        with line_numbers.stable_splits(lake.spark):
-            blob_set = reader.open(changed, staging)
-            landed = _landed_lines(lake, known, recorded, landed_at)
-            batch, counts, pending = _land(lake, reader, blob_set, landed, newest, landed_at)
-    finally:
-        store.remove(staging)
-    _record(lake, blob_set, pending, batch, landed_at)
-    delivered = sum(counts.values())
-    say(f"{delivered} new records from {len(blob_set.blobs)} files")
-    waiting = [(blob.path, known[blob.path].pending) for blob in unchanged]
-    unreadable = tuple(sorted([*shrunk, *blob_set.unreadable]))
-    resolved = refused_files.record(lake, found, dict(unreadable), landed_at)
-    return IngestResult(
-        batch=batch if delivered else None,
-        delivered=delivered,
-        files_read=len(blob_set.blobs),
-        files_unchanged=len(unchanged),
-        pending=tuple(sorted([*pending.items(), *((path, line) for path, line in waiting if line is not None)])),
-        unreadable=unreadable,
-        resolved=resolved,
-    )
+class Landing:
+    """Lands sources into raw. `keep`: their parsed records are kept, so that promotion need not parse them again."""
 
+    def __init__(self, lake: Lake, parser: LineParser, say: Progress, limits: FileLimits, keep: bool) -> None:
+        self._lake, self._parser, self._say, self._keep = lake, parser, say, keep
+        self._reader = BlobReader(lake.spark, Store(lake.spark), limits)
 
-def _file_records(lake: Lake) -> tuple[dict[str, FileRecord], int]:
-    """The record of each blob, and the newest recorded batch."""
-    return ledger.newest(lake.few(FILES))
+    def land(self, source: str, landed_at: datetime) -> tuple[IngestResult, list[LandedBatch]]:
+        """Lands new records of `source`: a folder, a glob or a file of blobs. Returns what was landed, and the new
+        batches.
 
+        `landed_at` is stored with the records. Raises LakehuntError, before writing anything, if the source does not
+        exist or has no files."""
+        for _ in range(ATTEMPTS):
+            try:
+                return self._land(source, landed_at)
+            except _OvertakenError:
+                self._say("another run has landed records meanwhile: looking again")
+        raise LakehuntError(f"other runs keep landing records into {self._lake.root}", "let one run land at a time")
 
-def _landed_lines(lake: Lake, known: Mapping[str, FileRecord], recorded: int, landed_at: datetime) -> dict[str, int]:
-    """The highest landed line of each blob, from the record and from batches in raw that were never recorded.
-
-    Those batches are recorded now: the blobs of a killed run may not be in this run's source, and after this run's
-    higher batch number nobody would look for them."""
-    if not lake.exists(RECORDS.name):
-        return {}
-    unrecorded = lake.rows(RECORDS).where(F.col("batch") > recorded).groupBy("file")
-    missed = unrecorded.agg(F.max("line").alias("line"), F.max("batch").alias("batch")).collect()
-    landed = {path: state.lines for path, state in known.items()}
-    for row in missed:
-        landed[row.file] = max(landed.get(row.file, 0), row.line)
-    if missed:
-        rows = [ledger.missed_row(row.file, row.line, row.batch, landed_at) for row in missed]
-        lake.append(FILES, rows)
-    return landed
-
-
-def _land(
-    lake: Lake,
-    reader: BlobReader,
-    blob_set: BlobSet,
-    landed: Mapping[str, int],
-    newest: int,
-    landed_at: datetime,
-) -> tuple[int, dict[str, int], dict[str, int]]:
-    """Appends new records as batches after `newest`. Returns the last batch, the records per file of all batches, and
-    the incomplete last lines."""
-    if not any(total > landed.get(path, 0) for path, total in blob_set.lines.items()):
-        return newest, {}, {}
-    new = blob_set.above(landed).where(
-        _is_not_blank() & ~(F.col("is_last") & F.col("may_grow") & _looks_unfinished(reader.kind))
-    )
-    counts, highest = _append(lake, reader.kind, new, newest + 1, landed_at)
-    tails = {
-        blob.path: blob_set.lines[blob.path]
-        for blob in blob_set.blobs
-        if blob.may_grow and blob_set.lines[blob.path] > max(landed.get(blob.path, 0), highest.get(blob.path, 0))
-    }
-    more, pending = _land_complete_tails(lake, reader, blob_set, tails, newest + 1 + bool(counts), landed_at)
-    return newest + bool(counts) + bool(more), dict(Counter(counts) + Counter(more)), pending
-
-
-def _land_complete_tails(
-    lake: Lake,
-    reader: BlobReader,
-    blob_set: BlobSet,
-    tails: Mapping[str, int],
-    batch: int,
-    landed_at: datetime,
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Lands the last lines that looked incomplete (`tails`, by blob) but are not: a line end follows, and the blob has
-    not grown. A blob that grew while it was read may have been cut anywhere. Returns the batch's records per file, and
-    the lines that are still pending."""
-    complete = [blob for blob in blob_set.blobs if blob.path in tails and reader.store.ends_line(blob)]
-    counts: dict[str, int] = {}
-    if complete:
-        again = reader.read(complete)
-        complete = list(again.blobs)  # without those that have become unreadable meanwhile
-        last = again.above({blob.path: tails[blob.path] - 1 for blob in complete})
-        ends = F.create_map(*(F.lit(item) for blob in complete for item in (blob.path, tails[blob.path])))
+    def _land(self, source: str, landed_at: datetime) -> tuple[IngestResult, list[LandedBatch]]:
+        store, newest = self._reader.store, self._newest_batch()  # read first, so that a concurrent append is detected
+        found = listing.find(self._lake.spark, source)
+        known, recorded = ledger.newest(self._lake.few(FILES))
+        changed, shrunk, unchanged = ledger.changed_since(found, known)
+        self._say(f"{len(found)} files in {source}: {len(changed)} new or changed")
+        store.remove_old(f"{self._lake.root}/raw", _STAGING, KILLED_AFTER)
+        staging = f"{self._lake.root}/raw/{_STAGING}{secrets.token_hex(8)}"
         try:
-            whole = last.where(_is_not_blank() & (F.col("line") == ends[F.col("file")]))
-            counts, _ = _append(lake, reader.kind, whole, batch, landed_at)
-        except _OvertakenError:
-            complete = []  # left for the next run
-    done = {blob.path for blob in complete}
-    return counts, {path: line for path, line in tails.items() if path not in done}
+            with line_numbers.stable_splits(self._lake.spark):
+                blob_set = self._reader.open(changed, staging)
+                landed = self._landed_lines(known, recorded, landed_at)
+                appended, pending = self._append_new(blob_set, landed, newest, landed_at)
+        finally:
+            store.remove(staging)
+        batch = newest + len(appended)
+        self._record(blob_set, pending, batch, landed_at)
+        delivered = sum(sum(one.counts.values()) for one in appended)
+        self._say(f"{delivered} new records from {len(blob_set.blobs)} files")
+        waiting = [(blob.path, known[blob.path].pending) for blob in unchanged]
+        unreadable = tuple(sorted([*shrunk, *blob_set.unreadable]))
+        result = IngestResult(
+            batch=batch if delivered else None,
+            delivered=delivered,
+            files_read=len(blob_set.blobs),
+            files_unchanged=len(unchanged),
+            pending=tuple(sorted([*pending.items(), *((path, line) for path, line in waiting if line is not None)])),
+            unreadable=unreadable,
+            resolved=refused_files.record(self._lake, found, dict(unreadable), landed_at),
+        )
+        return result, [one.batch for one in appended]
+
+    def _landed_lines(self, known: Mapping[str, FileRecord], recorded: int, landed_at: datetime) -> dict[str, int]:
+        """The highest landed line of each blob, from the record and from batches in raw that were never recorded.
+
+        Those batches are recorded now: the blobs of a killed run may not be in this run's source, and after this run's
+        higher batch number nobody would look for them."""
+        if not self._lake.exists(RECORDS.name):
+            return {}
+        unrecorded = self._lake.rows(RECORDS).where(F.col("batch") > recorded).groupBy("file")
+        missed = unrecorded.agg(F.max("line").alias("line"), F.max("batch").alias("batch")).collect()
+        landed = {path: state.lines for path, state in known.items()}
+        for row in missed:
+            landed[row.file] = max(landed.get(row.file, 0), row.line)
+        if missed:
+            rows = [ledger.missed_row(row.file, row.line, row.batch, landed_at) for row in missed]
+            self._lake.append(FILES, rows)
+        return landed
+
+    def _append_new(
+        self, blob_set: BlobSet, landed: Mapping[str, int], newest: int, landed_at: datetime
+    ) -> tuple[list[_Appended], dict[str, int]]:
+        """Appends new records as batches after `newest`. Returns the batches, and the incomplete last lines."""
+        if not any(total > landed.get(path, 0) for path, total in blob_set.lines.items()):
+            return [], {}
+        new = blob_set.above(landed).withColumn("may_be_cut", F.col("is_last") & F.col("may_grow"))
+        first = self._append(new, newest + 1, landed_at)
+        tails = {
+            blob.path: blob_set.lines[blob.path]
+            for blob in blob_set.blobs
+            if blob.may_grow
+            and blob_set.lines[blob.path] > max(landed.get(blob.path, 0), first.highest.get(blob.path, 0))
+        }
+        appended = [first] if first.counts else []
+        tail, pending = self._append_complete_tails(blob_set, tails, newest + 1 + len(appended), landed_at)
+        return [*appended, *([tail] if tail is not None and tail.counts else [])], pending
+
+    def _append_complete_tails(
+        self, blob_set: BlobSet, tails: Mapping[str, int], batch: int, landed_at: datetime
+    ) -> tuple[_Appended | None, dict[str, int]]:
+        """Lands the last lines that looked incomplete (`tails`, by blob) but are not: a line end follows, and the blob
+        has not grown. A blob that grew while it was read may have been cut anywhere. Returns the batch, and the lines
+        that are still pending."""
+        complete = [blob for blob in blob_set.blobs if blob.path in tails and self._reader.store.ends_line(blob)]
+        appended = None
+        if complete:
+            again = self._reader.read(complete)
+            complete = list(again.blobs)  # without those that have become unreadable meanwhile
+            last = again.above({blob.path: tails[blob.path] - 1 for blob in complete})
+            ends = F.create_map(*(F.lit(item) for blob in complete for item in (blob.path, tails[blob.path])))
+            try:
+                whole = last.where(F.col("line") == ends[F.col("file")]).withColumn("may_be_cut", F.lit(False))
+                appended = self._append(whole, batch, landed_at)
+            except _OvertakenError:
+                complete = []  # left for the next run
+        done = {blob.path for blob in complete}
+        return appended, {path: line for path, line in tails.items() if path not in done}
+
+    def _append(self, new: DataFrame, batch: int, landed_at: datetime) -> _Appended:
+        """Parses new lines and appends their records as one batch.
+
+        Raises _OvertakenError, before writing anything, if another run has created the batch."""
+        lines = new.withColumn("value", F.col("value").cast("binary"))
+        records = self._parser.records(lines)
+        if self._keep:
+            # Not `persist`, which keeps the plan: planning it again for each of a dozen queries costs more than they
+            # do. If an executor is lost, its partitions are lost too, and the run has to be repeated.
+            records = records.localCheckpoint()
+        rows = records.select(*(column.name for column in RAW_COLUMNS))
+        rows = rows.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)})
+        self._lake.append_unless(RECORDS, rows, [("batch", ">=", batch)])
+        stored = self._lake.rows(RECORDS).where(F.col("batch") >= batch)
+        ours = (F.col("batch") == batch) & (F.col("landed_at") == F.lit(landed_at))
+        per_file = stored.groupBy("file", ours.alias("ours"))
+        found = per_file.agg(F.count(F.lit(1)).alias("records"), F.max("line").alias("line")).collect()
+        made = [row for row in found if row.ours]
+        if found and not made:
+            raise _OvertakenError
+        counts = {row.file: row.records for row in made}
+        return _Appended(counts, {row.file: row.line for row in made}, LandedBatch(batch, landed_at, records))
+
+    def _newest_batch(self) -> int:
+        return newest_batch(self._lake)
+
+    def _record(self, blob_set: BlobSet, pending: Mapping[str, int], batch: int, landed_at: datetime) -> None:
+        rows = [
+            ledger.row_of(blob, blob_set.lines[blob.path], pending.get(blob.path), batch, landed_at)
+            for blob in blob_set.blobs
+        ]
+        if rows:
+            self._lake.append(FILES, rows)
 
 
-def _is_not_blank() -> Column:
-    """Whether a line is a record. Blank lines are counted but not landed."""
-    return F.ltrim("value", F.lit(" \t\r")) != ""
-
-
-def _looks_unfinished(kind: Source) -> Column:
-    return F.ltrim("value", F.lit(" \t\r")).startswith("{") & ~kind.is_complete(F.col("value"))
-
-
-def _append(
-    lake: Lake, kind: Source, new: DataFrame, batch: int, landed_at: datetime
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Appends new records as one batch. Returns its records and its highest line per file.
-
-    Raises _OvertakenError, before writing anything, if another run has created the batch."""
-    raw = new.select("file", "line", *_text_or_bytes(F.col("value"))).transform(kind.with_envelope)
-    rows = raw.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)})
-    lake.append_unless(RECORDS, rows, [("batch", ">=", batch)])
-    stored = lake.rows(RECORDS).where(F.col("batch") >= batch)
-    ours = (F.col("batch") == batch) & (F.col("landed_at") == F.lit(landed_at))
-    per_file = stored.groupBy("file", ours.alias("ours"))
-    found = per_file.agg(F.count(F.lit(1)).alias("records"), F.max("line").alias("line")).collect()
-    made = [row for row in found if row.ours]
-    if found and not made:
-        raise _OvertakenError
-    return {row.file: row.records for row in made}, {row.file: row.line for row in made}
-
-
-def _text_or_bytes(value: Column) -> tuple[Column, Column]:
-    """The line without its line end: as text if it is valid UTF-8, else as bytes."""
-    valid, exact = F.is_valid_utf8(value), value.cast("binary")
-    line_end = F.endswith(exact, F.lit(b"\r"))
-    text = F.when(line_end, F.substring(value, F.lit(1), F.length(value) - 1)).otherwise(value)
-    cut = F.when(line_end, F.substring(exact, F.lit(1), F.length(exact) - 1)).otherwise(exact)
-    return F.when(valid, text).alias("text"), F.when(~valid, cut).alias("bytes")
-
-
-def _newest_batch(lake: Lake) -> int:
+def newest_batch(lake: Lake) -> int:
+    """The number of the newest batch in raw; 0 if there is none."""
     return lake.rows(RECORDS).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]  # type: ignore[no-any-return]
-
-
-def _record(lake: Lake, blob_set: BlobSet, pending: Mapping[str, int], batch: int, landed_at: datetime) -> None:
-    rows = [
-        ledger.row_of(blob, blob_set.lines[blob.path], pending.get(blob.path), batch, landed_at)
-        for blob in blob_set.blobs
-    ]
-    if rows:
-        lake.append(FILES, rows)

@@ -76,7 +76,7 @@ def stable_splits(spark: SparkSession) -> Iterator[None]:
         spark.conf.unset(cores) if chosen is None else spark.conf.set(cores, chosen)
 
 
-def splits(lines: DataFrame, is_record: Column | None = None) -> list[FileSplit]:
+def splits(lines: DataFrame, is_record: Column) -> list[FileSplit]:
     """The splits of `lines` (a `scan`), except those without a line. `is_record`: whether `value` looks like one."""
     gzip = F.startswith(F.col("value").cast("binary"), F.lit(bytes((0x1F, 0x8B))))
     size = F.octet_length("value").cast("bigint")
@@ -84,7 +84,7 @@ def splits(lines: DataFrame, is_record: Column | None = None) -> list[FileSplit]
         F.min("id").alias("first_id"),
         F.count(F.lit(1)).alias("lines"),
         F.max(gzip).alias("looks_gzip"),
-        F.count_if(F.lit(True) if is_record is None else is_record).alias("records"),
+        F.count_if(is_record).alias("records"),
         F.max(size).alias("longest"),
         F.sum(size + 1).alias("bytes"),
         F.max("file_bytes").alias("file_bytes"),

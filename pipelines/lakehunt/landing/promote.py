@@ -1,282 +1,216 @@
 """Second stage: validates each batch and publishes its records to `events` or `quarantine`, or drops duplicates.
 
-A batch is accepted once `raw.batches` says so (outcome `settled`), which is written last. Every earlier write is
-idempotent: it replaces what a previous attempt at the batch wrote, or inserts only missing rows. So a run may be killed
-at any point.
+A batch is accepted, table by table, once `raw.batches` says so (outcome `settled`), which is written last. Every
+earlier write is idempotent: it replaces what a previous attempt at the batch wrote, or inserts only missing rows. So a
+run may be killed at any point.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from lakehunt.core import disk
 from lakehunt.core.progress import Progress
+from lakehunt.core.sql import quoted_name
 from lakehunt.lake.delta_lake import Lake, few_rows, utc
-from lakehunt.landing import outcomes
-from lakehunt.landing.outcomes import COUNTS, HOURS_AHEAD, LANDING_SUITE, BatchResult, PromotionResult
-from lakehunt.quality import data_docs_site, spark_conditions
-from lakehunt.quality import suites as quality
-from lakehunt.quality.data_docs import DataDocs, page_of
-from lakehunt.quality.row_rules import RowRule, row_rules
+from lakehunt.landing import outcomes, spark_parsing
+from lakehunt.landing.ingest import LandedBatch, newest_batch
+from lakehunt.landing.outcomes import COUNTS, HOURS_AHEAD, NO_TABLE, BatchResult, TableCounts
+from lakehunt.landing.rules import Rules
+from lakehunt.landing.spark_parsing import LineParser, is_valid
 from lakehunt.quality.validation import Validator
 from lakehunt.runtime.error_text import in_one_line
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.landing_tables import BATCHES, QUARANTINE, RECORDS
 from lakehunt.schemas.quality_tables import VALIDATIONS
-from lakehunt.sources import base as sources
-from lakehunt.sources.base import Source
 from lakehunt.spark import values
 
-EVENTS = DEVICE_PROCESS_EVENTS.events
-
-_OF_A_TABLE = "^AdvancedHunting-[A-Za-z0-9]+$"
-"""The category of records that a feed delivers of any table."""
-
 
 @dataclass(frozen=True)
-class _BatchFacts:
-    """Facts about a parsed batch, computed in one query."""
+class _Judged:
+    """The records of one table."""
 
-    delivered: int
-    quarantined: int
-    landed_at: datetime
+    table: EventTable
+    counts: TableCounts
+    events: DataFrame
+    """New events, with the columns of the events table."""
     dates: tuple[date, ...]
-    unknown_properties: tuple[str, ...]
-    other_tables: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True)
-class _Rules:
-    source: Source
-    rows: tuple[RowRule, ...]
-    validator: Validator
-    events: str
-    landing: str
-    docs: DataDocs
+class Promoter:
+    """Promotes batches of a lake."""
+
+    def __init__(self, lake: Lake, rules: Rules[Validator], parser: LineParser, say: Progress) -> None:
+        self._lake, self._rules, self._parser, self._say = lake, rules, parser, say
+
+    def promote_waiting(self) -> list[BatchResult]:
+        """Promotes every batch that is not accepted yet, including those refused before."""
+        return [self.promote(self._from_raw(batch), settled) for batch, settled in waiting(self._lake).items()]
+
+    def promote(self, batch: LandedBatch, settled: Sequence[str] = ()) -> BatchResult:
+        """Validates and publishes a batch, without the tables of it that are settled already. One that Spark fails on
+        is refused, so that it does not keep later ones from being events."""
+        try:
+            return self._promote(batch, settled)
+        except (PySparkException, Py4JJavaError) as e:
+            result = BatchResult(batch.number, 0, 0, 0, 0, refused=(f"it could not be validated: {in_one_line(e)}",))
+            self._say(f"batch {batch.number}: {result.refused[0]}")
+        with suppress(PySparkException, Py4JJavaError):  # as on a full disk: the result says so, too
+            if batch.number in waiting(self._lake):  # or another run has promoted it meanwhile
+                self._record(result, {NO_TABLE: result.refused}, {}, batch.landed_at, settled)
+        return result
+
+    def _from_raw(self, number: int) -> LandedBatch:
+        raw = self._lake.read(RECORDS.name).where(F.col("batch") == number)
+        landed_at = raw.agg(F.min("landed_at").alias("at")).collect()[0]["at"]
+        line = F.coalesce(F.col("text").cast("binary"), "bytes")
+        delivered = raw.where(line.isNotNull())  # those that `forget` has emptied have neither
+        lines = delivered.select("file", "line", line.alias("value"), F.lit(False).alias("may_be_cut"))
+        at = datetime.now(UTC) if landed_at is None else utc(landed_at)
+        return LandedBatch(number, at, self._parser.records(lines).localCheckpoint())
+
+    def _promote(self, batch: LandedBatch, settled: Sequence[str]) -> BatchResult:
+        records = batch.records.withColumns({"batch": F.lit(batch.number), "landed_at": F.lit(batch.landed_at)})
+        facts = self._facts(records)
+        judged = [
+            self._judge(BY_NAME[name], records, facts[name])
+            for name in sorted(self._parser.tables)
+            if name in facts and name not in settled
+        ]
+        counts = [one.counts for one in judged]
+        if NO_TABLE in facts:
+            lost = facts[NO_TABLE].records
+            counts.append(TableCounts(NO_TABLE, lost, quarantined=lost))
+        others = self._others(records) if None in facts else {}
+        unknown = [name for one in judged for name in facts[one.table.name].unknown]
+        result = outcomes.of_tables(batch.number, counts, unknown, others)
+        self._say(f"batch {batch.number}: validating {result.events} new events")
+        result, refused = self._validated(result, judged, batch.landed_at)
+        kept = [one for one in judged if not {one.table.name, NO_TABLE} & set(refused)]
+        if NO_TABLE not in refused:
+            self._publish(batch.number, records, kept, settled)
+        hours = {one.table.name: _per_hour(one) for one in kept}
+        self._record(result, refused, hours, batch.landed_at, settled)
+        verdict = "refused" if refused else f"{result.events} events, {result.duplicates} duplicates"
+        self._say(f"batch {batch.number}: {verdict}")
+        return result
+
+    # Judging
+
+    def _facts(self, records: DataFrame) -> Mapping[str | None, Row]:
+        """For each event table that records belong to (NO_TABLE: none, None: one that is not landed): `records`,
+        `quarantined`, the `dates` of valid events, and the names of their `unknown` properties."""
+
+        def of_event(name: str) -> list[str]:
+            return [f"{quoted_name(table)}.{name}" for table in self._parser.tables]
+
+        names = F.json_object_keys(F.coalesce(*of_event("unknown_properties")))
+        rows = records.groupBy("event_table").agg(
+            F.count(F.lit(1)).alias("records"),
+            F.count_if(~is_valid()).alias("quarantined"),
+            F.collect_set(F.when(is_valid(), F.coalesce(*of_event("event_date")))).alias("dates"),
+            F.array_distinct(F.flatten(F.collect_set(F.when(is_valid(), names)))).alias("unknown"),
+        )
+        return {row.event_table: row for row in rows.collect()}
+
+    def _others(self, records: DataFrame) -> dict[str, int]:
+        """How many records of each table that is not landed, by category."""
+        rows = records.where(F.col("event_table").isNull()).groupBy("category").count().collect()
+        return {row.category: row["count"] for row in rows}
+
+    def _judge(self, table: EventTable, records: DataFrame, facts: Row) -> _Judged:
+        valid = spark_parsing.events(records, table)
+        duplicates = self._duplicates(table, valid, facts.dates).localCheckpoint()
+        repeated = duplicates.count()
+        new = valid.join(duplicates, ["file", "line"], "left_anti") if repeated else valid
+        events = facts.records - facts.quarantined - repeated
+        counts = TableCounts(table.name, facts.records, events, facts.quarantined, repeated)
+        return _Judged(table, counts, new, tuple(sorted(facts.dates)))
+
+    def _duplicates(self, table: EventTable, events: DataFrame, dates: Sequence[date]) -> DataFrame:
+        """`file`, `line` of records whose event exists already: in the table, or earlier in the batch.
+
+        The record that the table's event came from is not a duplicate: an earlier attempt at this batch wrote it."""
+        stored = self._lake.rows(table.events).where(F.col("event_date").isin(*map(values.day, dates)))
+        there = stored.select("event_date", "event_id", F.struct("file", "line").alias("there"))
+        position = F.struct("file", "line")
+        keys = events.select("event_date", "event_id", "file", "line")
+        first = keys.groupBy("event_date", "event_id").agg(F.min(position).alias("first"))
+        origin = first.join(there, ["event_date", "event_id"], "left").select(
+            "event_date", "event_id", F.coalesce("there", "first").alias("origin")
+        )
+        return keys.join(origin, ["event_date", "event_id"]).where(position != F.col("origin")).select("file", "line")
+
+    # The gate
+
+    def _validated(
+        self, result: BatchResult, judged: Sequence[_Judged], landed_at: datetime
+    ) -> tuple[BatchResult, dict[str, list[str]]]:
+        """The result with its failed expectations, and the tables that are refused, each with the reasons; NO_TABLE:
+        the whole batch. Also stores the results of all expectations."""
+        table_of = {self._rules.tables[one.table.name].suite: one.table.name for one in judged}
+        frames = {self._rules.tables[one.table.name].suite: _to_validate(one) for one in judged}
+        frames[self._rules.landing] = few_rows(self._lake.spark, COUNTS, [outcomes.counts_row(result)])
+        found = self._rules.validator.validate(result.batch, frames, landed_at)
+        rows = [outcomes.validation_row(result.batch, one, landed_at) for one in found]
+        self._lake.replace(VALIDATIONS, rows, [("batch", "=", result.batch), ("suite", "in", list(frames))])
+        return outcomes.judged(result, found, table_of, self._rules.docs)
+
+    # Publishing
+
+    def _publish(self, batch: int, records: DataFrame, kept: Sequence[_Judged], settled: Sequence[str]) -> None:
+        self._lake.ensure(DEVICE_PROCESS_EVENTS.events)  # hunts need a table, if only an empty one
+        for one in kept:
+            if one.counts.events:
+                within = F.col("target.event_date").isin(*map(values.day, one.dates))
+                self._lake.insert_new(one.table.events, one.events, ["event_date", "event_id"], within)
+        of_kept = F.col("event_table").isin(NO_TABLE, *(one.table.name for one in kept))
+        quarantined = records.where(of_kept & ~is_valid()).select(*QUARANTINE.column_names)
+        self._lake.replace(
+            QUARANTINE,
+            lambda: quarantined.unionByName(self._quarantined_before(batch, settled)) if settled else quarantined,
+            [("batch", "=", batch)],
+        )
+
+    def _quarantined_before(self, batch: int, settled: Sequence[str]) -> DataFrame:
+        """The rows of records in quarantine, of the tables of a batch that are settled."""
+        categories = [BY_NAME[name].category for name in settled]
+        return self._lake.rows(QUARANTINE).where((F.col("batch") == batch) & F.col("category").isin(categories))
+
+    def _record(
+        self,
+        result: BatchResult,
+        refused: Mapping[str, Sequence[str]],
+        hours: Mapping[str, list[dict[str, Any]]],
+        landed_at: datetime,
+        settled: Sequence[str],
+    ) -> None:
+        rows = outcomes.batch_rows(result, refused, hours, landed_at)
+        self._lake.replace(BATCHES, rows, outcomes.replaced_rows(result.batch, rows, settled))
 
 
-def promote(
-    lake: Lake, suites: Path, docs: DataDocs, say: Progress, source_type: str = sources.DEFAULT
-) -> PromotionResult:
-    """Validates and publishes every batch that is not accepted yet, including those refused before.
-
-    `suites` is the folder of the event table's suite and of `landing.json`; `docs` says where pages are written.
-    Raises LakehuntError, before writing anything, for an unusable suite."""
-    batches = _unpromoted(lake)
-    if not batches:
-        return PromotionResult(())
-    say("reading the expectations")
-    rules = _rules(suites, docs, sources.named(source_type))
-    outcomes = tuple(_promote_or_refuse(lake, batch, rules, say) for batch in batches)
-    return PromotionResult(outcomes, _write_docs(lake, docs, rules, say))
-
-
-def _write_docs(lake: Lake, docs: DataDocs, rules: _Rules, say: Progress) -> str | None:
-    """Writes Data Docs, if they are wanted. Returns why that failed: events can be hunted without pages about them."""
-    if docs.folder is None:
-        return None
-    say(f"writing Data Docs: {docs.link('index.html')}")
-    try:
-        now = datetime.now(UTC)
-        batches = lake.rows(BATCHES).where(F.col("landed_at") >= F.lit(now - docs.keep)).drop("hours")
-        failed = lake.rows(VALIDATIONS).where((F.col("validated_at") >= F.lit(now - docs.keep)) & ~F.col("success"))
-        data_docs_site.publish(docs, rules.validator.documents, _collected(batches), _collected(failed), now)
-    except OSError as error:
-        return disk.why(error, docs.folder)
-    return None
-
-
-def _collected(frame: DataFrame) -> list[dict[str, Any]]:
-    return [row.asDict() for row in frame.collect()]
-
-
-def _unpromoted(lake: Lake) -> list[int]:
-    """Numbers of the batches to promote. Batch numbers are consecutive, so the newest one is enough to list them."""
+def waiting(lake: Lake) -> dict[int, list[str]]:
+    """The batches to promote, each with its event tables that are settled."""
     if not lake.exists(RECORDS.name):
-        return []
-    newest = lake.read(RECORDS.name).agg(F.coalesce(F.max("batch"), F.lit(0))).collect()[0][0]
-    accepted = lake.few(BATCHES, ["batch"], [("outcome", "=", "settled")])
-    return sorted({*range(1, newest + 1)} - {row["batch"] for row in accepted})
+        return {}
+    return outcomes.waiting(newest_batch(lake), lake.few(BATCHES, outcomes.WAITING_COLUMNS))
 
 
-def _rules(folder: Path, docs: DataDocs, source: Source) -> _Rules:
-    events = quality.load(folder / DEVICE_PROCESS_EVENTS.suite, {*EVENTS.column_names, HOURS_AHEAD})
-    landing = quality.load(folder / LANDING_SUITE, set(COUNTS))
-    return _Rules(source, row_rules(events), Validator([events, landing]), events.name, landing.name, docs)
+def _to_validate(one: _Judged) -> DataFrame:
+    ahead = (F.unix_micros(one.table.times[0]) - F.unix_micros("landed_at")) / 3_600_000_000
+    return one.events.withColumn(HOURS_AHEAD, ahead)
 
 
-def _promote_or_refuse(lake: Lake, batch: int, rules: _Rules, say: Progress) -> BatchResult:
-    """Promotes a batch. One that Spark fails on is refused, so that it does not keep later ones from being events."""
-    try:
-        return _promote_batch(lake, batch, rules, say)
-    except (PySparkException, Py4JJavaError) as e:
-        outcome = BatchResult(batch, 0, 0, 0, 0, refused=(f"it could not be validated: {in_one_line(e)}",))
-        say(f"batch {batch}: {outcome.refused[0]}")
-    with suppress(PySparkException, Py4JJavaError):  # as on a full disk: the result says so, too
-        if batch not in _unpromoted(lake):
-            return outcome  # another run has promoted it meanwhile
-        records = lake.read(RECORDS.name).where(F.col("batch") == batch)
-        landed_at = records.agg(F.unix_micros(F.min("landed_at")).alias("at")).collect()[0]["at"]
-        _record(lake, outcome, _moment(landed_at), [])
-    return outcome
-
-
-def _promote_batch(lake: Lake, batch: int, rules: _Rules, say: Progress) -> BatchResult:
-    raw = lake.read(RECORDS.name).where(F.col("batch") == batch)
-    checked = rules.source.parse(raw).transform(lambda rows: _with_verdicts(rows, rules.rows))
-    # Not `persist`, which keeps the plan that parses 73 columns: planning it again for each of a dozen queries costs
-    # more than the queries. If an executor is lost, its partitions are lost too, and the run has to be repeated.
-    parsed = checked.localCheckpoint()
-    facts = _batch_facts(parsed)
-    say(f"batch {batch}: {facts.delivered} records read, {facts.quarantined} to quarantine")
-    own = parsed.where(F.col("other_table").isNull()).drop("other_table")
-    duplicates = _duplicates(lake, own, facts.dates).localCheckpoint()
-    return _decide(lake, batch, own, duplicates, facts, rules, say)
-
-
-def _decide(
-    lake: Lake, batch: int, parsed: DataFrame, duplicates: DataFrame, facts: _BatchFacts, rules: _Rules, say: Progress
-) -> BatchResult:
-    """Validates the batch, then publishes or refuses it."""
-    duplicate_count = duplicates.count()
-    new = _valid(parsed).join(duplicates, ["file", "line"], "left_anti")
-    outcome = BatchResult(
-        batch=batch,
-        delivered=facts.delivered,
-        events=facts.delivered - facts.quarantined - duplicate_count,
-        quarantined=facts.quarantined,
-        duplicates=duplicate_count,
-        unknown_properties=facts.unknown_properties,
-        other_tables=facts.other_tables,
-    )
-    say(f"batch {batch}: validating {outcome.events} new events")
-    outcome = _validated(lake, outcome, new, facts, rules)
-    hours = []
-    if not outcome.refused:
-        _write(lake, batch, parsed, new, facts.dates)
-        hours = _events_per_hour(new)
-    _record(lake, outcome, facts.landed_at, hours)
-    verdict = "refused" if outcome.refused else f"{outcome.events} events, {duplicate_count} duplicates"
-    say(f"batch {batch}: {verdict}")
-    return outcome
-
-
-def _with_verdicts(rows: DataFrame, rules: Sequence[RowRule]) -> DataFrame:
-    """Adds `reasons` (what is wrong with each record), `event_date`, and `other_table`: the category of a record that
-    belongs to another table, else null.
-
-    Rules are not applied to columns that could not be parsed, nor to unreadable records."""
-    breaches = F.array_compact(F.array(*(F.when(_applies(rule.column) & _broken(rule), rule.why) for rule in rules)))
-    reasons = F.concat(F.transform("faults", lambda fault: fault["why"]), breaches.cast("ARRAY<STRING>"))
-    other = F.exists("faults", lambda fault: fault["column"] == "category") & F.col("category").rlike(_OF_A_TABLE)
-    added = {"reasons": reasons, "event_date": F.to_date("Timestamp"), "other_table": F.when(other, F.col("category"))}
-    return rows.withColumns(added).drop("faults")
-
-
-def _broken(rule: RowRule) -> Column:
-    return spark_conditions.broken(rule.condition, rule.column)
-
-
-def _applies(column: str) -> Column:
-    return ~F.exists("faults", lambda fault: fault["column"].isNull() | (fault["column"] == column))
-
-
-def _valid(parsed: DataFrame) -> DataFrame:
-    return parsed.where(F.size("reasons") == 0)
-
-
-def _batch_facts(parsed: DataFrame) -> _BatchFacts:
-    own, valid = F.col("other_table").isNull(), F.size("reasons") == 0
-    names = F.when(valid, F.json_object_keys("unknown_properties"))
-    row = parsed.agg(
-        F.count_if(own).alias("delivered"),
-        F.count_if(own & ~valid).alias("quarantined"),
-        F.count_if(~own).alias("others"),
-        F.unix_micros(F.min("landed_at")).alias("landed_at"),
-        F.collect_set(F.when(valid, F.col("event_date"))).alias("dates"),
-        F.array_distinct(F.flatten(F.collect_set(names))).alias("names"),
-    ).collect()[0]
-    others = parsed.where(~own).groupBy("other_table").count().collect() if row.others else []
-    return _BatchFacts(
-        row.delivered,
-        row.quarantined,
-        _moment(row.landed_at),
-        tuple(sorted(row.dates)),
-        tuple(sorted(row.names)),
-        tuple(sorted((other.other_table, other["count"]) for other in others)),
-    )
-
-
-def _moment(micros: int | None) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros or 0)
-
-
-def _duplicates(lake: Lake, parsed: DataFrame, dates: Sequence[date]) -> DataFrame:
-    """`file`, `line` of valid records whose event exists already: in the table, or earlier in the batch.
-
-    The record that the table's event came from is not a duplicate: an earlier attempt at this batch wrote it."""
-    events = lake.rows(EVENTS).where(F.col("event_date").isin(*map(values.day, dates)))
-    there = events.select("event_date", "event_id", F.struct("file", "line").alias("there"))
-    position = F.struct("file", "line")
-    first = _valid(parsed).groupBy("event_date", "event_id").agg(F.min(position).alias("first"))
-    origin = first.join(there, ["event_date", "event_id"], "left").select(
-        "event_date", "event_id", F.coalesce("there", "first").alias("origin")
-    )
-    keys = _valid(parsed).select("event_date", "event_id", "file", "line")
-    return keys.join(origin, ["event_date", "event_id"]).where(position != F.col("origin")).select("file", "line")
-
-
-def _validated(lake: Lake, outcome: BatchResult, new: DataFrame, facts: _BatchFacts, rules: _Rules) -> BatchResult:
-    """The outcome with its failed expectations. Also stores the results of all expectations."""
-    ahead = (F.unix_micros("Timestamp") - F.unix_micros("landed_at")) / 3_600_000_000
-    events = new.select(*EVENTS.column_names, ahead.alias(HOURS_AHEAD))
-    frames = {rules.events: events, rules.landing: _counts(lake, outcome)}
-    found = rules.validator.validate(outcome.batch, frames, facts.landed_at)
-    rows = [outcomes.validation_row(outcome.batch, one, facts.landed_at) for one in found]
-    lake.replace(VALIDATIONS, rows, [("batch", "=", outcome.batch)])
-    critical, warnings = (outcomes.failures(found, severity) for severity in ("critical", "warning"))
-    worst = next(iter((*critical, *warnings)), None)
-    return replace(
-        outcome,
-        refused=tuple(one.message for one in critical),
-        warnings=tuple(one.message for one in warnings),
-        page=rules.docs.link(page_of(outcome.batch, worst.suite)) if worst else None,
-    )
-
-
-def _counts(lake: Lake, outcome: BatchResult) -> DataFrame:
-    row = outcomes.counts_row(outcome, len(outcome.unknown_properties))
-    return few_rows(lake.spark, COUNTS, [row])
-
-
-def _write(lake: Lake, batch: int, parsed: DataFrame, new: DataFrame, dates: Sequence[date]) -> None:
-    if dates or not lake.exists(EVENTS.name):  # hunts need the table, if only an empty one
-        within = F.col("target.event_date").isin(*map(values.day, dates))
-        lake.insert_new(EVENTS, new.select(*EVENTS.column_names), ["event_date", "event_id"], within)
-    quarantined = parsed.where(F.size("reasons") > 0).select(*QUARANTINE.column_names)
-    lake.replace(QUARANTINE, quarantined, [("batch", "=", batch)])
-
-
-def _events_per_hour(new: DataFrame) -> list[dict[str, Any]]:
+def _per_hour(one: _Judged) -> list[dict[str, Any]]:
     """New events per hour."""
-    counted = new.groupBy(F.date_trunc("hour", "Timestamp").alias("hour")).count().collect()
-    return sorted(({"hour": utc(row.hour), "events": row["count"]} for row in counted), key=lambda one: one["hour"])
-
-
-def _record(lake: Lake, outcome: BatchResult, landed_at: datetime, hours: Sequence[dict[str, Any]]) -> None:
-    counts = (outcome.delivered, outcome.events, outcome.quarantined, outcome.duplicates)
-    verdict = ("settled", outcomes.others_in_words(outcome.other_tables))
-    if outcome.refused:
-        verdict = ("refused", "; ".join(outcome.refused) + (f" (see {outcome.page})" if outcome.page else ""))
-    row = (outcome.batch, landed_at, *counts, *verdict, hours, DEVICE_PROCESS_EVENTS.name)
-    lake.replace(BATCHES, [row], [("batch", "=", outcome.batch)])
+    counted = one.events.groupBy(F.date_trunc("hour", one.table.times[0]).alias("hour")).count().collect()
+    return sorted(({"hour": utc(row.hour), "events": row["count"]} for row in counted), key=lambda found: found["hour"])

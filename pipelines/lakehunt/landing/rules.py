@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 from lakehunt import project
-from lakehunt.lake import arrow_rows
 from lakehunt.landing.outcomes import COUNTS, HOURS_AHEAD, LANDING_SUITE
+from lakehunt.landing.parsed import RecordChecks
 from lakehunt.quality import suites
-from lakehunt.quality.arrow_validation import ArrowValidator
 from lakehunt.quality.data_docs import DataDocs
-from lakehunt.quality.row_rules import RowRule, arrow_checks, row_rules
+from lakehunt.quality.row_rules import row_rules
+from lakehunt.quality.suites import Suite
 from lakehunt.schemas.event_table import EventTable
+
+V = TypeVar("V")
+"""What validates frames: ArrowValidator, or Validator for Spark's."""
 
 
 @dataclass(frozen=True)
 class TableRules:
-    """The rules of one event table: the name of its suite, and the rules for single records."""
+    """The rules of one event table: the name of its suite, and the checks of single records."""
 
     suite: str
-    rows: tuple[RowRule, ...]
-    checks: tuple[Any, ...]
+    checks: RecordChecks
 
 
 @dataclass(frozen=True)
-class Rules:
+class Rules(Generic[V]):
     """The rules of the event tables that are landed, by KQL name."""
 
     tables: dict[str, TableRules]
     landing: str
     """The name of the suite of a batch's counts."""
-    validator: ArrowValidator
+    validator: V
     docs: DataDocs
 
 
-def load(folder: Path, tables: Sequence[EventTable], docs: DataDocs) -> Rules:
+def load(
+    folder: Path, tables: Sequence[EventTable], docs: DataDocs, validator: Callable[[Iterable[Suite]], V]
+) -> Rules[V]:
     """The rules in a folder of suites. A table whose suite is not there has the one that comes with Lakehunt: projects
     of earlier versions have suites of fewer tables.
 
@@ -48,17 +52,6 @@ def load(folder: Path, tables: Sequence[EventTable], docs: DataDocs) -> Rules:
         known = {*table.events.column_names, HOURS_AHEAD}
         loaded.append((table, suites.load(file if file.exists() else project.EXPECTATIONS / table.suite, known)))
     landing = suites.load(folder / LANDING_SUITE, set(COUNTS))
-    validator = ArrowValidator([*(suite for _, suite in loaded), landing])
-    return Rules(
-        {
-            table.name: TableRules(
-                suite.name,
-                rows := row_rules(suite),
-                arrow_checks(rows, arrow_rows.schema(table.events)),
-            )
-            for table, suite in loaded
-        },
-        landing.name,
-        validator,
-        docs,
-    )
+    made = validator([*(suite for _, suite in loaded), landing])
+    checks = {table.name: TableRules(suite.name, RecordChecks(table, row_rules(suite))) for table, suite in loaded}
+    return Rules(checks, landing.name, made, docs)

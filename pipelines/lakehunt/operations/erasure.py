@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial, reduce
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -24,13 +24,13 @@ from lakehunt.kql import times
 from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.operations import maintenance
+from lakehunt.operations.record_fields import READABLE, with_fields
 from lakehunt.runtime.checkpoint import materialize
 from lakehunt.schemas import registry
 from lakehunt.schemas.event_table import EVENT_KEY
 from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
 from lakehunt.schemas.table import Erasure, Match, Table, TableFamily
-from lakehunt.sources import base as sources
 
 UNMISTAKABLE = 16
 """Minimum length of values that are also matched inside longer texts of a finding: ids, SIDs and full names. Shorter
@@ -168,20 +168,17 @@ def _copies(lake: Lake, table: Table, found: Matches) -> DataFrame:
 
 def _records(lake: Lake, table: Table, found: Matches) -> DataFrame:
     """Records whose event matches, and unparsable records that contain one of the values as a word."""
-    erasure, who, text = _erasure(table), found.who, F.col("text")
-    named, readable = F.lit(False), F.lit(False)
-    for source in sources.installed().values():
-        fields = source.fields(text, (*erasure.devices, *erasure.accounts))
-        named |= who.named_by(erasure, partial(_field, fields))
-        readable |= source.holds_event(text)
+    erasure, who = _erasure(table), found.who
     # Text from Windows tools may be UTF-16, with a NUL byte after each ASCII letter.
-    anything = F.coalesce(text, F.translate(F.col("bytes").cast("string"), "\0", ""))
+    anything = F.coalesce(F.col("text"), F.translate(F.col("bytes").cast("string"), "\0", ""))
     mentioned = F.coalesce(anything.rlike(_as_word(who.values)), F.lit(False))
-    return lake.read(table.name).where(named | (mentioned & ~readable)).select(*erasure.key)
+    records = lake.read(table.name).select(*erasure.key, "text", mentioned.alias(_MENTIONED))
+    read = with_fields(records, (*erasure.devices, *erasure.accounts))
+    about = who.named_by(erasure, F.col) | (F.col(_MENTIONED) & ~F.col(READABLE))
+    return read.where(about).select(*erasure.key)
 
 
-def _field(fields: Column, name: str) -> Column:
-    return fields[name]
+_MENTIONED = "mentioned"
 
 
 # Findings

@@ -49,7 +49,7 @@ def arrow_checks(rules: Sequence[RowRule], schema: pa.Schema) -> tuple[Check, ..
 
 
 def _arrow_check(rule: RowRule, schema: pa.Schema) -> Check:
-    from lakehunt.quality import arrow_conditions  # noqa: PLC0415  # Spark's executors and the report do without it
+    from lakehunt.quality import arrow_conditions  # noqa: PLC0415  # the report does without it
 
     try:
         return arrow_conditions.check(rule.condition, schema.field(rule.column).type)

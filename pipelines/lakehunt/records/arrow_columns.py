@@ -42,6 +42,14 @@ def texts(values: Sequence[Any]) -> pa.StringArray:
     return pa.Array.from_buffers(pa.string(), len(found), buffers)
 
 
+def lists_of_texts(values: Sequence[Sequence[str]]) -> pa.ListArray:
+    """Lists of strings. Raises OverflowError like `texts`."""
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, values), np.int32, len(values)), out=offsets[1:])
+    content = texts([text for some in values for text in some])
+    return pa.Array.from_buffers(pa.list_(pa.string()), len(values), [None, pa.py_buffer(offsets)], children=[content])
+
+
 def numbers(values: Sequence[object], type_: pa.DataType) -> pa.Array:
     """Integers as `type_`: int32, int64, or date32 (days since 1970); whatever is no integer is null."""
     try:

@@ -65,17 +65,15 @@ def is_complete(line: bytes) -> bool:
     return _object(line) is not None
 
 
-def holds_event(line: bytes) -> bool:
-    """Whether a record can be parsed, so that its fields name its device and account."""
-    record = _object(line)
-    return record is not None and isinstance(_member(record, "properties"), Object)
-
-
-def fields(line: bytes, names: Sequence[str]) -> dict[str, str | None]:
-    """The event's columns `names` in a record as text; None where they cannot be read."""
+def fields(line: bytes, names: Sequence[str]) -> dict[str, str | None] | None:
+    """The event's columns `names` in a record as text, None where they are missing; None if the record cannot be
+    parsed, so that its fields do not name its device and account."""
     record = _object(line)
     event = None if record is None else _member(record, "properties")
-    return {name: _as_text(_member(event, name)) if isinstance(event, Object) else None for name in names}
+    if not isinstance(event, Object):
+        return None
+    values = dict(event.members)
+    return {name: _as_text(values.get(name)) for name in names}
 
 
 def _object(line: bytes) -> Object | None:

@@ -12,6 +12,7 @@ from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
 
 _TASK_FAILURE = re.compile(r"Lost task \S+ in stage \S+ \(TID \d+\) \(.*?\): (.*)")
+_MISSING_MODULE = re.compile(r"ModuleNotFoundError: (No module named '[\w.]+')")
 _PACKAGE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
 
 _MEMORY = "OutOfMemoryError"
@@ -27,6 +28,9 @@ def describe(error: Exception) -> str:
 
 
 def _described(error: Exception) -> str:
+    if isinstance(error, (PySparkException, Py4JError)) and (missing := _MISSING_MODULE.search(str(error))):
+        hint = "install Lakehunt for the Python of the executors, PYSPARK_PYTHON (docs/how-to/clusters.md)"
+        return f"Spark's executors lack what records are parsed with: {missing[1]}\n  hint: {hint}"
     if isinstance(error, Py4JJavaError):
         return _with_hint(_with_root_cause(error.java_exception))
     if isinstance(error, (PySparkException, Py4JError)):

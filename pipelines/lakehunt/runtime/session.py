@@ -42,6 +42,8 @@ DEFAULTS = {
     "spark.sql.codegen.hugeMethodLimit": "8000",
     # An iteration resolves one level of functions inside of each other; what the last one leaves unresolved fails.
     "spark.sql.analyzer.maxIterations": "1000",
+    # Lines of blobs go to Python in batches of so many bytes: a record may have 16 MB.
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(16 << 20),
     # PySpark's call-site tracking makes two JVM calls per column, which is most of a query's compilation time.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
@@ -91,6 +93,8 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
     if running is not None:
         return _as_required(running)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:  # by default Spark's Python processes are of the first `python3` on the path
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     given = _submitted() if submitted else _own_jvm(config, learning)
     settings = DEFAULTS | dict(config.spark) | given | REQUIRED
     settings = linked_commits.settings(settings) | settings

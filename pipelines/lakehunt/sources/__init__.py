@@ -1,2 +1,1 @@
-"""Sources of events: one module each, implementing the protocol in base.py. A new source needs its module and an entry
-point in pyproject.toml."""
+"""The files of a source: blobs of Defender's Streaming API."""

@@ -26,16 +26,18 @@ import pyarrow.compute as pc
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.lake.small_tables import ATTEMPTS, LocalTables, OvertakenError
-from lakehunt.landing import ledger, refused_files
+from lakehunt.landing import ledger, outcomes, refused_files
 from lakehunt.landing.ledger import FileRecord, IngestResult
 from lakehunt.landing.local import files
 from lakehunt.landing.local.blocks import Block, ReadFile
 from lakehunt.landing.local.opening import Opener, RefusedError, may_be_record
-from lakehunt.landing.local.parsing import Parsed, Parsers, parse_lines, parsers
+from lakehunt.landing.local.parsing import Parsers, parsers
 from lakehunt.landing.local.promote import Promoter
-from lakehunt.landing.outcomes import SETTLED, BatchResult
+from lakehunt.landing.outcomes import BatchResult
+from lakehunt.landing.parsed import Parsed, parse_lines
 from lakehunt.landing.rules import Rules
 from lakehunt.landing.settings import FileLimits
+from lakehunt.quality.arrow_validation import ArrowValidator
 from lakehunt.records import arrow_columns, defender_streaming
 from lakehunt.schemas.landing_tables import BATCHES, FILES, RECORDS
 from lakehunt.sources.blobs import Blob
@@ -64,7 +66,12 @@ class Landing:
     """Lands sources into a lake, without Spark."""
 
     def __init__(
-        self, tables: LocalTables, names: Sequence[str], say: Progress, limits: FileLimits, rules: Rules | None
+        self,
+        tables: LocalTables,
+        names: Sequence[str],
+        say: Progress,
+        limits: FileLimits,
+        rules: Rules[ArrowValidator] | None,
     ) -> None:
         """`names` are the event tables that are landed. Without `rules` records only go to raw."""
         self._tables, self._names, self._say, self._limits = tables, names, say, limits
@@ -92,7 +99,8 @@ class Landing:
         """Promotes every batch that is not accepted yet, including those refused before."""
         assert self._promoter is not None
         done = []
-        for batch, settled in self._waiting().items():
+        rows = self._tables.few(BATCHES, outcomes.WAITING_COLUMNS)
+        for batch, settled in outcomes.waiting(self._newest_batch(), rows).items():
             landed_at, parsed = self._from_raw(batch)
             self._say(f"batch {batch}: {parsed.raw.num_rows} records read")
             done.append(self._promoter.promote(batch, landed_at, parsed, settled))
@@ -208,21 +216,6 @@ class Landing:
             yield Path(own)
 
     # From raw, what an earlier run has landed
-
-    def _waiting(self) -> dict[int, list[str]]:
-        """The batches to promote, each with its event tables that are settled. Batch numbers are consecutive, so the
-        newest one is enough to list them."""
-        newest = self._newest_batch()
-        rows = self._tables.few(BATCHES, ["batch", "outcome", "event_table"])
-        outcomes: dict[int, list[tuple[str | None, str]]] = {}
-        for row in rows:
-            outcomes.setdefault(row["batch"], []).append((row["event_table"], row["outcome"]))
-        waiting = {}
-        for batch in range(1, newest + 1):
-            of_it = outcomes.get(batch, [])
-            if not of_it or any(outcome != SETTLED for _, outcome in of_it):
-                waiting[batch] = [table for table, outcome in of_it if outcome == SETTLED and table]
-        return waiting
 
     def _from_raw(self, batch: int) -> tuple[datetime, Parsed]:
         rows = self._tables.rows(RECORDS, ["file", "line", "landed_at", "text", "bytes"], [("batch", "=", batch)])

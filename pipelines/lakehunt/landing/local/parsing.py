@@ -23,51 +23,8 @@ import pyarrow.compute as pc
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.landing.local.blocks import BLOCK, Block
-from lakehunt.records import arrow_columns, defender_streaming
-from lakehunt.records.event_reader import Fault
-from lakehunt.schemas.event_tables import BY_NAME
-
-Faults = Mapping[int, tuple[Fault, ...]]
-
-
-@dataclass(frozen=True)
-class ParsedTable:
-    """The records of one event table. `rows` are their positions in `Parsed.raw`; `faults` are by position there."""
-
-    rows: pa.Array
-    events: pa.Table
-    faults: Faults
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """Delivered records, and what they are."""
-
-    raw: pa.Table
-    """A row for each record: `file`, `line`, `exported_at`, `tenant_id`, `category`, `text`, `bytes`."""
-    tables: Mapping[str, ParsedTable]
-    """By the KQL name of the event table."""
-    unreadable: Faults
-    """Records that belong to no table."""
-    other: Mapping[str, int]
-    """Records of tables that are not landed, by category."""
-
-
-def parse_lines(lines: pa.Array, files: pa.Array, numbers: pa.Array, tables: Sequence[str]) -> Parsed:
-    """Parses records: their bytes, and the file and line of each."""
-    by_category = {BY_NAME[name].category: BY_NAME[name] for name in tables}
-    found = defender_streaming.parse(lines, by_category)
-    envelope = found.envelope
-    names = ["file", "line", *envelope.schema.names]
-    return Parsed(
-        pa.table([files, numbers, *envelope.columns], names=names),
-        {
-            name: ParsedTable(part.positions, pa.Table.from_batches([part.events]), part.faults)
-            for name, part in found.tables.items()
-        },
-        found.unreadable,
-        {category: len(positions) for category, positions in found.other.items()},
-    )
+from lakehunt.landing.parsed import Faults, Parsed, ParsedTable, not_blank, parse_lines, without_line_ends
+from lakehunt.records import arrow_columns
 
 
 def parse_blocks(blocks: Iterable[Block], tables: Sequence[str]) -> Parsed:
@@ -78,7 +35,7 @@ def parse_blocks(blocks: Iterable[Block], tables: Sequence[str]) -> Parsed:
             file.seek(block.start)
             found = _split(file.read(block.end - block.start))
         number = arrow_columns.from_numpy(np.arange(block.line, block.line + len(found)), pa.int64())
-        if (kept := _not_blank(found)) is not None:
+        if (kept := not_blank(found)) is not None:
             found, number = found.filter(kept), number.filter(kept)
         lines.append(found)
         numbers.append(number)
@@ -94,19 +51,7 @@ def _split(data: bytes) -> pa.Array:
     lines = pc.split_pattern(whole, b"\n").flatten()
     if b"\r" not in data:
         return lines
-    return pc.if_else(pc.ends_with(lines, b"\r"), pc.binary_slice(lines, 0, -1), lines)
-
-
-def _not_blank(lines: pa.Array) -> pa.Array | None:
-    """Which lines, of large_binary, are not blank; None if none is."""
-    _, offsets, content = lines.buffers()
-    bounds = np.frombuffer(offsets, np.int64, len(lines) + 1, lines.offset * 8)
-    letters = np.frombuffer(content or b"", np.uint8)
-    suspect = bounds[1:] == bounds[:-1]
-    suspect[~suspect] = np.isin(letters[bounds[:-1][~suspect]], np.frombuffer(b" \t\r", np.uint8))
-    places = np.flatnonzero(suspect).tolist()
-    blank = {place for place in places if not lines[place].as_py().strip(b" \t\r")}
-    return arrow_columns.booleans([place not in blank for place in range(len(lines))]) if blank else None
+    return without_line_ends(lines)
 
 
 def merged(parts: Sequence[Parsed]) -> Parsed:

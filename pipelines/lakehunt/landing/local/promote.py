@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,21 +20,18 @@ import pyarrow.compute as pc
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.lake.small_tables import ATTEMPTS, LocalTables, OvertakenError, Snapshot
-from lakehunt.lake.where import Operator, Where
+from lakehunt.lake.where import Where
 from lakehunt.landing import ledger, outcomes
 from lakehunt.landing.local import duplicates
-from lakehunt.landing.local.parsing import Parsed, ParsedTable
 from lakehunt.landing.outcomes import HOURS_AHEAD, NO_TABLE, BatchResult, TableCounts
-from lakehunt.landing.rules import Rules, TableRules
-from lakehunt.quality.data_docs import page_of
-from lakehunt.quality.results import ExpectationResult
+from lakehunt.landing.parsed import Parsed, ParsedTable, reasons_of
+from lakehunt.landing.rules import Rules
+from lakehunt.quality.arrow_validation import ArrowValidator
 from lakehunt.records import arrow_columns
 from lakehunt.schemas.event_table import EventTable
 from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
 from lakehunt.schemas.landing_tables import BATCHES, QUARANTINE
 from lakehunt.schemas.quality_tables import VALIDATIONS
-
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class _Judged:
 class Promoter:
     """Promotes batches of a lake."""
 
-    def __init__(self, tables: LocalTables, rules: Rules, say: Progress) -> None:
+    def __init__(self, tables: LocalTables, rules: Rules[ArrowValidator], say: Progress) -> None:
         self._tables, self._rules, self._say = tables, rules, say
 
     def promote(self, batch: int, landed_at: datetime, parsed: Parsed, settled: Sequence[str] = ()) -> BatchResult:
@@ -74,31 +71,26 @@ class Promoter:
             for name, part in sorted(parsed.tables.items())
             if name not in settled
         ]
-        unreadable = {position: [fault.why for fault in faults] for position, faults in parsed.unreadable.items()}
-        lost = TableCounts(NO_TABLE, len(unreadable), 0, len(unreadable), 0)
-        of_all = [one.counts for one in judged] + ([lost] if unreadable else [])
-        result = BatchResult(
-            batch,
-            delivered=sum(one.delivered for one in of_all),
-            events=sum(one.events for one in of_all),
-            quarantined=sum(one.quarantined for one in of_all),
-            duplicates=sum(one.duplicates for one in of_all),
-            unknown_properties=tuple(sorted(frozenset().union(*(one.unknown_properties for one in judged)))),
-            other_tables=tuple(sorted(parsed.other.items())),
-            tables=tuple(of_all),
-        )
+        unreadable = {position: reasons_of(faults) for position, faults in parsed.unreadable.items()}
+        counts = [one.counts for one in judged]
+        if unreadable:
+            counts.append(TableCounts(NO_TABLE, len(unreadable), quarantined=len(unreadable)))
+        unknown = frozenset().union(*(one.unknown_properties for one in judged))
+        result = outcomes.of_tables(batch, counts, unknown, parsed.other)
         self._say(f"batch {batch}: validating {result.events} new events")
         result, refused = self._validated(result, judged, landed_at)
         kept = [one for one in judged if not {one.table.name, NO_TABLE} & set(refused)]
         if NO_TABLE not in refused:
             self._publish(batch, landed_at, parsed, kept, unreadable, settled)
-        self._record(result, judged, lost, refused, landed_at, settled)
+        hours = {one.table.name: _per_hour(one) for one in kept}
+        rows = outcomes.batch_rows(result, refused, hours, landed_at)
+        self._tables.replace(BATCHES, rows, outcomes.replaced_rows(result.batch, rows, settled))
         return result
 
     # Judging
 
     def _judge(self, table: EventTable, batch: int, landed_at: datetime, parsed: Parsed, part: ParsedTable) -> _Judged:
-        reasons = self._reasons(self._rules.tables[table.name], part)
+        reasons = self._rules.tables[table.name].checks.reasons(part)
         positions = part.rows
         valid = np.ones(len(positions), bool)
         if reasons:
@@ -119,20 +111,6 @@ class Promoter:
         counts = TableCounts(table.name, len(positions), new.num_rows, len(reasons), events.num_rows - new.num_rows)
         return _Judged(table, counts, new, missing, reasons, unknown, snapshot)
 
-    def _reasons(self, rules: TableRules, part: ParsedTable) -> dict[int, list[str]]:
-        """What is wrong with each record that is not valid, by position: faults, then the rules that it violates.
-
-        Rules are not applied to columns that could not be parsed, nor to unreadable records."""
-        reasons = {position: [fault.why for fault in faults] for position, faults in part.faults.items()}
-        for rule, check in zip(rules.rows, rules.checks, strict=True):
-            broken = check(part.events.column(rule.column))
-            for place in np.flatnonzero(_as_numpy(broken)):
-                position = part.rows[int(place)].as_py()
-                faults = part.faults.get(position, ())
-                if not any(fault.column is None or fault.column == rule.column for fault in faults):
-                    reasons.setdefault(position, []).append(rule.why)
-        return dict(sorted(reasons.items()))
-
     def _compared(self, table: EventTable, events: pa.Table) -> tuple[Snapshot, duplicates.Duplicates]:
         """The events compared with those of their days in the lake, and with each other."""
         days = {str(day) for day in pc.unique(events.column("event_date")).to_pylist()}
@@ -150,37 +128,14 @@ class Promoter:
     ) -> tuple[BatchResult, dict[str, list[str]]]:
         """The result with its failed expectations, and the tables that are refused, each with the reasons; NO_TABLE:
         the whole batch. Also stores the results of all expectations."""
+        names = [one.table.name for one in judged]
         frames = {self._rules.tables[one.table.name].suite: _to_validate(one, landed_at) for one in judged}
-        whole = TableCounts("", result.delivered, result.events, result.quarantined, result.duplicates)
-        counts = outcomes.counts_row(whole, len(result.unknown_properties))
+        counts = outcomes.counts_row(result)
         frames[self._rules.landing] = _one_row(outcomes.COUNTS, counts)
         found = self._rules.validator.validate(result.batch, frames, landed_at)
         rows = [outcomes.validation_row(result.batch, one, landed_at) for one in found]
         self._tables.replace(VALIDATIONS, rows, [("batch", "=", result.batch), ("suite", "in", list(frames))])
-        critical, warnings = (outcomes.failures(found, severity) for severity in ("critical", "warning"))
-        refused: dict[str, list[str]] = {}
-        of_suite = {self._rules.tables[one.table.name].suite: one.table.name for one in judged}
-        for one in critical:
-            refused.setdefault(of_suite.get(one.suite, NO_TABLE), []).append(one.message)
-        published = (
-            0 if NO_TABLE in refused else sum(one.counts.events for one in judged if one.table.name not in refused)
-        )
-        validated = replace(
-            result,
-            published=published if refused else 0,
-            refused=tuple(one.message for one in critical),
-            warnings=tuple(one.message for one in warnings),
-            page=self._page(result.batch, critical, warnings),
-        )
-        return validated, refused
-
-    def _page(
-        self, batch: int, critical: Sequence[ExpectationResult], warnings: Sequence[ExpectationResult]
-    ) -> str | None:
-        """Where Data Docs say what failed: the page of a failed critical expectation, or else the index."""
-        if critical:
-            return self._rules.docs.link(page_of(batch, critical[0].suite))
-        return self._rules.docs.link("index.html") if warnings else None
+        return outcomes.judged(result, found, {self._rules.tables[one].suite: one for one in names}, self._rules.docs)
 
     # Publishing
 
@@ -226,45 +181,6 @@ class Promoter:
             if len(files) > 1:
                 ids = ids.filter(pc.equal(days, arrow_columns.texts([file.partition_values["event_date"]])[0]))
             duplicates.write_index(folder, file.path, arrow_columns.whole(ids))
-
-    def _record(
-        self,
-        result: BatchResult,
-        judged: Sequence[_Judged],
-        lost: TableCounts,
-        refused: Mapping[str, Sequence[str]],
-        landed_at: datetime,
-        settled: Sequence[str],
-    ) -> None:
-        rows = []
-        for one in judged:
-            reasons = [*refused.get(one.table.name, ()), *refused.get(NO_TABLE, ())]
-            hours = [] if reasons else _per_hour(one)
-            rows.append(self._row(result, one.counts, reasons, None, hours, landed_at))
-        others = outcomes.others_in_words(result.other_tables)
-        if lost.delivered or others or not rows:
-            rows.append(self._row(result, lost, list(refused.get(NO_TABLE, ())), others, [], landed_at))
-        # Without a condition on the table where none is settled: rows of earlier versions name none.
-        replaced: list[tuple[str, Operator, Any]] = [("batch", "=", result.batch)]
-        if settled:
-            replaced.append(("event_table", "in", [row[-1] for row in rows]))
-        self._tables.replace(BATCHES, rows, replaced)
-
-    def _row(
-        self,
-        result: BatchResult,
-        counts: TableCounts,
-        reasons: Sequence[str],
-        others: str | None,
-        hours: list[dict[str, Any]],
-        landed_at: datetime,
-    ) -> tuple[Any, ...]:
-        verdict: tuple[str, str | None] = (outcomes.SETTLED, others)
-        if reasons:
-            detail = "; ".join(reasons) + (f" (see {result.page})" if result.page else "")
-            verdict = (outcomes.REFUSED, detail)
-        numbers = (counts.delivered, counts.events, counts.quarantined, counts.duplicates)
-        return (result.batch, landed_at, *numbers, *verdict, hours, counts.table)
 
 
 def _with_provenance(
@@ -331,7 +247,3 @@ def _per_hour(one: _Judged) -> list[dict[str, Any]]:
         ({"hour": found["values"].astimezone(UTC), "events": found["counts"]} for found in counted),
         key=lambda found: found["hour"],
     )
-
-
-def _as_numpy(mask: Any) -> Mask:
-    return np.asarray(mask.to_numpy(zero_copy_only=False) if isinstance(mask, pa.Array) else mask.to_numpy())
