@@ -111,6 +111,23 @@ def test_batches_and_blocks_are_bounded(
     }
 
 
+def test_a_batch_that_is_too_large_to_be_read_back_is_left_to_spark(
+    source: Path, suites: Path, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = record(FileName="x" * 5_000), record(FileName="y")
+    for line, name in ((large, "a.json"), (small, "b.json")):
+        blob(source, line + "\n", name)
+        engine(root, suites).ingest(str(source), NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(land, "MOST_WAITING", 5_000)
+        left, done = engine(root, suites).promote().batches
+    assert left.refused == ("it has 0 MB of records, too many for this engine: set landing.engine to spark",)
+    assert (done.batch, done.events, done.refused) == (2, 1, ())
+    assert [(row["batch"], row["landed_at"]) for row in waiting(root, "landed_at")] == [(1, NOW)]
+    (again,) = engine(root, suites).promote().batches
+    assert (again.batch, again.events, waiting(root)) == (1, 1, [])
+
+
 def test_an_earlier_event_is_found_by_the_index_and_without_it(source: Path, suites: Path, root: str) -> None:
     line = record(FileName="a")
     blob(source, line + "\n", "a.json")
@@ -177,8 +194,9 @@ def test_a_kill_before_or_after_any_write_converges(
     raise AssertionError("more writes than expected")
 
 
-def waiting(root: str) -> list[dict[str, Any]]:
-    found = LocalTables(root).rows(BATCHES, ["batch", "event_table", "outcome"], [("outcome", "!=", "settled")])
+def waiting(root: str, *columns: str) -> list[dict[str, Any]]:
+    names = ["batch", "event_table", "outcome", *columns]
+    found = LocalTables(root).rows(BATCHES, names, [("outcome", "!=", "settled")])
     return list(found.to_pylist())
 
 

@@ -120,6 +120,15 @@ class LocalTables:
             return arrow_rows.schema(table, columns).empty_table()
         return self._rows(self._opened(table.name), table, columns, only)
 
+    def bytes_in(self, table: Table, columns: Sequence[str], only: Where) -> int:
+        """The bytes of texts in some columns of the rows for which the conditions hold. Not all are held in memory."""
+        if not self.exists(table.name):
+            return 0
+        dataset = self._opened(table.name).to_pyarrow_dataset(filesystem=self._filesystem(table.name))
+        lengths = {name: pc.binary_length(pc.field(name)) for name in columns}
+        found = dataset.scanner(lengths, filter=where.expression(only)).to_reader()
+        return sum(pc.sum(column).as_py() or 0 for batch in found for column in batch.columns)
+
     def few(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> list[dict[str, Any]]:
         """The same as Python values. Times are in UTC."""
         return self.rows(table, columns, only).to_pylist()  # type: ignore[no-any-return]

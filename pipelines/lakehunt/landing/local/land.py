@@ -45,6 +45,9 @@ from lakehunt.sources.blobs import Blob
 BATCH = 256 << 20
 """Bytes of the records of a batch, about."""
 
+MOST_WAITING = 4 * BATCH
+"""Bytes of the records of a batch that is read back from raw, at most: a batch of Spark's may have any number."""
+
 _STAGING = "_staging-"
 _KILLED_AFTER = 24 * 3600
 """Seconds after which a run that has not ended is taken to be killed."""
@@ -101,6 +104,11 @@ class Landing:
         done = []
         rows = self._tables.few(BATCHES, outcomes.WAITING_COLUMNS)
         for batch, settled in outcomes.waiting(self._newest_batch(), rows).items():
+            size = self._tables.bytes_in(RECORDS, ("text", "bytes"), [("batch", "=", batch)])
+            if size > MOST_WAITING:
+                why = f"it has {size >> 20:,} MB of records, too many for this engine: set landing.engine to spark"
+                done.append(self._promoter.refuse(batch, why, settled))
+                continue
             landed_at, parsed = self._from_raw(batch)
             self._say(f"batch {batch}: {parsed.raw.num_rows} records read")
             done.append(self._promoter.promote(batch, landed_at, parsed, settled))

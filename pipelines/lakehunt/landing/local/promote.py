@@ -30,7 +30,7 @@ from lakehunt.quality.arrow_validation import ArrowValidator
 from lakehunt.records import arrow_columns
 from lakehunt.schemas.event_table import EventTable
 from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
-from lakehunt.schemas.landing_tables import BATCHES, QUARANTINE
+from lakehunt.schemas.landing_tables import BATCHES, QUARANTINE, RECORDS
 from lakehunt.schemas.quality_tables import VALIDATIONS
 
 
@@ -64,6 +64,18 @@ class Promoter:
                 return self._promote(batch, landed_at, parsed, settled)
             self._say(f"batch {batch}: another run has added events meanwhile: comparing again")
         raise LakehuntError(f"other runs keep adding events to {self._tables.root}", "let one run land at a time")
+
+    def refuse(self, batch: int, why: str, settled: Sequence[str]) -> BatchResult:
+        """Refuses a batch without looking at it, so that it does not keep later ones from being events."""
+        result = BatchResult(batch, 0, 0, 0, 0, refused=(why,))
+        self._say(f"batch {batch}: {why}")
+        rows = outcomes.batch_rows(result, {NO_TABLE: result.refused}, {}, self._landed_at(batch))
+        self._tables.replace(BATCHES, rows, outcomes.replaced_rows(batch, rows, settled))
+        return result
+
+    def _landed_at(self, batch: int) -> datetime:
+        landed = self._tables.rows(RECORDS, ["landed_at"], [("batch", "=", batch)])
+        return pc.min(landed.column("landed_at")).as_py() or datetime.now(UTC)
 
     def _promote(self, batch: int, landed_at: datetime, parsed: Parsed, settled: Sequence[str]) -> BatchResult:
         judged = [
