@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehunt.landing.ingest import Landing
+from lakehunt.landing.spark.ingest import Landing
 from tests.support.landing import ingest
 
 CORES = "spark.sql.leafNodeDefaultParallelism"

@@ -102,7 +102,7 @@ def test_no_source(lake: Lake, source: Path, say: Say, name: str) -> None:
 @pytest.mark.spark_only
 def test_a_kill_before_the_record_of_files(lake: Lake, source: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     path = blob(source, f"{record(FileName='1')}\n")
-    monkeypatch.setattr("lakehunt.landing.ingest.Landing._record", lambda *_: 1 / 0)
+    monkeypatch.setattr("lakehunt.landing.spark.ingest.Landing._record", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         ingest(lake, str(source), NOW, say)
     monkeypatch.undo()

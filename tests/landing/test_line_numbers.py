@@ -8,7 +8,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from lakehunt.landing.line_numbers import numbered, scan, splits
+from lakehunt.landing.spark.line_numbers import numbered, scan, splits
 from lakehunt.sources.blobs import path_of
 
 

@@ -19,7 +19,7 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.times import parse_datetime
 from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.landing.outcomes import PromotionResult
-from lakehunt.landing.promote import Promoter
+from lakehunt.landing.spark.promote import Promoter
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.quality.volume import judge_days
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS

@@ -10,7 +10,7 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehunt.landing.spark_parsing import LineParser, events
+from lakehunt.landing.spark.parsing import LineParser, events
 from lakehunt.runtime import error_text, session
 from lakehunt.schemas.event_tables import BY_NAME
 from tests.support.blobs import NOW, record

@@ -18,7 +18,7 @@ from lakehunt.landing.ledger import IngestResult
 from lakehunt.landing.local.engine import LocalEngine
 from lakehunt.landing.outcomes import PromotionResult
 from lakehunt.landing.settings import FileLimits, Settings
-from lakehunt.landing.spark_engine import SparkEngine
+from lakehunt.landing.spark.engine import SparkEngine
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas.event_tables import BY_NAME
 

@@ -99,7 +99,7 @@ def _engine(config: Config, source: str, say: Progress) -> Iterator[Engine]:
         with context.written(config):
             yield local.LocalEngine(*_settings(config), say)
         return
-    from lakehunt.landing.spark_engine import SparkEngine
+    from lakehunt.landing.spark.engine import SparkEngine
 
     with context.lake(config, learning=True, writing=True) as lake:
         yield SparkEngine(lake, *_settings(config)[1:], say)
@@ -123,7 +123,7 @@ def _landed_locally(config: Config, source: str, say: Progress) -> bool | None:
 
 
 def _landed_by_spark(lake: Lake, config: Config, source: str, say: Progress) -> bool:
-    from lakehunt.landing.spark_engine import SparkEngine
+    from lakehunt.landing.spark.engine import SparkEngine
     from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
     there = lake.exists(DEVICE_PROCESS_EVENTS.events.name)

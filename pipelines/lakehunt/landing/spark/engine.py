@@ -1,4 +1,4 @@
-"""Lands by Spark: from any file system that Hadoop can read, into a lake on any that Delta supports."""
+"""The engine that lands by Spark."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pyspark.errors import PySparkException
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.landing import pages, promote, rules
-from lakehunt.landing.ingest import Landing
+from lakehunt.landing import pages, rules
 from lakehunt.landing.ledger import IngestResult
 from lakehunt.landing.outcomes import BatchResult, PromotionResult
-from lakehunt.landing.promote import Promoter
 from lakehunt.landing.settings import Settings
-from lakehunt.landing.spark_parsing import LineParser
+from lakehunt.landing.spark import promote
+from lakehunt.landing.spark.ingest import Landing
+from lakehunt.landing.spark.parsing import LineParser
+from lakehunt.landing.spark.promote import Promoter
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.quality.validation import Validator
 from lakehunt.runtime import error_text

@@ -21,11 +21,12 @@ from pyspark.sql import functions as F
 from lakehunt.core.progress import Progress
 from lakehunt.core.sql import quoted_name
 from lakehunt.lake.delta_lake import Lake, few_rows, utc
-from lakehunt.landing import outcomes, spark_parsing
-from lakehunt.landing.ingest import LandedBatch, newest_batch
+from lakehunt.landing import outcomes
 from lakehunt.landing.outcomes import COUNTS, HOURS_AHEAD, NO_TABLE, BatchResult, TableCounts
 from lakehunt.landing.rules import Rules
-from lakehunt.landing.spark_parsing import LineParser, is_valid
+from lakehunt.landing.spark import parsing
+from lakehunt.landing.spark.ingest import LandedBatch, newest_batch
+from lakehunt.landing.spark.parsing import LineParser, is_valid
 from lakehunt.quality.validation import Validator
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas.event_table import EventTable
@@ -128,7 +129,7 @@ class Promoter:
         return {row.category: row["count"] for row in rows}
 
     def _judge(self, table: EventTable, records: DataFrame, facts: Row) -> _Judged:
-        valid = spark_parsing.events(records, table)
+        valid = parsing.events(records, table)
         duplicates = self._duplicates(table, valid, facts.dates).localCheckpoint()
         repeated = duplicates.count()
         new = valid.join(duplicates, ["file", "line"], "left_anti") if repeated else valid

@@ -21,12 +21,13 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.lake.delta_lake import KILLED_AFTER, Lake
 from lakehunt.lake.retry import ATTEMPTS
-from lakehunt.landing import ledger, line_numbers, refused_files
-from lakehunt.landing.blob_reader import BlobReader, BlobSet
-from lakehunt.landing.blob_store import Store
+from lakehunt.landing import ledger, refused_files
 from lakehunt.landing.ledger import FileRecord, IngestResult
 from lakehunt.landing.settings import FileLimits
-from lakehunt.landing.spark_parsing import RAW_COLUMNS, LineParser
+from lakehunt.landing.spark import line_numbers
+from lakehunt.landing.spark.blob_reader import BlobReader, BlobSet
+from lakehunt.landing.spark.blob_store import Store
+from lakehunt.landing.spark.parsing import RAW_COLUMNS, LineParser
 from lakehunt.schemas.landing_tables import FILES, RECORDS
 from lakehunt.sources import listing
 

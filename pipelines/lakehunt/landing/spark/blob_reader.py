@@ -14,10 +14,10 @@ from pyspark.sql import functions as F
 
 from lakehunt.core.credentials import redacted
 from lakehunt.lake.delta_lake import few_rows
-from lakehunt.landing import line_numbers
-from lakehunt.landing.blob_store import Store, unpack_all
-from lakehunt.landing.line_numbers import FileSplit
 from lakehunt.landing.settings import FileLimits
+from lakehunt.landing.spark import line_numbers
+from lakehunt.landing.spark.blob_store import Store, unpack_all
+from lakehunt.landing.spark.line_numbers import FileSplit
 from lakehunt.sources import forms
 from lakehunt.sources.blobs import Blob, path_of
 

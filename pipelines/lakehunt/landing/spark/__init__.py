@@ -1,0 +1,1 @@
+"""Landing by Spark: from any file system that Hadoop can read, into a lake on any that Delta supports."""
