@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from benchmarks import programs
+from lakehunt.schemas.event_table import EventColumn, EventTable
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
 FIRST_DAY = date(2026, 3, 2)
@@ -120,15 +121,20 @@ SELECT
 FROM joined"""
 
 
-def write_blobs(connection: duckdb.DuckDBPyConnection, day: Day, folder: Path) -> None:
-    """The day's events as the Streaming API delivers them: a blob of JSON lines for every hour."""
-    properties = ", ".join(f"{name} := {_json_value(name)}" for name in columns() if name not in NOT_STREAMED)
+def write_blobs(
+    connection: duckdb.DuckDBPyConnection, day: Day, folder: Path, table: EventTable = DEVICE_PROCESS_EVENTS
+) -> None:
+    """The day's events as the Streaming API delivers them: a blob of JSON lines for every hour.
+
+    Events of a table other than DeviceProcessEvents have its columns, and the same values where both have a column."""
+    streamed = [column for column in table.columns if column.name not in NOT_STREAMED]
+    properties = ", ".join(f"{column.name} := {_json_value(table, column)}" for column in streamed)
     for hour, part in enumerate(_hours(day.count)):
         blob = folder / f"y={day.date:%Y}" / f"m={day.date:%m}" / f"d={day.date:%d}" / f"h={hour:02}" / "m=00"
         blob.mkdir(parents=True, exist_ok=True)
         record = f"""
             SELECT {_text_of("exported_at")} AS time, 'b1f0c2a4-5d5e-4c37-9f0e-2a6b1f4d8e90' AS tenantId,
-                'Publish' AS operationName, 'AdvancedHunting-DeviceProcessEvents' AS category,
+                'Publish' AS operationName, '{table.category}' AS category,
                 struct_pack({properties}) AS properties, 'DefaultTenant' AS Tenant,
                 {_text_of("exported_at - INTERVAL 20 SECOND")} AS _TimeReceivedBySvc
             FROM ({select(day, part)})"""
@@ -140,8 +146,12 @@ def _hours(count: int) -> Iterator[tuple[int, int]]:
     return itertools.pairwise(edges)
 
 
-def _json_value(name: str) -> str:
-    return _text_of(name) if _COLUMNS[name].startswith("CAST(moment") or "Creation" in name else name
+def _json_value(table: EventTable, column: EventColumn) -> str:
+    if column.name in table.known_values and table != DEVICE_PROCESS_EVENTS:
+        return f"'{table.known_values[column.name][0]}'"
+    if column.name not in _COLUMNS:
+        return _FILLED[column.type]
+    return _text_of(column.name) if column.type == "datetime" else column.name
 
 
 def _text_of(moment: str) -> str:
@@ -243,6 +253,16 @@ _COMMAND = (
     "text0 || filled(kind0, 0, n, user) || text1 || filled(kind1, 1, n, user) || text2 || filled(kind2, 2, n, user)"
     " || text3"
 )
+
+_FILLED = {
+    "string": "'value of ' || DeviceName",
+    "int": "CAST(n % 65536 AS INTEGER)",
+    "long": "ProcessId",
+    "bool": "n % 2 = 0",
+    "datetime": """strftime(CAST(ProcessCreationTime AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%f') || '0Z'""",
+    "dynamic": """'[{"Name":"' || AccountName || '","Of":"' || DeviceName || '"}]'""",
+}
+"""Of each Kusto type, what a column holds that DeviceProcessEvents does not have."""
 
 _BEFORE_ITS_PARENT = "CAST(moment - to_seconds(CAST(40001 + c % 400000 AS BIGINT)) AS TIMESTAMPTZ)"
 

@@ -2,10 +2,11 @@
 Parquet.
 
     python -m benchmarks.landing --megabytes 100 --json
+    python -m benchmarks.landing --megabytes 100 --tables --json
     python -m benchmarks.landing --records 10 --events 1_000_000 --json
 
-The second form lands few records into a lake that holds so many events of the same day, by the clock, which no peer
-does.
+The second form compares records of all event tables with as many bytes of one. The third lands few records into a lake
+that holds so many events of the same day, by the clock, which no peer does.
 
 Megabytes are 10^6 bytes of JSON. DuckDB only parses and writes; Lakehunt also keeps the raw records, tells duplicates,
 checks every record and writes Data Docs."""
@@ -23,13 +24,17 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
 
 from benchmarks import events, lake, peer, processes
 from benchmarks.events import Day
 from benchmarks.hunting import RARITY, scratch, work_folder, write_config
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
 
 SAMPLE = 2_000
 """Events whose size tells how many make a megabyte."""
@@ -43,9 +48,9 @@ STAGES = (("start", r"files in "), ("land", r"new records from"))
 
 @dataclass(frozen=True)
 class Outcome:
-    """Seconds for all of it, megabytes a second, and `ratio`, the project's speed over the peer's.
+    """Seconds for all of it, megabytes a second, and `ratio`, the project's speed over the peer's: medians of all runs.
 
-    `stages`: seconds of each step, as the progress lines tell."""
+    `stages`: seconds of each step of the median run, as the progress lines tell."""
 
     megabytes: float
     events: int
@@ -57,27 +62,75 @@ class Outcome:
     peak_mb: float | None
     events_equal: bool
     stages: dict[str, float]
+    all_project_s: tuple[float, ...]
+    all_peer_s: tuple[float, ...]
 
 
-def compare(work: Path, megabytes: float) -> Outcome:
-    """Lands the blobs into a new lake, and reads them with the peer."""
+def compare(work: Path, megabytes: float, runs: int = 1) -> Outcome:
+    """Lands the blobs into a new lake, and reads them with the peer, by turns; medians of all runs."""
     blobs, size, count = blobs_of(work, megabytes)
-    with scratch(work) as folder:
-        measured = land(blobs, folder / "lake", write_config(folder, ()))
-        peer_seconds, peer_count = into_parquet(blobs, folder / "peer.parquet")
-        landed = stored(folder / "lake")
+    landings, peers, equal = [], [], True
+    for _ in range(runs):
+        with scratch(work) as folder:
+            landings.append(land(blobs, folder / "lake", write_config(folder, ())))
+            peer_seconds, peer_count = into_parquet(blobs, folder / "peer.parquet")
+            peers.append(peer_seconds)
+            equal &= stored(folder / "lake") == peer_count == count
+    measured = sorted(landings, key=lambda one: one.seconds)[len(landings) // 2]
+    project_s, peer_s = median(one.seconds for one in landings), median(peers)
+    peaks = [one.peak_mb for one in landings if one.peak_mb is not None]
     return Outcome(
         megabytes=round(size / 1e6, 1),
         events=count,
-        project_s=round(measured.seconds, 2),
-        peer_s=round(peer_seconds, 2),
-        project_mb_s=round(size / 1e6 / measured.seconds, 2),
-        peer_mb_s=round(size / 1e6 / peer_seconds, 2),
-        ratio=round(peer_seconds / measured.seconds, 3),
-        peak_mb=None if measured.peak_mb is None else round(measured.peak_mb),
-        events_equal=landed == peer_count == count,
+        project_s=round(project_s, 2),
+        peer_s=round(peer_s, 2),
+        project_mb_s=round(size / 1e6 / project_s, 2),
+        peer_mb_s=round(size / 1e6 / peer_s, 2),
+        ratio=round(peer_s / project_s, 3),
+        peak_mb=round(max(peaks)) if peaks else None,
+        events_equal=equal,
         stages=stages(measured),
+        all_project_s=tuple(round(one.seconds, 2) for one in landings),
+        all_peer_s=tuple(round(one, 2) for one in peers),
     )
+
+
+@dataclass(frozen=True)
+class AllTables:
+    """Seconds for as many bytes of records of one table and of all, by turns; `ratio` is that of the medians."""
+
+    megabytes: float
+    tables: int
+    one_s: tuple[float, ...]
+    all_s: tuple[float, ...]
+    ratio: float
+    peak_mb: int
+
+
+def all_tables(work: Path, megabytes: float, runs: int) -> AllTables:
+    """Lands the blobs of one table, and those of all tables, each into a new lake."""
+    blobs = {len(tables): blobs_of(work, megabytes, tables) for tables in ((DEVICE_PROCESS_EVENTS,), EVENT_TABLES)}
+    seconds: dict[int, list[float]] = {tables: [] for tables in blobs}
+    peaks = []
+    for _ in range(runs):
+        for tables, (of_them, _, count) in blobs.items():
+            with scratch(work) as folder:
+                measured = land(of_them, folder / "lake", write_config(folder, ()))
+                if (landed := _stored_in_all(folder / "lake")) != count:
+                    raise SystemExit(f"the lake of {tables} tables holds {landed} events, not {count}")
+            seconds[tables].append(round(measured.seconds, 2))
+            peaks.append(measured.peak_mb or 0)
+    one, every = seconds.values()
+    size = blobs[len(EVENT_TABLES)][1]
+    ratio = round(median(every) / median(one), 3)
+    return AllTables(round(size / 1e6, 1), len(EVENT_TABLES), tuple(one), tuple(every), ratio, round(max(peaks)))
+
+
+def _stored_in_all(lake: Path) -> int:
+    """Events that all event tables of the lake hold."""
+    folders = (lake / "events" / table.stored_as for table in EVENT_TABLES)
+    opened = (DeltaTable(folder) for folder in folders if folder.exists())
+    return sum(sum(pa.table(one.get_add_actions(flatten=True))["num_records"].to_pylist()) for one in opened)
 
 
 @dataclass(frozen=True)
@@ -110,19 +163,24 @@ def few(work: Path, records: int, count: int, runs: int) -> FewRecords:
     return FewRecords(records, count, tuple(round(one.seconds, 2) for one in measured), round(max(peaks, default=0)))
 
 
-def blobs_of(work: Path, megabytes: float) -> tuple[Path, int, int]:
-    """A folder of blobs with `megabytes` of JSON, created if `work` does not contain it; with its bytes and events."""
-    folder = work / f"blobs-{megabytes:g}"
-    count = round(megabytes * 1e6 / _bytes_an_event(work))
+def blobs_of(
+    work: Path, megabytes: float, tables: Sequence[EventTable] = (DEVICE_PROCESS_EVENTS,)
+) -> tuple[Path, int, int]:
+    """A folder of blobs with `megabytes` of JSON, as much of each table, created if `work` does not contain it; with
+    its bytes and events."""
+    folder = work / (f"blobs-{megabytes:g}" + (f"-of-{len(tables)}" if len(tables) > 1 else ""))
+    counts = {table: round(megabytes * 1e6 / len(tables) / _bytes_an_event(work, table)) for table in tables}
     if not (work / f"{folder.name}.finished").exists():
-        events.write_blobs(events.connect(), _day(count), folder)
+        for table, count in counts.items():
+            own = folder / table.stored_as if len(tables) > 1 else folder
+            events.write_blobs(events.connect(), _day(count), own, table)
         (work / f"{folder.name}.finished").touch()
-    return folder, _size(folder), count
+    return folder, _size(folder), sum(counts.values())
 
 
-def _bytes_an_event(work: Path) -> float:
+def _bytes_an_event(work: Path, table: EventTable) -> float:
     with scratch(work) as folder:
-        events.write_blobs(events.connect(), _day(SAMPLE), folder)
+        events.write_blobs(events.connect(), _day(SAMPLE), folder, table)
         return _size(folder) / SAMPLE
 
 
@@ -209,8 +267,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--megabytes", type=float, help="JSON to land, in 10^6 bytes")
     what.add_argument("--records", type=int, help="records to land into a lake that exists")
+    parser.add_argument("--tables", action="store_true", help="compare records of all event tables with those of one")
     parser.add_argument("--events", type=int, default=1_000_000, help="events of that lake, all of the same day")
-    parser.add_argument("--runs", type=int, default=3, help="runs with --records")
+    parser.add_argument("--runs", type=int, default=3, help="runs, of which the median counts")
     parser.add_argument("--work", type=Path, help="folder that keeps generated blobs for the next run")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
@@ -218,7 +277,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.records:
             print(json.dumps(asdict(few(work, args.records, args.events, args.runs))))
             return
-        outcome = compare(work, args.megabytes)
+        if args.tables:
+            print(json.dumps(asdict(all_tables(work, args.megabytes, args.runs))))
+            return
+        outcome = compare(work, args.megabytes, args.runs)
     if not outcome.events_equal:
         print("the lake does not hold what was generated", file=sys.stderr)
     print(json.dumps(asdict(outcome)) if args.json else line(outcome))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+_NO_BYTE_CODE = "PYTHONDONTWRITEBYTECODE"
+"""Unset for what is measured: an installed package has its byte code, and to compile it takes a second."""
 
 PROJECT = Path(__file__).resolve().parents[1]
 SAMPLED_EVERY = 1.0
@@ -49,6 +53,7 @@ def _measured(command: Sequence[str], printed: IO[bytes]) -> Measured:
     process = subprocess.Popen(
         command,
         cwd=PROJECT,
+        env={name: value for name, value in os.environ.items() if name != _NO_BYTE_CODE},
         stdout=printed,
         stderr=subprocess.PIPE,
         text=True,

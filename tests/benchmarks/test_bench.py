@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from benchmarks import events, lake, landing, pack, peer
@@ -12,6 +13,9 @@ from lakehunt.hunting import compiled_hunt, engine
 from lakehunt.hunting.content import hunt_file
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.records import defender_streaming
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import EVENT_TABLES
 
 DAYS = events.days(20_000, count=2, rarity=40)
 AS_OF = DAYS[-1].end
@@ -94,6 +98,16 @@ def test_a_lake_without_its_last_day_gets_it_by_linking(made: Path, tmp_path: Pa
     assert landing.stored(own) == DAYS[0].count
     lake.land_last_day(made, own)
     assert landing.stored(own) == landing.stored(made) == 20_000
+
+
+@pytest.mark.parametrize("table", EVENT_TABLES, ids=lambda table: table.name)
+def test_blobs_of_every_table_are_valid_events(connection, tmp_path: Path, table: EventTable) -> None:
+    events.write_blobs(connection, events.Day(0, first=0, count=240, rarity=20), tmp_path, table)
+    lines = [line for blob in sorted(tmp_path.rglob("PT1H.json")) for line in blob.read_bytes().splitlines()]
+    parsed = defender_streaming.parse(pa.array(lines, pa.binary()), {table.category: table})
+    found = parsed.tables[table.name]
+    assert (len(found.positions), found.faults, parsed.unreadable) == (240, {}, {})
+    assert len(set(found.events["event_id"].to_pylist())) == 240
 
 
 def test_blobs_hold_every_event_as_the_service_writes_it(connection, tmp_path: Path) -> None:

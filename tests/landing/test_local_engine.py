@@ -92,7 +92,8 @@ def test_batches_and_blocks_are_bounded(
 ) -> None:
     monkeypatch.setattr(land, "BATCH", 3_000)
     monkeypatch.setattr(blocks, "BLOCK", 700)
-    monkeypatch.setattr(parsing, "BLOCK", 1_000 if in_other_processes else 1 << 30)
+    monkeypatch.setattr(parsing, "BLOCK", 1_000)
+    monkeypatch.setattr(parsing, "WORTH_PROCESSES", 1_000 if in_other_processes else 1 << 30)
     monkeypatch.setattr(blocks, "_READ", 300)
     lines = [record(FileName=str(number % 40), Odd=1) for number in range(50)]
     lines[7] = lines[33] = "\t"

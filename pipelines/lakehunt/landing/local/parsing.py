@@ -88,6 +88,10 @@ def _added(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int
 # Other processes, which answer with Arrow files that are mapped into memory here
 
 
+WORTH_PROCESSES = 32 << 20
+"""Bytes that take longer to parse than other processes to begin."""
+
+
 class Parsers:
     """Parses groups of blocks ahead of their use: by as many processes as there are cores, or right here if there is
     little to parse."""
@@ -121,7 +125,7 @@ def _result(begun: Future[_Stored]) -> _Stored:
 def parsers(staging: Path, tables: Sequence[str], size: int) -> Iterator[Parsers]:
     """Parsers for so many bytes."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores == 1 or size < 2 * BLOCK:
+    if cores == 1 or size < WORTH_PROCESSES:
         yield Parsers(staging, tables, None)
         return
     with ProcessPoolExecutor(cores, get_context("spawn"), _begin_worker) as pool:
