@@ -37,7 +37,7 @@ _STAGING = "_staging-"
 
 @dataclass(frozen=True)
 class LandedBatch:
-    """A batch that this run has landed, with its records as `LineParser` returns them."""
+    """A batch, with its records as `LineParser` returns them."""
 
     number: int
     landed_at: datetime
@@ -170,11 +170,9 @@ class Landing:
 
         Raises _OvertakenError, before writing anything, if another run has created the batch."""
         lines = new.withColumn("value", F.col("value").cast("binary"))
-        records = self._parser.records(lines)
-        if self._keep:
-            # Not `persist`, which keeps the plan: planning it again for each of a dozen queries costs more than they
-            # do. If an executor is lost, its partitions are lost too, and the run has to be repeated.
-            records = records.localCheckpoint()
+        # Not `persist`, which keeps the plan: planning it again for each of a dozen queries costs more than they do. If
+        # an executor is lost, its partitions are lost too, and the run has to be repeated.
+        records = self._parser.records(lines).localCheckpoint() if self._keep else self._parser.raw(lines)
         rows = records.select(*(column.name for column in RAW_COLUMNS))
         rows = rows.withColumns({"batch": F.lit(batch), "landed_at": F.lit(landed_at)})
         self._lake.append_unless(RECORDS, rows, [("batch", ">=", batch)])

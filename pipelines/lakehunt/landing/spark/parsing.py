@@ -9,7 +9,7 @@ Expectations."""
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from lakehunt.lake import arrow_rows
 from lakehunt.landing.outcomes import NO_TABLE
 from lakehunt.landing.parsed import (
     BLANKS,
+    Parsed,
     ParsedTable,
     RecordChecks,
     not_blank,
@@ -44,16 +45,23 @@ RAW_COLUMNS = tuple(column for column in RECORDS.columns if column.name not in _
 
 
 class LineParser:
-    """Parses lines of blobs. `tables` are the event tables that are landed, by KQL name; `checks` those of their
-    records, without which only faults are found."""
+    """Parses lines of blobs: `file STRING`, `line BIGINT`, `value BINARY` and `may_be_cut BOOLEAN`, which says that
+    more may follow: then half an object is left out. So are blank lines.
+
+    `tables` are the event tables that are landed, by KQL name; `checks` those of their records, without which only
+    faults are found."""
 
     def __init__(self, tables: Sequence[str], checks: Mapping[str, RecordChecks] | None = None) -> None:
         self.tables = tuple(tables)
-        self._checks = dict(checks or {})
+        self._checks = {name: RecordChecks(BY_NAME[name], ()) for name in tables} | dict(checks or {})
+
+    def raw(self, lines: DataFrame) -> DataFrame:
+        """The records in `lines` with the columns of `raw.records` except those of its batch."""
+        types = [f"{quoted_name(column.name)} {column.type}" for column in RAW_COLUMNS]
+        return _mapped(lines, lambda batch: _raw(self._parsed(batch)), types)
 
     def records(self, lines: DataFrame) -> DataFrame:
-        """The records in `lines`: `file STRING`, `line BIGINT`, `value BINARY` and `may_be_cut BOOLEAN`, which says
-        that more may follow: then half an object is left out. So are blank lines.
+        """The records in `lines`, and what they are.
 
         One row for each record: the columns of `raw.records` except those of its batch; `event_table` (NO_TABLE: it
         belongs to none, null: to one that is not landed), `reasons` (why it is not a valid event; empty if it is one),
@@ -63,26 +71,16 @@ class LineParser:
         for name in self.tables:
             fields = ", ".join(f"{quoted_name(one.name)}: {one.type}" for one in _event_columns(BY_NAME[name]))
             types.append(f"{quoted_name(name)} STRUCT<{fields}>")
-        given = lines.select("file", "line", "value", "may_be_cut")
-        return given.mapInArrow(self._parse_all, ", ".join(types))
+        return _mapped(lines, lambda batch: self._records(self._parsed(batch)), types)
 
-    def _parse_all(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        collected = gc.isenabled()
-        gc.disable()  # parsing makes millions of tuples, and no cycles
-        try:
-            for batch in batches:
-                if (parsed := self._parse(batch)).num_rows:
-                    yield parsed
-        finally:
-            if collected:
-                gc.enable()
-
-    def _parse(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def _parsed(self, batch: pa.RecordBatch) -> Parsed:
         files, numbers, values, may_be_cut = batch.columns
         lines = without_line_ends(values)
         if (kept := _kept(lines, may_be_cut)) is not None:
             lines, files, numbers = lines.filter(kept), files.filter(kept), numbers.filter(kept)
-        parsed = parse_lines(lines, files, numbers, self.tables)
+        return parse_lines(lines, files, numbers, self.tables)
+
+    def _records(self, parsed: Parsed) -> dict[str, pa.Array]:
         count = parsed.raw.num_rows
         tables: list[str | None] = [None] * count
         reasons: list[Sequence[str]] = [()] * count
@@ -91,17 +89,38 @@ class LineParser:
         for name, part in parsed.tables.items():
             for position in part.rows.to_pylist():
                 tables[position] = name
-            for position, why in self._checks_of(name).reasons(part).items():
+            for position, why in self._checks[name].reasons(part).items():
                 reasons[position] = why
-        columns = {column.name: arrow_columns.whole(parsed.raw.column(column.name)) for column in RAW_COLUMNS}
-        columns |= {"event_table": arrow_columns.texts(tables), "reasons": arrow_columns.lists_of_texts(reasons)}
-        columns |= {
-            name: _events_at_their_places(BY_NAME[name], parsed.tables.get(name), count) for name in self.tables
+        columns = _raw(parsed) | {
+            "event_table": arrow_columns.texts(tables),
+            "reasons": arrow_columns.lists_of_texts(reasons),
         }
-        return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
+        for name in self.tables:
+            columns[name] = _events_at_their_places(BY_NAME[name], parsed.tables.get(name), count)
+        return columns
 
-    def _checks_of(self, name: str) -> RecordChecks:
-        return self._checks.get(name) or RecordChecks(BY_NAME[name], ())
+
+def _mapped(
+    lines: DataFrame, columns: Callable[[pa.RecordBatch], dict[str, pa.Array]], types: Sequence[str]
+) -> DataFrame:
+    def mapped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        collected = gc.isenabled()
+        gc.disable()  # parsing makes millions of tuples, and no cycles
+        try:
+            for batch in batches:
+                made = columns(batch)
+                rows = pa.RecordBatch.from_arrays([*made.values()], names=[*made])
+                if rows.num_rows:
+                    yield rows
+        finally:
+            if collected:
+                gc.enable()
+
+    return lines.select("file", "line", "value", "may_be_cut").mapInArrow(mapped, ", ".join(types))
+
+
+def _raw(parsed: Parsed) -> dict[str, pa.Array]:
+    return {column.name: arrow_columns.whole(parsed.raw.column(column.name)) for column in RAW_COLUMNS}
 
 
 def events(records: DataFrame, table: EventTable) -> DataFrame:
