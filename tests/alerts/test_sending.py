@@ -84,17 +84,21 @@ def test_each_finding_once(lake: Lake) -> None:
 
     # Another device is news, the first one is recurring; a failure and a refused batch are told, too.
     store(lake, [event(ReportId=3, DeviceId="d2", DeviceName="b", Timestamp="2026-03-02T12:00:00Z")])
-    lake.append(
-        BATCHES, lake.local(BATCHES, [(7, NOW, 5, 0, 0, 0, "refused", "Timestamp: 5 of 5 rows are not", [], None)])
-    )
+    why = "Timestamp: 5 of 5 rows are not"
+    refused = [(7, NOW, 5, 0, 0, 0, "refused", why, [], table) for table in (None, "DeviceInfo", "DeviceEvents")]
+    lake.append(BATCHES, lake.local(BATCHES, refused))
     run(AS_OF + TICKS_PER_DAY, HUNT, FAILING)
-    assert send(AS_OF + TICKS_PER_DAY) == [None] * 4
-    news, failure, warning = soc.taken()
+    assert send(AS_OF + TICKS_PER_DAY) == [None] * 6
+    news, failure, warning, *others = soc.taken()
     assert [[one.device_id for one in news.devices], failure.kind, warning.kind] == [["d2"], FAILURE, WARNING]
     assert failure.title == "Hunt failed: Failing"
     assert "there is no table 'Nothing'" in failure.text
     assert "hidden-secret" not in failure.text
-    assert warning.text == "Timestamp: 5 of 5 rows are not"
+    assert (warning.title, warning.text) == ("Batch 7 was refused: hunts do not see its 5 records", why)
+    assert [one.title for one in others] == [
+        "Batch 7 of DeviceEvents was refused: hunts do not see its 5 records",
+        "Batch 7 of DeviceInfo was refused: hunts do not see its 5 records",
+    ]
     assert [one.keys for one in mail.taken()] == [news.keys]
 
     # A backfill finds the first device a day earlier: it was told.

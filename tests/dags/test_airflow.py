@@ -295,7 +295,7 @@ def test_a_refused_batch_stops_before_events(airflow: Airflow, spark_submit: str
     assert airflow.ended("lakehunt_land", run) == "failed"
     assert airflow.tries("lakehunt_land", run) == {"land": 1, "validate": 2}
     log = airflow.log("lakehunt_land", run)
-    assert "refused: ProcessId: values to be between (max_value=1): 1 of 2 rows are not" in log
+    assert "refused: DeviceProcessEvents: ProcessId: values to be between (max_value=1): 1 of 2 rows are not" in log
     assert "see https://docs.example/batch-1/device_process_events.html" in log
     assert (tmp_path / "docs/batch-1/device_process_events.html").exists()
     assert not (lake / "events").exists()

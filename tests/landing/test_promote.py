@@ -100,8 +100,9 @@ def test_a_refused_batch_is_tried_again(lake: Lake, source: Path, suites: Path) 
     write_suites(suites, ({**one, "severity": "critical"},), (landing,))
     blob(source, "\n".join([record(ActionType="New"), record(ActionType="Known"), "nope"]) + "\n")
     refused = land(lake, source, suites).batches[0]
-    assert refused.refused == ("ActionType: values to be in set: 1 of 2 rows are not",)
-    assert len(refused.warnings) == 1
+    assert refused.refused == ("DeviceProcessEvents: ActionType: values to be in set: 1 of 2 rows are not",)
+    (warning,) = refused.warnings
+    assert warning.startswith("quarantined_percent: "), "it is about the whole batch"
     found = [len(lake.rows(one).collect()) for one in (DEVICE_PROCESS_EVENTS.events, RECORDS_IN_QUARANTINE)]
     assert found == [0, 1]  # a record of no table is not refused with a table
     assert ("refused",) in table(lake, "raw.batches", "outcome")

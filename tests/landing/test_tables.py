@@ -83,7 +83,7 @@ def test_a_refused_table_does_not_hold_back_the_others(lake: Lake, source: Path,
     _, promoted = engine(lake, suites).land(str(source), NOW)
     (batch,) = promoted.batches
     assert quarantined(lake) == [3, 5]
-    assert batch.refused == ("RemoteIP: values to not be null: 1 of 1 rows are not",)
+    assert batch.refused == ("DeviceNetworkEvents: RemoteIP: values to not be null: 1 of 1 rows are not",)
     assert batch.published == 1
     assert stored(lake, DEVICE_PROCESS_EVENTS.name) == 1
     assert stored(lake, "DeviceNetworkEvents") == 0

@@ -169,7 +169,8 @@ def test_telemetry(read: Reader) -> None:
     rows = [" ".join(row.split()) for row in read.of("tr")]
     assert "2026-03-10 00:00:00 90 90 1.50 events: less <than> 1" in rows
     assert "2026-03-09 00:00:00 0" in rows
-    assert "Batch 4 was refused, hunts do not see its 1,200 records: FileName: <in> set" in said(read, "bad")
+    refused = "Batch 4 of DeviceInfo was refused, hunts do not see its 1,200 records: FileName: <in> set"
+    assert refused in said(read, "bad")
     assert "critical: Timestamp: values to not be null, in 1 batch" in said(read, "bad")
 
 

@@ -115,7 +115,7 @@ def test_telemetry_of_the_period(made: Lake) -> None:
     quality = read(made).quality
     assert [day.events for day in quality.days] == [0] * report_data.LEAST_DAYS  # batches by hand have no hours
     assert [(row.batch, row.detail) for row in quality.refused] == [(9, "too odd")]
-    assert list(quality.failed) == [("warning", "FileName: values to be in set", 1)]
+    assert list(quality.failed) == [("warning", "s: FileName: values to be in set", 1)]
     assert read(made, Period(FIRST, FIRST)).quality.refused == []
 
 

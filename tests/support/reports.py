@@ -83,7 +83,7 @@ def report() -> Report:
         DayVolume(END, 90, 100.0, 0, 1.5, (), ("events: less <than> 1",)),
         DayVolume(END - timedelta(days=1), 0, None, None, None),
     ]
-    refused = [Row(batch=4, delivered=1_200, detail="FileName: <in> set")]
+    refused = [Row(batch=4, event_table="DeviceInfo", delivered=1_200, detail="FileName: <in> set")]
     quality = Quality(days, refused, [("critical", "Timestamp: values to not be null", 1)])
     kept = {(one.hunt_id, one.finding_id): some for one, some in zip(findings, shown, strict=True)}
     return Report(Period(TICKS - TICKS_PER_DAY, TICKS), findings, hunts, quality, kept)

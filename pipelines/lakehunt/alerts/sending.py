@@ -6,7 +6,7 @@ sent is never sent again; one that was rejected is retried by the next run, what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, reduce
@@ -207,17 +207,23 @@ def _failed(lake: Lake, at: datetime) -> list[Alert]:
 
 
 def _refused(lake: Lake, at: datetime) -> list[Alert]:
-    """Batches that failed a critical expectation, so hunts do not see them."""
-    rows = lake.few(BATCHES, ("batch", "delivered", "detail"), [("outcome", "=", "refused")])
+    """Tables of batches that failed a critical expectation, so hunts do not see them."""
+    columns = ("batch", "event_table", "delivered", "detail")
+    rows = lake.few(BATCHES, columns, [("outcome", "=", "refused")])
     return [
         Alert(
             WARNING,
-            f"Batch {row['batch']} was refused: hunts do not see its {row['delivered']} records",
+            f"{_batch(row)} was refused: hunts do not see its {row['delivered']} records",
             at,
             text=row["detail"] or "",
         )
-        for row in sorted(rows, key=lambda row: row["batch"])
+        for row in sorted(rows, key=lambda row: (row["batch"], row["event_table"] or ""))
     ]
+
+
+def _batch(row: Mapping[str, Any]) -> str:
+    """A batch, and the table of it: several of a batch may be refused, and each is a warning of its own."""
+    return f"Batch {row['batch']}" + (f" of {row['event_table']}" if row["event_table"] else "")
 
 
 def _unusual(day: DayVolume | None) -> list[Alert]:

@@ -148,8 +148,14 @@ def judged(
         page = docs.link("index.html")
     whole = not refused or NO_TABLE in refused
     published = 0 if whole else sum(one.events for one in result.tables if one.table not in refused)
-    messages = [tuple(one.message for one in some) for some in (critical, warnings)]
+    messages = [tuple(_in_words(one, table_of) for one in some) for some in (critical, warnings)]
     return replace(result, published=published, refused=messages[0], warnings=messages[1], page=page), refused
+
+
+def _in_words(one: ExpectationResult, table_of: Mapping[str, str]) -> str:
+    """What an expectation says of a batch, after the name of the table that it is about."""
+    table = table_of.get(one.suite)
+    return f"{table}: {one.message}" if table else one.message
 
 
 def batch_rows(

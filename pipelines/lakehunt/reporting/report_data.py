@@ -290,12 +290,14 @@ def _quality(lake: Lake, suites: Path, period: Period) -> Quality:
     checked = (F.col("validated_at") > F.lit(start)) & (F.col("validated_at") <= F.lit(end))
     failed = lake.rows(VALIDATIONS).filter(checked & ~F.col("success"))
     counted = (
-        failed.groupBy("severity", "expectation", "column").agg(F.countDistinct("batch").alias("batches")).collect()
+        failed.groupBy("severity", "suite", "expectation", "column")
+        .agg(F.countDistinct("batch").alias("batches"))
+        .collect()
     )
     return Quality(days, sorted(refused, key=lambda row: row.batch), _said(counted))
 
 
 def _said(rows: Iterable[Row]) -> list[tuple[str, str, int]]:
     """Critical expectations first, then those that failed most often."""
-    failures = [(row.severity, title(row.expectation, row.column), row.batches) for row in rows]
+    failures = [(row.severity, f"{row.suite}: {title(row.expectation, row.column)}", row.batches) for row in rows]
     return sorted(failures, key=lambda one: (one[0] != "critical", -one[2], one[1]))
