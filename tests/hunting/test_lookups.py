@@ -26,7 +26,7 @@ from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.schemas import lookups
 from lakehunt.schemas.event_tables import BY_NAME as EVENT_TABLES_BY_NAME
-from tests.support.events import event, store
+from tests.support.events import connection, event, store
 from tests.support.hunts import ticks
 
 NOW = ticks("2026-03-07T00:00:00Z")
@@ -293,6 +293,27 @@ class TestFileProfile:
         assert rows(lake, text, tables) == [
             ["a.exe", 2, "2026-03-01T10:00:00.0000000Z", "2026-03-06T10:00:00.0000000Z", "", None, "Available"],
             ["b.exe", None, None, None, "", None, "Missing"],
+        ]
+
+    def test_prevalence_in_all_event_tables(self, lake: Lake, tmp_path: Path) -> None:
+        """A library that was loaded on one device, and written to disk on two; a process known by what it connected to;
+        a file whose certificate alone was reported."""
+        dll, tool, signed = "a" * 40, "b" * 40, "c" * 40
+        at = "2026-03-0{}T10:00:00Z".format
+        store(lake, [{"Timestamp": at(3), "DeviceId": "1", "SHA1": dll, "FileName": "x.dll"}], "DeviceImageLoadEvents")
+        store(lake, [{"Timestamp": at(2), "DeviceId": d, "SHA1": dll} for d in ("1", "2")], "DeviceFileEvents")
+        store(lake, [connection(Timestamp=at(4), DeviceId="7", InitiatingProcessSHA1=tool)], "DeviceNetworkEvents")
+        store(lake, [{"Timestamp": at(5), "DeviceId": "8", "SHA1": signed}], "DeviceFileCertificateInfo")
+        store(lake, [{"Timestamp": at(5), "DeviceId": "8"}], "DeviceInfo")  # has no files
+        text = (
+            f"datatable(n: long, SHA1: string)[1, '{dll}', 2, '{tool}', 3, '{signed}', 4, '{'d' * 40}']"
+            " | invoke FileProfile() | sort by n asc | project n, GlobalPrevalence, GlobalFirstSeen"
+        )
+        assert rows(lake, text, catalog(tmp_path, FileProfile="lake")) == [
+            [1, 2, "2026-03-02T10:00:00.0000000Z"],
+            [2, 1, "2026-03-04T10:00:00.0000000Z"],
+            [3, 1, "2026-03-05T10:00:00.0000000Z"],
+            [4, None, None],
         ]
 
     def test_a_file_of_profiles(self, lake: Lake, tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import csv
 import secrets
 import tempfile
 import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.hunting.query import events_table, geo_networks
-from lakehunt.hunting.query.events_table import EventsSnapshot
+from lakehunt.hunting.query import geo_networks
+from lakehunt.hunting.query.events_table import EventsSnapshot, LakeSnapshot
 from lakehunt.hunting.query.external_data import converted
 from lakehunt.kql import plan as p
 from lakehunt.kql import times
@@ -33,7 +35,8 @@ from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.filesystem import FileSystem
 from lakehunt.lake.retry import CONFLICTS
 from lakehunt.runtime.error_text import in_one_line
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_table import EventTable
+from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.hunt_tables import LOOKUPS
 from lakehunt.schemas.lookups import CSV, DELTA, ITEM_ID, JSON, LAKE, MMDB, SEARCH_KEY, UPDATED, Lookup
 from lakehunt.spark import values
@@ -46,7 +49,7 @@ _HINT = "correct it under `lookups` in the configuration; see docs/how-to/lookup
 def relation(lake: Lake, lookup: Lookup, plan: p.Scan, as_of: int, recording: bool) -> Relation:
     """The rows of a lookup as of an instant (ticks). Raises LakehuntError if they cannot be read."""
     if lookup.format == LAKE:
-        return with_order(prevalence(events_table.LakeSnapshot(lake).of(DEVICE_PROCESS_EVENTS), as_of), plan)
+        return with_order(prevalence(LakeSnapshot(lake).of, as_of), plan)
     try:
         made = typed(_texts(lake, lookup, as_of, recording), lookup)
     except (PySparkException, Py4JError) as error:
@@ -248,13 +251,12 @@ def _profiles(texts: DataFrame, lookup: Lookup) -> DataFrame:
     return found.groupBy(FILE_ID).agg(F.min(row).alias("row")).select("row.*")
 
 
-def prevalence(events: EventsSnapshot, as_of: int) -> DataFrame:
-    """What events tell of a file: on how many devices it was, and when it was first and last seen, as a process or as
-    the one that started it. What only a service can know is empty."""
-    until = events.frame.filter(F.col("Timestamp") <= values.moment(as_of))
-    seen = until.select(
-        F.explode(F.array(*map(_seen, ("", "InitiatingProcess")))).alias("seen"), "DeviceId", "Timestamp"
-    )
+def prevalence(of: Callable[[EventTable], EventsSnapshot], as_of: int) -> DataFrame:
+    """What events tell of a file: on how many devices it was, and when it was first and last seen, as the file of an
+    event (a process, an image that was loaded, a file that was written) or as the process that caused one. `of` gives
+    the events of a table. What only a service can know is empty."""
+    tables = [(table, prefixes) for table in EVENT_TABLES if (prefixes := _files(table))]
+    seen = reduce(DataFrame.union, (_seen(of(table), prefixes, as_of) for table, prefixes in tables))
     ids = F.filter(F.array(*(F.lower(F.col(f"seen.{name}")) for name in _HASHES)), lambda one: one != "")
     by_id = seen.select(F.explode(ids).alias(FILE_ID), "seen.*", "DeviceId", "Timestamp")
     first, last = F.min("Timestamp"), F.max("Timestamp")
@@ -272,5 +274,25 @@ def prevalence(events: EventsSnapshot, as_of: int) -> DataFrame:
     )
 
 
-def _seen(prefix: str) -> Column:
-    return F.struct(*(F.col(f"{prefix}{name}").alias(name) for name in (*_HASHES, "FileSize")))
+def _files(table: EventTable) -> list[str]:
+    """What the names of columns about a file begin with in a table: `` and `InitiatingProcess`, as far as it has
+    them."""
+    return [prefix for prefix in ("", "InitiatingProcess") if f"{prefix}SHA1" in table.column_names]
+
+
+def _seen(events: EventsSnapshot, prefixes: Sequence[str], as_of: int) -> DataFrame:
+    """Each file of each event up to an instant: `seen` has its hashes and its size, null or empty if unknown."""
+    types = dict.fromkeys(_HASHES, "string") | {"FileSize": "bigint"}
+
+    def of_file(prefix: str) -> Column:
+        names = ((name, f"{prefix}{name}", kind) for name, kind in types.items())
+        known = events.table.column_names
+        return F.struct(
+            *(
+                (F.col(s) if s in known else F.lit("" if kind == "string" else None)).cast(kind).alias(n)
+                for n, s, kind in names
+            )
+        )
+
+    until = events.frame.filter(F.col("Timestamp") <= values.moment(as_of))
+    return until.select(F.explode(F.array(*map(of_file, prefixes))).alias("seen"), "DeviceId", "Timestamp")

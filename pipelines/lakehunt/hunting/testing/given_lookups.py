@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from lakehunt.core.errors import LakehuntError
@@ -14,6 +15,7 @@ from lakehunt.kql import times
 from lakehunt.kql.lookup_names import NETWORKS, PROFILES
 from lakehunt.kql.types import DATETIME, Type
 from lakehunt.lake.delta_lake import few_rows
+from lakehunt.schemas.event_table import EventTable
 from lakehunt.schemas.lookups import LAKE, Lookup
 from lakehunt.spark.relations import Context, Relation
 
@@ -21,14 +23,17 @@ _USUAL: dict[str, Row] = {PROFILES: {"ProfileAvailability": "Available"}}
 """Values of a row that does not say otherwise, by table."""
 
 
-def relation(lookup: Lookup, plan: p.Scan, case: Case, events: EventsSnapshot, context: Context) -> Relation:
-    """The rows of a lookup. Without any, what is computed from the lake is computed from the test's events.
+def relation(
+    lookup: Lookup, plan: p.Scan, case: Case, of: Callable[[EventTable], EventsSnapshot], context: Context
+) -> Relation:
+    """The rows of a lookup. Without any, what is computed from the lake is computed from the test's events, which `of`
+    gives by table.
 
     Raises LakehuntError if the test must give rows and does not."""
     rows = case.lookups.get(lookup.table)
     if rows is None:
         if lookup.format == LAKE:
-            return lookup_data.with_order(lookup_data.prevalence(events, context.now), plan)
+            return lookup_data.with_order(lookup_data.prevalence(of, context.now), plan)
         what = f"the hunt reads the lookup {lookup.shown}, but the test gives no rows for it"
         raise LakehuntError(what, "add them to the test, under lookups, in the form of the configuration")
     if plan.table == NETWORKS:

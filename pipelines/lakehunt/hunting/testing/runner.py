@@ -41,7 +41,7 @@ from lakehunt.lake.delta_lake import Lake, few_rows
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.runtime.session import codegen
 from lakehunt.schemas.event_table import EventTable
-from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import BY_NAME
 from lakehunt.schemas.registered_tables import RegisteredTable
 from lakehunt.spark import trace
 from lakehunt.spark.expressions import INGESTED, column
@@ -143,20 +143,18 @@ def _result(lake: Lake, hunt: Hunt, case: Case, tables: TableCatalog) -> tuple[S
 
 def _context(lake: Lake, case: Case, tables: TableCatalog) -> Context:
     @cache
-    def events(name: str) -> EventsSnapshot:
-        table = BY_NAME[name]
+    def events(table: EventTable) -> EventsSnapshot:
         stored = {c.name: c.type for c in table.events.columns}
         rows = [_stored(case, one, place) for place, one in enumerate(case.examples) if one.table is table]
         return EventsSnapshot(table, few_rows(lake.spark, stored, rows), (), 0)
 
     def scan(plan: p.Scan) -> Relation:
         if plan.table in BY_NAME:
-            found = events(plan.table).scan(plan, traced=True)
+            found = events(BY_NAME[plan.table]).scan(plan, traced=True)
             return exclusion_marks.tag_exclusions(plan.table, found, case.exclusions, context)
         if plan.table in tables.registered:
             return _rows_of(tables.registered[plan.table], case, context)
-        processes = events(DEVICE_PROCESS_EVENTS.name)
-        return given_lookups.relation(tables.lookups[plan.table], plan, case, processes, context)
+        return given_lookups.relation(tables.lookups[plan.table], plan, case, events, context)
 
     context = Context(lake.spark, case.as_of, scan, partial(external_data.relation, lake, tables.copies))
     return context
