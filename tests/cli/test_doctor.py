@@ -69,5 +69,5 @@ def test_hits_are_not_moved_while_a_command_writes(lake: Path, capsys: pytest.Ca
     with write_lock.shared(str(lake)):
         assert main(["doctor", "--repair", "--lake", str(lake)]) == 1
     said = capsys.readouterr().err
-    assert f"hits have to be made anew, but another command is writing to the lake {lake}" in said
+    assert f"hits have to be computed again, but another command is writing to the lake {lake}" in said
     assert (lake / "hunts/hits").exists()

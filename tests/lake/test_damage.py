@@ -111,11 +111,11 @@ def test_hits_are_not_moved_below_a_command_that_writes(lake: Path) -> None:
             damage.check_before_run(str(lake))
         with write_lock.shared(str(lake)):  # others that write go on
             pass
-    assert "hits have to be made anew (hunts.hits: commit 1 of its log is gone" in raised.value.message
+    assert "hits have to be computed again (hunts.hits: commit 1 of its log is gone" in raised.value.message
     assert f"but another command is writing to the lake {lake}" in raised.value.message
     assert (lake / "hunts/hits/_delta_log").is_dir()
     (notice,) = damage.check_before_run(str(lake))
-    assert "what was there is in" in notice
+    assert "the old ones are in" in notice
     assert not (lake / "hunts/hits").exists()
 
 

@@ -45,7 +45,7 @@ LONGEST_NAME = 60
 def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
     """Land a source, validate it, and run all hunts: the main job.
 
-    What cannot be landed fails the command, and hunts run on what has been.
+    If something cannot be landed, the command fails, but hunts run on what has landed.
 
     SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
     from lakehunt.hunting import engine
@@ -70,7 +70,9 @@ def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
 @options.source
 @click.option("--raw-only", is_flag=True, help="Leave validation to `lakehunt validate`")
 def land(config: Config, source: str | None, raw_only: bool) -> bool:
-    """Land a source: raw records, then events or quarantine.
+    """Land a source: store its raw records, validate them, and publish events.
+
+    A record that is not valid goes to quarantine, with the reasons.
 
     SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
     place = options.source_of(config, source)
@@ -84,7 +86,7 @@ def land(config: Config, source: str | None, raw_only: bool) -> bool:
 
 @SECTION.command("validate")
 def validate(config: Config) -> bool:
-    """Validate what `land --raw-only` landed: events or quarantine."""
+    """Validate what `land --raw-only` landed, and publish events."""
     with context.progress(total=True) as say, _engine(config, "", say) as landing:
         promoted = landing.promote()
     return _print(None, promoted)

@@ -180,13 +180,13 @@ class _HuntingRun:
         return [one for one in hunts if one.hunt.id in hits.failed and not self._has_ended(one.hunt)]
 
     def _evaluated_on_hits(self, hunts: Sequence[_PlannedHunt]) -> HitCoverage:
-        """Runs hunts on their hits. If files of these are gone, they are made anew from events."""
+        """Runs hunts on their hits. If files of these are gone, they are computed again from events."""
         try:
             return self._evaluated_once(hunts)
         except Exception as error:
             if not hits_table.is_damage(error):
                 raise
-            self.say(f"making hits anew: {in_one_line(error)}")
+            self.say(f"computing hits again: {in_one_line(error)}")
             hits_table.withdraw_all(self.lake)
             return self._evaluated_once(hunts)
 

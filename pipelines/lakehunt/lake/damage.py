@@ -28,7 +28,7 @@ from lakehunt.schemas.table import FOLDERS
 HINT = "docs/how-to/maintenance.md#a-damaged-lake says what to do"
 
 DERIVED = (*(table.name for table in HITS_TABLES), PASSES.name)
-"""Tables that the next run makes anew from events."""
+"""Tables that the next run computes again from events."""
 
 NOTE = "lakehunt: versions "
 """How the metadata of a ledger's commit begins, before JSON of tables and their versions."""
@@ -192,7 +192,7 @@ def damaged_logs(root: str) -> list[Damage]:
 
 
 def check_before_run(root: str) -> list[str]:
-    """Notices damage to logs before anything runs. Hits are set aside, as they can be made anew: returns what was.
+    """Notices damage to logs before anything runs. Hits are set aside, as they can be computed again: returns what was.
 
     Raises LakehuntError for other tables, and if another command is writing to the lake whose hits are damaged."""
     if "://" in root:
@@ -201,7 +201,7 @@ def check_before_run(root: str) -> list[str]:
         found = damaged_logs(root)
     except OSError as error:
         raise LakehuntError(f"the lake {root} cannot be read: {error.strerror} ({error.filename})") from error
-    if found:  # a run that is committing meanwhile is no damage
+    if found:  # a commit in progress is not damage
         time.sleep(_AGAIN)
         found = [one for one in damaged_logs(root) if one in found]
     if kept := [one for one in found if one.table not in DERIVED]:
@@ -209,12 +209,12 @@ def check_before_run(root: str) -> list[str]:
     if not found:
         return []
     what = ", ".join(map(str, found))
-    aside = set_aside(root, f"hits have to be made anew ({what})", lambda: bool(damaged_logs(root)))
-    return [f"{what}: hits are made anew, what was there is in {aside}"] if aside else []
+    aside = set_aside(root, f"hits have to be computed again ({what})", lambda: bool(damaged_logs(root)))
+    return [f"{what}: hits are computed again; the old ones are in {aside}"] if aside else []
 
 
 def set_aside(root: str, purpose: str, still_needed: Callable[[], bool] = lambda: True) -> Path | None:
-    """Moves hits and passes out of the way: the next run makes them anew. None if they need no longer be moved, as
+    """Moves hits and passes out of the way: the next run computes them again. None if they need no longer be moved, as
     another command has done it meanwhile.
 
     Raises LakehuntError, with the purpose, while a command writes to the lake: a table must not vanish below it."""

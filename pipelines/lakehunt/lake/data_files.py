@@ -62,8 +62,8 @@ def repair(root: str, found: LakeCheck) -> Iterator[str]:
     Raises LakehuntError if these cannot be moved, because a command is writing to the lake."""
     tables = dict.fromkeys(one.table for one in found.damage if one.is_of_data)
     if any(table in damage.DERIVED for table in tables):
-        aside = damage.set_aside(root, "hits have to be made anew")
-        yield f"hits were moved to {aside}: the next run makes them anew"
+        aside = damage.set_aside(root, "hits have to be computed again")
+        yield f"hits were moved to {aside}: the next run computes them again"
     for table in tables:
         if table not in damage.DERIVED:
             gone = DeltaTable(damage.log_of(root, table).folder).repair()["files_removed"]

@@ -352,7 +352,7 @@ def check_not_withdrawn(lake: Lake, hits: HitCoverage) -> None:
     ids = {one.id for one in hits.passes}
     kept = lake.rows(PASSES).filter(F.col("pass_id").isin(sorted(ids))).select("pass_id").collect()
     if ids - {row.pass_id for row in kept}:
-        raise LakehuntError("another run has withdrawn hits, which are made anew", "run again")
+        raise LakehuntError("another run has withdrawn hits, to compute them again", "run again")
 
 
 def _withdrawn_since(lake: Lake, hits: Table, version: int) -> bool:
