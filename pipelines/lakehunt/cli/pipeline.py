@@ -53,9 +53,9 @@ def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
 
     place = options.source_of(config, source)
     found, hunts_fine = context.checked_hunts(config)
-    with context.progress(total=True) as say:
+    with context.progress(total=True) as say, context.written(config):
         before = _landed_locally(config, place, say)
-        with context.lake(config, learning=True, writing=True) as lake:
+        with context.lake(config, learning=True) as lake:
             landed_fine = _landed_by_spark(lake, config, place, say) if before is None else before
             runs = engine.run_hunts(lake, found, as_of, say, context.tables(config), limits=config.limits)
             all_succeeded = hunts.print_runs(runs)
@@ -119,9 +119,8 @@ def _landed_locally(config: Config, source: str, say: Progress) -> bool | None:
 
     if not local.is_possible(config.landing, source, config.lake):
         return None
-    with context.written(config):
-        there = LocalTables(config.lake).exists(DEVICE_PROCESS_EVENTS.events.name)
-        return _landed(local.LocalEngine(*_settings(config), say), source, there)
+    there = LocalTables(config.lake).exists(DEVICE_PROCESS_EVENTS.events.name)
+    return _landed(local.LocalEngine(*_settings(config), say), source, there)
 
 
 def _landed_by_spark(lake: Lake, config: Config, source: str, say: Progress) -> bool:
