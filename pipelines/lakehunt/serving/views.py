@@ -215,7 +215,8 @@ GROUP BY a.hunt_id, a.hunt_name, a.as_of""",
     ),
     View(
         "command_lines",
-        "One row per hunt and command line among the evidence of current findings: what makes a hunt noisy",
+        "One row per hunt and command line of the process events among the evidence of current findings: what makes a "
+        "hunt noisy. Events of other tables are not in it",
         (
             *_HUNT,
             ("command_line", "ProcessCommandLine of the process events"),
