@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import zlib
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.landing.ledger import FileRecord
-from lakehunt.landing.local import blocks, files, parsing
+from lakehunt.landing.local import blocks, duplicates, files, parsing
 from lakehunt.landing.local.opening import Opener, RefusedError, may_be_record
 from lakehunt.landing.settings import FileLimits
 from lakehunt.records.defender_streaming import is_complete
@@ -175,3 +176,11 @@ def test_what_is_refused(tmp_path: Path, name: str, content: bytes, why: str) ->
     with pytest.raises(RefusedError, match=why):
         opener(tmp_path, 1_000, 2_000).open(blob, FileRecord(), 0)
     assert list((tmp_path / "staging").iterdir()) == []
+
+
+def test_an_index_lists_the_first_64_bits_of_ids() -> None:
+    ids = [hashlib.sha256(bytes([number])).hexdigest() for number in range(200)]
+    expected = [int(id_[:16], 16) for id_ in ids]
+    assert duplicates.prefixes_of(pa.array(ids)).tolist() == expected
+    assert duplicates.prefixes_of(pa.array(ids).slice(150, 20)).tolist() == expected[150:170]
+    assert duplicates.prefixes_of(pa.array([], pa.string())).tolist() == []

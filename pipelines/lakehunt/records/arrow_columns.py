@@ -29,9 +29,9 @@ def texts(values: Sequence[Any]) -> pa.StringArray:
     except TypeError:
         found = [value or "" for value in values]
         joined = "".join(found)
-        known = _mask([isinstance(value, str) for value in values])
-        if not known.any():
+        if not joined and str not in {*map(type, values)}:
             return pa.nulls(len(values), pa.string())
+        known = _mask([value.__class__ is str for value in values])
     content = joined.encode()
     if len(content) > _MAX_OFFSET:
         raise OverflowError(f"{len(content)} bytes of text in one column: parse fewer records at once")

@@ -307,7 +307,7 @@ class EventReader:
         self._dynamic = frozenset(column.name for column in table.columns if column.type == "dynamic")
         self._bare = _picker(_places(table, "int", "long", "bool"))
         self._decode = msgspec.json.Decoder(_record_type(table, self._types)).decode
-        self._encoder = msgspec.json.Encoder()
+        self._encode = msgspec.json.Encoder().encode
         self._content = msgspec.defstruct(
             "Content",
             [(name, Any, None) for name in (*table.column_names, "unknown_properties", "exact")],
@@ -332,7 +332,7 @@ class EventReader:
 
         There is no shorter way to write a record than the encoder's, and anything more makes it longer. A line that is
         longer may still have spaces, or other escapes."""
-        return len(self._encoder.encode(record)) == len(line) or self._has_each_key_once(record, line)
+        return len(self._encode(record)) == len(line) or self._has_each_key_once(record, line)
 
     def _has_each_key_once(self, record: Any, line: bytes) -> bool:
         """Whether `line` has as many strings, those that name a member included, as were decoded from it, and no
@@ -365,11 +365,7 @@ class EventReader:
     def ids(self, values: Values) -> list[str]:
         """The ids of plain records."""
         hashed = (_as_list(column) if isinstance(column, Times) else column for column in values.values())
-        texts = self._encoder.encode_lines([*map(self._content, *hashed)])
-        letters = np.frombuffer(texts, np.uint8)
-        if ((letters[:-1] == ord("\\")) & (letters[1:] == ord("u"))).any():  # takes a fifth of `in`
-            texts = _CONTROL.sub(_upper_case, texts)
-        return [sha256(text).hexdigest() for text in texts.splitlines()]
+        return [self._digest(content) for content in map(self._content, *hashed)]
 
     def any(self, properties: Value) -> Event:
         """Any record of this table, of its event."""
@@ -417,8 +413,15 @@ class EventReader:
 
         Nulls do not occur in the hashed JSON, so a column added by a later version does not change old ids. Nor does
         `exact`, without which records that are stored alike would have the same id."""
-        text = self._encoder.encode(self._content(*values, unknown_properties, exact))
-        return sha256(_CONTROL.sub(_upper_case, text)).hexdigest()
+        return self._digest(self._content(*values, unknown_properties, exact))
+
+    def _digest(self, content: Any) -> str:
+        text = self._encode(content)
+        if (
+            text.rfind(rb"\u00") >= 0
+        ):  # twice as fast as `in`: the search from the end stops at backslashes, not at zeros
+            text = _CONTROL.sub(_upper_case, text)
+        return sha256(text).hexdigest()
 
 
 def _upper_case(escape: re.Match[bytes]) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from binascii import unhexlify
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,9 +26,6 @@ FOLDER = "_event_ids"
 
 _ID_LENGTH = 64
 _PREFIX_LENGTH = 16
-_NIBBLES = np.zeros(256, np.uint64)
-_NIBBLES[list(b"0123456789abcdef")] = np.arange(16, dtype=np.uint64)
-_SHIFTS = np.arange(4 * (_PREFIX_LENGTH - 1), -1, -4, dtype=np.uint64)
 
 Prefixes = NDArray[np.uint64]
 Origin = tuple[str, int]
@@ -72,8 +70,7 @@ def prefixes_of(ids: pa.Array) -> Prefixes:
     _, offsets, content = ids.buffers()
     start = int(np.frombuffer(offsets, np.int32)[ids.offset])
     letters = np.frombuffer(content, np.uint8, len(ids) * _ID_LENGTH, start).reshape(len(ids), _ID_LENGTH)
-    found: Prefixes = np.bitwise_or.reduce(_NIBBLES[letters[:, :_PREFIX_LENGTH]] << _SHIFTS, axis=1)
-    return found
+    return np.frombuffer(unhexlify(letters[:, :_PREFIX_LENGTH].tobytes()), ">u8").astype(np.uint64)
 
 
 def write_index(folder: str, file: str, ids: pa.Array) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -48,14 +49,14 @@ class LocalEngine:
 
     def land(self, source: str, landed_at: datetime) -> tuple[IngestResult, PromotionResult]:
         """Lands new records, and promotes their batches."""
-        loaded = self._rules()
+        loaded = self._rules
         landing = Landing(self._tables, self._settings.tables, self._say, self._settings.limits, loaded)
         ingested, promoted = landing.land(source, landed_at)
         return ingested, PromotionResult(tuple(promoted), self._publish(loaded, promoted))
 
     def promote(self) -> PromotionResult:
         """Promotes every batch that is not accepted yet, including those refused before."""
-        landing = Landing(self._tables, self._settings.tables, self._say, self._settings.limits, self._rules())
+        landing = Landing(self._tables, self._settings.tables, self._say, self._settings.limits, self._rules)
         assert landing.rules is not None
         promoted = landing.promote_waiting()
         return PromotionResult(tuple(promoted), self._publish(landing.rules, promoted))
@@ -63,6 +64,7 @@ class LocalEngine:
     def describe(self, error: Exception) -> str:
         return str(error) if isinstance(error, LakehuntError) else redacted(" ".join(str(error).split()))
 
+    @cached_property
     def _rules(self) -> rules.Rules[ArrowValidator]:
         return rules.load(self._suites, [BY_NAME[name] for name in self._settings.tables], self._docs, ArrowValidator)
 
