@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -184,3 +186,19 @@ def test_an_index_lists_the_first_64_bits_of_ids() -> None:
     assert duplicates.prefixes_of(pa.array(ids)).tolist() == expected
     assert duplicates.prefixes_of(pa.array(ids).slice(150, 20)).tolist() == expected[150:170]
     assert duplicates.prefixes_of(pa.array([], pa.string())).tolist() == []
+
+
+def test_processes_that_parse_import_neither_pandas_nor_spark(tmp_path: Path) -> None:
+    blob = tmp_path / "a.json"
+    blob.write_bytes(b" \n" + LINE + b"\r\nnope\n")
+    program = (
+        "import sys\n"
+        "from lakehunt.landing.local import parsing\n"
+        "from lakehunt.landing.local.blocks import Block\n"
+        "block = Block('a', sys.argv[1], 0, int(sys.argv[2]), 1)\n"
+        "stored = parsing._parse_and_store([block, block], ['DeviceProcessEvents'], sys.argv[3])\n"
+        "print(*stored.tables, *({'pandas', 'pyspark', 'deltalake'} & {*sys.modules}))"
+    )
+    given_arguments = [str(blob), str(blob.stat().st_size), str(tmp_path / "place")]
+    done = subprocess.run([sys.executable, "-c", program, *given_arguments], capture_output=True, check=True)
+    assert done.stdout.decode().split() == ["DeviceProcessEvents"]

@@ -44,6 +44,11 @@ def schema(table: Table, names: Sequence[str] = ()) -> pa.Schema:
     return pa.schema([pa.field(c.name, arrow_type(c.type), metadata={"comment": c.comment}) for c in chosen])
 
 
+def no_rows(schema: pa.Schema) -> pa.Table:
+    """`schema.empty_table()`, which would import pandas: longer than to read a small table takes."""
+    return pa.Table.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+
+
 def arrow_rows(table: Table, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
     """Python values in the order of the table's columns; structs are dictionaries. A time without a zone is in the
     machine's, as Spark collects times.

@@ -117,7 +117,7 @@ class LocalTables:
         """The rows for which the conditions hold, with these columns (none named: all of the table's). Empty if the
         table does not exist. Columns that an older table lacks are null."""
         if not self.exists(table.name):
-            return arrow_rows.schema(table, columns).empty_table()
+            return arrow_rows.no_rows(arrow_rows.schema(table, columns))
         return self._rows(self._opened(table.name), table, columns, only)
 
     def bytes_in(self, table: Table, columns: Sequence[str], only: Where) -> int:
@@ -265,7 +265,7 @@ class LocalTables:
         wanted = arrow_rows.schema(table, columns)
         stored = {field.name for field in opened.schema().fields}
         if any(name not in stored for name, _, _ in only):  # null, which satisfies no condition
-            return wanted.empty_table()
+            return arrow_rows.no_rows(wanted)
         present = [name for name in wanted.names if name in stored]
         dataset = opened.to_pyarrow_dataset(filesystem=self._filesystem(table.name))
         try:

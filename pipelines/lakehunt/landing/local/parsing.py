@@ -39,7 +39,7 @@ def parse_blocks(blocks: Iterable[Block], tables: Sequence[str]) -> Parsed:
             found, number = found.filter(kept), number.filter(kept)
         lines.append(found)
         numbers.append(number)
-        files.append(pa.repeat(block.file, len(found)))
+        files.append(arrow_columns.texts([block.file] * len(found)))
     return parse_lines(pa.concat_arrays(lines), pa.concat_arrays(files), pa.concat_arrays(numbers), tables)
 
 
