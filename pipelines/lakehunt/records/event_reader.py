@@ -303,6 +303,7 @@ class EventReader:
 
     def __init__(self, table: EventTable) -> None:
         self.table = table
+        self._category = table.category
         self._types = {column.name: _TYPES[column.type] for column in table.columns}
         self._dynamic = frozenset(column.name for column in table.columns if column.type == "dynamic")
         self._bare = _picker(_places(table, "int", "long", "bool"))
@@ -323,16 +324,13 @@ class EventReader:
             record = self._decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        if record.category != self.table.category or not self._is_told_by(record, line):
+        if record.category != self._category:
+            return None
+        # There is no shorter way to write a record than the encoder's, and a key twice or a negative zero makes it
+        # longer. A line that is longer may still have spaces, or other escapes.
+        if len(self._encode(record)) != len(line) and not self._has_each_key_once(record, line):
             return None
         return record
-
-    def _is_told_by(self, record: Any, line: bytes) -> bool:
-        """Whether `line` says no more than the record that was decoded from it: no key twice, no negative zero.
-
-        There is no shorter way to write a record than the encoder's, and anything more makes it longer. A line that is
-        longer may still have spaces, or other escapes."""
-        return len(self._encode(record)) == len(line) or self._has_each_key_once(record, line)
 
     def _has_each_key_once(self, record: Any, line: bytes) -> bool:
         """Whether `line` has as many strings, those that name a member included, as were decoded from it, and no
