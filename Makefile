@@ -37,8 +37,8 @@ airflow: $(VENV)/.dev ## Start a real Airflow with the DAGs and the samples: htt
 	@$(BIN)/python scripts/airflow.py
 
 .PHONY: jars
-jars: $(VENV)/.runtime ## Gather Delta's jars in jars/, for machines without a network (docs/how-to/offline.md)
-	$(BIN)/python scripts/gather_jars.py jars
+jars: $(VENV)/.runtime ## Gather Delta's jars in jars/, for machines without a network (ARGS=--s3: S3's too; docs/how-to/offline.md)
+	$(BIN)/python scripts/gather_jars.py jars $(ARGS)
 
 ##@ Develop
 

@@ -1,5 +1,5 @@
 """Copies Delta's jars, and those that some queries need, into a folder, for machines without a network:
-python scripts/gather_jars.py FOLDER.
+python scripts/gather_jars.py FOLDER [--s3]. With --s3 also those for places in S3, 640 MB.
 
 Spark's own resolver fetches them, so a mirror set with LAKEHUNT_IVY_SETTINGS is used here too.
 """
@@ -16,10 +16,12 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.runtime import libraries, session
 
 
-def gather(folder: Path) -> list[Path]:
+def gather(folder: Path, with_s3: bool = False) -> list[Path]:
     """The jars that Spark resolved, copied into `folder`."""
     # A configured folder is the target, not a place to look for jars.
     settings = replace(config.load(), delta_jars=None)
+    if with_s3:
+        settings = replace(settings, source="s3a://any")
     spark = session.start(settings)  # resolves Delta's jars, unless they are cached
     rare = [jar for library in libraries.ALL for jar in libraries.resolved(spark.sparkContext, library)]
     spark.stop()
@@ -28,12 +30,13 @@ def gather(folder: Path) -> list[Path]:
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        print(f"usage: {sys.argv[0]} FOLDER", file=sys.stderr)
+    folders = [argument for argument in sys.argv[1:] if argument != "--s3"]
+    if len(folders) != 1:
+        print(f"usage: {sys.argv[0]} FOLDER [--s3]", file=sys.stderr)
         return 2
-    folder = Path(sys.argv[1])
+    folder = Path(folders[0])
     try:
-        jars = gather(folder)
+        jars = gather(folder, with_s3="--s3" in sys.argv)
     except LakehuntError as e:
         print(e, file=sys.stderr)
         return 1

@@ -1,6 +1,6 @@
 """The configuration: one YAML file, every key optional, overridden by the command line.
 
-    lake: /data/lake            # a folder, or s3a://, abfss://, gs://
+    lake: /data/lake            # a folder, or s3://, abfss://, gs://
     source: /data/blobs         # default source: folder, glob or file of Streaming API blobs
     hunts: hunts                # folder of hunting-query YAML files
     expectations: expectations  # folder of Great Expectations suites
@@ -12,6 +12,7 @@
     data_docs: {keep: 30d}      # pages about each batch: see lakehunt.quality.data_docs
     retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see lakehunt.lake.retention
     landing: {engine: auto}       # what is landed, and by what: see lakehunt.landing.settings
+    object_store: {}            # where S3 is, if it is not Amazon's: see lakehunt.core.object_store
     alerts: {}                  # where new findings are sent: see lakehunt.alerts.channels
     spark:                      # Spark configuration, passed through unchanged
       spark.master: local[*]
@@ -35,8 +36,9 @@ from typing import Any
 from lakehunt import project
 from lakehunt.alerts import channels
 from lakehunt.alerts.channels import AlertSettings
-from lakehunt.core import credentials, strict_yaml
+from lakehunt.core import credentials, object_store, strict_yaml
 from lakehunt.core.errors import LakehuntError
+from lakehunt.core.object_store import ObjectStore
 from lakehunt.lake import retention
 from lakehunt.lake.retention import Retention
 from lakehunt.landing import settings as landing_settings
@@ -53,7 +55,8 @@ DEFAULT_FILE = "lakehunt.yaml"
 
 @dataclass(frozen=True)
 class Config:
-    """Settings for all commands. Folders are absolute; `lake` may be any URI that Spark can write."""
+    """Settings for all commands. Folders are absolute; `lake` may be any URI that Spark can write. Places in S3 begin
+    with `s3a://`, however they were written."""
 
     lake: str = "lake"
     hunts: Path = project.HUNTS
@@ -69,9 +72,23 @@ class Config:
     landing: landing_settings.Settings = field(default_factory=landing_settings.Settings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     limits: Limits = field(default_factory=Limits)
+    object_store: ObjectStore = field(default_factory=ObjectStore)
 
     def with_lake(self, lake: str | None) -> Config:
-        return replace(self, lake=lake) if lake else self
+        return replace(self, lake=object_store.one_spelling(lake)) if lake else self
+
+    @property
+    def is_s3_sparks(self) -> bool:
+        """Whether only Spark may be able to reach S3: its own settings say how, or what has started it does."""
+        return "PYSPARK_GATEWAY_PORT" in os.environ or object_store.is_sparks(self.spark)
+
+    @property
+    def needs_s3(self) -> bool:
+        """Whether anything that Spark may read or write is in S3."""
+        of_tables = (table.path for table in self.tables.values())
+        of_lookups = (lookup.path for lookup in self.lookups.values())
+        places = (self.lake, self.source, *of_tables, *self.external.values(), *of_lookups)
+        return any(place is not None and object_store.is_s3(place) for place in places)
 
 
 def load(file: str | None = None) -> Config:
@@ -84,6 +101,7 @@ def load(file: str | None = None) -> Config:
     path = Path(named or DEFAULT_FILE)
     if named and not path.is_file():
         raise LakehuntError(f"no configuration file at {path}", "name another one with --config or LAKEHUNT_CONFIG")
+    object_store.hide_secrets()
     config = _read(path) if path.is_file() else _of_working_directory()
     return _from_environment(config)
 
@@ -113,6 +131,7 @@ def _read(path: Path) -> Config:
         "landing": landing_settings.read,
         "alerts": channels.read,
         "limits": limits.read,
+        "object_store": object_store.read,
         "spark": _spark,
         "delta_jars": _folder,
     }
@@ -161,7 +180,7 @@ def _path(value: object, what: str) -> str:
 
 def _place(value: object, base: Path) -> str:
     path = _path(value, "a folder or a URI")
-    return path if "://" in path else str(base / path)
+    return object_store.one_spelling(path) if "://" in path else str(base / path)
 
 
 def _folder(value: object, base: Path) -> Path:
@@ -182,7 +201,7 @@ def _external(value: object, base: Path) -> dict[str, str]:
     for address, place in value.items():
         if not isinstance(place, str) or not place.strip():
             raise TypeError(f"expected a file for {address}")
-        places[address] = place if "://" in place else str(base / place)
+        places[address] = object_store.one_spelling(place) if "://" in place else str(base / place)
     return places
 
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.lake.small_tables import LocalTables
 from lakehunt.lake.table_maker import TableMaker
-from lakehunt.runtime import linked_commits
+from lakehunt.runtime import commits
 from lakehunt.schemas import registry
 from lakehunt.schemas.table import Table, TableColumn
 from tests.support.scratch_tables import scratch_table
@@ -163,7 +163,7 @@ def test_spark_and_another_process_at_once_lose_no_commit(lake: Lake, local: Loc
 
 def test_a_commit_whose_version_is_taken_is_refused(lake: Lake, local: LocalTables) -> None:
     """By what Spark commits with."""
-    assert linked_commits.are_used(lake.spark)
+    assert commits.are_safe(lake.spark, lake.root)
     local.append(NUMBERS, [(1, "delta-rs")])
     session: Any = lake.spark._jsparkSession
     jvm: Any = lake.spark._jvm
@@ -183,7 +183,7 @@ def test_a_commit_whose_version_is_taken_is_refused(lake: Lake, local: LocalTabl
 @pytest.fixture(params=["delta-rs", "Spark"])
 def either(request: pytest.FixtureRequest, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
     if request.param == "Spark":
-        monkeypatch.setattr(linked_commits, "are_used", lambda _: False)
+        monkeypatch.setattr(commits, "are_safe", lambda *_: False)
     return lake
 
 

@@ -235,7 +235,9 @@ def test_what_killed_runs_left(tables: LocalTables) -> None:
 
 def test_a_lake_that_delta_rs_cannot_commit_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert reachable(str(tmp_path / "lake"))
-    assert not reachable("s3a://lake")
+    assert reachable("s3a://lakes/one")
+    assert not reachable("s3a://lakes/50%20")
+    assert not reachable("abfss://lake@account.example/lake")
     assert not reachable(str(tmp_path / "50%20"))  # which delta-rs takes for a space
     assert not reachable(str(tmp_path / "[lake]"))  # on which it panics
 

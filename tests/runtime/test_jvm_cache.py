@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lakehunt.config import Config
+from lakehunt.core.errors import LakehuntError
 from lakehunt.runtime import jvm_cache, session
 
 JAVA = "openjdk 17"
@@ -49,6 +51,20 @@ def test_the_resolver_is_asked_where_the_configuration_wants_more(cache: Path, t
     jvm_cache.remember_jars(session.delta_package(), [jar(tmp_path, "delta-spark_4.1_2.13-4.4.0.jar")])
     assert session.delta_jars(Config())
     assert session.delta_jars(Config(spark={"spark.jars.packages": "org.apache.hadoop:hadoop-aws:3.4.2"})) == []
+
+
+def test_jars_for_s3_are_needed_where_a_place_is_there(cache: Path, tmp_path: Path) -> None:
+    in_s3 = Config(lake="s3a://lakes/one")
+    delta, s3 = jar(tmp_path, "delta-spark_4.1_2.13-4.4.0.jar"), jar(tmp_path, "hadoop-aws-3.4.2.jar")
+    jvm_cache.remember_jars(session.delta_package(), [delta])
+    assert session.delta_jars(in_s3) == []
+    assert session.packages(in_s3) == f"{session.delta_package()},org.apache.hadoop:hadoop-aws:3.4.2"
+    jvm_cache.remember_jars(session.packages(in_s3), [delta, s3])
+    assert session.delta_jars(in_s3) == [delta, s3]
+    assert session.delta_jars(Config()) == [delta]
+    s3.unlink()
+    with pytest.raises(LakehuntError, match="a place in S3 needs hadoop-aws, which is not in"):
+        session.delta_jars(replace(in_s3, delta_jars=tmp_path))
 
 
 # Options
@@ -131,6 +147,7 @@ def test_a_folder_with_a_space_in_its_name(tmp_path: Path, monkeypatch: pytest.M
 
 _COMMAND = """
 from lakehunt.config import Config
+from lakehunt.core.errors import LakehuntError
 from lakehunt.runtime import session
 spark = session.start(Config(spark={"spark.master": "local[1]"}), learning=True)
 spark.range(3).write.format("delta").save(r"%s")

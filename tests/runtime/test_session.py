@@ -17,7 +17,7 @@ Caused by: java.lang.IllegalStateException: it
 
 
 def test_the_last_words_of_spark_are_not_its_stack() -> None:
-    error = session._start_failure(LOG, PySparkRuntimeError("the gateway exited\nand more"))
+    error = session._start_failure(LOG, "", PySparkRuntimeError("the gateway exited\nand more"))
     assert (error.message, error.hint.splitlines()) == (
         "Spark did not start: the gateway exited",
         [

@@ -38,11 +38,11 @@ def lake(config: Config, learning: bool = False, writing: bool = False) -> Itera
     from lakehunt.lake.delta_lake import Lake
     from lakehunt.runtime import error_text, session
 
-    check_place(config.lake)
+    check_place(config)
     with written(config) if writing else nullcontext():
         spark = session.start(config, learning)
         try:
-            yield Lake(spark, config.lake)
+            yield Lake(spark, config.lake, config.object_store)
         except (PySparkException, Py4JError, ConnectionError) as error:
             raise error_text.failure(error) from error
         finally:
@@ -55,15 +55,21 @@ def written(config: Config) -> Iterator[None]:
     """While a command writes to the lake, which is checked for damage first: its tables are not moved meanwhile."""
     from lakehunt.lake import damage, write_lock
 
-    check_place(config.lake)
+    check_place(config)
     for notice in damage.check_before_run(config.lake):
         click.echo(f"lakehunt: {notice}", err=True)
     with write_lock.shared(config.lake):
         yield
 
 
-def check_place(root: str) -> None:
-    """Raises LakehuntError if a lake cannot be there, because a file is in its place or above it."""
+def check_place(config: Config) -> None:
+    """Raises LakehuntError if the lake cannot be there: because a file is in its place or above it, or because its
+    bucket in S3 cannot be read."""
+    from lakehunt.core import object_store
+
+    root = config.lake
+    if object_store.is_s3(root) and not config.is_s3_sparks:
+        object_store.check(root, "the lake", config.object_store)
     if "://" in root:
         return
     there = next((path for path in (Path(root), *Path(root).absolute().parents) if path.exists()), Path("/"))

@@ -358,7 +358,7 @@ def doctor(config: Config, repair: bool) -> bool:
         raise UsageError(
             f"{config.lake} is not a folder", "a lake in an object store is not checked: turn on the store's versioning"
         )
-    context.check_place(config.lake)
+    context.check_place(config)
     found = data_files.check(config.lake)
     for one in found.damage:
         click.echo(str(one))

@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from lakehunt.cli import context
+from lakehunt.core import object_store
 from lakehunt.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def source(function: F) -> F:
 
 def source_of(config: Config, source: str | None) -> str:
     """The given source, or else the configured one."""
-    chosen = source or config.source
+    chosen = object_store.one_spelling(source) if source else config.source
     if not chosen:
         raise UsageError("no SOURCE to land", "name one, or write it as `source` in the configuration")
     return chosen

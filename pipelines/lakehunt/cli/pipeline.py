@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lakehunt.config import Config
+    from lakehunt.core.object_store import ObjectStore
     from lakehunt.lake.delta_lake import Lake
     from lakehunt.landing.engines import Engine
     from lakehunt.landing.ledger import IngestResult
@@ -52,6 +53,7 @@ def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
     from lakehunt.hunting.findings import reader
 
     place = options.source_of(config, source)
+    config = replace(config, source=place)
     found, hunts_fine = context.checked_hunts(config)
     with context.progress(total=True) as say, context.written(config):
         before = _landed_locally(config, place, say)
@@ -76,6 +78,7 @@ def land(config: Config, source: str | None, raw_only: bool) -> bool:
 
     SOURCE is a folder, glob or file of Streaming API blobs; default: the configuration's source."""
     place = options.source_of(config, source)
+    config = replace(config, source=place)
     with context.progress(total=True) as say, _engine(config, place, say) as landing:
         if raw_only:
             return _print(landing.ingest(place, datetime.now(UTC)), None)
@@ -97,9 +100,15 @@ def _engine(config: Config, source: str, say: Progress) -> Iterator[Engine]:
     """What lands the source into the lake: processes of this machine, or Spark."""
     from lakehunt.landing.local import engine as local
 
-    if local.is_possible(config.landing, source, config.lake):
+    if local.is_possible(config.landing, source, config.lake, _s3(config)):
         with context.written(config):
-            yield local.LocalEngine(*_settings(config), say)
+            landing = local.LocalEngine(*_settings(config), say, config.object_store)
+            try:
+                yield landing
+            except landing.failures as error:
+                if isinstance(error, LakehuntError) or (isinstance(error, OSError) and error.errno):
+                    raise
+                raise LakehuntError(f"landing failed: {landing.describe(error)}") from error
         return
     from lakehunt.landing.spark.engine import SparkEngine
 
@@ -111,16 +120,20 @@ def _settings(config: Config) -> tuple[str, Settings, Path, DataDocs]:
     return config.lake, config.landing, config.expectations, config.data_docs.within(config.lake)
 
 
+def _s3(config: Config) -> ObjectStore | None:
+    return None if config.is_s3_sparks else config.object_store
+
+
 def _landed_locally(config: Config, source: str, say: Progress) -> bool | None:
     """Whether everything was landed, without Spark; None if Spark has to land the source."""
     from lakehunt.lake.small_tables import LocalTables
     from lakehunt.landing.local import engine as local
     from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
-    if not local.is_possible(config.landing, source, config.lake):
+    if not local.is_possible(config.landing, source, config.lake, _s3(config)):
         return None
-    there = LocalTables(config.lake).exists(DEVICE_PROCESS_EVENTS.events.name)
-    return _landed(local.LocalEngine(*_settings(config), say), source, there)
+    there = LocalTables(config.lake, config.object_store).exists(DEVICE_PROCESS_EVENTS.events.name)
+    return _landed(local.LocalEngine(*_settings(config), say, config.object_store), source, there)
 
 
 def _landed_by_spark(lake: Lake, config: Config, source: str, say: Progress) -> bool:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 from numpy.typing import NDArray
 
+from lakehunt.core import object_store
 from lakehunt.schemas.table import Table
 
 _ROW = "$row"
@@ -37,7 +38,7 @@ def write_files(table: Table, rows: pa.Table, filesystem: pa.fs.FileSystem) -> l
 def _write(table: Table, rows: pa.Table, values: Mapping[str, str], filesystem: pa.fs.FileSystem) -> AddAction:
     folder = "".join(f"{name}={quote(value)}/" for name, value in values.items())
     path = f"{folder}part-00000-{uuid.uuid4()}-c000.zstd.parquet"
-    if folder:
+    if folder and not object_store.has_no_folders(filesystem):
         filesystem.create_dir(folder, recursive=True)
     with filesystem.open_output_stream(path) as stream:
         pq.write_table(rows, stream, compression="zstd", compression_level=LEVEL, store_schema=False)

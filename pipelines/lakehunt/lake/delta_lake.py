@@ -19,7 +19,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.readwriter import DataFrameWriter, DataFrameWriterV2
 
+from lakehunt.core import object_store
 from lakehunt.core.errors import LakehuntError
+from lakehunt.core.object_store import ObjectStore
 from lakehunt.core.sql import quoted_name
 from lakehunt.lake import small_tables, versions, where
 from lakehunt.lake.retry import retried
@@ -27,7 +29,7 @@ from lakehunt.lake.small_tables import LocalTables
 from lakehunt.lake.table_maker import TableMaker, identifier
 from lakehunt.lake.table_names import TableNames
 from lakehunt.lake.where import Where
-from lakehunt.runtime import linked_commits
+from lakehunt.runtime import commits
 from lakehunt.schemas.table import Table
 
 KILLED_AFTER = timedelta(days=1)
@@ -38,10 +40,12 @@ MOST_BYTES = 32 * 1024 * 1024
 
 
 class Lake:
-    """The tables under one folder or object-store prefix."""
+    """The tables under one folder or object-store prefix. `store` says where S3 is."""
 
-    def __init__(self, spark: SparkSession, root: str) -> None:
+    def __init__(self, spark: SparkSession, root: str, store: ObjectStore | None = None) -> None:
         self.spark = spark
+        self._store = store or ObjectStore()
+        root = object_store.one_spelling(root)
         # Delta's SQL accepts only absolute paths as table names, and refuses to create a table at one with `..` in it.
         self.root = root.rstrip("/") if "://" in root else os.path.normpath(Path(root).absolute())
         self._maker = TableMaker(spark)
@@ -50,8 +54,10 @@ class Lake:
     @cached_property
     def _local(self) -> LocalTables | None:
         """Reads and writes small tables, where no commit of Spark's or its own can be lost."""
-        safe = linked_commits.are_used(self.spark) and small_tables.reachable(self.root)
-        return LocalTables(self.root) if safe else None
+        given = dict(self.spark.sparkContext.getConf().getAll())
+        alone = object_store.is_s3(self.root) and not self._store.is_known_to(given)
+        safe = commits.are_safe(self.spark, self.root) and small_tables.reachable(self.root) and not alone
+        return LocalTables(self.root, self._store) if safe else None
 
     def _without_spark(self, table: Table) -> LocalTables | None:
         return self._local if table.small else None

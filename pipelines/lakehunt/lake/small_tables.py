@@ -23,7 +23,9 @@ from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, wr
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
+from lakehunt.core import object_store
 from lakehunt.core.errors import LakehuntError
+from lakehunt.core.object_store import ObjectStore
 from lakehunt.lake import arrow_rows, damage, data_writer, where
 from lakehunt.lake.table_names import TableNames
 from lakehunt.lake.where import Where
@@ -38,6 +40,7 @@ LONGEST_PAUSE = 0.5
 _FIRST_PAUSE = 0.01
 _OF_THE_PROTOCOL = ("delta.minReaderVersion", "delta.minWriterVersion")
 _PLAIN_PATH = re.compile(r"(?!.*://)[\w ./@+,=:~-]*")
+_PLAIN_KEY = re.compile(r"[\w ./@+,=~-]*")
 _HINT = "`lakehunt doctor` says which files of the lake are gone"
 _WRITER = WriterProperties(compression="ZSTD", compression_level=data_writer.LEVEL)
 
@@ -63,9 +66,11 @@ class OvertakenError(Exception):
 
 
 def reachable(root: str) -> bool:
-    """Whether delta-rs can commit in this lake, so that no other writer's commit is lost: in a folder, if its file
-    system has hard links and may be written, and its path no character that delta-rs 1.6 stumbles over. Elsewhere
-    Spark does it."""
+    """Whether delta-rs can commit in this lake, so that no other writer's commit is lost: in S3, and in a folder, if
+    its file system has hard links and may be written; where its path has no character that delta-rs 1.6 stumbles over.
+    Elsewhere Spark does it."""
+    if object_store.is_s3(root):
+        return _PLAIN_KEY.fullmatch(object_store.key_of(root)) is not None
     if not _PLAIN_PATH.fullmatch(root):
         return False
     there = next(folder for folder in (Path(root), *Path(root).absolute().parents) if folder.exists())
@@ -84,11 +89,14 @@ def reachable(root: str) -> bool:
 
 
 class LocalTables:
-    """The tables under one folder, or under a URI that delta-rs can reach with `storage_options`."""
+    """The tables under one folder, or under a place in S3; `store` says where that is."""
 
-    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
-        self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
-        self._options = dict(storage_options or {}) or None
+    def __init__(self, root: str, store: ObjectStore | None = None) -> None:
+        root = object_store.one_spelling(root)
+        self.in_s3 = object_store.is_s3(root)
+        self.root = root.rstrip("/") if self.in_s3 else str(Path(root).absolute())
+        self.store = store or ObjectStore()
+        self._options = self.store.delta_options() if self.in_s3 else None
         self._made: set[str] = set()
         self._names = TableNames(self.root, lambda path: DeltaTable.is_deltatable(path, self._options))
 
@@ -105,7 +113,7 @@ class LocalTables:
 
     def version(self, name: str) -> int:
         """The newest version of a table; -1 if there is none."""
-        if "://" not in self.root:
+        if not self.in_s3:
             return damage.log_of(self.root, self.stored_name(name)).version
         return self._opened(name).version() if self.exists(name) else -1
 
@@ -124,7 +132,7 @@ class LocalTables:
         """The bytes of texts in some columns of the rows for which the conditions hold. Not all are held in memory."""
         if not self.exists(table.name):
             return 0
-        dataset = self._opened(table.name).to_pyarrow_dataset(filesystem=self._filesystem(table.name))
+        dataset = self._opened(table.name).to_pyarrow_dataset(filesystem=self.files_of(table.name))
         lengths = {name: pc.binary_length(pc.field(name)) for name in columns}
         found = dataset.scanner(lengths, filter=where.expression(only)).to_reader()
         return sum(pc.sum(column).as_py() or 0 for batch in found for column in batch.columns)
@@ -157,7 +165,7 @@ class LocalTables:
         """Writes rows to files that are no part of the table before they are committed: one, or one for each
         partition."""
         self.ensure(table)
-        return data_writer.write_files(table, self._in_order(table, rows), self._filesystem(table.name))
+        return data_writer.write_files(table, self._in_order(table, rows), self.files_of(table.name))
 
     def commit_files(self, table: Table, files: Sequence[AddAction], taken: Where | None = None) -> bool:
         """Adds files with rows to the table, in one commit. With `taken` this is done unless the table has a row for
@@ -252,14 +260,12 @@ class LocalTables:
         except DeltaError as error:
             raise LakehuntError(f"the log of the table {name} cannot be read: {error}", _HINT) from error
 
-    def _filesystem(self, name: str) -> pa.fs.FileSystem:
-        """The file system whose root is the table's folder. For local files Arrow's own: threads of Arrow that call
-        Python, as delta-rs's handler needs, may abort the process when it ends."""
-        if "://" not in self.root:
-            return pa.fs.SubTreeFileSystem(self.path(name), pa.fs.LocalFileSystem())
-        from deltalake.fs import DeltaStorageHandler  # noqa: PLC0415 (only here)
-
-        return pa.fs.PyFileSystem(DeltaStorageHandler(self.path(name), self._options))
+    def files_of(self, name: str, mapped: bool = False) -> pa.fs.FileSystem:
+        """The file system whose root is the table's folder; `mapped`: its files are mapped into memory. Arrow's own:
+        threads of Arrow that call Python, as delta-rs's handler needs, may abort the process when it ends."""
+        if self.in_s3:
+            return pa.fs.SubTreeFileSystem(object_store.key_of(self.path(name)), self.store.filesystem())
+        return pa.fs.SubTreeFileSystem(self.path(name), pa.fs.LocalFileSystem(use_mmap=mapped))
 
     def _rows(self, opened: DeltaTable, table: Table, columns: Sequence[str], only: Where) -> pa.Table:
         wanted = arrow_rows.schema(table, columns)
@@ -267,7 +273,7 @@ class LocalTables:
         if any(name not in stored for name, _, _ in only):  # null, which satisfies no condition
             return arrow_rows.no_rows(wanted)
         present = [name for name in wanted.names if name in stored]
-        dataset = opened.to_pyarrow_dataset(filesystem=self._filesystem(table.name))
+        dataset = opened.to_pyarrow_dataset(filesystem=self.files_of(table.name))
         try:
             found = dataset.to_table(present, filter=where.expression(only) if only else None)
         except (OSError, pa.ArrowInvalid) as error:
@@ -314,7 +320,7 @@ class LocalTables:
     def _remove(self, table: Table, files: Sequence[AddAction]) -> None:
         """Removes files that are known not to be committed. After any other error they stay: it may be one of what
         follows a commit."""
-        filesystem = self._filesystem(table.name)
+        filesystem = self.files_of(table.name)
         for file in files:
             with suppress(OSError):
                 filesystem.delete_file(file.path)

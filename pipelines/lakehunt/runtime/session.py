@@ -19,6 +19,7 @@ from types import FrameType
 from typing import NoReturn, Protocol
 from urllib.parse import unquote, urlsplit
 
+import pyspark
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
@@ -26,7 +27,8 @@ from pyspark.sql import SparkSession
 
 from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
-from lakehunt.runtime import error_text, jvm_cache, launch, linked_commits, spark_log, timestamps
+from lakehunt.core.object_store import ObjectStore, is_sparks
+from lakehunt.runtime import commits, error_text, jvm_cache, launch, spark_log, timestamps
 from lakehunt.runtime.spark_log import SparkLog
 
 MINIMUM_JAVA = 17
@@ -81,6 +83,14 @@ class SparkSettings(Protocol):
     def delta_jars(self) -> Path | None:
         """The folder with Delta's jars; None: they are resolved by Ivy, or cached."""
 
+    @property
+    def object_store(self) -> ObjectStore:
+        """Where S3 is."""
+
+    @property
+    def needs_s3(self) -> bool:
+        """Whether a place in S3 may be read or written, for which Hadoop needs its connector."""
+
 
 def start(config: SparkSettings, learning: bool = False) -> SparkSession:
     """The process's Spark session, started if there is none. With `learning` its JVM may write the cache that lets the
@@ -96,8 +106,8 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
     if not submitted:  # by default Spark's Python processes are of the first `python3` on the path
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     given = _submitted() if submitted else _own_jvm(config, learning)
-    settings = DEFAULTS | dict(config.spark) | given | REQUIRED
-    settings = linked_commits.settings(settings) | settings
+    settings = DEFAULTS | _of_s3(config, submitted) | dict(config.spark) | given | REQUIRED
+    settings = commits.settings(settings) | settings
     builder = SparkSession.builder
     for key, value in settings.items():
         builder = builder.config(key, value)
@@ -107,9 +117,8 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
                 launch.start_jvm(settings)
             spark = builder.getOrCreate()
         except (PySparkException, Py4JError, OSError) as e:
-            raise _start_failure(log.file.read_text(errors="replace"), e) from e
-    if linked_commits.are_used(spark):
-        linked_commits.install(spark)
+            raise _start_failure(log.file.read_text(errors="replace"), packages(config), e) from e
+    commits.install(spark)
     _cancel_on_interrupt(spark)
     logging.getLogger().addFilter(_is_news)
     spark.sparkContext.setLogLevel("ERROR")
@@ -117,6 +126,12 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
     if not submitted:
         _remember_jars(config, spark)
     return spark
+
+
+def _of_s3(config: SparkSettings, submitted: bool) -> dict[str, str]:
+    """How S3 is reached. Where spark-submit or Spark's own settings say it, we do not, unless we are told to."""
+    silent = (submitted and config.object_store == ObjectStore()) or is_sparks(config.spark)
+    return {} if silent else config.object_store.spark_settings()
 
 
 _CANCELLING = 5
@@ -190,6 +205,18 @@ def delta_package() -> str:
     return f"io.delta:delta-spark_{spark}_2.13:{version('delta-spark')}"
 
 
+def s3_package() -> str:
+    """The Maven coordinate of Hadoop's connector for S3, of the Hadoop that the installed Spark has. It depends on
+    Amazon's SDK: 640 MB."""
+    client = next((Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar"))
+    return f"org.apache.hadoop:hadoop-aws:{client.stem.removeprefix('hadoop-client-api-')}"
+
+
+def packages(config: SparkSettings) -> str:
+    """What Spark does not include and these settings need, as `spark.jars.packages` takes it."""
+    return ",".join([delta_package(), *([s3_package()] if config.needs_s3 else [])])
+
+
 def _own_jvm(config: SparkSettings, learning: bool) -> dict[str, str]:
     """The settings of a JVM that this process starts; the configuration's take precedence."""
     settings = ALONE | dict(config.spark)
@@ -199,7 +226,7 @@ def _own_jvm(config: SparkSettings, learning: bool) -> dict[str, str]:
     elif jars:
         settings = {"spark.jars": ",".join(map(str, jars))} | settings
     else:
-        settings = {_PACKAGES: delta_package()} | settings
+        settings = {_PACKAGES: packages(config)} | settings
     options = jvm_cache.options(java(), settings.get(launch.OPTIONS, ""), jars, learning and bool(jars))
     return settings | {launch.OPTIONS: options if "-Xss" in options else f"{_STACK} {options}"}
 
@@ -212,12 +239,16 @@ _PACKAGES = "spark.jars.packages"
 
 
 def delta_jars(config: SparkSettings) -> list[Path]:
-    """Delta's jars and their dependencies, from the configured folder or the cache; none if Ivy has to resolve them.
+    """Delta's jars and, where they are needed, those for S3, with their dependencies: from the configured folder or the
+    cache; none if Ivy has to resolve them.
 
     Raises LakehuntError for a folder without them."""
     if config.delta_jars is None:
-        return [] if _PACKAGES in config.spark else jvm_cache.known_jars(delta_package())
+        return [] if _PACKAGES in config.spark else jvm_cache.known_jars(packages(config))
     jars = sorted(config.delta_jars.glob("*.jar"))
+    if config.needs_s3 and not any("hadoop-aws" in jar.name for jar in jars):
+        hint = f"put the jars of {s3_package()} there (make jars ARGS=--s3), or unset delta_jars"
+        raise LakehuntError(f"a place in S3 needs hadoop-aws, which is not in {config.delta_jars}", hint)
     if not any("delta-spark" in jar.name for jar in jars):
         raise LakehuntError(
             f"no delta-spark jar in {config.delta_jars}",
@@ -227,11 +258,11 @@ def delta_jars(config: SparkSettings) -> list[Path]:
 
 
 def _remember_jars(config: SparkSettings, spark: SparkSession) -> None:
-    """Caches the resolved jars, if only Delta was requested."""
+    """Caches the resolved jars, if only those of `packages` were requested."""
     requested = spark.conf.get(_PACKAGES, "")
     resolved = spark.conf.get("spark.jars", "") or ""
-    if requested == delta_package() and _PACKAGES not in config.spark and "spark.jars" not in config.spark:
-        jvm_cache.remember_jars(delta_package(), [Path(unquote(urlsplit(jar).path)) for jar in resolved.split(",")])
+    if requested == packages(config) and _PACKAGES not in config.spark and "spark.jars" not in config.spark:
+        jvm_cache.remember_jars(requested, [Path(unquote(urlsplit(jar).path)) for jar in resolved.split(",")])
 
 
 def java() -> str:
@@ -277,10 +308,10 @@ def _quiet_jvm() -> Iterator[SparkLog]:
             os.close(original)
 
 
-def _start_failure(log: str, cause: Exception) -> LakehuntError:
+def _start_failure(log: str, wanted: str, cause: Exception) -> LakehuntError:
     if "unresolved dependency" in log or "UNRESOLVED DEPENDENCIES" in log or "ivySettings" in log:
         return LakehuntError(
-            f"Spark could not fetch Delta's jars ({delta_package()})",
+            f"Spark could not fetch the jars of {wanted}",
             "behind a mirror: set LAKEHUNT_IVY_SETTINGS (or spark.jars.ivySettings) to an ivysettings.xml that names "
             "it; without a network: put the jars in a folder and set LAKEHUNT_DELTA_JARS to it "
             "(docs/how-to/offline.md)",

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehunt.core import strict_yaml
+from lakehunt.core import object_store, strict_yaml
 from lakehunt.kql.lookup_names import FILE_ID, FILE_PROFILE, GEO_IP, NETWORKS, PROFILES, watchlist_table
 from lakehunt.kql.types import BY_NAME, DATETIME, STRING, Column, Schema
 
@@ -155,7 +155,7 @@ def _place(section: strict_yaml.Mapping, name: str, keys: tuple[str, ...], base:
     formats = (CSV, JSON, DELTA, MMDB)
     if form is not None and form not in formats:
         raise section.error(name, f"lookups: {form!r} is not a known format", f"formats: {', '.join(formats)}")
-    place = path if "://" in path else str(base / path)
+    place = object_store.one_spelling(path) if "://" in path else str(base / path)
     return place, str(form or _SUFFIXES.get(Path(path).suffix.lower(), DELTA))
 
 

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehunt.core import strict_yaml
+from lakehunt.core import object_store, strict_yaml
 from lakehunt.kql.types import BY_NAME, Column, Schema
 from lakehunt.schemas import event_tables
 
@@ -62,7 +62,7 @@ def _path(entry: strict_yaml.Mapping, base: Path) -> str:
     path = entry.text("path")
     if not path:
         raise entry.error("path", "path: expected a folder or a URI", "name the folder of a Delta table")
-    return path if "://" in path else str(base / path)
+    return object_store.one_spelling(path) if "://" in path else str(base / path)
 
 
 def _in_lake(entry: strict_yaml.Mapping) -> str:

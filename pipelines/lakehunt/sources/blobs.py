@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
+from lakehunt.core import object_store
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 HINT = "name a folder, a glob or a file of Streaming API blobs"
+
+IGNORED = ("_", ".")
+"""How names begin that Spark ignores, of files and of folders."""
 
 _COMPRESSED = (".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate")
 
@@ -49,11 +55,21 @@ class Blob:
         return not self.read_from and not self.is_packed
 
 
+def options_of(pattern: str) -> Iterator[str]:
+    """The globs without braces that a glob of Hadoop stands for: `{a,b}` is either."""
+    braces = re.search(r"(?<!\\)\{([^{}]*)\}", pattern)
+    if not braces:
+        yield pattern
+        return
+    for option in braces[1].split(","):
+        yield from options_of(pattern[: braces.start()] + option + pattern[braces.end() :])
+
+
 def path_of(uri: str) -> str:
     """The path of an encoded URI such as `file:///a%20b`, Spark's `_metadata.file_path`."""
     return one_spelling(unquote(uri))
 
 
 def one_spelling(path: str) -> str:
-    """Normalizes `file:///a` to `file:/a`."""
-    return re.sub(r"^file:/+", "file:/", path)
+    """Normalizes `file:///a` to `file:/a`, and `s3://a` to `s3a://a`."""
+    return object_store.one_spelling(re.sub(r"^file:/+", "file:/", path))

@@ -18,7 +18,7 @@ def find(spark: SparkSession, source: str) -> list[Blob]:
     Names that begin with `_` or `.` are ignored, as everywhere in Spark. Raises LakehuntError if there are no files."""
     try:
         # Lists without opening the files. Not as Hive partitions: the key `m` occurs twice in a blob's path.
-        listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(source)
+        listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(one_spelling(source))
         modified_at = F.unix_micros("modificationTime")
         rows = listing.select("path", "length", modified_at.alias("modified_at")).collect()
         names = [path_of(uri) for uri in listing.inputFiles()]

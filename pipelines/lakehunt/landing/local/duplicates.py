@@ -7,19 +7,21 @@ into the data file's day writes it again."""
 
 from __future__ import annotations
 
-import os
+import io
 import uuid
 from binascii import unhexlify
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.fs
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from lakehunt.core import object_store
 
 FOLDER = "_event_ids"
 """In the folder of an event table. Delta, and what cleans its folders, leave names alone that begin with `_`."""
@@ -41,9 +43,9 @@ class Duplicates:
     written: NDArray[np.bool_]
 
 
-def find(folder: str, files: Sequence[str], ids: pa.Array, origins: Sequence[pa.Array]) -> Duplicates:
+def find(table: pa.fs.FileSystem, files: Sequence[str], ids: pa.Array, origins: Sequence[pa.Array]) -> Duplicates:
     """Compares events, by id and by the file and line of their records (`origins`), with each other and with those in
-    the data files of a table: paths below its folder."""
+    the data files of a table: paths in its file system."""
     prefixes = prefixes_of(ids)
     duplicate = np.zeros(len(ids), bool)
     written = np.zeros(len(ids), bool)
@@ -53,7 +55,7 @@ def find(folder: str, files: Sequence[str], ids: pa.Array, origins: Sequence[pa.
     for place in np.flatnonzero(_with_equals(ordered)):
         row = int(order[place])
         duplicate[row] = first.setdefault(ids[row].as_py(), row) != row
-    there = _stored(folder, files, ordered, order, ids)
+    there = _stored(table, files, ordered, order, ids)
     if there:
         texts = ids.to_pylist()
         for row in {row for row in range(len(texts)) if texts[row] in there}:
@@ -73,18 +75,9 @@ def prefixes_of(ids: pa.Array) -> Prefixes:
     return np.frombuffer(unhexlify(letters[:, :_PREFIX_LENGTH].tobytes()), ">u8").astype(np.uint64)
 
 
-def write_index(folder: str, file: str, ids: pa.Array) -> None:
+def write_index(table: pa.fs.FileSystem, file: str, ids: pa.Array) -> None:
     """Writes the index of a data file with these ids."""
-    _save(_index(folder, file), np.sort(prefixes_of(ids)))
-
-
-def remove_indexes_of_others(folder: str, files: Sequence[str]) -> None:
-    """Removes the indexes of data files that are no longer in the table."""
-    kept = {_index(folder, file).name for file in files}
-    with suppress(FileNotFoundError), os.scandir(Path(folder, FOLDER)) as entries:
-        for entry in entries:
-            if entry.name not in kept:
-                Path(entry.path).unlink(missing_ok=True)
+    _save(table, _index(file), np.sort(prefixes_of(ids)))
 
 
 def _with_equals(ordered: Prefixes) -> NDArray[np.bool_]:
@@ -98,24 +91,24 @@ def _with_equals(ordered: Prefixes) -> NDArray[np.bool_]:
 
 
 def _stored(
-    folder: str, files: Sequence[str], ordered: Prefixes, order: NDArray[np.int64], ids: pa.Array
+    table: pa.fs.FileSystem, files: Sequence[str], ordered: Prefixes, order: NDArray[np.int64], ids: pa.Array
 ) -> Mapping[str, Origin]:
     """Those of the ids that the data files hold, with the origins of their events there."""
     found: dict[str, Origin] = {}
     for file in files:
-        index = _loaded(folder, file)
+        index = _loaded(table, file)
         places = np.searchsorted(index, ordered)
         places[places == len(index)] = 0
         hits = index[places] == ordered if len(index) else np.zeros(len(ordered), bool)
         if hits.any():
             wanted = {ids[int(row)].as_py() for row in order[hits]}
-            found |= _origins(Path(folder, file), wanted)
+            found |= _origins(table, file, wanted)
     return found
 
 
-def _origins(path: Path, wanted: set[str]) -> dict[str, Origin]:
+def _origins(table: pa.fs.FileSystem, path: str, wanted: set[str]) -> dict[str, Origin]:
     found: dict[str, Origin] = {}
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(table.open_input_file(path)) as file:
         for batch in file.iter_batches(columns=["event_id", "file", "line"]):
             ids = batch.column("event_id").to_pylist()
             for row in (row for row, one in enumerate(ids) if one in wanted):
@@ -123,31 +116,45 @@ def _origins(path: Path, wanted: set[str]) -> dict[str, Origin]:
     return found
 
 
-def _loaded(folder: str, file: str) -> Prefixes:
+def _loaded(table: pa.fs.FileSystem, file: str) -> Prefixes:
     """The index of a data file, which is written if it is missing or cannot be read."""
-    path = _index(folder, file)
     with suppress(OSError, ValueError, EOFError):
-        found: Prefixes = np.load(path, mmap_mode="r", allow_pickle=False)
-        return found
-    with pq.ParquetFile(Path(folder, file)) as data:
+        return _read(table, _index(file))
+    with pq.ParquetFile(table.open_input_file(file)) as data:
         parts = [prefixes_of(batch.column("event_id")) for batch in data.iter_batches(columns=["event_id"])]
     made = np.sort(np.concatenate([np.zeros(0, np.uint64), *parts]))
-    _save(path, made)
+    _save(table, _index(file), made)
     return made
 
 
-def _index(folder: str, file: str) -> Path:
-    return Path(folder, FOLDER, f"{Path(file).name}.npy")
+def _read(table: pa.fs.FileSystem, path: str) -> Prefixes:
+    """An index in numpy's form: mapped into memory in a folder, read whole from an object store."""
+    with table.open_input_file(path) as stream:
+        np.lib.format.read_magic(stream)
+        shape, _, kind = np.lib.format.read_array_header_1_0(stream)
+        found: Prefixes = np.frombuffer(stream.read_buffer(), np.dtype(kind))
+    if kind != np.uint64 or found.shape != shape:
+        raise ValueError("not an index")
+    return found
 
 
-def _save(path: Path, prefixes: Prefixes) -> None:
-    """Another process never sees half of it. That it cannot be written fails nothing."""
-    draft = path.with_name(f".{uuid.uuid4().hex}")
+def _index(file: str) -> str:
+    return f"{FOLDER}/{file.rpartition('/')[2]}.npy"
+
+
+def _save(table: pa.fs.FileSystem, path: str, prefixes: Prefixes) -> None:
+    """Another process never sees half of it: an object appears whole, a file by its new name. That it cannot be written
+    fails nothing."""
+    content = io.BytesIO()
+    np.lib.format.write_array(content, prefixes, version=(1, 0), allow_pickle=False)
+    written = path if object_store.has_no_folders(table) else f"{FOLDER}/.{uuid.uuid4().hex}"
     with suppress(OSError):
-        path.parent.mkdir(exist_ok=True)
-        with draft.open("wb") as file:
-            np.lib.format.write_array(file, prefixes, allow_pickle=False)
-        draft.replace(path)
+        if written != path:
+            table.create_dir(FOLDER)
+        with table.open_output_stream(written) as file:
+            file.write(content.getbuffer())
+        if written != path:
+            table.move(written, path)
 
 
 def as_mask(values: NDArray[np.bool_]) -> Any:

@@ -1,4 +1,4 @@
-"""Lands without Spark: files of this machine, into a lake that delta-rs can write."""
+"""Lands without Spark: files of this machine or of S3, into a lake that delta-rs can write."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from lakehunt.core.credentials import redacted
+from lakehunt.core import object_store
 from lakehunt.core.errors import LakehuntError
+from lakehunt.core.object_store import ObjectStore
 from lakehunt.core.progress import Progress
 from lakehunt.lake import small_tables
 from lakehunt.lake.small_tables import LocalTables
@@ -26,11 +27,14 @@ from lakehunt.quality.data_docs import DataDocs
 from lakehunt.schemas.event_tables import BY_NAME
 
 
-def is_possible(settings: Settings, source: str, lake: str) -> bool:
-    """Whether this engine lands a source (empty: what is in raw already) into a lake, as the settings want it."""
+def is_possible(settings: Settings, source: str, lake: str, s3: ObjectStore | None) -> bool:
+    """Whether this engine lands a source (empty: what is in raw already) into a lake, as the settings want it. `s3`
+    says where S3 is; None: only Spark can reach it."""
     if settings.engine != AUTO:
         return settings.engine != SPARK
-    return files.is_local(source) and files.is_local(lake) and small_tables.reachable(files.local_path(lake))
+    if not all(files.is_local(place) or (s3 is not None and object_store.is_s3(place)) for place in (source, lake)):
+        return False
+    return small_tables.reachable(files.local_path(lake))
 
 
 class LocalEngine:
@@ -38,8 +42,20 @@ class LocalEngine:
 
     failures: tuple[type[Exception], ...] = (DeltaError, pa.ArrowException, OSError, LakehuntError)
 
-    def __init__(self, lake: str, settings: Settings, suites: Path, docs: DataDocs, say: Progress) -> None:
-        self._tables = LocalTables(str(Path(files.local_path(lake)).absolute()))
+    def __init__(
+        self,
+        lake: str,
+        settings: Settings,
+        suites: Path,
+        docs: DataDocs,
+        say: Progress,
+        store: ObjectStore | None = None,
+    ) -> None:
+        """`store` says where S3 is. Raises LakehuntError for a lake that is neither there nor in a folder."""
+        if not files.is_local(lake) and not object_store.is_s3(lake):
+            hint = "let Spark land into it: landing.engine: spark in the configuration"
+            raise LakehuntError(f"the local engine reaches folders and S3, not {lake}", hint)
+        self._tables = LocalTables(files.local_path(lake), store)
         self._settings, self._suites, self._docs, self._say = settings, suites, docs, say
 
     def ingest(self, source: str, landed_at: datetime) -> IngestResult:
@@ -62,7 +78,7 @@ class LocalEngine:
         return PromotionResult(tuple(promoted), self._publish(landing.rules, promoted))
 
     def describe(self, error: Exception) -> str:
-        return str(error) if isinstance(error, LakehuntError) else redacted(" ".join(str(error).split()))
+        return str(error) if isinstance(error, LakehuntError) else object_store.in_one_line(error)
 
     @cached_property
     def _rules(self) -> rules.Rules[ArrowValidator]:

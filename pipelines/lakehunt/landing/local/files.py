@@ -1,4 +1,4 @@
-"""Lists the files of a source on this machine, as Spark would list them."""
+"""Lists the files of a source on this machine or in S3, as Spark would list them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from lakehunt.core import object_store
 from lakehunt.core.errors import LakehuntError
-from lakehunt.sources.blobs import EPOCH, HINT, Blob
+from lakehunt.core.object_store import ObjectStore
+from lakehunt.landing.local import s3_files
+from lakehunt.sources.blobs import EPOCH, HINT, IGNORED, Blob, options_of
 
 _SCHEME = re.compile(r"(?:file:/*(?=/)|file:(?=[^/]))")
 _OTHER_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
-_IGNORED = ("_", ".")
-"""How names begin that Spark ignores, of files and of folders."""
 
 
 def is_local(place: str) -> bool:
@@ -28,7 +29,13 @@ def local_path(place: str) -> str:
     return _SCHEME.sub("", place, count=1)
 
 
-def find(source: str) -> list[Blob]:
+def find(source: str, store: ObjectStore | None = None) -> list[Blob]:
+    """The files of a source on this machine or in S3, sorted by path. Raises LakehuntError if there are none."""
+    place = object_store.one_spelling(source)
+    return s3_files.find(place, store or ObjectStore()) if object_store.is_s3(place) else _find(place)
+
+
+def _find(source: str) -> list[Blob]:
     """All files of a folder (with its subfolders), a glob or a single path, sorted by path.
 
     Globs are Hadoop's: `*`, `?`, `[ab]`, `[^ab]`, `{a,b}`. Names that begin with `_` or `.` are ignored. Raises
@@ -49,20 +56,17 @@ def find(source: str) -> list[Blob]:
 
 def _expanded(pattern: str) -> Iterator[str]:
     """The paths that a glob of Hadoop matches."""
-    braces = re.search(r"(?<!\\)\{([^{}]*)\}", pattern)
-    if braces:
-        for option in braces[1].split(","):
-            yield from _expanded(pattern[: braces.start()] + option + pattern[braces.end() :])
-    elif glob.has_magic(pattern):
-        yield from glob.glob(pattern.replace("[^", "[!"))  # noqa: PTH207 (of a whole path, not below a folder)
-    elif os.path.lexists(pattern):
-        yield pattern
+    for one in options_of(pattern):
+        if glob.has_magic(one):
+            yield from glob.glob(one.replace("[^", "[!"))  # noqa: PTH207 (of a whole path, not below a folder)
+        elif os.path.lexists(one):
+            yield one
 
 
 def _below(root: str) -> Iterator[str]:
     """The files at or below a path. Links are followed, each folder once on a way down."""
     if not Path(root).is_dir():
-        if not Path(root).name.startswith(_IGNORED):
+        if not Path(root).name.startswith(IGNORED):
             yield root
         return
     ways = [(root, frozenset({os.path.realpath(root)}))]
@@ -70,7 +74,7 @@ def _below(root: str) -> Iterator[str]:
         folder, above = ways.pop()
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith(_IGNORED):
+                if entry.name.startswith(IGNORED):
                     continue
                 if not entry.is_dir():
                     yield entry.path

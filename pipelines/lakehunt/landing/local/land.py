@@ -86,7 +86,7 @@ class Landing:
         that were promoted.
 
         Raises LakehuntError, before writing anything, if the source does not exist or has no files."""
-        found = files.find(source)
+        found = files.find(source, self._tables.store)
         run = _Run(0)
         attempts = 0
         while attempts < ATTEMPTS:
@@ -123,7 +123,8 @@ class Landing:
         self._say(f"{len(found)} files in {source}: {len(changed)} new or changed")
         run.read, run.refused = {}, dict(shrunk)
         with self._staging() as staging:
-            opener = Opener(staging, self._limits, defender_streaming.is_complete, may_be_record)
+            store = self._tables.store
+            opener = Opener(staging, self._limits, defender_streaming.is_complete, may_be_record, store)
             opened = self._opened(changed, opener, known, landed, run)
             size = sum(blob.bytes for blob in changed)
             with parsers(staging, self._names, size) as parsing:
@@ -162,14 +163,26 @@ class Landing:
             yield read
 
     def _land_batches(self, opened: Iterable[ReadFile], parsing: Parsers, landed_at: datetime, run: _Run) -> None:
-        """Lands batch after batch; the next one is parsed meanwhile."""
-        begun: deque[Callable[[], Parsed]] = deque()
-        for blocks in _batches(opened):
-            begun.append(parsing.begin(blocks))
+        """Lands batch after batch; the next one is parsed meanwhile. Copies of blobs are removed once they are parsed:
+        on the disk is what two batches need."""
+        begun: deque[tuple[Callable[[], Parsed], list[str]]] = deque()
+        ended: list[str] = []
+
+        def land_next() -> None:
+            parsed, copies = begun.popleft()
+            found = parsed()
+            for copy in copies:
+                Path(copy).unlink(missing_ok=True)
+            self._land_batch(found, landed_at, run)
+
+        for blocks in _batches(opened, ended):
+            parsed = parsing.begin(blocks)
+            begun.append((parsed, [path for path in ended if Path(path).parent == parsing.staging]))
+            ended.clear()
             if len(begun) > 1:
-                self._land_batch(begun.popleft()(), landed_at, run)
+                land_next()
         while begun:
-            self._land_batch(begun.popleft()(), landed_at, run)
+            land_next()
 
     def _land_batch(self, parsed: Parsed, landed_at: datetime, run: _Run) -> None:
         count = parsed.raw.num_rows
@@ -213,14 +226,17 @@ class Landing:
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:
-        """A folder for this run. Those of killed runs are removed."""
-        raw = Path(self._tables.root, RECORDS.folder)
-        raw.mkdir(parents=True, exist_ok=True)
-        for folder in raw.glob(f"{_STAGING}*"):
+        """A folder of this machine for this run: in the lake, or else the temporary one. Those of killed runs are
+        removed."""
+        in_s3 = self._tables.in_s3
+        parent = Path(tempfile.gettempdir()) if in_s3 else Path(self._tables.root, RECORDS.folder)
+        prefix = f"lakehunt{_STAGING}" if in_s3 else _STAGING
+        parent.mkdir(parents=True, exist_ok=True)
+        for folder in parent.glob(f"{prefix}*"):
             with suppress(OSError):
                 if folder.stat().st_mtime < time.time() - _KILLED_AFTER:
                     shutil.rmtree(folder, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=raw, ignore_cleanup_errors=True) as own:
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as own:
             yield Path(own)
 
     # From raw, what an earlier run has landed
@@ -238,12 +254,18 @@ class Landing:
         return landed_at, parse_lines(records, names, numbers, self._names)
 
 
-def _batches(opened: Iterable[ReadFile]) -> Iterator[Iterator[Block]]:
+def _batches(opened: Iterable[ReadFile], ended: list[str]) -> Iterator[Iterator[Block]]:
     """The blocks of files in groups of about BATCH bytes, each as the files are opened: it is to be taken to its end
-    before the next one."""
-    blocks = (block for read in opened for block in read.blocks)
+    before the next one. The paths of files whose blocks have all been taken are added to `ended`."""
+    blocks = _blocks(opened, ended)
     for first in blocks:
         yield _batch(first, blocks)
+
+
+def _blocks(opened: Iterable[ReadFile], ended: list[str]) -> Iterator[Block]:
+    for read in opened:
+        yield from read.blocks
+        ended += {block.path for block in read.blocks}
 
 
 def _batch(first: Block, others: Iterator[Block]) -> Iterator[Block]:

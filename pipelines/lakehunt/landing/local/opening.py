@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 
+from lakehunt.core import object_store
+from lakehunt.core.object_store import ObjectStore
 from lakehunt.landing.ledger import FileRecord
-from lakehunt.landing.local import blocks
+from lakehunt.landing.local import blocks, s3_files
 from lakehunt.landing.local.blocks import ReadFile, TooLongError
 from lakehunt.landing.local.files import local_path
 from lakehunt.landing.settings import FileLimits
@@ -30,20 +33,23 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Opener:
-    """Opens blobs one at a time. `staging` is the folder of this run's unpacked copies; `is_complete` says whether a
-    line is a whole record, `may_be_record` whether it looks like one."""
+    """Opens blobs one at a time. `staging` is the folder of this run's copies, of what is packed or in S3 (where
+    `store` says); `is_complete` says whether a line is a whole record, `may_be_record` whether it looks like one."""
 
     staging: Path
     limits: FileLimits
     is_complete: Callable[[bytes], bool]
     may_be_record: Callable[[bytes], bool]
+    store: ObjectStore = field(default_factory=ObjectStore)
 
     def open(self, blob: Blob, before: FileRecord, landed: int) -> ReadFile:
         """What the blob holds above its landed lines. Raises RefusedError."""
         try:
-            opened = self._unpacked(blob)
-            path = local_path(opened.opened_at)
-            self._check_form(path, opened)
+            here, is_whole = self._here(blob, before, landed)
+            opened = self._unpacked(blob, here)
+            path = opened.read_from or here
+            if is_whole:
+                self._check_form(path, opened)
             begin = _begin(opened, path, before, landed)
             return blocks.read(opened, path, begin, self.limits.longest_line, self.is_complete)
         except TooLongError as error:
@@ -53,16 +59,26 @@ class Opener:
         except OSError as error:
             raise RefusedError(f"not readable ({error.strerror or error})") from error
 
-    def _unpacked(self, blob: Blob) -> Blob:
+    def _here(self, blob: Blob, before: FileRecord, landed: int) -> tuple[str, bool]:
+        """Where the blob is on this machine: itself, or a copy of what is new in it; and whether it is whole there."""
+        if not object_store.is_s3(blob.path):
+            return local_path(blob.path), True
+        copy = self._copy_of("blob")
+        goes_on = _goes_on(blob, before, landed) and not blob.is_packed
+        return str(copy), s3_files.fetch(blob, self.store, copy, before.bytes if goes_on else 0)
+
+    def _copy_of(self, kind: str) -> Path:
+        return self.staging / f"{uuid.uuid4().hex}.{kind}"
+
+    def _unpacked(self, blob: Blob, path: str) -> Blob:
         """The blob, read from an unpacked copy if it is compressed: gzip by its content, others by their names."""
-        path = local_path(blob.path)
         with Path(path).open("rb") as file:
             is_gzip = file.read(len(_GZIP)) == _GZIP
             file.seek(0)
-            suffix = "" if is_gzip else Path(path).suffix
+            suffix = "" if is_gzip else Path(blob.path).suffix
             if not blob.bytes or (not is_gzip and (not blob.is_packed)):
                 return blob
-            copy = self.staging / f"{len(list(self.staging.iterdir()))}.json"
+            copy = self._copy_of("unpacked")
             try:
                 size = self._copy(gzip.GzipFile(fileobj=file) if is_gzip else _PLAIN[suffix](file), copy)
             except (OSError, EOFError, zlib.error, pa.ArrowInvalid) as error:
@@ -119,12 +135,17 @@ def _begin(blob: Blob, path: str, before: FileRecord, landed: int) -> tuple[int,
     """The offset from which a blob is read, and the number of lines before it: all of them are landed."""
     if not landed:
         return 0, 0
-    if before.pending is None and before.lines == landed and 0 < before.bytes <= blob.bytes and not blob.read_from:
+    if _goes_on(blob, before, landed) and not blob.read_from:
         with Path(path).open("rb") as file:
             file.seek(before.bytes - 1)
             if file.read(1) == b"\n":
                 return before.bytes, landed
     return blocks.skip_lines(path, landed), landed
+
+
+def _goes_on(blob: Blob, before: FileRecord, landed: int) -> bool:
+    """Whether all of a blob had landed when it was recorded, so that what is new may begin where it ended."""
+    return bool(landed) and before.pending is None and before.lines == landed and 0 < before.bytes <= blob.bytes
 
 
 def _with_arrow(codec: str) -> Callable[[IO[bytes]], Any]:

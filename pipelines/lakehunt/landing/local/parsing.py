@@ -97,7 +97,7 @@ class Parsers:
     little to parse."""
 
     def __init__(self, staging: Path, tables: Sequence[str], pool: ProcessPoolExecutor | None) -> None:
-        self._staging, self._tables, self._pool = staging, tables, pool
+        self.staging, self._tables, self._pool = staging, tables, pool
         self._number = 0
 
     def begin(self, blocks: Iterable[Block]) -> Callable[[], Parsed]:
@@ -110,7 +110,7 @@ class Parsers:
 
     def _submit(self, pool: ProcessPoolExecutor, blocks: Sequence[Block]) -> Future[_Stored]:
         self._number += 1
-        return pool.submit(_parse_and_store, blocks, self._tables, str(self._staging / f"{self._number}"))
+        return pool.submit(_parse_and_store, blocks, self._tables, str(self.staging / f"{self._number}"))
 
 
 def _result(begun: Future[_Stored]) -> _Stored:

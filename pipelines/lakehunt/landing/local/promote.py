@@ -130,8 +130,8 @@ class Promoter:
         files = [file for file in snapshot.files if file.partition_values["event_date"] in days]
         ids = arrow_columns.whole(events.column("event_id"))
         origins = [arrow_columns.whole(events.column(name)) for name in ("file", "line")]
-        folder = self._tables.path(table.events.name)
-        return snapshot, duplicates.find(folder, [file.path for file in files], ids, origins)
+        of_table = self._tables.files_of(table.events.name, mapped=True)
+        return snapshot, duplicates.find(of_table, [file.path for file in files], ids, origins)
 
     # The gate
 
@@ -186,13 +186,13 @@ class Promoter:
         table = one.table.events
         files = self._tables.write_files(table, one.missing)
         self._tables.commit_files_after(one.snapshot, table, files)
-        folder = self._tables.path(table.name)
+        of_table = self._tables.files_of(table.name)
         days = pc.cast(one.missing.column("event_date"), pa.string())
         for file in files:
             ids = one.missing.column("event_id")
             if len(files) > 1:
                 ids = ids.filter(pc.equal(days, arrow_columns.texts([file.partition_values["event_date"]])[0]))
-            duplicates.write_index(folder, file.path, arrow_columns.whole(ids))
+            duplicates.write_index(of_table, file.path, arrow_columns.whole(ids))
 
 
 def _with_provenance(
