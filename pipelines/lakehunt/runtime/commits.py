@@ -27,7 +27,8 @@ def settings(given: Mapping[str, str]) -> dict[str, str]:
 
 def install(spark: SparkSession) -> None:
     """Defines the classes that the session was started with where Delta looks for them: in the loader of its own ones,
-    as it does not ask the one that has what Janino compiled."""
+    as it does not ask the one that has what Janino compiled. Executors of a cluster, which read the histories of
+    tables, are sent the classes."""
     jvm: Any = spark._jvm
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     for setting, name in (_IN_FOLDERS, _IN_S3):
@@ -36,14 +37,27 @@ def install(spark: SparkSession) -> None:
 
 
 def _define(spark: SparkSession, jvm: Any, loader: Any, name: str) -> None:
+    is_alone = (spark.sparkContext.master or "").partition("[")[0] == "local"
+    is_defined = _has(jvm, loader, name)  # by an earlier session of this JVM
+    if is_alone and is_defined:
+        return
+    file = name.rpartition(".")[2]
+    compiled = janino.compiled(spark, file)
+    if not is_defined:
+        parent = jvm.java.lang.Class.forName(_PARENT, True, loader)
+        methods = jvm.java.lang.invoke.MethodHandles
+        place = methods.privateLookupIn(parent, methods.lookup())
+        for code in compiled.values():
+            place.defineClass(code)
+    if not is_alone:
+        janino.distribute(spark.sparkContext, compiled, file)
+
+
+def _has(jvm: Any, loader: Any, name: str) -> bool:
     with suppress(Py4JJavaError):
         jvm.java.lang.Class.forName(name, True, loader)
-        return  # by an earlier session of this JVM
-    parent = jvm.java.lang.Class.forName(_PARENT, True, loader)
-    methods = jvm.java.lang.invoke.MethodHandles
-    place = methods.privateLookupIn(parent, methods.lookup())
-    for code in janino.compiled(spark, name.rpartition(".")[2]):
-        place.defineClass(code)
+        return True
+    return False
 
 
 def are_safe(spark: SparkSession, root: str) -> bool:

@@ -7,6 +7,7 @@ import atexit
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,21 @@ def compile_class(spark: SparkSession, name: str) -> Any:
     return _compiler(spark.sparkContext, name, loader).getClassLoader().loadClass(name)
 
 
-def compiled(spark: SparkSession, name: str) -> list[Any]:
-    """The bytecode of `lakehunt/java/<name>.java`, one array for each class."""
-    return list(_compiler(spark.sparkContext, name, libraries.class_loader(spark)).getBytecodes().values())
+def compiled(spark: SparkSession, name: str) -> dict[str, Any]:
+    """The bytecode of `lakehunt/java/<name>.java` by the name of the class."""
+    return dict(_compiler(spark.sparkContext, name, libraries.class_loader(spark)).getBytecodes())
+
+
+def distribute(context: SparkContext, code: Mapping[str, Any], label: str) -> None:
+    """Adds bytecode, by the name of the class, to the executors' class path."""
+    folder = Path(tempfile.mkdtemp(prefix=f"lakehunt-{label.lower()}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # A unique name: Spark identifies jars by name, and two threads may get here at once.
+    jar = folder / f"{folder.name}.jar"
+    with zipfile.ZipFile(jar, "w") as archive:
+        for name, content in code.items():
+            archive.writestr(f"{name.replace('.', '/')}.class", bytes(content))
+    context._jsc.addJar(str(jar))
 
 
 def compile_and_distribute(spark: SparkSession, name: str) -> Any:
@@ -43,19 +56,14 @@ def compile_together(spark: SparkSession, names: tuple[str, ...]) -> dict[str, A
 
 @cache
 def _compile_together(context: SparkContext, loader: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    folder = Path(tempfile.mkdtemp(prefix=f"lakehunt-{names[-1].lower()}-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    # A unique name: Spark identifies jars by name, and two threads may get here at once.
-    jar = folder / f"{folder.name}.jar"
     classes: dict[str, Any] = {}
-    with zipfile.ZipFile(jar, "w") as archive:
-        for name in names:
-            compiler = _compiler(context, name, loader)
-            loader = compiler.getClassLoader()
-            classes[name] = loader.loadClass(name)
-            for class_name, code in compiler.getBytecodes().items():
-                archive.writestr(f"{class_name.replace('.', '/')}.class", bytes(code))
-    context._jsc.addJar(str(jar))
+    code: dict[str, Any] = {}
+    for name in names:
+        compiler = _compiler(context, name, loader)
+        loader = compiler.getClassLoader()
+        classes[name] = loader.loadClass(name)
+        code |= dict(compiler.getBytecodes())
+    distribute(context, code, names[-1])
     return classes
 
 
