@@ -25,6 +25,8 @@ SOURCE = PROJECT / "samples/streaming"
 AS_OF = "2026-03-10T00:00:00Z"
 JOBS = (("land", SOURCE), ("validate",), ("hunt", "--as-of", AS_OF))
 SETTINGS = """
+landing:
+  engine: spark   # source and lake are folders here
 spark:
   spark.sql.shuffle.partitions: 4   # work for both workers
   spark.sql.adaptive.enabled: false
