@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -127,6 +128,26 @@ def test_a_batch_that_is_too_large_to_be_read_back_is_left_to_spark(
     assert [(row["batch"], row["landed_at"]) for row in waiting(root, "landed_at")] == [(1, NOW)]
     (again,) = engine(root, suites).promote().batches
     assert (again.batch, again.events, waiting(root)) == (1, 1, [])
+
+
+def test_unpacked_copies_are_removed_once_they_are_parsed(
+    source: Path, suites: Path, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(land, "BATCH", 1)
+    for number in range(6):
+        blob(source, gzip.compress((record(ReportId=number) + "\n").encode()), f"{number}.gz")
+    there: list[int] = []
+    landed = land.Landing._land_batch
+
+    def counting(self: land.Landing, *arguments: Any) -> None:
+        there.append(len(list(Path(root, "raw").glob("_staging-*/*.unpacked"))))
+        landed(self, *arguments)
+
+    monkeypatch.setattr(land.Landing, "_land_batch", counting)
+    assert engine(root, suites).land(str(source), NOW)[0].delivered == 6
+    assert len(there) == 6
+    assert max(there) <= 2  # of the batch that is parsed meanwhile, and of the file that ended before it
+    assert there[-1] <= 1
 
 
 def test_an_earlier_event_is_found_by_the_index_and_without_it(source: Path, suites: Path, root: str) -> None:

@@ -119,7 +119,8 @@ def test_both_engines_at_once_and_one_that_is_killed(bucket: str, folder: Path, 
 def test_settings_of_sparks_own_leave_everything_to_spark(bucket: str, s3: Server, tmp_path: Path) -> None:
     """With keys that only Hadoop is told, and none in the environment."""
     source, root = many(bucket, 1), f"s3a://{bucket}/lake"
-    own = {"endpoint": s3.endpoint, "path.style.access": "true", "access.key": ACCESS_KEY, "secret.key": SECRET_KEY}
+    own = {"endpoint": s3.endpoint, "endpoint.region": "us-east-1", "path.style.access": "true"}
+    own |= {"access.key": ACCESS_KEY, "secret.key": SECRET_KEY}
     spark = QUICK | {f"spark.hadoop.fs.s3a.{name}": value for name, value in own.items()}
     config = tmp_path / "lakehunt.yaml"
     suites = write_suites(tmp_path / "suites")
