@@ -80,15 +80,15 @@ def test_lost_commits_of_findings_are_noticed(broken: Path) -> None:
         damage.check_before_run(str(broken))
 
 
-@pytest.mark.parametrize("of_log", [True, False], ids=["log", "data"])
-def test_hits_that_are_gone_are_made_anew(spark: Any, broken: Path, of_log: bool) -> None:
-    if of_log:
+@pytest.mark.parametrize("gone", ["hunts/hits/_delta_log", "hunts/hits", "hunts/passes"])
+def test_hits_that_are_gone_are_made_anew(spark: Any, broken: Path, gone: str) -> None:
+    if gone.endswith("_delta_log"):
         lose(newest_commit(broken / "hunts/hits"))
         (notice,) = damage.check_before_run(str(broken))
         assert "hunts.hits: it is at version 0, but hunts.passes says that version 1 was committed" in notice
         assert damage.check_before_run(str(broken)) == []
     else:
-        data_file(broken / "hunts/hits").unlink()
+        data_file(broken / gone).unlink()
     lake = Lake(spark, str(broken))
     before = common(lake)
     runs = run(lake, H1, H2)

@@ -15,6 +15,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from lakehunt.lake import arrow_rows
 from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.lake.small_tables import LocalTables
 from lakehunt.lake.table_maker import TableMaker
@@ -203,6 +204,18 @@ def test_small_tables_of_a_lake(either: Lake, request: pytest.FixtureRequest) ->
     assert [row.asDict() for row in either.rows(SMALL).orderBy("n").collect()] == every
     engine = "Apache" if "[Spark]" in request.node.name else "delta-"
     assert {engine_of(either, SMALL.name)(version) for version in (1, 2, 3)} == {engine}
+
+
+def test_a_small_table_of_a_lake_in_arrow(either: Lake) -> None:
+    hours = TableColumn("hours", "ARRAY<STRUCT<hour: TIMESTAMP, events: BIGINT>>", "Events by hour")
+    table = scratch_table("some.nested", NUMBERS.columns[0], hours, small=True)
+    assert either.arrow(table).num_rows == 0
+    at = datetime(2026, 3, 10, 5, tzinfo=UTC)
+    either.append(table, [(1, [{"hour": at, "events": 7}]), (2, None), (3, [])])
+    assert either.arrow(table, ["hours"], [("n", "=", 1)]).to_pylist() == [{"hours": [{"hour": at, "events": 7}]}]
+    found = either.arrow(table)
+    assert found.schema == arrow_rows.schema(table)
+    assert sorted(found.to_pylist(), key=lambda row: row["n"])[1:] == [{"n": 2, "hours": None}, {"n": 3, "hours": []}]
 
 
 def test_a_table_that_is_no_longer_small_is_read_by_spark(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,12 @@ def test_a_table_that_stalls_is_not_hidden_by_the_others(lake: Lake, tmp_path: P
     assert day.warnings == ("DeviceNetworkEvents: percent_of_usual: less than 50 (it is 1.0). Why.",)
 
 
+def test_batches_of_earlier_versions_name_no_table(lake: Lake) -> None:
+    landed(lake, {END - HOUR: 5})
+    landed(lake, {END - HOUR: 7}, table="DeviceProcessEvents")
+    assert [day.events for day in judge_days(lake, SUITES, TICKS)] == [12]
+
+
 def test_a_usual_day(lake: Lake) -> None:
     a_week(lake, 90, 100, 100, 100, 300, 20, 100, 100, 5000)  # the eighth day before is no longer compared with
     landed(lake, {END - HOUR: 10})

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -23,7 +24,7 @@ from lakehunt.core import object_store
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.object_store import ObjectStore
 from lakehunt.core.sql import quoted_name
-from lakehunt.lake import small_tables, versions, where
+from lakehunt.lake import arrow_rows, small_tables, versions, where
 from lakehunt.lake.retry import retried
 from lakehunt.lake.small_tables import LocalTables
 from lakehunt.lake.table_maker import TableMaker, identifier
@@ -115,6 +116,13 @@ class Lake:
         if self._local is not None and not self._local.exists(table.name):
             self._local.ensure(table)
         self._maker.ensure(table, self.path(table.name))
+
+    def arrow(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> pa.Table:
+        """The same as an Arrow table."""
+        if (local := self._without_spark(table)) is not None:
+            return local.rows(table, columns, only)
+        rows = self.rows(table).where(where.spark_sql(only)).select(*map(quoted_name, columns or table.column_names))
+        return rows.toArrow().cast(arrow_rows.schema(table, columns))
 
     def append(self, table: Table, rows: DataFrame | Sequence[tuple[Any, ...]]) -> None:
         """Appends rows, which the caller knows to be new: a frame, or Python values in the order of its columns."""

@@ -61,6 +61,14 @@ class Snapshot:
     files: Sequence[DataFile]
 
 
+class UnreadableTableError(LakehuntError):
+    """A data file of a table is gone, or no Parquet file."""
+
+    def __init__(self, table: str, error: Exception) -> None:
+        super().__init__(f"the table {table} cannot be read: {error}", _HINT)
+        self.table = table
+
+
 class OvertakenError(Exception):
     """Another writer has changed what a commit depends on."""
 
@@ -277,7 +285,7 @@ class LocalTables:
         try:
             found = dataset.to_table(present, filter=where.expression(only) if only else None)
         except (OSError, pa.ArrowInvalid) as error:
-            raise LakehuntError(f"the table {table.name} cannot be read: {error}", _HINT) from error
+            raise UnreadableTableError(table.name, error) from error
         nulls = {field.name: pa.nulls(found.num_rows, field.type) for field in wanted if field.name not in stored}
         arrays = [nulls[name] if name in nulls else found[name] for name in wanted.names]
         return pa.table(arrays, names=wanted.names).cast(wanted)

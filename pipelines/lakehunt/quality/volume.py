@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import pyarrow.compute as pc
 
 from lakehunt.kql import times
-from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.lake.delta_lake import Lake
 from lakehunt.quality import arrow_conditions, suites
 from lakehunt.quality.row_rules import arrow_checks, rules
 from lakehunt.quality.suites import Suite
@@ -69,8 +69,7 @@ def judge_days(lake: Lake, folder: Path, as_of: int, days: int = 1) -> list[DayV
     that stalls is not hidden by the others, and messages begin with its name. Without that suite nothing is validated.
     Raises LakehuntError for an unusable suite."""
     end = times.to_datetime(as_of)
-    batches = lake.rows(BATCHES).withColumn("event_table", F.coalesce("event_table", F.lit(DEVICE_PROCESS_EVENTS.name)))
-    hours, landed = _hours(batches, end), _landed_batches(batches, end - _DAY * days, end)
+    hours, landed = _hours(lake, end), _landed_batches(lake, end - _DAY * days, end)
     found = [_day(end - _DAY * number, _of_all(hours), landed) for number in range(days)]
     file = folder / SUITE
     if not file.exists():
@@ -127,15 +126,27 @@ class _LandedBatch:
     quarantined: int
 
 
-def _hours(batches: DataFrame, end: datetime) -> dict[str, dict[datetime, int]]:
+def _hours(lake: Lake, end: datetime) -> Mapping[str, Mapping[datetime, int]]:
     """For each event table its events by hour, for the whole hours before `end`."""
-    hours = batches.where(F.col("outcome") == "settled").select("event_table", F.explode("hours").alias("of"))
-    counted = hours.groupBy("event_table", "of.hour").agg(F.sum("of.events").alias("events")).collect()
-    found: dict[str, dict[datetime, int]] = defaultdict(dict)
-    for row in counted:
-        if utc(row.hour) <= end - _HOUR:
-            found[row.event_table][utc(row.hour)] = row.events
+    settled = lake.arrow(BATCHES, ["event_table", "hours"], [("outcome", "=", "settled")])
+    hours = settled["hours"].combine_chunks()
+    of = hours.flatten()
+    each = pa.table(
+        {
+            "event_table": settled["event_table"].combine_chunks().take(pc.list_parent_indices(hours)),
+            "hour": of.field("hour"),
+            "events": of.field("events"),
+        }
+    )
+    found: dict[str, Counter[datetime]] = defaultdict(Counter)
+    for row in each.group_by(["event_table", "hour"]).aggregate([("events", "sum")]).to_pylist():
+        if row["hour"] <= end - _HOUR:
+            found[_table(row)][row["hour"]] += row["events_sum"]
     return found
+
+
+def _table(row: Mapping[str, Any]) -> str:
+    return row["event_table"] or DEVICE_PROCESS_EVENTS.name
 
 
 def _of_all(hours: Mapping[str, Mapping[datetime, int]]) -> dict[datetime, int]:
@@ -149,12 +160,11 @@ def _of_table(landed: Sequence[_LandedBatch], table: str) -> list[_LandedBatch]:
     return [one for one in landed if one.table == table]
 
 
-def _landed_batches(batches: DataFrame, since: datetime, end: datetime) -> list[_LandedBatch]:
+def _landed_batches(lake: Lake, since: datetime, end: datetime) -> list[_LandedBatch]:
     """The batches landed after `since` and up to `end`."""
-    landed = batches.where((F.col("landed_at") > F.lit(since)) & (F.col("landed_at") <= F.lit(end)))
-    return [
-        _LandedBatch(row.event_table, utc(row.landed_at), row.delivered, row.quarantined) for row in landed.collect()
-    ]
+    columns = ("event_table", "landed_at", "delivered", "quarantined")
+    landed = lake.few(BATCHES, columns, [("landed_at", ">", since), ("landed_at", "<=", end)])
+    return [_LandedBatch(_table(row), row["landed_at"], row["delivered"], row["quarantined"]) for row in landed]
 
 
 def _day(as_of: datetime, hours: Mapping[datetime, int], landed: Sequence[_LandedBatch]) -> DayVolume:

@@ -75,6 +75,7 @@ PASSES = Table(
     erasure=NotErased("it names hunts and batches, no event"),
     served=False,
     written="appended per pass",
+    small=True,
     vouches_for=tuple(name for events in EVENT_TABLES for name in (hits_of(events).name, events.events.name)),
 )
 

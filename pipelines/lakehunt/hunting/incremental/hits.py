@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache, reduce
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehunt import __version__
@@ -32,6 +32,7 @@ from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.events_table import BatchRange, EventsSnapshot, LakeSnapshot
 from lakehunt.lake import history
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.small_tables import UnreadableTableError
 from lakehunt.lake.versions import known_version
 from lakehunt.runtime import bounded
 from lakehunt.runtime.bounded import TimeLimitError, TotalTimeError
@@ -304,7 +305,7 @@ def _run_prefilter(
         ENGINE_VERSION,
         events.table.name,
     )
-    lake.append(PASSES, lake.local(PASSES, [row]))
+    lake.append(PASSES, [row])
     versions = frozenset(hunt.hunt_version for hunt in hunts)
     done = PrefilterRun(pass_id, events.table.name, scan_range, versions)
     return done, ScanStats(prefiltered.events, metrics.bytes)
@@ -336,6 +337,8 @@ def _on_days(scan_range: ScanRange) -> Column:
 
 def is_damage(error: Exception) -> bool:
     """Whether the error is that a file of hits or passes cannot be read."""
+    if isinstance(error, UnreadableTableError):
+        return error.table == PASSES.name
     folders = (table.name.replace(".", "/") for table in (*HITS_TABLES, PASSES))  # the lake's own path may be escaped
     return is_unreadable_file(error) and any(f"/{folder}/" in str(error) for folder in folders)
 
@@ -350,8 +353,8 @@ def withdraw_all(lake: Lake) -> None:
 def check_not_withdrawn(lake: Lake, hits: HitCoverage) -> None:
     """Raises LakehuntError if another run has withdrawn hits since this one asked which there are."""
     ids = {one.id for one in hits.passes}
-    kept = lake.rows(PASSES).filter(F.col("pass_id").isin(sorted(ids))).select("pass_id").collect()
-    if ids - {row.pass_id for row in kept}:
+    kept = lake.few(PASSES, ["pass_id"], [("pass_id", "in", sorted(ids))])
+    if ids - {row["pass_id"] for row in kept}:
         raise LakehuntError("another run has withdrawn hits, to compute them again", "run again")
 
 
@@ -370,23 +373,26 @@ def _recorded(lake: Lake, versions: set[str], events: Mapping[str, EventsSnapsho
 
     The release of Lakehunt that wrote them does not matter: a hunt's version includes what its query means
     (kql/semantics.py)."""
-    hunts = F.filter("hunts", lambda hunt: hunt["hunt_version"].isin(sorted(versions)))
-    table = F.coalesce("event_table", F.lit(DEVICE_PROCESS_EVENTS.name))
-    passes = lake.rows(PASSES).withColumns({"hunts": hunts, "event_table": table})
-    rows = passes.filter(F.size("hunts") > 0).orderBy("pass_id").collect()
-    kept: list[Row] = []
+    rows = lake.few(PASSES)
+    kept: list[PrefilterRun] = []
     for name, of_table in events.items():
-        if own := [row for row in rows if row.event_table == name]:
-            oldest = min(row.events_version for row in own)
+        read = [row for row in rows if (row["event_table"] or DEVICE_PROCESS_EVENTS.name) == name]
+        if own := [row for row in read if not versions.isdisjoint(_versions(row))]:
+            oldest = min(row["events_version"] for row in own)
             loss = history.last_destructive_commit(lake, of_table.table.events.name, oldest, of_table.version)
-            kept += [row for row in own if loss is None or row.events_version >= loss]
-    return [_prefilter_run(row) for row in sorted(kept, key=lambda row: row.pass_id)]
+            valid = (row for row in own if loss is None or row["events_version"] >= loss)
+            kept += [_prefilter_run(row, name, versions) for row in valid]
+    return sorted(kept, key=lambda one: one.id)
 
 
-def _prefilter_run(row: Row) -> PrefilterRun:
-    batches = tuple((run.first, run.last) for run in row.batches)
-    versions = frozenset(hunt.hunt_version for hunt in row.hunts)
-    return PrefilterRun(row.pass_id, row.event_table, ScanRange(batches, row.date_from, row.date_before), versions)
+def _prefilter_run(row: Mapping[str, Any], table: str, versions: set[str]) -> PrefilterRun:
+    batches = tuple((run["first"], run["last"]) for run in row["batches"])
+    scan_range = ScanRange(batches, row["date_from"], row["date_before"])
+    return PrefilterRun(row["pass_id"], table, scan_range, frozenset(_versions(row) & versions))
+
+
+def _versions(row: Mapping[str, Any]) -> set[str]:
+    return {hunt["hunt_version"] for hunt in row["hunts"]}
 
 
 def _uncovered_requests(
