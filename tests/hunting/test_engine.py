@@ -154,6 +154,31 @@ def test_a_run_again_changes_nothing(lake: Lake) -> None:
     assert (own(lake, H1), own(lake, H2), common(lake)) == before
 
 
+def writers(lake: Lake, table: str) -> list[str]:
+    """Which engine wrote each version of a table but the first, which made it."""
+    log = sorted(Path(lake.path(table), "_delta_log").glob("*.json"))[1:]
+    actions = (json.loads(line) for commit in log for line in commit.read_text().splitlines())
+    return [one["commitInfo"]["engineInfo"].partition(":")[0][:6] for one in actions if "commitInfo" in one]
+
+
+def test_findings_of_every_type_are_stored_alike_by_both_writers(lake: Lake) -> None:
+    """Those of a new as-of are appended without Spark, and Spark replaces them when the run is repeated."""
+    store(lake, [event(DeviceId=f"device-{i}", ReportId=i) for i in range(3)])
+    every = custom(
+        "DeviceProcessEvents | summarize n = count(), t = max(Timestamp), l = make_list(ReportId),"
+        " d = make_list(Timestamp) by DeviceId"
+        " | extend i = int(-7), none = long(null), r = real(0.1), nan = real(nan), m = decimal(1.5), s = 1s, b = n > 0,"
+        " g = guid(74be27de-1e4e-49d9-b579-fe0b331d3642), y = dynamic({'a': [1, null]}), e = ''"
+    )
+    (first,) = run(lake, every)
+    assert (first.error, first.findings) == (None, 3)
+    before = repr(own(lake, every)), common(lake)
+    assert writers(lake, writer.name_of(every)) == writers(lake, writer.ALL) == ["delta-"]
+    run(lake, every)
+    assert (repr(own(lake, every)), common(lake)) == before
+    assert writers(lake, writer.name_of(every)) == writers(lake, writer.ALL) == ["delta-", "Apache"]
+
+
 def test_a_run_that_finds_nothing_clears_what_an_earlier_one_found(lake: Lake) -> None:
     store(lake, [event()])
     run(lake, H1)

@@ -18,10 +18,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, TableFeatures
 
 from lakehunt.lake import arrow_rows
-from lakehunt.lake.small_tables import LocalTables, reachable
+from lakehunt.lake.small_tables import LocalTables, Read, reachable
 from lakehunt.schemas.table import TableColumn
 from tests.support.scratch_tables import scratch_table
 
@@ -166,6 +166,44 @@ def test_append_unless(tables: LocalTables) -> None:
     assert tables.append_unless(NUMBERS, [(2,)], [("n", ">=", 2)])
     assert numbers(tables) == [1, 2]
     assert len(list(Path(tables.path(NUMBERS.name)).glob("*.parquet"))) == 2  # what was not added is removed
+
+
+def test_rows_that_depend_on_what_is_there_are_made_anew_if_another_writer_is_ahead(tables: LocalTables) -> None:
+    tables.append(NUMBERS, [(1,)])
+    before = []
+
+    def next_number(read: Read) -> pa.Table:
+        before.append(sorted(read(["n"], [("n", ">", 0)])["n"].to_pylist()))
+        if len(before) == 1:
+            LocalTables(tables.root).append(NUMBERS, [(2,)])
+        return pa.table({"n": [max(before[-1]) + 1]})
+
+    assert tables.append_made(NUMBERS, next_number)
+    assert before == [[1], [1, 2]]
+    assert numbers(tables) == [1, 2, 3]
+    assert len(list(Path(tables.path(NUMBERS.name)).glob("*.parquet"))) == 3  # the file of the first try is removed
+    version = tables.version(NUMBERS.name)
+    assert not tables.append_made(NUMBERS, lambda _: None)
+    assert tables.append_made(NUMBERS, lambda _: pa.table({"n": pa.array([], pa.int64())}))
+    assert tables.version(NUMBERS.name) == version
+
+
+def test_which_tables_delta_rs_may_write(tables: LocalTables) -> None:
+    assert tables.may_write(NUMBERS)
+    assert not tables.may_write(scratch_table("some.odd", TableColumn("n 1", "BIGINT", "Delta refuses the blank")))
+    assert not tables.may_write(scratch_table("some.odd", *NUMBERS.columns, TableColumn("N", "BIGINT", "The same")))
+    tables.ensure(NUMBERS)
+    assert tables.may_write(NUMBERS)
+    DeltaTable(tables.path(NUMBERS.name)).alter.add_feature(TableFeatures.DeletionVectors, True)
+    assert not tables.may_write(NUMBERS)
+
+
+def test_the_shape_of_a_table(tables: LocalTables) -> None:
+    tables.ensure(EVERY)
+    assert tables.has_shape(EVERY)
+    turned = scratch_table(EVERY.name, *EVERY.columns[::-1])
+    retyped = scratch_table(EVERY.name, *EVERY.columns[:-1], TableColumn("hours", "ARRAY<BIGINT>", "Hours"))
+    assert [tables.has_shape(one) for one in (turned, retyped)] == [False, False]
 
 
 def test_partitions(tables: LocalTables) -> None:

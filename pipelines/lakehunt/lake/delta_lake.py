@@ -26,7 +26,7 @@ from lakehunt.core.object_store import ObjectStore
 from lakehunt.core.sql import quoted_name
 from lakehunt.lake import arrow_rows, small_tables, versions, where
 from lakehunt.lake.retry import retried
-from lakehunt.lake.small_tables import LocalTables
+from lakehunt.lake.small_tables import LocalTables, Read
 from lakehunt.lake.table_maker import TableMaker, identifier
 from lakehunt.lake.table_names import TableNames
 from lakehunt.lake.where import Where
@@ -74,6 +74,19 @@ class Lake:
     def exists(self, name: str) -> bool:
         return bool(DeltaTable.isDeltaTable(self.spark, self.path(name)))
 
+    def version(self, name: str) -> int:
+        """The newest version of a table."""
+        if self._local is not None:
+            return self._local.version(name)
+        return int(DeltaTable.forPath(self.spark, self.path(name)).history(1).select("version").collect()[0][0])
+
+    def commits(self, name: str, newest: int) -> list[dict[str, Any]]:
+        """What a table's log says of that many of its newest commits: `version`, `operation`, `operationParameters`,
+        `operationMetrics` and `userMetadata`, where it has them."""
+        if self._local is not None:
+            return self._local.commits(name, newest)
+        return [row.asDict() for row in DeltaTable.forPath(self.spark, self.path(name)).history(newest).collect()]
+
     def read(self, name: str) -> DataFrame:
         """The newest version of the table.
 
@@ -113,12 +126,12 @@ class Lake:
     def ensure(self, table: Table) -> None:
         """Creates the empty table, without Spark where that is safe, as Spark takes a query for it; if it exists, adds
         the columns that it lacks. One that exists may have features that only Spark knows."""
-        if self._local is not None and not self._local.exists(table.name):
+        if self._local is not None and not self._local.exists(table.name) and self._local.may_write(table):
             self._local.ensure(table)
         self._maker.ensure(table, self.path(table.name))
 
     def arrow(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> pa.Table:
-        """The same as an Arrow table."""
+        """The rows that `few` gives, as an Arrow table."""
         if (local := self._without_spark(table)) is not None:
             return local.rows(table, columns, only)
         rows = self.rows(table).where(where.spark_sql(only)).select(*map(quoted_name, columns or table.column_names))
@@ -185,8 +198,15 @@ class Lake:
 
         retried(write)
 
+    def append_made(self, table: Table, make: Callable[[Read], pa.Table | None]) -> bool:
+        """Appends rows that are made of what the table holds, as `LocalTables.append_made`, whatever the table's size.
+        Where only Spark may write the table nothing is done, and the answer is False."""
+        return self._local is not None and self._local.may_write(table) and self._local.append_made(table, make)
+
     def has_shape(self, table: Table) -> bool:
         """Whether the stored table has exactly these columns, in this order, of these types."""
+        if self._local is not None:
+            return self._local.has_shape(table)
         stored, wanted = self.read(table.name).schema.fields, self.local(table, []).schema.fields
         return [(f.name, f.dataType) for f in stored] == [(f.name, f.dataType) for f in wanted]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from delta.tables import DeltaTable
-from pyspark.sql import Row
+from collections.abc import Mapping
+from typing import Any
 
 from lakehunt.lake.delta_lake import Lake
 
@@ -16,31 +16,23 @@ _NON_DESTRUCTIVE = frozenset((
 ))  # fmt: skip
 
 
-def version(lake: Lake, table: str) -> int:
-    """The newest version of a table."""
-    return int(DeltaTable.forPath(lake.spark, lake.path(table)).history(1).select("version").collect()[0][0])
-
-
 def last_destructive_commit(lake: Lake, table: str, since: int, newest: int) -> int | None:
     """The newest version after `since` (up to `newest`) that may have changed or removed rows; None if rows were only
     added. A version missing from the history counts as a change."""
     if newest <= since:
         return None
-    history = DeltaTable.forPath(lake.spark, lake.path(table)).history(newest - since)
-    entries = history.select(
-        "version", "operation", "operationParameters", "operationMetrics", "userMetadata"
-    ).collect()
-    known = {entry.version: entry for entry in entries}
+    known = {entry["version"]: entry for entry in lake.commits(table, newest - since)}
     destructive = (v for v in range(newest, since, -1) if v not in known or not _only_adds(known[v]))
     return next(destructive, None)
 
 
-def _only_adds(entry: Row) -> bool:
-    if entry.operation in _NON_DESTRUCTIVE or entry.userMetadata == RECONCILED:
+def _only_adds(entry: Mapping[str, Any]) -> bool:
+    operation = entry.get("operation") or ""
+    if operation in _NON_DESTRUCTIVE or entry.get("userMetadata") == RECONCILED:
         return True
-    if entry.operation == "WRITE":
-        return bool(entry.operationParameters.get("mode") == "Append")
-    if entry.operation == "MERGE":
-        metrics = entry.operationMetrics
+    if operation == "WRITE":
+        return bool((entry.get("operationParameters") or {}).get("mode") == "Append")
+    if operation == "MERGE":
+        metrics = entry.get("operationMetrics") or {}
         return all(metrics.get(f"numTargetRows{what}", "?") == "0" for what in ("Updated", "Deleted"))
-    return bool(entry.operation.startswith("CREATE TABLE"))
+    return bool(operation.startswith("CREATE TABLE"))

@@ -33,6 +33,9 @@ from lakehunt.schemas.table import CONTRACT, Table
 
 T = TypeVar("T")
 
+Read = Callable[[Sequence[str], Where], pa.Table]
+"""Gives the rows of a table for which conditions hold, with some of its columns."""
+
 ATTEMPTS = 60
 LONGEST_PAUSE = 0.5
 """Attempts of a write that another one was ahead of, and the longest time between two of them, in seconds."""
@@ -41,6 +44,9 @@ _FIRST_PAUSE = 0.01
 _OF_THE_PROTOCOL = ("delta.minReaderVersion", "delta.minWriterVersion")
 _PLAIN_PATH = re.compile(r"(?!.*://)[\w ./@+,=:~-]*")
 _PLAIN_KEY = re.compile(r"[\w ./@+,=~-]*")
+_REFUSED = re.compile(r"[ ,;{}()\n\t=]")
+"""Delta has no columns with such characters in their names, which delta-rs does not say."""
+
 _HINT = "`lakehunt doctor` says which files of the lake are gone"
 _WRITER = WriterProperties(compression="ZSTD", compression_level=data_writer.LEVEL)
 
@@ -125,6 +131,10 @@ class LocalTables:
             return damage.log_of(self.root, self.stored_name(name)).version
         return self._opened(name).version() if self.exists(name) else -1
 
+    def commits(self, name: str, newest: int) -> list[dict[str, Any]]:
+        """What the table's log says of that many of its newest commits, each with its `version`."""
+        return list(self._opened(name).history(newest))
+
     def bytes(self, name: str) -> int:
         """The size of the table's files; 0 if there is no table."""
         return sum(self._opened(name).get_add_actions()["size_bytes"].to_pylist()) if self.exists(name) else 0
@@ -186,19 +196,50 @@ class LocalTables:
             opened = self._opened(table.name)
             if taken is not None and self._rows(opened, table, table.column_names[:1], taken).num_rows:
                 return False
-            opened.create_write_transaction(
-                list(files),
-                "append",
-                opened.schema(),
-                list(table.partitioned_by),
-                commit_properties=self._commit(table),
-            )
+            self._add(opened, table, files)
             return True
 
         if done := self._retried(commit):
             return done
         self._remove(table, files)
         return done
+
+    def append_made(self, table: Table, make: Callable[[Read], pa.Table | None]) -> bool:
+        """Appends the rows that are made of what the table holds, in one commit; None: nothing is written. If another
+        writer is ahead, they are made anew of what it left. Returns whether rows were made."""
+        self.ensure(table)
+
+        def commit() -> bool:
+            opened = self._opened(table.name)
+            rows = make(lambda columns, only: self._rows(opened, table, columns, only))
+            if rows is None:
+                return False
+            files = self.write_files(table, rows)
+            try:
+                if files:
+                    self._add(opened, table, files)
+            except CommitFailedError:
+                self._remove(table, files)
+                raise
+            return True
+
+        return self._retried(commit)
+
+    def may_write(self, table: Table) -> bool:
+        """Whether Spark and delta-rs take the table alike: Delta does not object to the names of its columns, and if it
+        exists it is as Lakehunt makes tables, without a feature that only Spark may know."""
+        names = {name.lower() for name in table.column_names}
+        if len(names) < len(table.column_names) or any(map(_REFUSED.search, names)):
+            return False
+        if not self.exists(table.name):
+            return True
+        protocol = self._opened(table.name).protocol()
+        return (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
+
+    def has_shape(self, table: Table) -> bool:
+        """Whether the stored table has exactly these columns, in this order, of these types."""
+        stored, wanted = pa.schema(self._opened(table.name).schema().to_arrow()), arrow_rows.schema(table)
+        return [(one.name, one.type) for one in stored] == [(one.name, one.type) for one in wanted]
 
     def snapshot(self, table: Table) -> Snapshot:
         """The newest version of a table, which is created if it does not exist."""
@@ -216,13 +257,7 @@ class LocalTables:
         """Adds files with rows to the table, in one commit. Raises OvertakenError, and removes the files, if the table
         has another version than the snapshot's by now."""
         try:
-            snapshot.opened.create_write_transaction(
-                list(files),
-                "append",
-                snapshot.opened.schema(),
-                list(table.partitioned_by),
-                commit_properties=self._commit(table),
-            )
+            self._add(snapshot.opened, table, files)
         except CommitFailedError as error:
             self._remove(table, files)
             raise OvertakenError from error
@@ -324,6 +359,12 @@ class LocalTables:
         known = {self.stored_name(name): self.version(name) for name in table.vouches_for}
         note = damage.note(known)
         return CommitProperties({"userMetadata": note} if note else None, max_commit_retries=0)
+
+    def _add(self, opened: DeltaTable, table: Table, files: Sequence[AddAction]) -> None:
+        """Commits files as the version that follows the opened one. Raises CommitFailedError if that is taken."""
+        opened.create_write_transaction(
+            list(files), "append", opened.schema(), list(table.partitioned_by), commit_properties=self._commit(table)
+        )
 
     def _remove(self, table: Table, files: Sequence[AddAction]) -> None:
         """Removes files that are known not to be committed. After any other error they stay: it may be one of what

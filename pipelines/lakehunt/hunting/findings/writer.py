@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -20,7 +22,10 @@ from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.kql import plan as p
 from lakehunt.kql import times
 from lakehunt.kql.types import DATETIME, DYNAMIC
+from lakehunt.lake import arrow_rows
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.small_tables import Read
+from lakehunt.lake.where import Where
 from lakehunt.runtime.checkpoint import materialize
 from lakehunt.schemas.event_table import SUBJECT
 from lakehunt.schemas.event_tables import EVENT_TABLES
@@ -31,6 +36,10 @@ from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import Relation
 
 ALL = FINDINGS_ALL.name
+
+FEW = 1000
+"""Findings that are collected, to be written without Spark where there are none to be replaced: its commit takes more
+than a second."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +145,22 @@ def write_own(lake: Lake, found: ComputedFindings) -> None:
         # The hunt's columns have changed: the table gets the new schema. Earlier findings stay in findings.all and in
         # the table's history.
         lake.overwrite(own, rows)
-    else:
-        lake.replace(own, rows, [(added[0], "=", times.to_datetime(result.as_of))])
+        return
+    replaced: Where = [(added[0], "=", times.to_datetime(result.as_of))]
+
+    def appended(read: Read) -> pa.Table | None:
+        return None if _is_there(read, replaced) else _collected(own, None if found.rows is None else rows)
+
+    if found.count > FEW or not lake.append_made(own, appended):
+        lake.replace(own, rows, replaced)
+
+
+def _is_there(read: Read, rows: Where) -> bool:
+    return bool(read([rows[0][0]], rows).num_rows)
+
+
+def _collected(table: Table, rows: DataFrame | None) -> pa.Table:
+    return arrow_rows.schema(table).empty_table() if rows is None else rows.toArrow()
 
 
 def _own_rows(result: HuntResult, rows: DataFrame, added: Sequence[str]) -> DataFrame:
@@ -170,14 +193,23 @@ def write_all(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None
     if not found and lake.exists(ALL):
         return
     hunts = sorted(one.result.hunt.id for one in found)
+    at = times.to_datetime(as_of)
+    replaced: Where = [("hunt_id", "in", hunts), ("as_of", ">=", at)]
     made = [_common(one, one.result.relation, one.rows) for one in found if one.result.relation and one.rows]
+
+    def appended(read: Read) -> pa.Table | None:
+        if _is_there(read, replaced):
+            return None
+        new = _collected(FINDINGS_ALL, reduce(DataFrame.unionByName, made) if made else None)
+        return _with_status_after(new, read, hunts, at)
 
     def changed() -> DataFrame:
         others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(hunts) & (F.col("as_of") != values.moment(as_of)))
         together = reduce(DataFrame.unionByName, made, others)
         return _with_status(together).filter(F.col("as_of") >= values.moment(as_of))
 
-    lake.replace(FINDINGS_ALL, changed, [("hunt_id", "in", hunts), ("as_of", ">=", times.to_datetime(as_of))])
+    if sum(one.count for one in found) > FEW or not lake.append_made(FINDINGS_ALL, appended):
+        lake.replace(FINDINGS_ALL, changed, replaced)
 
 
 def _common(found: ComputedFindings, relation: Relation, rows: DataFrame) -> DataFrame:
@@ -234,6 +266,21 @@ def _with_status(findings: DataFrame) -> DataFrame:
     earlier = F.lag("as_of").over(Window.partitionBy("hunt_id", "finding_id").orderBy("as_of"))
     seen = earlier.isNotNull() & (F.col("window_start").isNull() | (earlier >= F.col("window_start")))
     return findings.withColumn("status", F.when(seen, "recurring").otherwise("new"))
+
+
+def _with_status_after(new: pa.Table, read: Read, hunts: Sequence[str], at: datetime) -> pa.Table:
+    """The same for rows of an as-of that comes after all others of these hunts."""
+    found = sorted(set(new["finding_id"].to_pylist()))
+    earlier: Where = [("hunt_id", "in", hunts), ("finding_id", "in", found), ("as_of", "<", at)]
+    last: dict[tuple[str, str], datetime] = {}
+    for row in read(["hunt_id", "finding_id", "as_of"], earlier).to_pylist():
+        key = row["hunt_id"], row["finding_id"]
+        last[key] = max(row["as_of"], last.get(key, row["as_of"]))
+    statuses = []
+    for row in new.select(["hunt_id", "finding_id", "window_start"]).to_pylist():
+        seen, start = last.get((row["hunt_id"], row["finding_id"])), row["window_start"]
+        statuses.append("recurring" if seen is not None and (start is None or seen >= start) else "new")
+    return new.set_column(new.column_names.index("status"), "status", pa.array(statuses, pa.string()))
 
 
 def _texts(texts: tuple[str, ...]) -> Column:

@@ -360,7 +360,7 @@ def check_not_withdrawn(lake: Lake, hits: HitCoverage) -> None:
 
 def _withdrawn_since(lake: Lake, hits: Table, version: int) -> bool:
     """Whether hits may have been removed since this version of their table, by whatever was not this run."""
-    newest = history.version(lake, hits.name)
+    newest = lake.version(hits.name)
     return newest < version or history.last_destructive_commit(lake, hits.name, version, newest) is not None
 
 

@@ -13,7 +13,6 @@ from pyspark.sql import functions as F
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import DATETIME, DYNAMIC, STRING, TICKS_PER_DAY, Schema
 from lakehunt.kql.types import Column as KqlColumn
-from lakehunt.lake import history
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.schemas.event_table import EventTable
 from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS, EVENT_TABLES
@@ -78,7 +77,7 @@ class LakeSnapshot:
             if not any(self._lake.exists(other.events.name) for other in EVENT_TABLES):
                 self._lake.read(name)  # raises
             return EventsSnapshot(table, self._lake.rows(table.events), (), -1)
-        version = history.version(self._lake, name)
+        version = self._lake.version(name)
         return EventsSnapshot(table, self._lake.rows(table.events).filter(in_batches(accepted)), accepted, version)
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
