@@ -11,7 +11,9 @@ from lakehunt.sources.blobs import Blob
 BLOCK = 4 << 20
 """Bytes of a block, about: what one process parses at a time. Larger ones take longer, for want of caches."""
 
-_READ = 4 << 20
+_READ = 1 << 20
+"""Bytes read at a time: memory for more is given back to the system and taken again each time."""
+
 _MARK = b"\xef\xbb\xbf"
 """A byte order mark, which Spark's text source leaves out as well."""
 
