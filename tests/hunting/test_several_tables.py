@@ -250,10 +250,66 @@ def test_each_table_has_its_conditions_and_columns() -> None:
     assert found.tables[N].columns == {"DeviceId", "Timestamp", "RemoteIP", "RemotePort"}
 
 
-def test_one_table_without_a_condition_is_reason_for_a_full_scan() -> None:
-    found = extract_row_predicates(compile_hunt(hunt(f"{P} | where FileName == 'a' | join {N} on DeviceId")).plan)
-    assert isinstance(found, FullScan)
-    assert found.why.startswith(f"it reads {N} without a condition")
+WITHOUT = hunt(
+    f"""{P} | where FileName =~ 'cmd.exe' | join kind=inner ({N} | summarize n = count() by DeviceId) on DeviceId
+    | project ReportId, n | sort by ReportId asc""",
+    12,
+)
+
+
+def test_a_table_without_a_condition_is_read_in_full_and_the_others_are_not() -> None:
+    found = extract_row_predicates(compile_hunt(WITHOUT).plan)
+    assert isinstance(found, RowPredicates)
+    assert (list(found.tables), list(found.in_full)) == ([P], [N])
+    assert found.in_full[N].why.startswith(f"it reads {N} without a condition")
+    told = "\n".join(explained(explanation.explain(compile_hunt(WITHOUT), AS_OF), verbose=False))
+    assert f"except for {N}: every run reads all its events of the window, because " in told
+    assert f"an event of {P} is kept as a hit if\n    FileName =~ 'cmd.exe'" in told
+    alone = extract_row_predicates(compile_hunt(hunt(f"{P} | join {N} on DeviceId")).plan)
+    assert isinstance(alone, FullScan)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "union * | where RemotePort == 443",
+        "search RemotePort == 443 and RemoteIP has '203'",
+        "find where RemotePort in (80, 443) or isnotnull(RemotePort) project DeviceId",
+    ],
+)
+def test_a_table_without_the_column_of_a_condition_is_not_read(text: str) -> None:
+    found = extract_row_predicates(compile_hunt(hunt(text)).plan)
+    assert isinstance(found, RowPredicates)
+    assert {*found.tables} == {name for name, table in BY_NAME.items() if "RemotePort" in table.column_names}
+    assert N in found.tables
+    assert not found.in_full
+
+
+def test_one_that_a_missing_column_meets_is_read() -> None:
+    """`RemoteUrl` is the empty string in process events, and so is not a certain one."""
+    found = extract_row_predicates(compile_hunt(hunt(f"union {P}, {N} | where RemoteUrl != 'a'")).plan)
+    assert isinstance(found, RowPredicates)
+    assert (list(found.tables), list(found.in_full)) == ([N], [P])
+
+
+def test_a_join_with_a_table_without_a_condition(lake: Lake) -> None:
+    store_delivery(lake, {P: SHELLS, N: CONNECTIONS})
+    done, _ = agree(lake, [WITHOUT, CONNECTING])  # the other one has hits in both tables
+    assert (done.mode, done.findings) == (INCREMENTAL, 2)
+    assert own(lake, WITHOUT) == [(1, 4), (2, 1)]
+    store(lake, [connection(ReportId=9, DeviceId="device-2", DeviceName="db01")], N)
+    run(lake, WITHOUT)
+    assert own(lake, WITHOUT) == [(1, 4), (2, 2)]
+    assert sorted(read(lake)) == [(N, 6), (P, 3)]  # no further pass over connections
+
+
+def test_where_nothing_is_hit_the_other_table_is_not_read(lake: Lake) -> None:
+    store_delivery(lake, {P: SHELLS, N: CONNECTIONS})
+    nothing = hunt(WITHOUT.query.replace("cmd.exe", "none.exe"), 11)
+    said: list[str] = []
+    (done,) = engine.run_hunts(lake, [nothing], AS_OF, said.append)
+    assert (done.findings, done.events_scanned) == (0, 3)
+    assert not [step for step in said if step.startswith("hunting")]
 
 
 def test_what_explain_says() -> None:
@@ -301,8 +357,8 @@ TAILS = [
 
 def reads(rng: random.Random, table: str) -> str:
     window = rng.choice(["", "", f" | where Timestamp > ago({rng.randint(1, 5)}d)"])
-    # few reads without a condition, for which all events of the window are read
-    count = 0 if rng.random() < 0.05 else rng.randint(1, 2)
+    # some reads without a condition, for which all events of the table in the window are read
+    count = 0 if rng.random() < 0.15 else rng.randint(1, 2)
     return table + window + "".join(f" | where {one}" for one in rng.sample(CONDITIONS[table], count))
 
 

@@ -234,6 +234,8 @@ def explained(one: Explanation, verbose: bool) -> Iterator[str]:
         yield f"  full scan: every run reads all events of its window, because {one.why}"
     else:
         yield "  incremental: every event is read once, after it landed"
+    for name, why in one.in_full.items():
+        yield f"  except for {name}: every run reads all its events of the window, because {why}"
     for table in one.tables:
         yield f"  an event of {table.name} is kept as a hit if"
         for number, conditions in enumerate(table.alternatives):

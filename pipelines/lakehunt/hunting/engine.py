@@ -1,14 +1,15 @@
 """Runs hunts: new events are scanned once for all hunts together, then each hunt's query runs on its hits.
 
 A hunt whose query has no row-level predicates (see incremental/predicates.py) reads all events of its window, with the
-same result."""
+same result. One that has some for one event table and none for another reads hits of the former, and all events of the
+latter."""
 
 from __future__ import annotations
 
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -84,8 +85,19 @@ class _PlannedHunt:
         return None if self.window.since is None else utc_day(self.window.since)
 
     @property
+    def hit_tables(self) -> Collection[str]:
+        """The event tables of which it reads hits."""
+        assert isinstance(self.predicates, RowPredicates)
+        return self.predicates.tables.keys()
+
+    @property
+    def in_full(self) -> Mapping[str, FullScan]:
+        """The event tables of which it reads all events of its window, beside the hits of others."""
+        return self.predicates.in_full if isinstance(self.predicates, RowPredicates) else {}
+
+    @property
     def requests(self) -> list[HuntRequest]:
-        """What it needs of each event table that it reads."""
+        """What it needs of each event table of which it reads hits."""
         assert isinstance(self.predicates, RowPredicates)
         hunt = self.hunt
         return [
@@ -208,19 +220,24 @@ class _HuntingRun:
         if not hunts:
             return
         starved: list[_PlannedHunt] = []
+        alone = [one for one in hunts if one.in_full]
+        together = [one for one in hunts if not one.in_full]
         with self._cached_hits(hits, hunts) as (tables, counts):
 
             def on_hits(one: _PlannedHunt, among: list[_PlannedHunt] | None) -> None:
+                # of its other tables it reads all events, although there may be hits of other hunts
+                own = HuntHits({name: tables[name] for name in one.hit_tables}, one.hunt.digest, self.events)
                 stats = hits.stats.get(one.hunt.id, ScanStats())
-                known = {"mode": INCREMENTAL, "events_scanned": stats.events, "bytes_read": stats.bytes}
-                own = HuntHits(tables, one.hunt.digest)
-                self._on_hits(one, own, counts.get(one.hunt.digest, 0), known, among)
+                self._on_hits(one, own, counts.get(one.hunt.digest, 0), stats, among)
 
             with ThreadPoolExecutor(PARALLEL_HUNTS) as pool:
-                for done in [pool.submit(on_hits, one, starved if len(hunts) > 1 else None) for one in hunts]:
+                for done in [pool.submit(on_hits, one, starved if len(hunts) > 1 else None) for one in together]:
                     done.result()
             for one in starved:
                 on_hits(one, None)
+            with codegen(self.lake.spark, on=True):
+                for one in alone:
+                    on_hits(one, None)
 
     @contextmanager
     def _cached_hits(
@@ -253,14 +270,16 @@ class _HuntingRun:
         one: _PlannedHunt,
         hits: HuntHits,
         count: int,
-        known: dict[str, Any],
+        stats: ScanStats,
         starved: list[_PlannedHunt] | None,
     ) -> None:
-        if not count and is_empty(one.plan):
+        known: dict[str, Any] = {"mode": INCREMENTAL, "events_scanned": stats.events, "bytes_read": stats.bytes}
+        if not count and is_empty(one.plan, BY_NAME.keys() - one.in_full.keys()):
             nothing = writer.HuntResult(one.hunt, one.plan, None, one.window, self.as_of)
             self._finish(one, lambda: _Evaluation(writer.compute_findings(nothing, self.limits.rows)), known)
             return
-        self.say(f"hunting: {one.hunt.name}")
+        in_full = f" (and all events of {', '.join(one.in_full)})" if one.in_full else ""
+        self.say(f"hunting: {one.hunt.name}{in_full}")
         self._finish(one, lambda: self._evaluate(one, lambda: hits), known, starved)
 
     # Full

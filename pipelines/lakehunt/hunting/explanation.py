@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lakehunt.hunting.compiled_hunt import CompiledHunt, query_period
@@ -29,12 +29,14 @@ class Explanation:
     """How a hunt will be run at one as-of.
 
     `why` is the reason for a full scan of its window, with the place in the hunt's file if there is one; None for an
-    incremental hunt, which has `tables`."""
+    incremental hunt, which has `tables`, and `in_full`, the reason for each other event table of which it reads all
+    events of its window, by the table's name."""
 
     hunt: Hunt
     window: TimeWindow
     why: str | None
     tables: tuple[ExplainedTable, ...]
+    in_full: Mapping[str, str]
     plan: tuple[str, ...]
     exclusions: tuple[tuple[Exclusion, str], ...] = ()
     """Each with its state: on, off or expired."""
@@ -66,8 +68,9 @@ def explain(compiled: CompiledHunt, as_of: int) -> Explanation:
     plan, window = limit_to_window(compiled.plan, as_of, query_period(hunt))
     tables = tuple(_table(hunt, one) for one in how.tables.values()) if isinstance(how, RowPredicates) else ()
     why = _why(hunt, how) if isinstance(how, FullScan) else None
+    in_full = {name: _why(hunt, one) for name, one in how.in_full.items()} if isinstance(how, RowPredicates) else {}
     states = tuple((one, one.state(as_of)) for one in hunt.exclusions)
-    return Explanation(hunt, window, why, tables, tuple(_steps(hunt, plan, 0)), states)
+    return Explanation(hunt, window, why, tables, in_full, tuple(_steps(hunt, plan, 0)), states)
 
 
 def _table(hunt: Hunt, predicates: TablePredicates) -> ExplainedTable:

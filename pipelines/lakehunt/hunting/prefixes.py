@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import reduce
@@ -13,7 +13,6 @@ from lakehunt.hunting.query import exclusion_marks
 from lakehunt.kql import plan as p
 from lakehunt.kql.row_local import row_local_parts
 from lakehunt.runtime.checkpoint import ON_DISK
-from lakehunt.schemas.event_tables import BY_NAME
 from lakehunt.spark import trace
 from lakehunt.spark.expressions import column
 from lakehunt.spark.plans import Context, compile_plan
@@ -66,18 +65,20 @@ def _count_events(prefixes: Sequence[Relation], counts: Sequence[int]) -> int:
     return reduce(DataFrame.union, ids).distinct().count()
 
 
-def is_empty(plan: p.Plan) -> bool:
-    """Whether a plan yields no rows if event tables have none."""
+def is_empty(plan: p.Plan, tables: Collection[str]) -> bool:
+    """Whether a plan yields no rows if these tables have none."""
     if isinstance(plan, p.Scan):
-        return plan.table in BY_NAME
+        return plan.table in tables
     if isinstance(plan, p.Summarize):
-        return bool(plan.keys) and is_empty(plan.source)  # without keys it yields one row even for no input
+        return bool(plan.keys) and is_empty(plan.source, tables)  # without keys it yields one row even for no input
     if isinstance(plan, p.Union):
-        return all(is_empty(table) for table in plan.tables)
+        return all(is_empty(table, tables) for table in plan.tables)
     if isinstance(plan, p.Join):
-        left, right = is_empty(plan.left), is_empty(plan.right)
+        left, right = is_empty(plan.left, tables), is_empty(plan.right, tables)
         return _EMPTY_JOINS[plan.kind](left, right)
-    return isinstance(plan, (p.Filter, p.Project, p.Sort, p.Take, p.Serialize, p.Expand)) and is_empty(plan.source)
+    if isinstance(plan, (p.Filter, p.Project, p.Sort, p.Take, p.Serialize, p.Expand)):
+        return is_empty(plan.source, tables)
+    return False
 
 
 _EMPTY_JOINS: dict[str, Callable[[bool, bool], bool]] = {

@@ -14,6 +14,7 @@ from typing import Any
 
 from lakehunt.kql import plan as p
 from lakehunt.kql.errors import Span
+from lakehunt.kql.types import NUMERIC
 
 LARGEST = 20_000
 """Maximum number of parts of a condition that is passed down. Substituting columns can double it with each `extend`."""
@@ -165,6 +166,38 @@ def is_of_one_row(expr: p.Expr) -> bool:
 def beyond_one_row(expr: p.Expr) -> Iterator[p.Expr]:
     """The parts of an expression that depend on more than the row: now(), other rows, another table."""
     return (part for part in p.parts(expr) if not isinstance(part, (p.Const, p.ColumnRef)) and type(part) is not p.Call)
+
+
+_FALSE_FOR_EMPTY = frozenset(
+    [
+        *("==", "=~", "has", "has_cs", "hasprefix", "hasprefix_cs", "hassuffix", "hassuffix_cs"),
+        *("contains", "contains_cs", "startswith", "startswith_cs", "endswith", "endswith_cs"),
+    ]
+)
+"""Comparisons that are false if their left side is null or an empty string, and the right side is not."""
+
+
+def is_false(expr: p.Expr) -> bool:
+    """Whether a condition is known to be false for every row: in a union, a column that a table lacks is a constant
+    there, null or the empty string. Does not know all such conditions."""
+    if not isinstance(expr, p.Call):
+        return isinstance(expr, p.Const) and expr.value is False
+    if expr.function == "and":
+        return any(map(is_false, expr.args))
+    if expr.function in ("or", "in", "in~", "has_any"):
+        return all(map(is_false, expr.args))
+    if expr.function in ("isnotempty", "isnotnull"):
+        return _is_empty(expr.args[0])
+    if expr.function not in _FALSE_FOR_EMPTY:
+        return False
+    left, right = expr.args
+    return _is_empty(left) and isinstance(right, p.Const) and not _is_empty(right)
+
+
+def _is_empty(expr: p.Expr) -> bool:
+    if isinstance(expr, p.Call) and expr.type in NUMERIC and expr.function == f"to{expr.type}":
+        return _is_empty(expr.args[0])
+    return isinstance(expr, p.Const) and expr.value in (None, "")
 
 
 # Parts of a plan

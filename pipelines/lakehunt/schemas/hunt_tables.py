@@ -90,8 +90,18 @@ RUNS = Table(
         TableColumn("as_of", "TIMESTAMP", "Instant up to which the hunt saw events (UTC); its now()"),
         TableColumn("window_start", "TIMESTAMP", "Start of what the hunt read; null from the beginning, or not run"),
         TableColumn("window_end", "TIMESTAMP", "End of what the hunt read; null where it was not run"),
-        TableColumn("mode", "STRING", "incremental: from its hits; full: from all events of its window"),
-        TableColumn("events_scanned", "BIGINT", "Events read for it; new ones are read for all hunts together"),
+        TableColumn(
+            "mode",
+            "STRING",
+            "incremental: from its hits, and all events of tables that it reads without a condition; full: from all "
+            "events of its window",
+        ),
+        TableColumn(
+            "events_scanned",
+            "BIGINT",
+            "Events read for it; new ones are read for all hunts together. An incremental run does not count those of "
+            "tables that it reads without a condition",
+        ),
         TableColumn("bytes_read", "BIGINT", "Bytes read from their files; null if Spark does not report them"),
         TableColumn(
             "matched", "BIGINT", "Candidate events of its window: the ones that passed the hunt's row-level predicates"

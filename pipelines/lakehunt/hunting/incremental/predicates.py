@@ -5,12 +5,15 @@ A query reads event tables, each once or several times, with conditions above ea
 conditions that depend on the event alone (not on now(), not on another table) form the read's row predicate. An event
 that fails the predicates of all reads of its table cannot be in any result, on any day. The other events are hits, and
 the query gives the same result over its hits as over all events. Omitting a condition from a predicate is always safe:
-it only yields more hits, and never loses a finding."""
+it only yields more hits, and never loses a finding.
+
+This holds for each table by itself: if a query reads one without conditions, all events of that table are read, and of
+the others only hits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lakehunt.hunting.query.time_window import TIME_COLUMNS
 from lakehunt.kql import plan as p
@@ -37,18 +40,21 @@ class TablePredicates:
 
 
 @dataclass(frozen=True)
-class RowPredicates:
-    """Of each event table that a query reads, by its name."""
-
-    tables: Mapping[str, TablePredicates]
-
-
-@dataclass(frozen=True)
 class FullScan:
-    """A query that must read all events of its window, and why. `scan` is the read that causes it, if there is one."""
+    """A query, or an event table of a query, of which all events of the window must be read, and why. `scan` is the
+    read that causes it, if there is one."""
 
     why: str
     scan: p.Scan | None = None
+
+
+@dataclass(frozen=True)
+class RowPredicates:
+    """Of each event table that a query reads, by its name; `in_full` are those that have none. A table of which no
+    event can meet the conditions is in neither."""
+
+    tables: Mapping[str, TablePredicates]
+    in_full: Mapping[str, FullScan] = field(default_factory=dict)
 
 
 def extract_row_predicates(plan: p.Plan) -> RowPredicates | FullScan:
@@ -59,13 +65,25 @@ def extract_row_predicates(plan: p.Plan) -> RowPredicates | FullScan:
             found.setdefault(scan.table, []).append((scan, _row_predicate(above)))
     if not found:
         return FullScan("it reads no event table")
-    for name, reads in found.items():
-        for scan, predicate in reads:
-            if not any(p.references(term) - set(TIME_COLUMNS) for term in predicate.conditions):
-                why = f"it reads {name} without a condition, other than on time, that one event can decide"
-                return FullScan(why, scan)
     needed = p.all_needed(plan)
-    return RowPredicates({name: _of_table(BY_NAME[name], reads, needed) for name, reads in found.items()})
+    tables: dict[str, TablePredicates] = {}
+    in_full: dict[str, FullScan] = {}
+    for name, reads in found.items():
+        possible = [(scan, one) for scan, one in reads if not any(map(row_local.is_false, one.conditions))]
+        free = [scan for scan, one in possible if not _decides(one)]
+        if free:
+            why = f"it reads {name} without a condition, other than on time, that one event can decide"
+            in_full[name] = FullScan(why, free[0])
+        elif possible:
+            tables[name] = _of_table(BY_NAME[name], possible, needed)
+    if not tables:
+        return next(iter(in_full.values()), FullScan("no event can meet its conditions"))
+    return RowPredicates(tables, in_full)
+
+
+def _decides(predicate: RowPredicate) -> bool:
+    """Whether a predicate has a condition other than on time."""
+    return any(p.references(term) - set(TIME_COLUMNS) for term in predicate.conditions)
 
 
 def _of_table(

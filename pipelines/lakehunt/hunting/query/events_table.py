@@ -110,14 +110,16 @@ class HitEvents:
 
 @dataclass(frozen=True)
 class HuntHits:
-    """The hits of a hunt version in each table that it reads, by the table's name."""
+    """The hits of a hunt version, by the table's name; of other tables, all `events`."""
 
     tables: Mapping[str, HitEvents]
     version: str
+    events: Readable
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
-        """All of them: the plan filters by time itself, and there are no files to skip."""
-        return self.tables[plan.table].of(self.version)
+        """All hits: the plan filters by time itself, and there are no files to skip."""
+        hits = self.tables.get(plan.table)
+        return hits.of(self.version) if hits else self.events.scan(plan, traced)
 
 
 def batch_ranges(batches: Iterable[int]) -> tuple[BatchRange, ...]:
