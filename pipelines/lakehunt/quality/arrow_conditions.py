@@ -189,6 +189,6 @@ def _micros(text: str) -> int:
     except ValueError:
         moment = None
     if moment is None:
-        raise UnsupportedConditionError(f"{text!r} is no time like 2024-05-02T10:00:00")
+        raise UnsupportedConditionError(f"{text!r} is not a time, such as 2024-05-02T10:00:00")
     since = moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

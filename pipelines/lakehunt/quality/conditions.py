@@ -101,7 +101,7 @@ def _usable(bounds: Between) -> Between:
         if isinstance(bound, bool) or not isinstance(bound, int | float | str):
             raise ValueError(f"{bound!r} is no number, and no text with a time")
         if isinstance(bound, float) and not math.isfinite(bound):
-            raise ValueError(f"{bound} is no bound")
+            raise ValueError(f"{bound} is not a valid bound")
     if len(given) > 1:
         if isinstance(low, str) != isinstance(high, str):
             raise ValueError("min_value and max_value are of different kinds")

@@ -155,10 +155,10 @@ def _bound(bound: Any) -> Any:
     if bound is None:
         return None
     if isinstance(bound, str):
-        arrow_conditions.literals([bound], MICROSECOND)  # raises for what is no time
+        arrow_conditions.literals([bound], MICROSECOND)  # raises for what is not a time
         return bound
     if not math.isfinite(read := float(bound)):
-        raise ValueError(f"{bound} is no bound")
+        raise ValueError(f"{bound} is not a valid bound")
     return read
 
 

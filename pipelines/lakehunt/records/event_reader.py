@@ -56,11 +56,11 @@ class Times(NamedTuple):
     """Of 100 ns since 1970; 0 where there is no time."""
     known: NDArray[np.bool_]
     odd: NDArray[np.bool_]
-    """Where a text is no time."""
+    """Where a text is not a time."""
 
 
 Values = Mapping[str, Sequence[Any] | Times]
-"""What records say, by column, in order. Of a column that is no time, what is missing or null is not of its type."""
+"""What records say, by column, in order. Of a column that is not a datetime, what is missing or null is not of its type."""
 
 
 _TO_THE_MINUTE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:")
@@ -97,7 +97,7 @@ _MARKS = [place for place in range(len(_USUAL)) if place not in _DIGITS]
 
 
 def all_ticks(texts: Sequence[object]) -> Times:
-    """`ticks` of each of many texts; what is no text is no time."""
+    """`ticks` of each of many texts; what is not a text is not a time."""
     others = []
     if not _are_usual(texts):
         others = [place for place, text in enumerate(texts) if not _are_usual((text,))]
