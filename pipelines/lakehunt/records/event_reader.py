@@ -60,7 +60,8 @@ class Times(NamedTuple):
 
 
 Values = Mapping[str, Sequence[Any] | Times]
-"""What records say, by column, in order. Of a column that is not a datetime, what is missing or null is not of its type."""
+"""What records say, by column, in order. Of a column that is not a datetime, what is missing or null is of another
+type."""
 
 
 _TO_THE_MINUTE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:")
