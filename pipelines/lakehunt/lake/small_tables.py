@@ -206,7 +206,8 @@ class LocalTables:
 
     def append_made(self, table: Table, make: Callable[[Read], pa.Table | None]) -> bool:
         """Appends the rows that are made of what the table holds, in one commit; None: nothing is written. If another
-        writer is ahead, they are made anew of what it left. Returns whether rows were made."""
+        writer is ahead, they are made again of what it left. Returns whether rows were made."""
+        self._made.discard(table.name)  # not by memory: another process may have replaced the table since
         self.ensure(table)
 
         def commit() -> bool:
