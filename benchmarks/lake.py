@@ -36,6 +36,10 @@ SPARK = {"spark.master": "local[2]", "spark.driver.memory": "1g"}
 FILE_SIZE = 256 << 20
 """Bytes, as `lakehunt maintain` makes them."""
 
+MOST_ROWS = 5_000_000
+"""Rows of a commit in a lake of one day: memory grows with them, to 14 GB before 50 M rows were written. In other lakes
+a day is one commit, so that the last one can be left out."""
+
 ROWS_PER_GROUP = 250_000
 """Rows in a Parquet row group: about the 128 MB, uncompressed, of Spark's."""
 
@@ -102,32 +106,33 @@ def make(folder: Path, count: int, days: int, rarity: int) -> None:
     lake = Lake(spark, str(folder))
     connection = events.connect()
     for day in events.days(count, days, rarity):
-        land(lake, connection, day)
+        land(lake, connection, day, MOST_ROWS if days == 1 else day.count)
         print(f"landed {day.count} events of {day.date}", file=sys.stderr, flush=True)
     spark.stop()
     (folder / _FINISHED).touch()
 
 
-def land(lake: Lake, connection: DuckDBPyConnection, day: Day) -> None:
-    """Appends a day's events to the lake, as landing stores them, in a few large files.
+def land(lake: Lake, connection: DuckDBPyConnection, day: Day, most_rows: int) -> None:
+    """Appends a day's events to the lake, as landing stores them, in a few large files, and so many in a commit.
 
     delta-rs writes them, in a quarter of Spark's time: generating is not what is measured."""
     if not lake.exists(EVENTS.name):
         lake.append(EVENTS, lake.local(EVENTS, []))  # makes the table, with Lakehunt's properties
-    rows = connection.sql(_stored(day)).to_arrow_reader(100_000)
-    write_deltalake(
-        lake.path(EVENTS.name),
-        rows,
-        mode="append",
-        target_file_size=FILE_SIZE,
-        writer_properties=WriterProperties(compression="SNAPPY", max_row_group_size=ROWS_PER_GROUP),
-        post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
-    )
+    for low in range(0, day.count, most_rows):
+        part = low, min(low + most_rows, day.count)
+        write_deltalake(
+            lake.path(EVENTS.name),
+            connection.sql(_stored(day, part)).to_arrow_reader(100_000),
+            mode="append",
+            target_file_size=FILE_SIZE,
+            writer_properties=WriterProperties(compression="SNAPPY", max_row_group_size=ROWS_PER_GROUP),
+            post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
+        )
     _record(lake, day)
 
 
-def _stored(day: Day) -> str:
-    """A day's events with all columns of the table."""
+def _stored(day: Day, part: tuple[int, int]) -> str:
+    """The events of a part of a day, from one place in it up to another, with all columns of the table."""
     digits = next(column.type for column in EVENTS.columns if column.name == "tick_digits")
     times = re.findall("`(.+?)`: TINYINT", digits)
     blob = "https://contoso.blob.core.windows.net/am/d=" + day.date.isoformat()
@@ -143,7 +148,7 @@ def _stored(day: Day) -> str:
     }
     made = {name: f'"{name}"' for name in EVENTS.column_names} | added
     listed = ", ".join(f'{value} AS "{name}"' for name, value in made.items())
-    return f"SELECT {listed} FROM ({events.select(day)})"  # noqa: S608  (made of this module's own text)
+    return f"SELECT {listed} FROM ({events.select(day, part)})"  # noqa: S608  (made of this module's own text)
 
 
 def _record(lake: Lake, day: Day) -> None:

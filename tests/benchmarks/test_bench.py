@@ -31,7 +31,7 @@ def made(spark, connection, tmp_path_factory: pytest.TempPathFactory) -> Path:  
     """A lake that nothing has hunted in."""
     folder = tmp_path_factory.mktemp("made")
     for day in DAYS:
-        lake.land(Lake(spark, str(folder / "lake")), connection, day)
+        lake.land(Lake(spark, str(folder / "lake")), connection, day, day.count)
     return folder / "lake"
 
 
