@@ -112,11 +112,12 @@ def test_a_session_of_the_platform_gets_what_answers_depend_on(spark) -> None:
 
 
 def test_the_documentation_names_the_packages_that_fit() -> None:
-    text = (PROJECT / "docs/how-to/clusters.md").read_text()
+    clusters, stores = ((PROJECT / f"docs/how-to/{page}.md").read_text() for page in ("clusters", "object-stores"))
     hadoop = next((spark_home() / "jars").glob("hadoop-client-api-*.jar")).stem.removeprefix("hadoop-client-api-")
-    assert session.delta_package() in text
-    assert f"org.apache.hadoop:hadoop-aws:{hadoop}" in text
-    assert f"org.apache.hadoop:hadoop-azure:{hadoop}" in text
+    assert session.delta_package() in clusters
+    assert session.delta_package() in stores
+    assert f"org.apache.hadoop:hadoop-aws:{hadoop}" in stores
+    assert f"org.apache.hadoop:hadoop-azure:{hadoop}" in stores
 
 
 def _options(running: Cluster, log: Path) -> tuple[object, ...]:

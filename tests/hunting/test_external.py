@@ -90,7 +90,7 @@ def test_an_unknown_format_is_refused(lake: Lake) -> None:
 def test_copies_are_configured(tmp_path: Path) -> None:
     file = tmp_path / "lakehunt.yaml"
     file.write_text("external:\n  https://example.com/list.csv: lists/list.csv\n  https://x/y: s3://lake/y\n")
-    assert load(str(file)).external == {ADDRESS: str(tmp_path / "lists/list.csv"), "https://x/y": "s3://lake/y"}
+    assert load(str(file)).external == {ADDRESS: str(tmp_path / "lists/list.csv"), "https://x/y": "s3a://lake/y"}
 
 
 def test_ingestion_time_is_when_the_event_landed(lake: Lake) -> None:

@@ -24,8 +24,6 @@ from lakehunt.schemas.table import Table
 from tests.support.events import event, settle, store
 from tests.support.hunts import ticks
 
-pytestmark = pytest.mark.compiled  # as hunts read events
-
 E = "DeviceProcessEvents"
 DAY_ZERO = ticks("2026-03-01T00:00:00Z")
 FILES = ["cmd.exe", "CMD.EXE", "powershell.exe", "Tomcat9.exe", "w3wp.exe", "net.exe", "", "straße.exe", "ΣΑΣ.exe"]
@@ -177,6 +175,7 @@ def agree(lake: Lake, hunts: list[Hunt], as_of: int) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.compiled  # as hunts read events
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.campaign) for seed in range(2, 21))])
 def test_incremental_is_full(lake: Lake, seed: int) -> None:
     rng = random.Random(seed)
