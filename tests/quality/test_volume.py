@@ -51,6 +51,20 @@ def test_a_table_that_stalls_is_not_hidden_by_the_others(lake: Lake, tmp_path: P
     assert day.warnings == ("DeviceNetworkEvents: percent_of_usual: less than 50 (it is 1.0). Why.",)
 
 
+def test_records_of_no_table_are_not_of_process_events(lake: Lake, tmp_path: Path) -> None:
+    rule = {"column": "quarantined_percent", "max_value": 10}
+    kwargs = {"type": "expect_column_values_to_be_between", "kwargs": rule, "severity": "warning"}
+    (tmp_path / "telemetry.json").write_text(
+        json.dumps({"name": "t", "expectations": [kwargs | {"meta": {"notes": "Why."}}]})
+    )
+    landed(lake, {END - 2 * HOUR: 90}, quarantined=10, table="DeviceProcessEvents")
+    landed(lake, {END - 2 * HOUR: 5}, quarantined=5, table="DeviceNetworkEvents")
+    landed(lake, {}, quarantined=90, table="")
+    [day] = judge_days(lake, tmp_path, TICKS)
+    assert day.quarantined_percent == 52.5  # 105 of 200
+    assert day.warnings == ("DeviceNetworkEvents: quarantined_percent: more than 10 (it is 50.0). Why.",)
+
+
 def test_batches_of_earlier_versions_name_no_table(lake: Lake) -> None:
     landed(lake, {END - HOUR: 5})
     landed(lake, {END - HOUR: 7}, table="DeviceProcessEvents")

@@ -24,7 +24,7 @@ from lakehunt.core import atomic_write
 from lakehunt.quality import gx_engine
 from lakehunt.quality.data_docs import DataDocs, folder_of, page_of
 from lakehunt.quality.suites import title
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS, EVENT_TABLES
+from lakehunt.schemas.event_tables import EVENT_TABLES, kql_name
 
 _HERE = Path(__file__).parent
 _EXTERNAL_RESOURCE = re.compile(r"<script\b.*?</script>|<link\b[^>]*>|<style\b.*?</style>", re.DOTALL)
@@ -34,8 +34,6 @@ _NEWSLETTER = re.compile(r"<footer.*?</footer>", re.DOTALL)
 _TITLE = re.compile(r"<title>.*?</title>", re.DOTALL)
 _FOLDERS = folder_of(0).replace("0", "*")
 _SUITES = {table.name: Path(table.suite).stem for table in EVENT_TABLES}
-_WHOLE = "landing"
-"""The suite about a batch's counts."""
 _KEPT = ".json"
 """The results that a page is to be rendered of, beside the page."""
 
@@ -62,8 +60,8 @@ def publish(
     if not later:
         render(docs.folder)
     since = now - docs.keep
-    recent = (row for row in batches if _landed_at(row) >= since)
-    shown = sorted(recent, key=lambda row: (-row["batch"], not _table(row), _table(row)))
+    recent = ({**row, "table": kql_name(row["event_table"])} for row in batches if _landed_at(row) >= since)
+    shown = sorted(recent, key=lambda row: (-row["batch"], not row["table"], row["table"]))
     _remove_all_but(docs.folder, {folder_of(row["batch"]) for row in shown})
     template = Environment(autoescape=True).from_string((_HERE / "index.html.j2").read_text(encoding="utf-8"))
     style = (_HERE / "pages.css").read_text(encoding="utf-8")
@@ -119,11 +117,6 @@ def _landed_at(row: Mapping[str, Any]) -> datetime:
     return cast("datetime", row["landed_at"]).astimezone(UTC)
 
 
-def _table(row: Mapping[str, Any]) -> str:
-    """KQL name of the event table; empty for records of none."""
-    return DEVICE_PROCESS_EVENTS.name if row["event_table"] is None else cast("str", row["event_table"])
-
-
 def _with_verdicts(
     folder: Path, rows: Iterable[Mapping[str, Any]], failed: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
@@ -136,14 +129,13 @@ def _with_verdicts(
     for number, of_batch in groupby(rows, key=lambda row: cast("int", row["batch"])):
         tables = list(of_batch)
         pages = {page.stem: f"{folder_of(number)}/{page.name}" for page in (folder / folder_of(number)).glob("*.html")}
-        of_table = [[_SUITES[table]] if (table := _table(row)) in _SUITES else [] for row in tables]
+        of_table = [[_SUITES[row["table"]]] if row["table"] in _SUITES else [] for row in tables]
         known = {suite for batch, suite in of if batch == number} | set(pages)
         of_table[0] = [*of_table[0], *sorted(known - {suite for suites in of_table for suite in suites})]
         shown = [
             {
                 **row,
-                "table": _table(row),
-                "failed": [{**one, "whole": suite == _WHOLE} for suite in suites for one in of[number, suite]],
+                "failed": [one for suite in suites for one in of[number, suite]],
                 "pages": [{"path": pages[suite], "suite": suite} for suite in suites if suite in pages],
             }
             for row, suites in zip(tables, of_table, strict=True)
@@ -156,7 +148,7 @@ def _failure(row: Mapping[str, Any]) -> dict[str, Any]:
     rows = "" if row["unexpected_count"] is None else f", {row['unexpected_count']:,} of {row['element_count']:,} rows"
     observed = f", observed {row['observed']}" if row["observed"] is not None else ""
     message = f"{title(row['expectation'], row['column'])}{rows}{observed}. {row['notes']}"
-    return {"severity": row["severity"], "message": message}
+    return {"severity": row["severity"], "message": message, "whole": row["suite"] not in _SUITES.values()}
 
 
 def _remove_all_but(folder: Path, kept: set[str]) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +21,7 @@ from lakehunt.lake.delta_lake import Lake
 from lakehunt.quality import arrow_conditions, suites
 from lakehunt.quality.row_rules import arrow_checks, rules
 from lakehunt.quality.suites import Suite
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import kql_name
 from lakehunt.schemas.landing_tables import BATCHES
 
 SUITE = "telemetry.json"
@@ -141,12 +140,8 @@ def _hours(lake: Lake, end: datetime) -> Mapping[str, Mapping[datetime, int]]:
     found: dict[str, Counter[datetime]] = defaultdict(Counter)
     for row in each.group_by(["event_table", "hour"]).aggregate([("events", "sum")]).to_pylist():
         if row["hour"] <= end - _HOUR:
-            found[_table(row)][row["hour"]] += row["events_sum"]
+            found[kql_name(row["event_table"])][row["hour"]] += row["events_sum"]
     return found
-
-
-def _table(row: Mapping[str, Any]) -> str:
-    return row["event_table"] or DEVICE_PROCESS_EVENTS.name
 
 
 def _of_all(hours: Mapping[str, Mapping[datetime, int]]) -> dict[datetime, int]:
@@ -164,7 +159,10 @@ def _landed_batches(lake: Lake, since: datetime, end: datetime) -> list[_LandedB
     """The batches landed after `since` and up to `end`."""
     columns = ("event_table", "landed_at", "delivered", "quarantined")
     landed = lake.few(BATCHES, columns, [("landed_at", ">", since), ("landed_at", "<=", end)])
-    return [_LandedBatch(_table(row), row["landed_at"], row["delivered"], row["quarantined"]) for row in landed]
+    return [
+        _LandedBatch(kql_name(row["event_table"]), row["landed_at"], row["delivered"], row["quarantined"])
+        for row in landed
+    ]
 
 
 def _day(as_of: datetime, hours: Mapping[datetime, int], landed: Sequence[_LandedBatch]) -> DayVolume:

@@ -25,7 +25,7 @@ from lakehunt.kql.errors import QueryErrors
 from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.lake.where import Where
-from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import kql_name
 from lakehunt.schemas.hunt_tables import EXCLUSIONS, RUNS, SUPPRESSED
 from lakehunt.spark import values
 
@@ -101,7 +101,7 @@ def _used(lake: Lake, hunts: Sequence[Hunt], as_of: int) -> dict[str, tuple[bool
 
 def _restored(row: Mapping[str, Any], hunt: Hunt, ending: bool) -> Exclusion:
     """The exclusion as it was stored; `ending`: keep its expiry date."""
-    table = row["event_table"] or DEVICE_PROCESS_EVENTS.name
+    table = kql_name(row["event_table"])
     try:
         compiled = exclusion_file.condition(row["condition"], table)
     except QueryErrors as errors:

@@ -40,7 +40,7 @@ from lakehunt.runtime.error_text import in_one_line, is_unreadable_file
 from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.session import codegen
 from lakehunt.schemas.event_table import EventTable
-from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import BY_NAME, kql_name
 from lakehunt.schemas.hunt_tables import HITS_TABLES, PASSES, always_stored, hits_of
 from lakehunt.schemas.table import Table
 from lakehunt.spark import values
@@ -376,7 +376,7 @@ def _recorded(lake: Lake, versions: set[str], events: Mapping[str, EventsSnapsho
     rows = lake.few(PASSES)
     kept: list[PrefilterRun] = []
     for name, of_table in events.items():
-        read = [row for row in rows if (row["event_table"] or DEVICE_PROCESS_EVENTS.name) == name]
+        read = [row for row in rows if kql_name(row["event_table"]) == name]
         if own := [row for row in read if not versions.isdisjoint(_versions(row))]:
             oldest = min(row["events_version"] for row in own)
             loss = history.last_destructive_commit(lake, of_table.table.events.name, oldest, of_table.version)

@@ -15,7 +15,7 @@ from lakehunt.kql.types import DATETIME, DYNAMIC, STRING, TICKS_PER_DAY, Schema
 from lakehunt.kql.types import Column as KqlColumn
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.schemas.event_table import EventTable
-from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS, EVENT_TABLES
+from lakehunt.schemas.event_tables import BY_NAME, EVENT_TABLES, kql_name
 from lakehunt.schemas.landing_tables import BATCHES
 from lakehunt.spark import dynamic, trace, values
 from lakehunt.spark.cancelling import not_cancelled
@@ -88,9 +88,7 @@ def accepted_batches(lake: Lake) -> dict[str, tuple[BatchRange, ...]]:
     """The accepted batches of each event table, by its KQL name."""
     found: dict[str, set[int]] = {}
     for row in lake.few(BATCHES, ("event_table", "batch"), [("outcome", "=", "settled")]):
-        # Not "": the records of no table are settled even where a batch's process events are refused.
-        table = DEVICE_PROCESS_EVENTS.name if row["event_table"] is None else row["event_table"]
-        found.setdefault(table, set()).add(row["batch"])
+        found.setdefault(kql_name(row["event_table"]), set()).add(row["batch"])
     return {table: batch_ranges(batches) for table, batches in found.items()}
 
 
