@@ -128,7 +128,8 @@ class Lake:
         the columns that it lacks. One that exists may have features that only Spark knows."""
         if self._local is not None and not self._local.exists(table.name) and self._local.may_write(table):
             self._local.ensure(table)
-        self._maker.ensure(table, self.path(table.name))
+        else:
+            self._maker.ensure(table, self.path(table.name))
 
     def arrow(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> pa.Table:
         """The rows that `few` gives, as an Arrow table."""
