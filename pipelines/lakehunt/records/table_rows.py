@@ -132,7 +132,7 @@ def _filled(times: Any, others: Times) -> Times:
 
 def _column(type_: str, values: Any) -> pa.Array:
     if type_ == "datetime":
-        return _of_times(values, arrow_columns.TIMESTAMP, lambda ticks: ticks // TICKS_PER_MICROSECOND)
+        return microseconds(values)
     if type_ == "bool":
         return arrow_columns.booleans(values)
     stored = _ARROW[type_]

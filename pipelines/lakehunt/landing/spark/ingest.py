@@ -78,7 +78,10 @@ class Landing:
         raise LakehuntError(f"other runs keep landing records into {self._lake.root}", "let one run land at a time")
 
     def _land(self, source: str, landed_at: datetime) -> tuple[IngestResult, list[LandedBatch]]:
-        store, newest = self._reader.store, self._newest_batch()  # read first, so that a concurrent append is detected
+        store, newest = (
+            self._reader.store,
+            newest_batch(self._lake),
+        )  # read first, so that a concurrent append is detected
         found = listing.find(self._lake.spark, source)
         known, recorded = ledger.newest(self._lake.few(FILES))
         changed, shrunk, unchanged = ledger.changed_since(found, known)
@@ -185,9 +188,6 @@ class Landing:
             raise _OvertakenError
         counts = {row.file: row.records for row in made}
         return _Appended(counts, {row.file: row.line for row in made}, LandedBatch(batch, landed_at, records))
-
-    def _newest_batch(self) -> int:
-        return newest_batch(self._lake)
 
     def _record(self, blob_set: BlobSet, pending: Mapping[str, int], batch: int, landed_at: datetime) -> None:
         rows = [

@@ -168,5 +168,4 @@ def _places(rows: np.ndarray, count: int) -> pa.Array:
     """For each record the place of its event among those of its table; null if it belongs to another one."""
     places, own = np.zeros(count, np.int64), np.zeros(count, bool)
     places[rows], own[rows] = np.arange(len(rows)), True
-    bits = np.packbits(own, bitorder="little").tobytes()
-    return pa.Array.from_buffers(pa.int64(), count, [pa.py_buffer(bits), pa.py_buffer(places.tobytes())])
+    return arrow_columns.from_numpy(places, pa.int64(), own)
