@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, TableFeatures
+from deltalake import DeltaTable, TableFeatures, write_deltalake
 
 from lakehunt.lake import arrow_rows
 from lakehunt.lake.small_tables import LocalTables, Read, reachable
@@ -125,6 +125,27 @@ def test_columns_that_came_later(tables: LocalTables) -> None:
     assert numbers(tables) == [1, 2, 4]
 
 
+WRITES: list[Callable[[LocalTables], object]] = [
+    lambda tables: tables.append(LATER, [(2, "two")]),
+    lambda tables: tables.append_made(LATER, lambda read: arrow_rows.arrow_rows(LATER, [(2, "two")])),
+    lambda tables: tables.replace(LATER, [(2, "two")], [("n", "=", 2)]),
+    lambda tables: tables.commit_files_after(
+        tables.snapshot(LATER), LATER, tables.write_files(LATER, arrow_rows.arrow_rows(LATER, [(2, "two")]))
+    ),
+]
+
+
+@pytest.mark.parametrize("write", WRITES, ids=["append", "append_made", "replace", "snapshot"])
+def test_columns_of_a_table_that_another_process_has_replaced(
+    tables: LocalTables, write: Callable[[LocalTables], object]
+) -> None:
+    tables.append(LATER, [(0, "zero")])
+    write_deltalake(tables.path(LATER.name), pa.table({"n": [1]}), mode="overwrite", schema_mode="overwrite")
+    write(tables)
+    found = sorted(tables.rows(LATER).to_pylist(), key=lambda row: row["n"])
+    assert found == [{"n": 1, "named": None}, {"n": 2, "named": "two"}]
+
+
 def test_replace(tables: LocalTables) -> None:
     tables.append(
         EVERY,
@@ -168,7 +189,7 @@ def test_append_unless(tables: LocalTables) -> None:
     assert len(list(Path(tables.path(NUMBERS.name)).glob("*.parquet"))) == 2  # what was not added is removed
 
 
-def test_rows_that_depend_on_what_is_there_are_made_anew_if_another_writer_is_ahead(tables: LocalTables) -> None:
+def test_rows_that_depend_on_what_is_there_are_made_again_if_another_writer_is_ahead(tables: LocalTables) -> None:
     tables.append(NUMBERS, [(1,)])
     before = []
 

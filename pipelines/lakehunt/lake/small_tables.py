@@ -165,7 +165,7 @@ class LocalTables:
             return
         if not self.exists(table.name):
             self._create(table)
-        self._retried(lambda: self._add_missing_columns(table))
+        self._retried(lambda: self._completed(table))
         self._made.add(table.name)
 
     def append(self, table: Table, rows: pa.Table | Sequence[tuple[Any, ...]]) -> None:
@@ -193,7 +193,7 @@ class LocalTables:
             return True
 
         def commit() -> bool:
-            opened = self._opened(table.name)
+            opened = self._completed(table)
             if taken is not None and self._rows(opened, table, table.column_names[:1], taken).num_rows:
                 return False
             self._add(opened, table, files)
@@ -207,11 +207,10 @@ class LocalTables:
     def append_made(self, table: Table, make: Callable[[Read], pa.Table | None]) -> bool:
         """Appends the rows that are made of what the table holds, in one commit; None: nothing is written. If another
         writer is ahead, they are made again of what it left. Returns whether rows were made."""
-        self._made.discard(table.name)  # not by memory: another process may have replaced the table since
         self.ensure(table)
 
         def commit() -> bool:
-            opened = self._opened(table.name)
+            opened = self._completed(table)
             rows = make(lambda columns, only: self._rows(opened, table, columns, only))
             if rows is None:
                 return False
@@ -245,7 +244,7 @@ class LocalTables:
     def snapshot(self, table: Table) -> Snapshot:
         """The newest version of a table, which is created if it does not exist."""
         self.ensure(table)
-        opened = self._opened(table.name)
+        opened = self._retried(lambda: self._completed(table))
         actions = pa.table(opened.get_add_actions(flatten=False))
         paths = actions.column("path").to_pylist()
         if not table.partitioned_by:
@@ -286,7 +285,7 @@ class LocalTables:
         self.ensure(table)
 
         def write() -> None:
-            opened = self._opened(table.name)
+            opened = self._completed(table)
             write_deltalake(
                 opened,
                 self._as_stored(opened, new),
@@ -342,18 +341,21 @@ class LocalTables:
             if not self.exists(table.name):  # else created by another run meanwhile
                 raise
 
-    def _add_missing_columns(self, table: Table) -> None:
+    def _completed(self, table: Table) -> DeltaTable:
+        """The newest version of a table, with the columns that it lacked: also if another process has replaced it since
+        it was ensured."""
         opened = self._opened(table.name)
         stored = {field.name for field in opened.schema().fields}
         missing = [name for name in table.column_names if name not in stored]
         if not missing:
-            return
+            return opened
         opened.alter.add_columns(
             Schema.from_arrow(arrow_rows.schema(table, missing)).fields,
             commit_properties=CommitProperties(max_commit_retries=0),
         )
         if table.contract is not None:
             opened.alter.set_table_properties({CONTRACT: str(table.contract)}, raise_if_not_exists=False)
+        return self._opened(table.name)
 
     def _commit(self, table: Table) -> CommitProperties:
         """Of a commit that fails if the version that it is to have is taken."""
