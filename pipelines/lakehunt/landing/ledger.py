@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -81,6 +81,39 @@ def row_of(blob: Blob, lines: int, pending: int | None, batch: int, landed_at: d
     return blob.path, blob.bytes, blob.modified_at, lines - (pending is not None), pending, batch, landed_at
 
 
-def missed_row(path: str, line: int, batch: int, landed_at: datetime) -> tuple[Any, ...]:
-    """The row of a blob that a killed run has landed up to a line, and not recorded."""
-    return path, 0, EPOCH, line, None, batch, landed_at
+def landed_lines(
+    known: Mapping[str, FileRecord], missed: Iterable[tuple[str, int, int]], landed_at: datetime
+) -> tuple[dict[str, int], list[tuple[Any, ...]]]:
+    """The highest landed line of each blob: from its record, and from batches in raw that a killed run did not record.
+    `missed` are the blobs of those, each with its highest line and batch.
+
+    Also the rows that record them now: these blobs may not be in this run's source, and after its higher batch number
+    nobody would look for them."""
+    landed = {path: record.lines for path, record in known.items()}
+    rows: list[tuple[Any, ...]] = []
+    for path, line, batch in missed:
+        landed[path] = max(landed.get(path, 0), line)
+        rows.append((path, 0, EPOCH, line, None, batch, landed_at))
+    return landed, rows
+
+
+def result(
+    batch: int,
+    delivered: int,
+    pending: Mapping[str, int | None],
+    unchanged: Sequence[Blob],
+    known: Mapping[str, FileRecord],
+    unreadable: Mapping[str, str],
+    resolved: tuple[tuple[str, str], ...],
+) -> IngestResult:
+    """What a run has landed up to a batch. `pending` has each blob that it has read, with its incomplete last line."""
+    lines = [*pending.items(), *((blob.path, known[blob.path].pending) for blob in unchanged)]
+    return IngestResult(
+        batch=batch if delivered else None,
+        delivered=delivered,
+        files_read=len(pending),
+        files_unchanged=len(unchanged),
+        pending=tuple(sorted((path, line) for path, line in lines if line is not None)),
+        unreadable=tuple(sorted(unreadable.items())),
+        resolved=resolved,
+    )

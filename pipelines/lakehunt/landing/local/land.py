@@ -133,17 +133,9 @@ class Landing:
         if rows:
             self._tables.append(FILES, rows)
         self._say(f"{run.delivered} new records from {len(run.read)} files")
-        pending = [(path, line) for path, (_, _, line) in run.read.items()]
-        pending += [(blob.path, known[blob.path].pending) for blob in unchanged]
-        return IngestResult(
-            batch=run.batch if run.delivered else None,
-            delivered=run.delivered,
-            files_read=len(run.read),
-            files_unchanged=len(unchanged),
-            pending=tuple(sorted((path, line) for path, line in pending if line is not None)),
-            unreadable=tuple(sorted(run.refused.items())),
-            resolved=refused_files.record(self._tables, found, run.refused, landed_at),
-        )
+        pending = {path: line for path, (_, _, line) in run.read.items()}
+        resolved = refused_files.record(self._tables, found, run.refused, landed_at)
+        return ledger.result(run.batch, run.delivered, pending, unchanged, known, run.refused, resolved)
 
     def _opened(
         self,
@@ -205,20 +197,14 @@ class Landing:
             run.promoted.append(self._promoter.promote(batch, landed_at, parsed))
 
     def _known(self, landed_at: datetime) -> tuple[dict[str, FileRecord], dict[str, int]]:
-        """The record of each blob, and its highest landed line: from the record, and from batches in raw that were
-        never recorded.
-
-        Those batches are recorded now: the blobs of a killed run may not be in this run's source, and after this run's
-        higher batch number nobody would look for them."""
+        """The record of each blob, and its highest landed line (see `ledger.landed_lines`)."""
         known, recorded = ledger.newest(self._tables.few(FILES))
         missed = self._tables.rows(RECORDS, ["file", "line", "batch"], [("batch", ">", recorded)])
-        landed = {path: record.lines for path, record in known.items()}
-        if missed.num_rows:
-            grouped = missed.group_by("file").aggregate([("line", "max"), ("batch", "max")]).to_pylist()
-            for row in grouped:
-                landed[row["file"]] = max(landed.get(row["file"], 0), row["line_max"])
-            new = [ledger.missed_row(row["file"], row["line_max"], row["batch_max"], landed_at) for row in grouped]
-            self._tables.append(FILES, new)
+        grouped = missed.group_by("file").aggregate([("line", "max"), ("batch", "max")]).to_pylist()
+        of_files = [(row["file"], row["line_max"], row["batch_max"]) for row in grouped]
+        landed, rows = ledger.landed_lines(known, of_files, landed_at)
+        if rows:
+            self._tables.append(FILES, rows)
         return known, landed
 
     def _newest_batch(self) -> int:

@@ -69,8 +69,7 @@ class Promoter:
         """Refuses a batch without looking at it, so that it does not keep later ones from being events."""
         result = BatchResult(batch, 0, 0, 0, 0, refused=(why,))
         self._say(f"batch {batch}: {why}")
-        rows = outcomes.batch_rows(result, {NO_TABLE: result.refused}, {}, self._landed_at(batch))
-        self._tables.replace(BATCHES, rows, outcomes.replaced_rows(batch, rows, settled))
+        self._record(result, {NO_TABLE: result.refused}, {}, self._landed_at(batch), settled)
         return result
 
     def _landed_at(self, batch: int) -> datetime:
@@ -95,8 +94,7 @@ class Promoter:
         if NO_TABLE not in refused:
             self._publish(batch, landed_at, parsed, kept, unreadable, settled)
         hours = {one.table.name: _per_hour(one) for one in kept}
-        rows = outcomes.batch_rows(result, refused, hours, landed_at)
-        self._tables.replace(BATCHES, rows, outcomes.replaced_rows(result.batch, rows, settled))
+        self._record(result, refused, hours, landed_at, settled)
         return result
 
     # Judging
@@ -193,6 +191,17 @@ class Promoter:
             if len(files) > 1:
                 ids = ids.filter(pc.equal(days, arrow_columns.texts([file.partition_values["event_date"]])[0]))
             duplicates.write_index(of_table, file.path, arrow_columns.whole(ids))
+
+    def _record(
+        self,
+        result: BatchResult,
+        refused: Mapping[str, Sequence[str]],
+        hours: Mapping[str, list[dict[str, Any]]],
+        landed_at: datetime,
+        settled: Sequence[str],
+    ) -> None:
+        rows = outcomes.batch_rows(result, refused, hours, landed_at)
+        self._tables.replace(BATCHES, rows, outcomes.replaced_rows(result.batch, rows, settled))
 
 
 def _with_provenance(

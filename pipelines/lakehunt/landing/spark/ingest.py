@@ -99,33 +99,20 @@ class Landing:
         self._record(blob_set, pending, batch, landed_at)
         delivered = sum(sum(one.counts.values()) for one in appended)
         self._say(f"{delivered} new records from {len(blob_set.blobs)} files")
-        waiting = [(blob.path, known[blob.path].pending) for blob in unchanged]
-        unreadable = tuple(sorted([*shrunk, *blob_set.unreadable]))
-        result = IngestResult(
-            batch=batch if delivered else None,
-            delivered=delivered,
-            files_read=len(blob_set.blobs),
-            files_unchanged=len(unchanged),
-            pending=tuple(sorted([*pending.items(), *((path, line) for path, line in waiting if line is not None)])),
-            unreadable=unreadable,
-            resolved=refused_files.record(self._lake, found, dict(unreadable), landed_at),
-        )
+        unreadable = dict([*shrunk, *blob_set.unreadable])
+        resolved = refused_files.record(self._lake, found, unreadable, landed_at)
+        last = {blob.path: pending.get(blob.path) for blob in blob_set.blobs}
+        result = ledger.result(batch, delivered, last, unchanged, known, unreadable, resolved)
         return result, [one.batch for one in appended]
 
     def _landed_lines(self, known: Mapping[str, FileRecord], recorded: int, landed_at: datetime) -> dict[str, int]:
-        """The highest landed line of each blob, from the record and from batches in raw that were never recorded.
-
-        Those batches are recorded now: the blobs of a killed run may not be in this run's source, and after this run's
-        higher batch number nobody would look for them."""
+        """The highest landed line of each blob (see `ledger.landed_lines`)."""
         if not self._lake.exists(RECORDS.name):
             return {}
         unrecorded = self._lake.rows(RECORDS).where(F.col("batch") > recorded).groupBy("file")
         missed = unrecorded.agg(F.max("line").alias("line"), F.max("batch").alias("batch")).collect()
-        landed = {path: state.lines for path, state in known.items()}
-        for row in missed:
-            landed[row.file] = max(landed.get(row.file, 0), row.line)
-        if missed:
-            rows = [ledger.missed_row(row.file, row.line, row.batch, landed_at) for row in missed]
+        landed, rows = ledger.landed_lines(known, [(row.file, row.line, row.batch) for row in missed], landed_at)
+        if rows:
             self._lake.append(FILES, rows)
         return landed
 
