@@ -24,7 +24,7 @@ from lakehunt.schemas.landing_tables import FILES, RECORDS
 from tests.support.blobs import NOW, blob, record, write_suites
 from tests.support.commands import LAKEHUNT, WITHOUT_JAVA, lakehunt
 from tests.support.paths import PROJECT
-from tests.support.s3_landing import command_lines, everything, many, rows, waiting
+from tests.support.s3_landing import everything, many, rows, waiting, watched
 from tests.support.s3_server import SECRET_KEY, Server, put
 
 pytestmark = pytest.mark.campaign
@@ -274,12 +274,7 @@ def test_the_configuration_says_where_the_store_is(
 
 def test_no_secret_is_left_anywhere(bucket: str, folder: Path, config: Path, tmp_path: Path) -> None:
     process = start(many(bucket, 3), f"s3://{bucket}/lake", config)
-    commands = set()
-    while process.poll() is None:
-        commands |= set(command_lines())
-        time.sleep(0.05)
-    assert process.stdout is not None
-    said = process.stdout.read()
+    said, commands = watched(process)
     assert process.returncode == 0, said
     assert any("land" in line for line in commands)
     assert not [line for line in commands if SECRET_KEY in line]

@@ -19,7 +19,7 @@ from lakehunt.runtime import session
 from tests.support.blobs import write_suites
 from tests.support.commands import LAKEHUNT, lakehunt
 from tests.support.paths import PROJECT
-from tests.support.s3_landing import command_lines, everything, many, waiting
+from tests.support.s3_landing import everything, many, waiting, watched
 from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, Server, put
 from tests.support.spark_settings import QUICK, write_config
 
@@ -129,12 +129,7 @@ def test_settings_of_sparks_own_leave_everything_to_spark(bucket: str, s3: Serve
     environment = none | {"PYTHONPATH": str(PROJECT / "pipelines")}
     command = [*LAKEHUNT, "land", source, "--config", str(config)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    commands = set()
-    while process.poll() is None:
-        commands |= set(command_lines())
-        time.sleep(0.2)
-    assert process.stdout is not None
-    said = process.stdout.read()
+    said, commands = watched(process)
     assert process.returncode == 0, said
     assert "landed 42 records from 1 files" in said
     assert len(everything(root)[0]) == 42

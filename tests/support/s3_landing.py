@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,17 @@ def waiting(root: str) -> list[dict[str, Any]]:
     return LocalTables(root).few(BATCHES, ["batch", "outcome"], [("outcome", "!=", "settled")])
 
 
-def command_lines() -> Iterator[str]:
+def watched(process: subprocess.Popen[str]) -> tuple[str, set[str]]:
+    """What a process says until it ends, and the command lines of this machine meanwhile."""
+    commands: set[str] = set()
+    while process.poll() is None:
+        commands |= set(_command_lines())
+        time.sleep(0.05)
+    assert process.stdout is not None
+    return process.stdout.read(), commands
+
+
+def _command_lines() -> Iterator[str]:
     """Those of all processes of this machine, as every user may read them."""
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
