@@ -81,7 +81,7 @@ def test_lost_commits_of_findings_are_noticed(broken: Path) -> None:
 
 
 @pytest.mark.parametrize("gone", ["hunts/hits/_delta_log", "hunts/hits", "hunts/passes"])
-def test_hits_that_are_gone_are_made_anew(spark: Any, broken: Path, gone: str) -> None:
+def test_hits_that_are_gone_are_computed_again(spark: Any, broken: Path, gone: str) -> None:
     if gone.endswith("_delta_log"):
         lose(newest_commit(broken / "hunts/hits"))
         (notice,) = damage.check_before_run(str(broken))

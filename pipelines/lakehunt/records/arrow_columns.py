@@ -20,7 +20,7 @@ _MAX_OFFSET = 2**31 - 1
 
 
 def texts(values: Sequence[Any]) -> pa.StringArray:
-    """Strings, which have no halves of surrogate pairs; whatever is no string is null, and must be false. Raises
+    """Strings, which have no halves of surrogate pairs; anything else is null, and must be false. Raises
     OverflowError beyond 2 GiB."""
     known: NDArray[np.bool_] | None = None
     found: Sequence[str] = values
@@ -51,7 +51,7 @@ def lists_of_texts(values: Sequence[Sequence[str]]) -> pa.ListArray:
 
 
 def numbers(values: Sequence[object], type_: pa.DataType) -> pa.Array:
-    """Integers as `type_`: int32, int64, or date32 (days since 1970); whatever is no integer is null."""
+    """Integers as `type_`: int32, int64, or date32 (days since 1970); anything else is null."""
     try:
         return from_numpy(np.fromiter(values, np.int64, len(values)), type_)
     except TypeError:
@@ -86,7 +86,7 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
 
 
 def booleans(values: Sequence[object]) -> pa.BooleanArray:
-    """Booleans; whatever is none is null."""
+    """Booleans; anything else is null."""
     try:
         content, known = bytes(values), None  # type: ignore[arg-type]
     except TypeError:
