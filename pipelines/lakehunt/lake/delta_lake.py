@@ -24,7 +24,7 @@ from lakehunt.core import object_store
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.object_store import ObjectStore
 from lakehunt.core.sql import quoted_name
-from lakehunt.lake import arrow_rows, small_tables, versions, where
+from lakehunt.lake import arrow_rows, logged_files, small_tables, versions, where
 from lakehunt.lake.retry import retried
 from lakehunt.lake.small_tables import LocalTables, Read
 from lakehunt.lake.table_maker import TableMaker, identifier
@@ -50,7 +50,7 @@ class Lake:
         # Delta's SQL accepts only absolute paths as table names, and refuses to create a table at one with `..` in it.
         self.root = root.rstrip("/") if "://" in root else os.path.normpath(Path(root).absolute())
         self._maker = TableMaker(spark)
-        self._names = TableNames(self.root, lambda path: bool(DeltaTable.isDeltaTable(spark, path)))
+        self._names = TableNames(self.root, self._is_table)
 
     @cached_property
     def _local(self) -> LocalTables | None:
@@ -72,7 +72,12 @@ class Lake:
         return self._names.stored(name)
 
     def exists(self, name: str) -> bool:
-        return bool(DeltaTable.isDeltaTable(self.spark, self.path(name)))
+        return self._is_table(self.path(name))
+
+    def _is_table(self, path: str) -> bool:
+        if self._local is not None:
+            return self._local.is_table(path)
+        return bool(DeltaTable.isDeltaTable(self.spark, path))
 
     def version(self, name: str) -> int:
         """The newest version of a table."""
@@ -106,10 +111,19 @@ class Lake:
                 return self.spark.createDataFrame(rows)
             # PySpark 4.1 raises for nested columns without chunks (findings/pyspark-arrow-without-chunks.sh).
         elif self.exists(table.name):
-            stored = self.read(table.name)
-            later = {c.name: F.lit(None).cast(c.type) for c in table.columns if c.name not in stored.columns}
-            return stored.withColumns(later) if later else stored
+            return _with_all_columns(table, self.read(table.name))
         return self.spark.range(0).select(*(F.lit(None).cast(c.type).alias(c.name) for c in table.columns))
+
+    def snapshot(self, table: Table) -> tuple[DataFrame, int]:
+        """The rows of a large table that exists, and its version now: where the log is read without Spark, later
+        commits do not change them; else they may only add to them. Not for what is written depending on them: Delta
+        does not know that they were read. Columns that an older table lacks are null."""
+        if self._local is not None:
+            opened = self._local.opened(table.name)
+            if (rows := logged_files.frame(self.spark, self.path(table.name), opened)) is not None:
+                return _with_all_columns(table, rows), opened.version()
+        version = self.version(table.name)
+        return self.rows(table), version
 
     def local(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> DataFrame:
         """A few rows for the table, from Python values in the order of its columns. They are written as one file."""
@@ -289,6 +303,11 @@ class Lake:
                 for c in table.columns
             )
         )
+
+
+def _with_all_columns(table: Table, stored: DataFrame) -> DataFrame:
+    later = {c.name: F.lit(None).cast(c.type) for c in table.columns if c.name not in stored.columns}
+    return stored.withColumns(later) if later else stored
 
 
 def few_rows(spark: SparkSession, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> DataFrame:

@@ -112,7 +112,7 @@ class LocalTables:
         self.store = store or ObjectStore()
         self._options = self.store.delta_options() if self.in_s3 else None
         self._made: set[str] = set()
-        self._names = TableNames(self.root, lambda path: DeltaTable.is_deltatable(path, self._options))
+        self._names = TableNames(self.root, self.is_table)
 
     def path(self, name: str) -> str:
         """The path of table `schema.table`, which in a lake of an earlier version may have an earlier name."""
@@ -123,34 +123,38 @@ class LocalTables:
         return self._names.stored(name)
 
     def exists(self, name: str) -> bool:
-        return DeltaTable.is_deltatable(self.path(name), self._options)
+        return self.is_table(self.path(name))
+
+    def is_table(self, path: str) -> bool:
+        """Whether there is a table at a path of this lake's file system."""
+        return DeltaTable.is_deltatable(path, self._options)
 
     def version(self, name: str) -> int:
         """The newest version of a table; -1 if there is none."""
         if not self.in_s3:
             return damage.log_of(self.root, self.stored_name(name)).version
-        return self._opened(name).version() if self.exists(name) else -1
+        return self.opened(name).version() if self.exists(name) else -1
 
     def commits(self, name: str, newest: int) -> list[dict[str, Any]]:
         """What the table's log says of that many of its newest commits, each with its `version`."""
-        return list(self._opened(name).history(newest))
+        return list(self.opened(name).history(newest))
 
     def bytes(self, name: str) -> int:
         """The size of the table's files; 0 if there is no table."""
-        return sum(self._opened(name).get_add_actions()["size_bytes"].to_pylist()) if self.exists(name) else 0
+        return sum(self.opened(name).get_add_actions()["size_bytes"].to_pylist()) if self.exists(name) else 0
 
     def rows(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> pa.Table:
         """The rows for which the conditions hold, with these columns (none named: all of the table's). Empty if the
         table does not exist. Columns that an older table lacks are null."""
         if not self.exists(table.name):
             return arrow_rows.no_rows(arrow_rows.schema(table, columns))
-        return self._rows(self._opened(table.name), table, columns, only)
+        return self._rows(self.opened(table.name), table, columns, only)
 
     def bytes_in(self, table: Table, columns: Sequence[str], only: Where) -> int:
         """The bytes of texts in some columns of the rows for which the conditions hold. Not all are held in memory."""
         if not self.exists(table.name):
             return 0
-        dataset = self._opened(table.name).to_pyarrow_dataset(filesystem=self.files_of(table.name))
+        dataset = self.opened(table.name).to_pyarrow_dataset(filesystem=self.files_of(table.name))
         lengths = {name: pc.binary_length(pc.field(name)) for name in columns}
         found = dataset.scanner(lengths, filter=where.expression(only)).to_reader()
         return sum(pc.sum(column).as_py() or 0 for batch in found for column in batch.columns)
@@ -233,12 +237,12 @@ class LocalTables:
             return False
         if not self.exists(table.name):
             return True
-        protocol = self._opened(table.name).protocol()
+        protocol = self.opened(table.name).protocol()
         return (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
 
     def has_shape(self, table: Table) -> bool:
         """Whether the stored table has exactly these columns, in this order, of these types."""
-        stored, wanted = pa.schema(self._opened(table.name).schema().to_arrow()), arrow_rows.schema(table)
+        stored, wanted = pa.schema(self.opened(table.name).schema().to_arrow()), arrow_rows.schema(table)
         return [(one.name, one.type) for one in stored] == [(one.name, one.type) for one in wanted]
 
     def snapshot(self, table: Table) -> Snapshot:
@@ -267,7 +271,7 @@ class LocalTables:
         rows."""
         if not self.exists(table.name):
             return None
-        opened = self._opened(table.name)
+        opened = self.opened(table.name)
         actions = pa.table(opened.get_add_actions(flatten=True))
         if not actions.num_rows:
             return None
@@ -297,7 +301,8 @@ class LocalTables:
 
         self._retried(write)
 
-    def _opened(self, name: str) -> DeltaTable:
+    def opened(self, name: str) -> DeltaTable:
+        """The newest version of a table. Raises LakehuntError if its log cannot be read."""
         try:
             return DeltaTable(self.path(name), storage_options=self._options)
         except DeltaError as error:
@@ -344,7 +349,7 @@ class LocalTables:
     def _completed(self, table: Table) -> DeltaTable:
         """The newest version of a table, with the columns that it lacked: also if another process has replaced it since
         it was ensured."""
-        opened = self._opened(table.name)
+        opened = self.opened(table.name)
         stored = {field.name for field in opened.schema().fields}
         missing = [name for name in table.column_names if name not in stored]
         if not missing:
@@ -355,7 +360,7 @@ class LocalTables:
         )
         if table.contract is not None:
             opened.alter.set_table_properties({CONTRACT: str(table.contract)}, raise_if_not_exists=False)
-        return self._opened(table.name)
+        return self.opened(table.name)
 
     def _commit(self, table: Table) -> CommitProperties:
         """Of a commit that fails if the version that it is to have is taken."""

@@ -23,8 +23,12 @@ _SOURCES = Path(java.__file__).parent
 
 def compile_class(spark: SparkSession, name: str) -> Any:
     """The class `name` of `lakehunt/java/<name>.java`, loaded in the driver."""
-    loader = libraries.class_loader(spark)
-    return _compiler(spark.sparkContext, name, loader).getClassLoader().loadClass(name)
+    return _compile_class(spark.sparkContext, libraries.class_loader(spark), name)
+
+
+@cache
+def _compile_class(context: SparkContext, loader: Any, name: str) -> Any:
+    return _compiler(context, name, loader).getClassLoader().loadClass(name)
 
 
 def compiled(spark: SparkSession, name: str) -> dict[str, Any]:

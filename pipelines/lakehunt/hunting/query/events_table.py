@@ -77,8 +77,8 @@ class LakeSnapshot:
             if not any(self._lake.exists(other.events.name) for other in EVENT_TABLES):
                 self._lake.read(name)  # raises
             return EventsSnapshot(table, self._lake.rows(table.events), (), -1)
-        version = self._lake.version(name)
-        return EventsSnapshot(table, self._lake.rows(table.events).filter(in_batches(accepted)), accepted, version)
+        rows, version = self._lake.snapshot(table.events)
+        return EventsSnapshot(table, rows.filter(in_batches(accepted)), accepted, version)
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
         return self.of(BY_NAME[plan.table]).scan(plan, traced)
