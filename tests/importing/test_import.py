@@ -466,13 +466,17 @@ def test_lookups_that_the_configuration_does_not_name(pack: Path, into: Path) ->
     assert len(missing_tables.worth(outcomes)) == 4
 
 
-def test_sigma_rules_are_counted(pack: Path, tmp_path: Path) -> None:
-    sigma = "title: Cats\nlogsource:\n  product: windows\ndetection:\n  selection:\n    Image: cat.exe\n"
-    write(pack / "a.yml", sigma)
-    write(pack / "b.yml", f"{sigma}---\n{sigma}")
+def test_sigma_rules_become_hunts_or_have_a_reason(pack: Path, tmp_path: Path) -> None:
+    sigma = "title: Cats\nlogsource:\n  {}\ndetection:\n  selection:\n    {}: cat.exe\n  condition: selection\n"
+    write(pack / "a.yml", sigma.format("category: process_creation", "Image"))
+    write(pack / "b.yml", sigma.format("category: process_creation", "CurrentDirectory"))
+    write(pack / "c.yml", sigma.format("product: windows", "Image") + "---\n" + sigma.format("product: aix", "Image"))
     done = lakehunt("import", pack, "--into", tmp_path / "new", cwd=tmp_path, **WITHOUT_JAVA)
-    assert "2 Sigma rules are not KQL: convert them" in done.stdout
-    assert done.returncode == 1  # there was no query at all
+    assert done.returncode == 0
+    assert f"{pack}/b.yml:6:23: CurrentDirectory: Defender does not record the working directory" in done.stdout
+    assert "Sigma rules over events that no table has" in done.stdout
+    assert done.stdout.endswith("1 imported, 1 left out\n")
+    assert [hunt.query.split("\n")[0] for hunt in hunt_file.load_folder(tmp_path / "new")[0]] == ["DeviceProcessEvents"]
 
 
 def test_which_missing_tables_would_bring_most(pack: Path, into: Path) -> None:
@@ -535,10 +539,18 @@ def test_a_folder_that_cannot_be_written(pack: Path, tmp_path: Path) -> None:
 
 
 def test_folders_that_make_no_sense(pack: Path, into: Path) -> None:
-    with pytest.raises(LakehuntError, match="no folder at"):
+    with pytest.raises(LakehuntError, match="no folder or file at"):
         imported(pack / "nowhere", into)
     with pytest.raises(LakehuntError, match="inside of the folder of hunts"):
         imported(pack, pack)
+    with pytest.raises(LakehuntError, match="is not a file with queries or rules"):
+        imported(write(pack / "a.txt", "a"), into)
+
+
+def test_a_single_file_is_imported(pack: Path, into: Path) -> None:
+    write(pack / "b.yaml", rule(2))
+    one = only(imported(write(pack / "a.yaml", rule(1)), into))
+    assert (one.result, one.source, index(into)[0]["pack"]) == (ImportStatus.IMPORTED, Path("a.yaml"), "pack")
 
 
 def test_ids_are_compared_with_all_hunts_of_the_configuration(pack: Path, tmp_path: Path) -> None:
@@ -617,7 +629,7 @@ def test_the_command_in_json(pack: Path, tmp_path: Path) -> None:
 def test_the_command_fails_without_a_folder(tmp_path: Path) -> None:
     done = lakehunt("import", tmp_path / "nowhere", "--into", tmp_path / "new", cwd=tmp_path, **WITHOUT_JAVA)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"no folder at {tmp_path}/nowhere" in done.stderr
+    assert f"no folder or file at {tmp_path}/nowhere" in done.stderr
 
 
 def test_the_command_fails_where_a_file_cannot_be_read(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lakehunt.hunting.compile_check import CheckedFile
     from lakehunt.hunting.query.table_catalog import TableCatalog
     from lakehunt.hunting.testing.runner import TestedHunt
+    from lakehunt.importing.sigma.rules import Choice
     from lakehunt.kql.types import Schema
 
 SECTION = Section("Hunt content")
@@ -255,24 +256,33 @@ def _tested(one: TestedHunt) -> dict[str, Any]:
 
 
 @SECTION.command("import")
-@click.argument("folder", type=options.FILE)
+@click.argument("pack", metavar="FOLDER", type=options.FILE)
 @click.option("--into", type=options.FILE, metavar="DIR", help="Where hunts go; default: the configuration's folder")
 @click.option("--replace", is_flag=True, help="Take the pack's content for hunts that are there")
 @click.option("--dry-run", is_flag=True, help="Print what would be imported, and write nothing")
+@imports.sigma_choice
 @options.json_for_scripts
 @options.formats(options.TEXT)
-def import_(config: Config, folder: Path, into: Path | None, replace: bool, dry_run: bool, form: str) -> bool:
-    """Import the queries of a Sentinel or Defender repository that the lake can answer.
+def import_(
+    config: Config,
+    pack: Path,
+    into: Path | None,
+    replace: bool,
+    dry_run: bool,
+    sigma: Choice,
+    form: str,
+) -> bool:
+    """Import the queries of a Sentinel, Defender or Sigma repository that the lake can answer.
 
-    FOLDER is a clone of the repository."""
-    from lakehunt.importing import pack
+    FOLDER is a clone of the repository, or a single file of it. The last four options choose among Sigma rules."""
+    from lakehunt.importing.pack import folder_of, import_pack
     from lakehunt.importing.results import all_read
 
     target = into or context.own_hunts_folder(config)
     hunts = config.hunts if target.resolve().is_relative_to(config.hunts.resolve()) else target
     with context.progress(total=True) as say:
-        outcomes = pack.import_pack(
-            folder, target, hunts, context.tables(config), say, replacing=replace, dry_run=dry_run
+        outcomes = import_pack(
+            pack, target, hunts, context.tables(config), say, replacing=replace, dry_run=dry_run, sigma=sigma
         )
-        imports.print_outcomes(outcomes, folder, dry_run, form)
+        imports.print_outcomes(outcomes, folder_of(pack), dry_run, form)
     return all_read(outcomes) and any(one.candidate or one.problems for one in outcomes)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,14 +16,10 @@ from lakehunt.cli.render import Column
 if TYPE_CHECKING:
     from lakehunt.importing.results import QueryResult
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 MOST_TABLES = 8
 """Maximum number of missing tables that are listed."""
-
-_SIGMA_HINT = (
-    "convert them to KQL with pySigma's Kusto backend, for example\n"
-    "  sigma convert -t kusto -p microsoft_xdr -o converted/RULE.kql RULE.yml\n"
-    "and import that folder"
-)
 
 _LEFT_OUT = {
     "table": "over a table that the lake does not have",
@@ -36,16 +33,55 @@ _LEFT_OUT = {
     "other content": "that are here with other content",
     "invalid hunt": "in files that are not valid hunts",
     "no query": "files without a query",
-    "sigma rule": "Sigma rules",
+    "sigma rule": "Sigma rules that ask for what the lake cannot answer",
+    "sigma log source": "Sigma rules over events that no table has",
+    "sigma filter": "Sigma filters, which are part of the rules that they name",
+    "not chosen": "Sigma rules that the options leave out",
     "not a hunting query": "files of another kind",
     "link": "links that lead out of the folder",
     "unreadable": "that cannot be read",
 }
 """Descriptions of the reasons for leaving queries out, in the order of the table."""
 
-_COUNTED_ONLY = ("no query", "sigma rule", "not a hunting query")
+_COUNTED_ONLY = ("no query", "sigma log source", "sigma filter", "not chosen", "not a hunting query")
 
 _COLUMNS = [Column("source"), Column("line"), Column("result"), Column("reason"), Column("detail"), Column("name")]
+
+
+class _Names(click.ParamType[frozenset[str]]):
+    """Names separated by commas, in lower case; `known` are the allowed ones, if not all are."""
+
+    name = "names"
+
+    def __init__(self, known: Sequence[str] = ()) -> None:
+        self.known = known
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
+        names = frozenset(name.strip().lower() for name in str(value).split(",") if name.strip())
+        if wrong := sorted(name for name in names if self.known and name not in self.known):
+            self.fail(f"{wrong[0]!r} is not one of {', '.join(self.known)}", param, ctx)
+        return names
+
+
+_LEVELS = ("informational", "low", "medium", "high", "critical")
+_STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
+
+
+def sigma_choice(function: F) -> F:
+    """--level, --status, --product, --category: which Sigma rules to import."""
+
+    @click.option("--level", type=_Names(_LEVELS), metavar="NAMES", help="Sigma rules of these levels: high,critical")
+    @click.option("--status", type=_Names(_STATUSES), metavar="NAMES", help="... with these statuses: stable,test")
+    @click.option("--product", type=_Names(), metavar="NAMES", help="... for these products: windows,linux")
+    @click.option("--category", type=_Names(), metavar="NAMES", help="... of these log sources: process_creation")
+    @wraps(function)
+    def command(*args: Any, **given: Any) -> Any:
+        from lakehunt.importing.sigma.rules import Choice
+
+        asked = (given.pop(name) or frozenset() for name in ("level", "status", "product", "category"))
+        return function(*args, sigma=Choice(*asked), **given)
+
+    return command  # type: ignore[return-value]
 
 
 def print_outcomes(outcomes: Sequence[QueryResult], pack: Path, dry_run: bool, form: str) -> None:
@@ -86,9 +122,7 @@ def _print_last_lines(outcomes: Sequence[QueryResult], by_reason: dict[str, list
     from lakehunt.importing import missing_tables
 
     if any(by_reason[reason] for reason in _COUNTED_ONLY):
-        click.echo("--format jsonl names the files without a query, too")
-    if by_reason["sigma rule"]:
-        click.echo(f"{len(by_reason['sigma rule'])} Sigma rules are not KQL: {_SIGMA_HINT}")
+        click.echo("--format jsonl names what is only counted here, too")
     queries = [one for one in outcomes if one.reason not in _COUNTED_ONLY]
     kept = sum(not one.reason for one in queries)
     failing = sum(bool(one.warnings) for one in outcomes)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lakehunt.core import strict_yaml
@@ -17,7 +17,8 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class GeneratedHunt:
-    """The fields of a generated hunt. `seed` identifies it in its pack, so its id is the same on every import."""
+    """The fields of a generated hunt. `seed` identifies it in its pack, so its id is the same on every import, unless
+    the pack gives it an `id`. `comment` is its first line."""
 
     seed: str
     source: Path
@@ -27,6 +28,11 @@ class GeneratedHunt:
     tactics: Sequence[str] = ()
     techniques: Sequence[str] = ()
     tags: Sequence[str] = ()
+    id: str = ""
+    severity: str = ""
+    status: str = ""
+    metadata: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    comment: str = "# Made by `lakehunt import`: the query is the pack's, as it stands there."
 
 
 def new_id(seed: str) -> str:
@@ -40,16 +46,25 @@ def text_of(hunt: GeneratedHunt) -> str:
 
 
 def _lines(hunt: GeneratedHunt) -> Iterator[str]:
-    yield "# Made by `lakehunt import`: the query is the pack's, as it stands there.\n"
-    yield f"id: {new_id(hunt.seed)}\n"
+    yield f"{hunt.comment}\n"
+    yield f"id: {hunt.id or new_id(hunt.seed)}\n"
     yield f"name: {_quoted(one_line(hunt.name)[:_LONGEST_NAME] or 'Query')}\n"
     if hunt.description:
         yield from _block("description", hunt.description)
+    for key, text in (("severity", hunt.severity), ("status", hunt.status)):
+        if text:
+            yield f"{key}: {text}\n"
     for key, texts in (("tactics", hunt.tactics), ("relevantTechniques", hunt.techniques), ("tags", hunt.tags)):
         if texts:
-            yield f"{key}:\n" + "".join(f"  - {_quoted(text)}\n" for text in texts)
+            yield _list(key, texts)
     yield f"metadata:\n  source: {_quoted(hunt.source.as_posix())}\n"
+    for key, value in hunt.metadata.items():
+        yield f"  {key}: {_quoted(value)}\n" if isinstance(value, str) else _list(key, value, "  ")
     yield from _block("query", hunt.query)
+
+
+def _list(key: str, texts: Sequence[str], indent: str = "") -> str:
+    return f"{indent}{key}:\n" + "".join(f"{indent}  - {_quoted(text)}\n" for text in texts)
 
 
 def one_line(text: str) -> str:

@@ -15,6 +15,7 @@ from lakehunt.hunting.content import hunt_file
 from lakehunt.hunting.content.hunt_file import Hunt, HuntError
 from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.importing import file_names, incomplete, index, pack_reader, twins
+from lakehunt.importing.pack_reader import FoundQuery
 from lakehunt.importing.results import (
     Candidate,
     ImportStatus,
@@ -25,6 +26,8 @@ from lakehunt.importing.results import (
     refused,
     repeated,
 )
+from lakehunt.importing.sigma import conversion
+from lakehunt.importing.sigma.rules import EVERYTHING, Choice
 from lakehunt.kql import lookup_names
 from lakehunt.kql import plan as p
 from lakehunt.kql.errors import Kind
@@ -43,23 +46,33 @@ def import_pack(
     *,
     replacing: bool = False,
     dry_run: bool = False,
+    sigma: Choice = EVERYTHING,
 ) -> list[QueryResult]:
     """Imports the queries of a pack that compile over these tables, and returns the result of each file and query.
 
-    `hunts` is the folder in which ids must be unique: `into`, or one around it. A dry run writes nothing. The call is
-    idempotent. Raises LakehuntError for a path that is not a folder or cannot be read, and for a file that cannot be
-    written; files written before stay, and the same call continues from there."""
-    _check_folders(pack, into, hunts)
-    outcomes = _decide(pack, into, hunts, tables, replacing, say)
+    `pack` is a folder, or a single file; `sigma` chooses among Sigma rules. `hunts` is the folder in which ids must be
+    unique: `into`, or one around it. A dry run writes nothing. The call is idempotent. Raises LakehuntError for a path
+    that is neither or cannot be read, and for a file that cannot be written; files written before stay, and the same
+    call continues from there."""
+    _check_paths(pack, into, hunts)
+    found = conversion.convert(folder_of(pack), _found(pack, into), sigma)
+    outcomes = _decide(found, into, hunts, tables, replacing, say)
     if not dry_run:
-        _write(pack, into, outcomes)
+        _write(folder_of(pack), into, outcomes)
     return outcomes
 
 
-def _check_folders(pack: Path, into: Path, hunts: Path) -> None:
-    if not pack.is_dir():
-        raise LakehuntError(f"no folder at {pack}", "name the clone of a repository of queries")
-    _check_readable(pack)
+def folder_of(pack: Path) -> Path:
+    """The folder that the sources in results are relative to: the pack itself, or that of a single file."""
+    return pack.parent if pack.is_file() else pack
+
+
+def _check_paths(pack: Path, into: Path, hunts: Path) -> None:
+    if not pack.exists():
+        raise LakehuntError(f"no folder or file at {pack}", "name the clone of a repository of queries or rules")
+    if not pack.is_dir() and not pack_reader.may_hold_queries(pack.name):
+        raise LakehuntError(f"{pack} is not a file with queries or rules", "name a folder, or a .yml, .md or .kql file")
+    _check_readable(folder_of(pack))
     if pack.resolve().is_relative_to(hunts.resolve()):
         raise LakehuntError(
             f"{pack} is inside of the folder of hunts {hunts}, which is read as it is",
@@ -82,9 +95,14 @@ def _check_readable(folder: Path) -> None:
 
 
 def _decide(
-    pack: Path, into: Path, hunts: Path, tables: TableCatalog, replacing: bool, say: Progress
+    found: Sequence[Candidate | QueryResult],
+    into: Path,
+    hunts: Path,
+    tables: TableCatalog,
+    replacing: bool,
+    say: Progress,
 ) -> list[QueryResult]:
-    compiled = list(_all_compiled(list(_found(pack, into)), tables, say))
+    compiled = list(_all_compiled(found, tables, say))
     ids = {found.hunt.id for found in compiled if isinstance(found, Candidate)}
     existing = _Existing.of(hunts, replaced=ids if replacing else set())
     names = file_names.Names(into)
@@ -95,12 +113,12 @@ def _decide(
     ]
 
 
-def _found(pack: Path, into: Path) -> Iterator[Candidate | QueryResult]:
-    for found in pack_reader.files(pack, into):
+def _found(pack: Path, into: Path) -> Iterator[FoundQuery]:
+    for found in [pack] if pack.is_file() else pack_reader.files(pack, into):
         if isinstance(found, QueryResult):
             yield found
         else:
-            yield from pack_reader.queries(pack, found)
+            yield from pack_reader.queries(folder_of(pack), found)
 
 
 def _all_compiled(

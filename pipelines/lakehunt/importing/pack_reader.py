@@ -23,15 +23,15 @@ from lakehunt.importing import hunt_writer, markdown, statements
 from lakehunt.importing.hunt_writer import GeneratedHunt
 from lakehunt.importing.markdown import Block, Page
 from lakehunt.importing.results import Candidate, QueryResult, Reason, no_query
+from lakehunt.importing.sigma import documents
+from lakehunt.importing.sigma.documents import Document
 
-FoundQuery: TypeAlias = Candidate | QueryResult
+FoundQuery: TypeAlias = Candidate | QueryResult | Document
 
 _RULE_KEYS = frozenset({"kind", "query", "relevantTechniques", "requiredDataConnectors", "severity", "tactics"})
 """A hunting query or an analytics rule has one of these fields; workbooks, parsers and connectors have none."""
 
 _QUERY_KEY = re.compile(r"^[ \t]*[\"']?query[\"']?[ \t]*:", re.IGNORECASE | re.MULTILINE)
-
-_SIGMA = tuple(re.compile(rf"^{key}[ \t]*:", re.MULTILINE) for key in ("logsource", "detection"))
 
 
 # Files
@@ -52,17 +52,18 @@ def files(pack: Path, except_for: Path) -> Iterator[Path | QueryResult]:
     found: list[Path] = []
     for folder, folders, names in os.walk(pack, onerror=unreadable):
         here = Path(folder)
-        for name in [*folders, *filter(_may_hold_queries, names)]:
+        for name in [*folders, *filter(may_hold_queries, names)]:
             path = here / name
             if path.is_symlink() and not name.startswith(".") and not path.resolve().is_relative_to(root):
                 problems.append(no_query(path.relative_to(pack), Reason.LINK, "a link that leads out of the folder"))
         folders[:] = [name for name in folders if not name.startswith(".") and (here / name).resolve() != elsewhere]
-        found.extend(here / name for name in names if _may_hold_queries(name) and not (here / name).is_symlink())
+        found.extend(here / name for name in names if may_hold_queries(name) and not (here / name).is_symlink())
     yield from sorted(problems, key=lambda outcome: outcome.source.parts)
     yield from sorted(found, key=lambda file: file.relative_to(pack).parts)
 
 
-def _may_hold_queries(name: str) -> bool:
+def may_hold_queries(name: str) -> bool:
+    """Whether a file of this name may hold queries or Sigma rules."""
     return not name.startswith(".") and Path(name).suffix.lower() in _READERS
 
 
@@ -70,7 +71,7 @@ def _may_hold_queries(name: str) -> bool:
 
 
 def queries(pack: Path, file: Path) -> list[FoundQuery]:
-    """The queries of a file, or a single result that says why it has none."""
+    """The queries of a file and its Sigma documents, or a single result that says why it has none."""
     source = file.relative_to(pack)
     try:
         data = strict_yaml.read(file)
@@ -93,8 +94,8 @@ def _broken(source: Path, reason: Reason, error: LakehuntError) -> QueryResult:
 
 def _yaml(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
     """A hunt, copied unchanged except that a missing or invalid id is replaced."""
-    if all(key.search(text) for key in _SIGMA):
-        return [no_query(source, Reason.SIGMA, "a Sigma rule")]
+    if documents.is_sigma(text):
+        return _sigma(source, file, text)
     try:
         document = strict_yaml.load(text, str(file))
     except YamlError as error:
@@ -111,6 +112,13 @@ def _yaml(source: Path, file: Path, data: bytes, text: str) -> list[FoundQuery]:
     content = data if with_id is None else with_id.encode()
     mapping = attack.normalised(hunt.tactics, hunt.techniques or _texts(document, "techniques"))
     return [Candidate(source, hunt.place(1, 1).line, hunt, content, file.stem, file.suffix, original_id, mapping)]
+
+
+def _sigma(source: Path, file: Path, text: str) -> list[FoundQuery]:
+    try:
+        return [*documents.read(text, file, source)]
+    except YamlError as error:
+        return [_broken(source, Reason.SIGMA, error)]
 
 
 def _no_hunt(document: strict_yaml.Mapping) -> tuple[Reason, str] | None:
@@ -199,9 +207,9 @@ def _candidates(
     """The hunts generated for a text: one, or one for each of several queries in it."""
     parts = statements.split(generated.query)
     if len(parts) == 1:
-        return [_candidate(generated, file, start, stem, mapping)]
+        return [candidate(generated, file, start, stem, mapping)]
     return [
-        _candidate(
+        candidate(
             replace(
                 generated,
                 seed=f"{generated.seed}\n{number}",
@@ -218,8 +226,17 @@ def _candidates(
     ]
 
 
-def _candidate(generated: GeneratedHunt, file: Path, start: Position, stem: str, mapping: AttackMapping) -> FoundQuery:
-    """The hunt generated for a query; its positions refer to the page."""
+def candidate(
+    generated: GeneratedHunt,
+    file: Path,
+    start: Position,
+    stem: str,
+    mapping: AttackMapping,
+    *,
+    written_there: bool = True,
+) -> Candidate | QueryResult:
+    """The hunt generated for a query. Positions in the query refer to the file, where it starts at `start`, or which
+    has at `start` what the query was made of."""
     text = hunt_writer.text_of(generated)
     try:
         hunt = hunt_file.read(strict_yaml.load(text, str(file)), file, {})
@@ -227,7 +244,7 @@ def _candidate(generated: GeneratedHunt, file: Path, start: Position, stem: str,
         problem = error.problems[0].problem if isinstance(error, HuntError) else error.message
         found = YamlError(str(file), start, problem, error.hint)
         return _broken(generated.source, Reason.INVALID, found)
-    placed = replace(hunt, query=generated.query, query_map=TextMap(str(file), start))
+    placed = replace(hunt, query=generated.query, query_map=TextMap(str(file), start, known=written_there))
     return Candidate(generated.source, start.line, placed, text.encode(), stem, ".yaml", attack=mapping)
 
 
