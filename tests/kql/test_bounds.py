@@ -8,7 +8,7 @@ import pytest
 
 from lakehunt.hunting.incremental import prefilter
 from lakehunt.hunting.incremental.keywords import keyword_clauses
-from lakehunt.hunting.incremental.predicates import RowPredicates, extract_row_predicates
+from lakehunt.hunting.incremental.predicates import RowPredicates, extract_row_predicates, shape
 from lakehunt.hunting.query.events_table import KQL_TABLES
 from lakehunt.hunting.query.time_window import limit_to_window
 from lakehunt.kql import constants, row_local
@@ -43,8 +43,11 @@ def bound(query: str) -> p.Plan:
         f"{T} | where " + "(" * 240 + "FileName == 'x'" + ")" * 240,
         f"{T} | where " + "FileName == 'x' or (" * 240 + "true" + ")" * 240,
         f"union {', '.join([T] * LEVELS)} | where FileName == 'x'",
+        f"{T} | where " + " or ".join(f"FileName == '{i}'" for i in range(10 * LEVELS)),
+        f"{T} | where " + " and ".join(f"(FileName has '{i}' or ProcessId > {i})" for i in range(5 * LEVELS)),
+        f"search in ({T}) " + " or ".join(f"FileName == '{i}'" for i in range(LEVELS)),
     ],
-    ids=range(11),
+    ids=range(14),
 )  # fmt: skip
 def test_a_deep_query_is_compiled_split_and_compared(query: str) -> None:
     began = time.perf_counter()
@@ -71,6 +74,7 @@ def test_a_deep_query_is_compiled_split_and_compared(query: str) -> None:
         "print dynamic(" + "[" * LEVELS + "1" + "]" * LEVELS + ")",
         "(" * LEVELS + T + " | take 1)" * LEVELS,
         T + " | where true" * 1_500,
+        f"{T} | extend x = " + " + ".join(["ProcessId"] * 2_000),
     ],
 )
 def test_deeper_than_kusto_allows_is_refused_at_its_place(query: str) -> None:
@@ -79,6 +83,41 @@ def test_deeper_than_kusto_allows_is_refused_at_its_place(query: str) -> None:
     [error] = caught.value.errors
     assert error.message.startswith("more than ")
     assert 0 < error.span.start < error.span.end <= len(query)
+
+
+@pytest.mark.parametrize("op", ["and", "or"])
+def test_a_chain_is_one_call_wherever_its_parentheses_are(op: str) -> None:
+    """Kleene's `and` and `or` are associative, so that a hunt of hundreds of conditions is no deep plan."""
+    a, b, c, d = (f"FileName == '{name}'" for name in "abcd")
+    chain = p.terms(condition(f"{a} {op} {b} {op} {c} {op} {d}"), op)
+    assert [part.args[1].value for part in chain if isinstance(part, p.Call)] == ["a", "b", "c", "d"]  # type: ignore
+    for written in (f"({a} {op} {b}) {op} ({c} {op} {d})", f"{a} {op} ({b} {op} ({c} {op} {d}))"):
+        whole = condition(written)
+        assert isinstance(whole, p.Call)
+        assert (whole.function, len(whole.args)) == (op, 4)
+        assert list(map(shape, whole.args)) == list(map(shape, chain))
+
+
+def condition(text: str) -> p.Expr:
+    plan = bound(f"{T} | where {text}")
+    assert isinstance(plan, p.Filter)
+    return plan.predicate
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "at"),
+    [
+        ("FileName == 'a' and 5 and true", "'and' is not defined for bool and long", "and 5"),
+        ("5 or FileName == 'a' or 7", "'or' is not defined for long and bool", "or FileName"),
+        ("FileName == 'a' or true or 5 or 7", "'or' is not defined for bool and long", "or 5"),
+    ],
+)
+def test_what_is_no_condition_in_a_chain_is_named_once(text: str, message: str, at: str) -> None:
+    with pytest.raises(QueryErrors) as caught:
+        condition(text)
+    [error] = caught.value.errors
+    assert error.message == message
+    assert caught.value.query[error.span.start :].startswith(at)
 
 
 def doubled(first: str, step: str, last: str, levels: int = 25) -> str:

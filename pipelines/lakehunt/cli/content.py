@@ -174,8 +174,8 @@ def test(config: Config, names: Sequence[str], strict: bool, form: str) -> bool:
     from lakehunt.hunting import compiled_hunt
     from lakehunt.hunting.testing import runner
 
-    hunts, fine = context.checked_hunts(config)
     tables = context.tables(config)
+    hunts, fine = context.checked_hunts(config, tables)
     read = list(runner.read(compiled_hunt.select_hunts(hunts, names), tables))
     if any(found and not isinstance(found, str) for _, found in read):
         with context.progress(total=True) as say, context.lake(config) as lake:

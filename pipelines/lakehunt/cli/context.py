@@ -151,12 +151,13 @@ def loaded_hunts(config: Config, names: Sequence[str]) -> list[Hunt]:
     return compiled_hunt.select_hunts(hunts, names)
 
 
-def checked_hunts(config: Config) -> tuple[list[Hunt], bool]:
-    """All valid hunts, and whether there were no errors, which are printed before anything runs."""
+def checked_hunts(config: Config, catalog: TableCatalog) -> tuple[list[Hunt], bool]:
+    """All valid hunts, and whether there were no errors, which are printed before anything runs. The catalog keeps what
+    it compiled, for a run on it."""
     from lakehunt.cli import diagnostics
     from lakehunt.hunting import compile_check
 
-    checked = compile_check.check_files([hunts_folder(config)], tables(config))
+    checked = compile_check.check_files([hunts_folder(config)], catalog)
     diagnostics.problems(checked)
     return [one.hunt for one in checked if one.hunt], all(one.ok for one in checked)
 

@@ -44,14 +44,15 @@ def hunt(
     from lakehunt.hunting.findings import suppression
     from lakehunt.kql.types import TICKS_PER_DAY
 
-    known, fine = context.checked_hunts(config)
+    tables = context.tables(config)
+    known, fine = context.checked_hunts(config, tables)
     now = context.now()
     first, last = options.as_ofs(as_of, since, until) or (now, now)
     chosen = compiled_hunt.select_hunts(known, names)
     with context.progress(total=True) as say, context.lake(config, learning=True, writing=True) as lake:
         for at in range(first, last + 1, TICKS_PER_DAY):
             excluding = suppression.exclusions_at(lake, chosen, at) if exclusions == options.AS_RUN else chosen
-            runs = engine.run_hunts(lake, excluding, at, say, context.tables(config), full, config.limits)
+            runs = engine.run_hunts(lake, excluding, at, say, tables, full, config.limits)
             fine = print_runs(runs) and fine
             day = operate.judged_day(lake, config, at)
             fine = operate.print_unusual(day) and fine
@@ -144,7 +145,7 @@ def exclusions(config: Config, as_of: int, days: int, form: str) -> bool:
     """Print exclusions, and what each of them suppressed lately."""
     from lakehunt.hunting.findings import suppression
 
-    hunts, fine = context.checked_hunts(config)
+    hunts, fine = context.checked_hunts(config, context.tables(config))
     known = {one.name: one for hunt in hunts for one in hunt.exclusions}
     with context.lake(config) as lake:
         effects = suppression.exclusion_effects(lake, known.values(), as_of, days)

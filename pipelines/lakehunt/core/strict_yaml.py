@@ -19,7 +19,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -116,26 +116,37 @@ class YamlError(LakehuntError):
 class TextMap:
     """Maps positions in a scalar's text to positions in its file.
 
-    Text that stands in the file as it is, as in a literal block (`|`), starts at `start`. Other text has `runs`: quoted
-    text with escapes, and text whose lines are folded. If its places are not `known`, they are all `start`."""
+    Text that stands in the file as it is, as in a literal block (`|`), starts at `start`. Other text has runs: quoted
+    text with escapes, and text whose lines are folded. `find_runs` finds them when a place is asked for, as most files
+    have no error; if it finds none, all places are `start`. `skipped` are lines of the scalar before the text."""
 
     file: str
     start: Position
-    runs: tuple[Run, ...] = ()
-    known: bool = True
+    find_runs: Callable[[], tuple[Run, ...]] | None = None
+    skipped: int = 0
+
+    @classmethod
+    def elsewhere(cls, file: str, start: Position) -> TextMap:
+        """The map of text that does not stand in the file, but was made of what is at `start`: all its places are
+        that."""
+        return cls(file, start, tuple)
+
+    @cached_property
+    def _runs(self) -> tuple[Run, ...]:
+        return self.find_runs() if self.find_runs else (Run(1, 1, *self.start),)
 
     def place(self, line: int, column: int) -> Position:
         """The position in the file of a position in the text; all numbers count from 1."""
-        if not self.known:
+        line += self.skipped
+        before = bisect_right(self._runs, (line, column), key=lambda run: (run.line, run.column))
+        if not before:
             return self.start
-        before = bisect_right(self.runs, (line, column), key=lambda run: (run.line, run.column))
-        run = self.runs[before - 1] if before else Run(1, 1, *self.start)
+        run = self._runs[before - 1]
         return Position(run.at_line + line - run.line, run.at_column + column - run.column)
 
     def skip(self, lines: int) -> TextMap:
         """The map of the text without its first `lines` lines."""
-        runs = tuple(run._replace(line=run.line - lines) for run in self.runs)
-        return replace(self, start=self.place(1 + lines, 1), runs=runs)
+        return replace(self, skipped=self.skipped + lines)
 
 
 @dataclass
@@ -475,8 +486,8 @@ def _text_map(source: _Source, event: yaml.ScalarEvent) -> TextMap:
     if start is not None:
         return TextMap(source.file, start)
     line, column = _start(event)
-    found = yaml_places.runs(source.lines, event.style or "", line - 1, column - 1, event.value)
-    return TextMap(source.file, Position(*found[0][2:]) if found else _start(event), found, known=bool(found))
+    find = partial(yaml_places.runs, source.lines, event.style or "", line - 1, column - 1, event.value)
+    return TextMap(source.file, _start(event), find)
 
 
 def _literal_start(source: _Source, event: yaml.ScalarEvent) -> Position | None:

@@ -244,7 +244,8 @@ def candidate(
         problem = error.problems[0].problem if isinstance(error, HuntError) else error.message
         found = YamlError(str(file), start, problem, error.hint)
         return _broken(generated.source, Reason.INVALID, found)
-    placed = replace(hunt, query=generated.query, query_map=TextMap(str(file), start, known=written_there))
+    places = TextMap if written_there else TextMap.elsewhere
+    placed = replace(hunt, query=generated.query, query_map=places(str(file), start))
     return Candidate(generated.source, start.line, placed, text.encode(), stem, ".yaml", attack=mapping)
 
 

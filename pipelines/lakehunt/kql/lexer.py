@@ -5,8 +5,8 @@ Source: learn.microsoft.com/kusto/query/scalar-data-types (literals), .../schema
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from lakehunt.kql import times
 from lakehunt.kql.errors import Kind, KqlError, Span
@@ -32,8 +32,7 @@ class T(StrEnum):
     END = "end of the query"
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A token; `value` is the string's content, the number, the ticks or, for a typed literal, (type name, text)."""
 
     kind: T
@@ -56,11 +55,13 @@ _NAME = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*")
 _NAME_WITH_DIGIT_FIRST = re.compile(r"[0-9]+[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+\.(?![.\w])|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _UNIT = re.compile(rf"(?:{'|'.join(sorted(times.UNITS, key=len, reverse=True))})(?![A-Za-z0-9_])")
+_STRING_STARTS = frozenset("hH@'\"`~")
 _STRING_START = re.compile(r"[hH]?(@?['\"]|```|~~~)")
 _PUNCTUATION = re.compile(
     r"=~|!~|==|!=|<>|<=|>=|=>|\.\.|!(?:in~|in(?![A-Za-z_])|[A-Za-z_]+)|(?:in|has_any|has_all)~|[-+*/%()\[\]{},;:.|=<>?@]"
 )
-_LITERAL_TYPES = sorted(BY_NAME.keys() - {"string", "dynamic"}, key=len, reverse=True)
+_TYPE_NAMES = BY_NAME.keys() - {"string", "dynamic"}
+_LITERAL_TYPES = sorted(_TYPE_NAMES, key=len, reverse=True)
 _TYPED = re.compile(rf"({'|'.join(_LITERAL_TYPES)})[{WHITE}]*\(([^()'\"]{{0,{MAX_DIGITS}}})\)")
 _TYPED_IN_QUOTES = re.compile(
     rf"(datetime|date|timespan|time)[{WHITE}]*\([{WHITE}]*(?:'([^'()]{{0,40}})'|\"([^\"()]{{0,40}})\")[{WHITE}]*\)"
@@ -80,6 +81,7 @@ _LOOKALIKES = {
 """Characters that stand where another one is meant, with that one."""
 
 _ESCAPE = re.compile(r"\\(?:([abfnrtv\\'\"])|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([0-7]{1,3}))")
+_PLAIN = {quote: re.compile(rf"[^\\\r\n{quote}]+") for quote in "'\""}
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
 
 
@@ -108,14 +110,14 @@ def _skip(query: str, at: int) -> int:
 
 
 def _token(query: str, at: int, before: list[Token]) -> Token:
-    m = _STRING_START.match(query, at)
-    if m:
-        return _string(query, at, m)
+    if query[at] in _STRING_STARTS:
+        m = _STRING_START.match(query, at)
+        if m:
+            return _string(query, at, m)
     after_dot = bool(before) and before[-1].text == "."
-    for read in (_member_name,) if after_dot else (_typed, _name, _number):
-        token = read(query, at)
-        if token:
-            return token
+    token = _member_name(query, at) if after_dot else _name(query, at) or _number(query, at)
+    if token:
+        return token
     m = _PUNCTUATION.match(query, at)
     if m:
         return Token(T.PUNCTUATION, m[0], Span(at, m.end()))
@@ -144,9 +146,14 @@ def _name(query: str, at: int) -> Token | None:
     m = _NAME.match(query, at)
     if not m:
         return None
-    if m[0] in ("in", "has_any", "has_all") and query[m.end() : m.end() + 1] == "~":
-        return Token(T.PUNCTUATION, m[0] + "~", Span(at, m.end() + 1))
-    return Token(T.NAME, m[0], Span(at, m.end()), m[0])
+    name, end = m[0], m.end()
+    if name in _TYPE_NAMES:
+        typed = _typed(query, at)
+        if typed:
+            return typed
+    if name in ("in", "has_any", "has_all") and query[end : end + 1] == "~":
+        return Token(T.PUNCTUATION, name + "~", Span(at, end + 1))
+    return Token(T.NAME, name, Span(at, end), name)
 
 
 def _number(query: str, at: int) -> Token | None:
@@ -192,11 +199,13 @@ def _verbatim(query: str, at: int, start: int, quote: str) -> Token:
 def _escaped(query: str, at: int, start: int, quote: str) -> Token:
     parts: list[str] = []
     i = start
-    while i < len(query) and query[i] not in (quote, "\r", "\n"):
-        if query[i] != "\\":
-            parts.append(query[i])
-            i += 1
-            continue
+    while True:
+        plain = _PLAIN[quote].match(query, i)
+        if plain:
+            parts.append(plain[0])
+            i = plain.end()
+        if query[i : i + 1] != "\\":
+            break
         m = _ESCAPE.match(query, i)
         if not m:
             raise KqlError(
@@ -214,6 +223,8 @@ def _escaped(query: str, at: int, start: int, quote: str) -> Token:
 
 def _joined(text: str, span: Span) -> str:
     """The text with each pair of escaped surrogates as the character it stands for."""
+    if text.isascii():
+        return text
     joined = _PAIR.sub(lambda pair: pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le"), text)
     lone = _SURROGATE.search(joined)
     if lone:

@@ -90,11 +90,13 @@ _TEXT_OPERATORS = [
     for case in ("", "_cs")
 ]
 
+LOGIC = ("and", "or")
+
 BINARY: dict[str, Callable[[Type, Type], Typing | None]] = {
     **dict.fromkeys(("==", "!="), _equality),
     **dict.fromkeys(("<", "<=", ">", ">="), _order),
     **dict.fromkeys(("=~", "!~", "matches regex", *_TEXT_OPERATORS), _text),
-    **dict.fromkeys(("and", "or"), _logic),
+    **dict.fromkeys(LOGIC, _logic),
     "+": _first(
         _arithmetic,
         _exactly((DATETIME, TIMESPAN, DATETIME), (TIMESPAN, DATETIME, DATETIME), (TIMESPAN, TIMESPAN, TIMESPAN)),

@@ -7,6 +7,8 @@ Source: learn.microsoft.com/kusto/query; where it says nothing, what Microsoft's
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from lakehunt.kql import syntax as s
 from lakehunt.kql.errors import KqlError, QueryErrors, Span
 from lakehunt.kql.lexer import T
@@ -16,8 +18,9 @@ from lakehunt.kql.source_parser import SOURCES, SourceParser
 STARTS_WITHOUT_A_SOURCE = frozenset(["union", "search", "find"])
 
 
+@lru_cache(maxsize=2_048)
 def parse(query: str) -> s.Query:
-    """The syntax tree of a query.
+    """The syntax tree of a query. Kept for the last queries, as a hunt's is compiled, and formatted for its version.
 
     Raises QueryErrors, with one error, if the text is not KQL or uses an unsupported operator."""
     try:

@@ -4,13 +4,13 @@ A backend needs one function for each class here, and one for each function name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeVar, cast
 
 from lakehunt.kql.errors import Span
-from lakehunt.kql.types import Schema, Type
+from lakehunt.kql.types import BOOL, Schema, Type
 
 # Scalar expressions
 
@@ -42,7 +42,9 @@ class ColumnRef(Expr):
 
 @dataclass(frozen=True)
 class Call(Expr):
-    """An operator or scalar function, by its KQL name; arguments are already converted to its parameter types."""
+    """An operator or scalar function, by its KQL name; arguments are already converted to its parameter types.
+
+    `and` and `or` have two or more arguments: a chain is one call, see `chained`."""
 
     function: str
     args: tuple[Expr, ...]
@@ -118,6 +120,13 @@ class Plan:
     @property
     def names(self) -> list[str]:
         return [column.name for column in self.schema]
+
+    @cached_property
+    def children(self) -> tuple[Plan, ...]:
+        """See `sources`. Kept, because every walk over a plan asks for them."""
+        found: list[Plan] = []
+        _rebuilt(self, lambda inner: found.append(inner) or inner, top=True)  # type: ignore[func-returns-value]
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -357,9 +366,7 @@ Part = TypeVar("Part")
 
 def sources(plan: Plan) -> tuple[Plan, ...]:
     """The direct children of a plan, including those in its expressions, in field order."""
-    found: list[Plan] = []
-    _rebuilt(plan, lambda inner: found.append(inner) or inner, top=True)  # type: ignore[func-returns-value]
-    return tuple(found)
+    return plan.children
 
 
 def with_sources(plan: Plan, new: Callable[[Plan], Plan]) -> Plan:
@@ -420,6 +427,19 @@ def distinct(plan: Plan) -> Iterator[Plan]:
         new = [source for source in sources(step) if id(source) not in seen]
         seen.update(id(source) for source in new)
         waiting.extend(new)
+
+
+def chained(op: str, conditions: Sequence[Expr], span: Span) -> Expr:
+    """The conditions joined by `and` or `or`, in their order; the condition itself if there is only one.
+
+    A chain is one call, however long it is and wherever its parentheses are: as both operators are associative, the
+    value is the same, and no plan is as deep as a hunt has conditions."""
+    parts = [part for condition in conditions for part in _operands(condition, op)]
+    return Call(BOOL, span, op, tuple(parts)) if len(parts) > 1 else parts[0]
+
+
+def _operands(expr: Expr, op: str) -> tuple[Expr, ...]:
+    return expr.args if isinstance(expr, Call) and expr.function == op else (expr,)
 
 
 def terms(expr: Expr, op: str) -> list[Expr]:

@@ -12,6 +12,10 @@ from lakehunt.kql.lexer import T, Token, tokens
 MAX_DEPTH = 500
 """Maximum nesting of expressions; deeper ones are refused before Python's stack overflows."""
 
+MAX_CHAIN = 1_000
+"""Maximum arithmetic operators one after another: each is applied to the result of those before it, which is as deep.
+`and` and `or` have no maximum: a chain of them is one part of the plan."""
+
 OPERATOR_NAMES = frozenset(
     ["where", "extend", "project", "summarize", "join", "sort", "order", "take", "limit", "top", "distinct", "count"]
 )

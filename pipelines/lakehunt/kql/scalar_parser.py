@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from lakehunt.kql import syntax as s
 from lakehunt.kql import times
 from lakehunt.kql.lexer import T, Token
-from lakehunt.kql.reader import MAX_DEPTH, Reader, near
+from lakehunt.kql.reader import MAX_CHAIN, MAX_DEPTH, Reader, near
 from lakehunt.kql.types import BOOL, BY_NAME, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN, Type
 
 COMPARISONS = frozenset(
@@ -38,6 +38,8 @@ PRECEDENCE: dict[str, int] = {
     **dict.fromkeys("*/%", 5),
 }
 """Precedence of binary operators."""
+
+_FIRST_WORDS = frozenset(name.split()[0] for name in PRECEDENCE if " " in name)
 
 MAX_EXPONENT = 6_144
 """Maximum exponent of a decimal, as in IEEE 754 decimal128."""
@@ -117,7 +119,7 @@ class ScalarParser(Reader):
     def _binary(self, level: int) -> s.Expr:
         """Operators with a precedence of at least `level`. A loop, as real hunts have long chains of `or`."""
         left = self._unary()
-        compared = False
+        compared, links = False, 0
         while self.token.kind in (T.NAME, T.PUNCTUATION):
             op, name = self.token, self._operator_here()
             binds = PRECEDENCE.get(name, 0)
@@ -130,6 +132,9 @@ class ScalarParser(Reader):
             if compared and binds == _COMPARISON:
                 self.fail("comparisons do not chain", hint="put one of them in parentheses")
             compared = binds == _COMPARISON
+            links += binds > _COMPARISON
+            if links > MAX_CHAIN:
+                self.fail(f"more than {MAX_CHAIN} arithmetic operators one after another", "take it apart with let")
             outside, self.searching = self.searching, self.searching and not compared  # `a == "x"` is not a bare term
             if name in MEMBERSHIPS:
                 left = self._membership(left)
@@ -143,8 +148,12 @@ class ScalarParser(Reader):
         return left
 
     def _operator_here(self) -> str:
-        two_words = f"{self.token.text} {self.peek().text}"
-        return two_words if two_words in PRECEDENCE else OLD_SPELLINGS.get(self.token.text, self.token.text)
+        text = self.token.text
+        if text in _FIRST_WORDS:
+            two_words = f"{text} {self.peek().text}"
+            if two_words in PRECEDENCE:
+                return two_words
+        return OLD_SPELLINGS.get(text, text)
 
     def _membership(self, left: s.Expr) -> s.Expr:
         op = self.next()

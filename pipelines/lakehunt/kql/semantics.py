@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 LANGUAGE = "language"
@@ -35,6 +36,11 @@ def uses(query: str, name: str) -> bool:
     missed: if an operator uses a function internally (`search` uses `has`), their versions change together."""
     if name == LANGUAGE:
         return True
+    return name in query and _word(name).search(query) is not None
+
+
+@cache
+def _word(name: str) -> re.Pattern[str]:
     before = r"(?<!\w)" if name[0].isalnum() else ""
     after = r"(?!\w)" if name[-1].isalnum() else ""
-    return re.search(before + re.escape(name) + after, query) is not None
+    return re.compile(before + re.escape(name) + after)

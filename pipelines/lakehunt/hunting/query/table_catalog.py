@@ -35,6 +35,7 @@ class TableCatalog:
         self.schemas: dict[str, Schema] = events_table.KQL_TABLES | {
             t.name: t.columns for t in self.registered.values()
         }
+        self._bound: dict[tuple[str, int], p.Plan] = {}
         # A registered table of the same name is the team's own choice.
         self.schemas |= {t.table: t.columns for t in self.lookups.values() if t.columns and t.table not in self.schemas}
 
@@ -42,8 +43,14 @@ class TableCatalog:
         """The typed tree of a query over these tables; needs no Spark session. Raises QueryErrors.
 
         `schema_of` finds a plugin's result columns from the data; without it the query must declare them. `period`
-        (ticks) is how far before the as-of `{{StartTimeISO}}` is."""
-        return bind(query, self.schemas, CATALOG, schema_of, period)
+        (ticks) is how far before the as-of `{{StartTimeISO}}` is. A tree that needs no data is kept: hunts are checked
+        before they are run."""
+        if schema_of is not None:
+            return bind(query, self.schemas, CATALOG, schema_of, period)
+        key = (query, period)
+        if key not in self._bound:
+            self._bound[key] = bind(query, self.schemas, CATALOG, None, period)
+        return self._bound[key]
 
     def context(
         self,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from lakehunt.kql import constants, operators, shapes
 from lakehunt.kql import plan as p
@@ -75,15 +76,39 @@ def binary(binder: Binder, expr: s.Binary, scope: Scope) -> p.Expr:
         leftmost = leftmost.left
     if isinstance(leftmost, s.Star):
         return _any_column(binder, chain, leftmost, scope)
-    left = binder.scalar(leftmost, scope)
-    for link in reversed(chain):
-        left = operation(binder, link.op, left, binder.scalar(link.right, scope), link.span, link.op_span)
+    return _linked(binder, binder.scalar(leftmost, scope), chain[::-1], scope)
+
+
+def _linked(binder: Binder, left: p.Expr, links: Sequence[s.Binary], scope: Scope) -> p.Expr:
+    """A chain of operators from its left operand on."""
+    for op, same in groupby(links, key=lambda link: link.op):
+        if op in operators.LOGIC:
+            left = _logic(binder, op, left, list(same), scope)
+        else:
+            for link in same:
+                left = operation(binder, op, left, binder.scalar(link.right, scope), link.span, link.op_span)
     return left
+
+
+def _logic(binder: Binder, op: str, left: p.Expr, links: Sequence[s.Binary], scope: Scope) -> p.Expr:
+    """A chain of `and` or `or`. It is one call, so that the plan is not as deep as the chain is long."""
+    conditions, kind = [left], left.type
+    for link in links:
+        right = binder.scalar(link.right, scope)
+        conditions.append(right)
+        if UNKNOWN in (kind, right.type):
+            kind = UNKNOWN
+        elif operators.BINARY[op](kind, right.type) is None:
+            kind = _undefined(binder, op, kind, right.type, link.op_span).type
+        else:
+            kind = BOOL
+    span = links[-1].span
+    return unknown(span) if kind is UNKNOWN else p.chained(op, conditions, span)
 
 
 def _any_column(binder: Binder, chain: list[s.Binary], star: s.Star, scope: Scope) -> p.Expr:
     """`* has "x"`: a disjunction over all columns that the operator is defined for."""
-    found: p.Expr | None = None
+    found: list[p.Expr] = []
     link = chain[-1]
     value = binder.scalar(link.right, scope)
     columns = {n: t for n, t in (scope.columns or {}).items() if n not in scope.lacking}
@@ -97,12 +122,9 @@ def _any_column(binder: Binder, chain: list[s.Binary], star: s.Star, scope: Scop
         operand = column if link.op in _ON_VALUES else converted(column, STRING)
         typing = operators.BINARY[link.op](operand.type, value.type) if value.type is not UNKNOWN else None
         if typing is not None:
-            check = operation(binder, link.op, operand, value, link.span, link.op_span)
-            found = check if found is None else p.Call(BOOL, link.span, "or", (found, check))
-    left = found or p.Const(BOOL, link.span, False)
-    for after in reversed(chain[:-1]):
-        left = operation(binder, after.op, left, binder.scalar(after.right, scope), after.span, after.op_span)
-    return left
+            found.append(operation(binder, link.op, operand, value, link.span, link.op_span))
+    left = p.chained("or", found, link.span) if found else p.Const(BOOL, link.span, False)
+    return _linked(binder, left, chain[-2::-1], scope)
 
 
 def operation(binder: Binder, op: str, left: p.Expr, right: p.Expr, span: Span, op_span: Span) -> p.Expr:
@@ -188,7 +210,7 @@ def between(binder: Binder, expr: s.Between, scope: Scope) -> p.Expr:
     upper = operation(binder, "<=", operand, high, expr.span, expr.high.span)
     if UNKNOWN in (lower.type, upper.type):
         return unknown(expr.span)
-    inside = p.Call(BOOL, expr.span, "and", (lower, upper))
+    inside = p.chained("and", (lower, upper), expr.span)
     return inside if expr.op == "between" else p.Call(BOOL, expr.span, "not", (inside,))
 
 

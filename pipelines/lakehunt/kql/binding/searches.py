@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
@@ -224,7 +223,7 @@ class _Condition:
             return self._term(expr, expr.text, expr.column)
         if isinstance(expr, s.Binary) and expr.op in ("and", "or"):
             conditions = [self.bound(term) for term in terms(expr, expr.op)]
-            return reduce(lambda a, b: p.Call(BOOL, expr.span, expr.op, (a, b)), conditions[1:], conditions[0])
+            return p.chained(expr.op, conditions, expr.span)
         if isinstance(expr, s.Call) and expr.name == "not" and len(expr.args) == 1:
             return p.Call(BOOL, expr.span, "not", (self.bound(expr.args[0]),))
         if isinstance(expr, s.Literal) and expr.type != BOOL:
@@ -248,7 +247,7 @@ class _Condition:
         ]
         if not checks:
             return p.Const(BOOL, expr.span, False)
-        return reduce(lambda a, b: p.Call(BOOL, expr.span, "or", (a, b)), checks[1:], checks[0])
+        return p.chained("or", checks, expr.span)
 
     def _operator(self, text: str) -> tuple[str, str]:
         inner = text.strip("*")

@@ -44,11 +44,11 @@ def parse_text(binder: Binder, source: p.Plan, op: s.Parse) -> p.Plan:
         _check_type(binder, column)
         text = p.Call(STRING, column.span, GROUP, (groups, p.Const(LONG, column.span, i)))
         values.append(converted(text, column.type))
-    fits: p.Expr = p.Call(BOOL, op.span, "isnotnull", (groups,))
+    needed: list[p.Expr] = [groups]
     if kind != "relaxed":
-        for made in values:
-            if made.type != STRING:
-                fits = p.Call(BOOL, op.span, "and", (fits, p.Call(BOOL, op.span, "isnotnull", (made,))))
+        needed += (made for made in values if made.type != STRING)
+    fits = p.chained("and", [p.Call(BOOL, op.span, "isnotnull", (made,)) for made in needed], op.span)
+    if kind != "relaxed":
         values = [p.Call(v.type, op.span, "iff", (fits, v, p.Const(v.type, op.span, None))) for v in values]
     if op.where:
         source = p.Filter(source.schema, source, fits)
