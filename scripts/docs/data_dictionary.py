@@ -82,6 +82,9 @@ part of the contract; select by name.
 - **As-ofs.** A row belongs to one as-of and is replaced when the hunt runs for that as-of again. A hunt that found
   nothing has no row; `hunts.runs` shows that it ran. So the current findings are the ones of each hunt's newest run
   (`bi.current_findings`), not the rows with the newest `as_of` in the table.
+- **A hunt's own table**, `findings.<hunt>`, is made when the hunt first finds something. For tools that expect it
+  before, `lakehunt check --tables` makes the tables that are missing, without rows. If a hunt's columns change, the
+  table has the new ones from the next finding on; until then it keeps the old ones, with their rows.
 - **First and last seen.** `first_seen` and `last_seen` cover the finding's events inside the window of that as-of.
   `bi.finding_history` covers all as-ofs.
 - **Times** are UTC, to the microsecond.

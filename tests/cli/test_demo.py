@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -40,7 +41,8 @@ def test_run_prints_a_summary_and_the_findings(demo: tuple[Path, subprocess.Comp
         f" + {told['quarantined']} quarantined + {told['duplicates']} duplicates"
     ) in done.stdout
     assert "cmd.exe /c WHOAMI /groups" in done.stdout
-    assert "hunting: Webserver Executing Suspicious Applications" in done.stderr
+    assert re.search("hunting [12] of 2: Webserver Executing Suspicious Applications", done.stderr)
+    assert "2 hunts: 2 with findings, 0 without" in done.stderr
     total, *steps = done.stderr.splitlines()[-4:]
     assert total.endswith(" s  in total")
     assert steps == [

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from lakehunt.hunting.content import hunt_file
-from lakehunt.hunting.findings import writer
+from lakehunt.hunting.findings import computed, writer
 from lakehunt.lake.delta_lake import Lake
 from tests.support.events import event, store
 from tests.support.hunts import H1, H2, common, custom, own, run
@@ -161,8 +162,8 @@ def writers(lake: Lake, table: str) -> list[str]:
     return [one["commitInfo"]["engineInfo"].partition(":")[0][:6] for one in actions if "commitInfo" in one]
 
 
-def test_findings_of_every_type_are_stored_alike_by_both_writers(lake: Lake) -> None:
-    """Those of a new as-of are appended without Spark, and Spark replaces them when the run is repeated."""
+def test_findings_of_every_type_are_stored_alike_by_both_writers(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few are appended, and replaced when the run is repeated, without Spark; many by Spark."""
     store(lake, [event(DeviceId=f"device-{i}", ReportId=i) for i in range(3)])
     every = custom(
         "DeviceProcessEvents | summarize n = count(), t = max(Timestamp), l = make_list(ReportId),"
@@ -176,7 +177,11 @@ def test_findings_of_every_type_are_stored_alike_by_both_writers(lake: Lake) -> 
     assert writers(lake, writer.name_of(every)) == writers(lake, writer.ALL) == ["delta-"]
     run(lake, every)
     assert (repr(own(lake, every)), common(lake)) == before
-    assert writers(lake, writer.name_of(every)) == writers(lake, writer.ALL) == ["delta-", "Apache"]
+    assert writers(lake, writer.name_of(every)) == writers(lake, writer.ALL) == ["delta-", "delta-"]
+    monkeypatch.setattr(computed, "FEW", 0)
+    run(lake, every)
+    assert (repr(own(lake, every)), common(lake)) == before
+    assert writers(lake, writer.name_of(every)) == writers(lake, writer.ALL) == ["delta-", "delta-", "Apache"]
 
 
 def test_a_run_that_finds_nothing_clears_what_an_earlier_one_found(lake: Lake) -> None:
@@ -267,13 +272,17 @@ def test_results_of_other_shapes(lake: Lake, query: str, expected: list[tuple[An
     )
     (done,) = run(lake, custom(query))
     assert done.error is None
-    found = lake.read(writer.name_of(custom(query))).orderBy(lake.read(writer.name_of(custom(query))).columns[-1])
-    assert [tuple(row)[: len(expected[0])] for row in found.collect()] == expected
+    assert lake.exists(writer.name_of(custom(query))) == bool(expected)
+    if expected:
+        stored = lake.read(writer.name_of(custom(query)))
+        found = stored.orderBy(stored.columns[-1]).collect()
+        assert [tuple(row)[: len(expected[0])] for row in found] == expected
     assert len(common(lake)) == len(expected)
     assert len({r["finding_id"] for r in common(lake)}) == len(expected)
 
 
 def test_a_changed_result_shape_replaces_the_table(lake: Lake) -> None:
+    """Without Spark; a table of an earlier release, with properties of its own, by Spark."""
     store(lake, [event()])
     run(lake, custom("DeviceProcessEvents | summarize n = count() by DeviceId"))
     changed = custom("DeviceProcessEvents | summarize n = any(FileName), m = count() by DeviceName")
@@ -281,6 +290,28 @@ def test_a_changed_result_shape_replaces_the_table(lake: Lake) -> None:
     assert done.error is None
     assert lake.read(writer.name_of(changed)).columns[:3] == ["DeviceName", "n", "m"]
     assert [(r["DeviceName"], r["n"], r["m"]) for r in own(lake, changed)] == [("web01.contoso.example", "cmd.exe", 1)]
+    assert writers(lake, writer.name_of(changed)) == ["delta-", "delta-"]
+    stored = DeltaTable(lake.path(writer.name_of(changed)))
+    stored.alter.set_table_properties({"delta.dataSkippingStatsColumns": "m"})
+    again = custom("DeviceProcessEvents | summarize p = count() by DeviceId", description="another")
+    run(lake, again)
+    assert [(r["DeviceId"], r["p"]) for r in own(lake, again)] == [("device-1", 1)]
+    assert writers(lake, writer.name_of(changed)) == ["delta-", "delta-", "delta-", "Apache"]
+
+
+def test_a_hunt_of_another_shape_that_finds_nothing_leaves_rows_of_other_as_ofs(lake: Lake) -> None:
+    """Its table stays as it is. What an earlier run of the same as-of found is cleared."""
+    store(lake, [event()])
+    before = custom("DeviceProcessEvents | summarize n = count() by DeviceId, as_of = 'x'")
+    run(lake, before, as_of="2026-03-06T00:00:00Z")
+    run(lake, before)
+    columns = lake.read(writer.name_of(before)).columns
+    (done,) = run(lake, custom("DeviceProcessEvents | where FileName == 'none.exe' | project FileName"))
+    assert (done.error, done.findings) == (None, 0)
+    stored = lake.read(writer.name_of(before))
+    assert stored.columns == columns
+    assert [(row.n, f"{row.as_of1:%d}") for row in stored.collect()] == [(1, "06")]
+    assert [f"{row['as_of']:%d}" for row in common(lake)] == ["06"]
 
 
 def test_placeholders_of_sentinel_follow_the_as_of_and_the_period(spark: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,7 @@ import pytest
 from deltalake import DeltaTable, TableFeatures, write_deltalake
 
 from lakehunt.lake import arrow_rows
-from lakehunt.lake.small_tables import LocalTables, Read, reachable
+from lakehunt.lake.small_tables import LocalTables, Made, Read, reachable
 from lakehunt.schemas.table import TableColumn
 from tests.support.scratch_tables import scratch_table
 
@@ -127,7 +128,9 @@ def test_columns_that_came_later(tables: LocalTables) -> None:
 
 WRITES: list[Callable[[LocalTables], object]] = [
     lambda tables: tables.append(LATER, [(2, "two")]),
-    lambda tables: tables.append_made(LATER, lambda read: arrow_rows.arrow_rows(LATER, [(2, "two")])),
+    lambda tables: tables.replace_made(
+        LATER, lambda read: (arrow_rows.arrow_rows(LATER, [(2, "two")]), [("n", "=", 2)])
+    ),
     lambda tables: tables.replace(LATER, [(2, "two")], [("n", "=", 2)]),
     lambda tables: tables.commit_files_after(
         tables.snapshot(LATER), LATER, tables.write_files(LATER, arrow_rows.arrow_rows(LATER, [(2, "two")]))
@@ -135,7 +138,7 @@ WRITES: list[Callable[[LocalTables], object]] = [
 ]
 
 
-@pytest.mark.parametrize("write", WRITES, ids=["append", "append_made", "replace", "snapshot"])
+@pytest.mark.parametrize("write", WRITES, ids=["append", "replace_made", "replace", "snapshot"])
 def test_columns_of_a_table_that_another_process_has_replaced(
     tables: LocalTables, write: Callable[[LocalTables], object]
 ) -> None:
@@ -193,20 +196,84 @@ def test_rows_that_depend_on_what_is_there_are_made_again_if_another_writer_is_a
     tables.append(NUMBERS, [(1,)])
     before = []
 
-    def next_number(read: Read) -> pa.Table:
+    def next_number(read: Read) -> Made:
         before.append(sorted(read(["n"], [("n", ">", 0)])["n"].to_pylist()))
         if len(before) == 1:
             LocalTables(tables.root).append(NUMBERS, [(2,)])
-        return pa.table({"n": [max(before[-1]) + 1]})
+        made = max(before[-1]) + 1
+        return pa.table({"n": [made]}), [("n", "=", made)]
 
-    assert tables.append_made(NUMBERS, next_number)
+    assert tables.replace_made(NUMBERS, next_number)
     assert before == [[1], [1, 2]]
     assert numbers(tables) == [1, 2, 3]
     assert len(list(Path(tables.path(NUMBERS.name)).glob("*.parquet"))) == 3  # the file of the first try is removed
     version = tables.version(NUMBERS.name)
-    assert not tables.append_made(NUMBERS, lambda _: None)
-    assert tables.append_made(NUMBERS, lambda _: pa.table({"n": pa.array([], pa.int64())}))
+    none = pa.table({"n": pa.array([], pa.int64())})
+    assert not tables.replace_made(NUMBERS, lambda _: None)
+    assert tables.replace_made(NUMBERS, lambda _: (none, [("n", "=", 9)]))
     assert tables.version(NUMBERS.name) == version
+    assert tables.replace_made(NUMBERS, lambda read: (pa.table({"n": [5]}), [("n", ">=", 2)]))
+    assert numbers(tables) == [1, 5]
+    assert tables.replace_made(NUMBERS, lambda read: (none, [("n", "=", 5)]))
+    assert numbers(tables) == [1]
+    with pytest.raises(ValueError, match=r"rows for some\.numbers do not satisfy"):
+        tables.replace_made(NUMBERS, lambda read: (pa.table({"n": [2]}), [("n", "=", 1)]))
+
+
+def test_rows_replaced_by_two_at_once(tables: LocalTables) -> None:
+    """The second one fails, and makes its rows again of what the first has left: neither's are lost or there twice."""
+    tables.append(NUMBERS, [(1,)])
+    tries = []
+
+    def doubled(read: Read) -> Made:
+        found = read(["n"], [("n", ">=", 1)])["n"].to_pylist()
+        tries.append(found)
+        if len(tries) == 1:
+            LocalTables(tables.root).replace(NUMBERS, [(7,)], [("n", ">=", 1)])
+        return pa.table({"n": [2 * n for n in found]}), [("n", ">=", 1)]
+
+    assert tables.replace_made(NUMBERS, doubled)
+    assert tries == [[1], [7]]
+    assert numbers(tables) == [14]
+
+
+def test_delete(tables: LocalTables) -> None:
+    tables.append(NUMBERS, [(1,), (2,), (3,)])
+    version = tables.version(NUMBERS.name)
+    tables.delete(NUMBERS.name, [("n", ">", 3)])
+    assert tables.version(NUMBERS.name) == version
+    tables.delete(NUMBERS.name, [("n", ">", 1)])
+    assert numbers(tables) == [1]
+
+
+def test_overwrite(tables: LocalTables) -> None:
+    """Columns, rows and the comment are new, not the properties: with others, nothing is done."""
+    tables.append(NUMBERS, [(1,)])
+    text = TableColumn("text", "STRING", "A text")
+    new = replace(scratch_table(NUMBERS.name, text, *NUMBERS.columns), comment="Another comment")
+    rows = arrow_rows.arrow_rows(new, [("x", 1)])
+    assert tables.overwrite(new, rows)
+    assert tables.rows(new).to_pylist() == [{"text": "x", "n": 1}]
+    assert tables.columns(NUMBERS.name) == ["text", "n"]
+    stored = DeltaTable(tables.path(NUMBERS.name))
+    assert stored.metadata().description == "Another comment"
+    assert [field.metadata["comment"] for field in stored.schema().fields] == ["A text", "A number"]
+    assert not tables.overwrite(replace(new, statistics=()), rows)
+    assert DeltaTable(tables.path(NUMBERS.name)).version() == stored.version()
+
+
+def test_rows_of_few_files(tables: LocalTables) -> None:
+    """Of partitions: files of other days do not count, whose rows are not read."""
+    first, second = date(2026, 3, 1), date(2026, 3, 2)
+    assert tables.rows_of_few_files(0, DAILY).num_rows == 0
+    tables.append(DAILY, [(1, first), (2, first), (3, second)])
+    tables.append(DAILY, [(4, second)])
+    found = tables.rows_of_few_files(2, DAILY, ["n"], [("n", ">", 1), ("day", "<", second)])
+    assert found is not None
+    assert found.to_pylist() == [{"n": 2}]
+    assert tables.rows_of_few_files(1, DAILY, ["n"], [("n", ">", 1), ("day", "<", second)]) is None
+    assert tables.rows_of_few_files(3, DAILY) is None
+    assert tables.rows_of_few_files(4, DAILY).num_rows == 4
 
 
 def test_which_tables_delta_rs_may_write(tables: LocalTables) -> None:

@@ -37,6 +37,9 @@ def custom(query: str, **fields: Any) -> hunt_file.Hunt:
 
 
 def own(lake: Lake, one: hunt_file.Hunt) -> list[dict[str, Any]]:
+    """The rows of the hunt's own table, which it has once it has found something."""
+    if not lake.exists(writer.name_of(one)):
+        return []
     return [row.asDict() for row in lake.read(writer.name_of(one)).orderBy("as_of", "ordinal").collect()]
 
 

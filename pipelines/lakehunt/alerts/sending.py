@@ -116,6 +116,8 @@ def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime, known: _
 
 def _found(lake: Lake, at: datetime) -> list[Row]:
     """The new findings, ordered by hunt and device."""
+    if not lake.few(FINDINGS_ALL, ["finding_id"], [("as_of", "=", at), ("status", "=", "new")]):
+        return []
     new = lake.rows(FINDINGS_ALL).filter((F.col("as_of") == F.lit(at)) & (F.col("status") == "new"))
     rows = _with_commands(lake, new.drop("result"))
     rows.sort(key=lambda row: (row.hunt_name, row.hunt_id, row.device_name or "", row.device_id or "", row.finding_id))

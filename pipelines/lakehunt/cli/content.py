@@ -64,10 +64,15 @@ def new(config: Config, name: str, into: Path | None) -> None:
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=options.FILE)
 @click.option("--strict", is_flag=True, help="Fail on warnings, too")
 @click.option("-v", "--verbose", is_flag=True, help="Print the result columns of each hunt")
+@click.option(
+    "--tables", "make_tables", is_flag=True, help="Make the findings tables that hunts still lack in the lake"
+)
 @options.json_for_scripts
 @options.formats(options.TEXT)
 @click.option("--jsonl", is_flag=True, help='Answer lines {"id","query"} on standard input: {"id","schema"}')
-def check(config: Config, paths: Sequence[Path], strict: bool, verbose: bool, form: str, jsonl: bool) -> bool:
+def check(
+    config: Config, paths: Sequence[Path], strict: bool, verbose: bool, make_tables: bool, form: str, jsonl: bool
+) -> bool:
     """Compile hunts without Spark: result columns, or errors with their places.
 
     PATH is a hunt, a folder of hunts, a .kql file with a query, or - for a query on standard input; default: the
@@ -77,8 +82,8 @@ def check(config: Config, paths: Sequence[Path], strict: bool, verbose: bool, fo
 
     tables = context.tables(config)
     if jsonl:
-        if form != options.TEXT or paths:
-            raise UsageError("--jsonl answers standard input: it takes no PATH and no --format")
+        if form != options.TEXT or paths or make_tables:
+            raise UsageError("--jsonl answers standard input: it takes no PATH, no --format and no --tables")
         render.json_lines(adhoc.schema_lines(sys.stdin, tables))
         return True
     with_stdin = [path for path in paths if str(path) == STDIN]
@@ -92,7 +97,20 @@ def check(config: Config, paths: Sequence[Path], strict: bool, verbose: bool, fo
         render.records(form, [_checked(one) for one in checked], _CHECKED_COLUMNS, what="file")
     warned = diagnostics.warnings(checked) if form == options.TEXT else sum(len(one.warnings) for one in checked)
     _print_summary(checked, warned)
+    if make_tables:
+        _make_tables(config, checked)
     return all(one.ok for one in checked) and not (strict and warned)
+
+
+def _make_tables(config: Config, checked: Sequence[CheckedFile]) -> None:
+    from lakehunt.hunting.compiled_hunt import CompiledHunt
+    from lakehunt.hunting.findings import tables
+    from lakehunt.lake.small_tables import LocalTables
+
+    hunts = [CompiledHunt(one.hunt, one.plan) for one in checked if one.ok and one.hunt and one.plan]
+    with context.written(config):
+        made = tables.create_tables(LocalTables(config.lake, config.object_store), hunts)
+    click.echo(f"{_counted(len(made), 'table')} made in {config.lake}", err=True)
 
 
 def _check_stdin(tables: TableCatalog) -> CheckedFile:

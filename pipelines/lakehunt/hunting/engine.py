@@ -8,32 +8,30 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from pyspark.sql import DataFrame
-
 from lakehunt.core.progress import Progress
-from lakehunt.hunting.compiled_hunt import at_its_place, compile_hunt, query_period
+from lakehunt.hunting import run_hits, run_progress
+from lakehunt.hunting.compiled_hunt import at_its_place
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
-from lakehunt.hunting.findings import run_log, suppression, writer
+from lakehunt.hunting.findings import run_log, storing, suppression, writer
+from lakehunt.hunting.findings.computed import ComputedFindings, HuntResult, compute_findings
 from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL, HuntRun
-from lakehunt.hunting.findings.writer import ComputedFindings
 from lakehunt.hunting.incremental import hits as hits_table
-from lakehunt.hunting.incremental.hits import HitCoverage, HuntRequest, ScanStats
-from lakehunt.hunting.incremental.predicates import FullScan, RowPredicates, TablePredicates, extract_row_predicates
-from lakehunt.hunting.prefixes import is_empty, materialized_prefixes
+from lakehunt.hunting.incremental.hits import HitCoverage, ScanStats
+from lakehunt.hunting.planned_hunt import PlannedHunt, planned
+from lakehunt.hunting.prefixes import materialized_prefixes
 from lakehunt.hunting.query import exclusion_marks, runtime_errors
-from lakehunt.hunting.query.events_table import HitEvents, HuntHits, LakeSnapshot, Readable, utc_day
+from lakehunt.hunting.query.events_table import HuntHits, LakeSnapshot, Readable, utc_day
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
-from lakehunt.hunting.query.time_window import TimeWindow, limit_to_window
+from lakehunt.hunting.run_hits import HitsRead, RunHits
 from lakehunt.kql import plan as p
 from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.lake.delta_lake import Lake
@@ -43,7 +41,8 @@ from lakehunt.runtime.error_text import describe, in_one_line, is_memory_error
 from lakehunt.runtime.input_metrics import InputMetrics
 from lakehunt.runtime.limits import Limits
 from lakehunt.runtime.session import codegen
-from lakehunt.schemas.event_tables import BY_NAME, DEVICE_PROCESS_EVENTS
+from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
+from lakehunt.spark.local_rows import queries_of_few_rows
 from lakehunt.spark.plans import compile_plan
 
 CODEGEN_THRESHOLD = 1_000_000
@@ -66,66 +65,34 @@ def run_hunts(
 
     `full` reads all events of each hunt's window instead of its hits; the findings are the same.
     A hunt that fails, or exceeds one of the limits, is recorded as a failed run and does not stop the others."""
-    with codegen(lake.spark, on=False):  # run log, hits and findings are small; full scans switch it on
-        return _HuntingRun(lake, list(hunts), as_of, say, tables, limits).run(full)
-
-
-@dataclass(frozen=True)
-class _PlannedHunt:
-    """A hunt at an as-of: its plan limited to its window, and its row-level predicates if it has any."""
-
-    hunt: Hunt
-    plan: p.Plan
-    window: TimeWindow
-    predicates: RowPredicates | FullScan
-
-    @property
-    def since(self) -> date | None:
-        """The first day of its window; None: it has no beginning."""
-        return None if self.window.since is None else utc_day(self.window.since)
-
-    @property
-    def hit_tables(self) -> Collection[str]:
-        """The event tables of which it reads hits."""
-        assert isinstance(self.predicates, RowPredicates)
-        return self.predicates.tables.keys()
-
-    @property
-    def in_full(self) -> Mapping[str, FullScan]:
-        """The event tables of which it reads all events of its window, beside the hits of others."""
-        return self.predicates.in_full if isinstance(self.predicates, RowPredicates) else {}
-
-    @property
-    def requests(self) -> list[HuntRequest]:
-        """What it needs of each event table of which it reads hits."""
-        assert isinstance(self.predicates, RowPredicates)
-        hunt = self.hunt
-        return [
-            HuntRequest(hunt.id, hunt.digest, self._stored(one), self.since) for one in self.predicates.tables.values()
-        ]
-
-    def _stored(self, predicates: TablePredicates) -> TablePredicates:
-        """With the columns that the hunt's exclusions read."""
-        excluded_by = self.hunt.excluded_by & set(predicates.table.column_names)
-        return replace(predicates, columns=predicates.columns | excluded_by)
+    with codegen(lake.spark, on=False), ThreadPoolExecutor(1) as pool:  # full scans and passes switch it on
+        return _HuntingRun(lake, list(hunts), as_of, say, tables, limits, pool).run(full)
 
 
 class _HuntingRun:
     """One run of some hunts at one as-of."""
 
     def __init__(
-        self, lake: Lake, hunts: Sequence[Hunt], as_of: int, say: Progress, tables: TableCatalog, limits: Limits
+        self,
+        lake: Lake,
+        hunts: Sequence[Hunt],
+        as_of: int,
+        say: Progress,
+        tables: TableCatalog,
+        limits: Limits,
+        pool: ThreadPoolExecutor,
     ) -> None:
         self.lake, self.hunts, self.as_of, self.say, self.tables = lake, hunts, as_of, say, tables
         self.limits = limits
+        self.progress = run_progress.RunProgress(say, len(hunts))
         self.started = datetime.now(UTC)
         self.run_id = f"{self.started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
-        self.runs: list[HuntRun] = []
-        self.found: list[ComputedFindings] = []
-        with ThreadPoolExecutor(1) as pool:
-            # The table that most hunts read. A failure surfaces again, for each hunt that needs it.
-            pool.submit(lambda: self.events.of(DEVICE_PROCESS_EVENTS))
-            self.previous = run_log.previous_runs(lake, hunts, as_of)
+        self.runs: dict[str, HuntRun] = {}
+        self.found: dict[str, ComputedFindings] = {}
+        # The table that most hunts read is opened by Spark while hunts are planned without it. A failure surfaces
+        # again, for each hunt that needs it.
+        self.opening: Future[object] = pool.submit(lambda: self.events.of(DEVICE_PROCESS_EVENTS))
+        self.previous = run_log.previous_runs(lake, hunts, as_of)
 
     @cached_property
     def events(self) -> LakeSnapshot:
@@ -136,21 +103,22 @@ class _HuntingRun:
         stored = False
         try:
             self._record_exclusions()
-            planned = [one for hunt in self.hunts if (one := self._planned(hunt))]
-            incremental = [one for one in planned if isinstance(one.predicates, RowPredicates) and not full]
-            unfiltered = self._run_incremental(incremental)
-            for one in planned:
-                if one not in incremental or one in unfiltered:
+            ready = [one for hunt in self.hunts if (one := self._planned(hunt))]
+            wait([self.opening])
+            incremental = [one for one in ready if one.requests and not full]
+            self._run_incremental(incremental)
+            for one in ready:
+                if one.hunt.id not in self.runs:  # also those whose predicates failed on an event
                     self._run_full(one)
             self.say("storing findings")
             self._store_all()
             stored = True
         finally:
-            order = {hunt.id: place for place, hunt in enumerate(self.hunts)}
-            self.runs.sort(key=lambda run: order[run.hunt.id])
+            runs = [self.runs[hunt.id] for hunt in self.hunts if hunt.id in self.runs]
             # A run that is not in findings.all has not succeeded: its record stays at STARTED, like a killed run.
-            run_log.record_runs(self.lake, [run for run in self.runs if stored or run.error is not None])
-        return self.runs
+            run_log.record_runs(self.lake, [run for run in runs if stored or run.error is not None])
+        self.say(run_progress.outcomes(runs))
+        return runs
 
     def _record_exclusions(self) -> None:
         known = {one.name: one for hunt in self.hunts for one in hunt.exclusions}
@@ -163,35 +131,32 @@ class _HuntingRun:
     def _active(self, hunt: Hunt) -> tuple[Exclusion, ...]:
         return tuple(one for one in hunt.exclusions if one.applies(self.as_of))
 
-    def _planned(self, hunt: Hunt) -> _PlannedHunt | None:
+    def _planned(self, hunt: Hunt) -> PlannedHunt | None:
         try:
-            compiled = compile_hunt(hunt, self.tables)
-            plan, window = limit_to_window(compiled.plan, self.as_of, query_period(hunt))
-            return _PlannedHunt(hunt, plan, window, extract_row_predicates(compiled.plan))
+            return planned(hunt, self.tables, self.as_of)
         except Exception as error:  # noqa: BLE001
             self._failed(hunt, error)
             return None
 
     # Incremental
 
-    def _run_incremental(self, hunts: Sequence[_PlannedHunt]) -> list[_PlannedHunt]:
-        """Runs hunts on their hits; returns those whose predicates failed on an event and that need a full run."""
+    def _run_incremental(self, hunts: Sequence[PlannedHunt]) -> None:
+        """Runs hunts on their hits; all but those whose predicates failed on an event, which need a full run: the event
+        may lie outside the window, which only the full query can tell."""
         if not hunts:
-            return []
+            return
         try:
             hits = self._evaluated_on_hits(hunts)
         except Exception as error:  # noqa: BLE001
             for one in hunts:
-                if not self._has_ended(one.hunt):
+                if one.hunt.id not in self.runs:
                     self._failed(one.hunt, error, one)
-            return []
+            return
         for one in hunts:
             if isinstance(why := hits.failed.get(one.hunt.id), TimeLimitError):
                 self._failed(one.hunt, why, one)
-        # The event on which a predicate fails may lie outside the window: only the full query can tell.
-        return [one for one in hunts if one.hunt.id in hits.failed and not self._has_ended(one.hunt)]
 
-    def _evaluated_on_hits(self, hunts: Sequence[_PlannedHunt]) -> HitCoverage:
+    def _evaluated_on_hits(self, hunts: Sequence[PlannedHunt]) -> HitCoverage:
         """Runs hunts on their hits. If files of these are gone, they are computed again from events."""
         try:
             return self._evaluated_once(hunts)
@@ -202,7 +167,7 @@ class _HuntingRun:
             hits_table.withdraw_all(self.lake)
             return self._evaluated_once(hunts)
 
-    def _evaluated_once(self, hunts: Sequence[_PlannedHunt]) -> HitCoverage:
+    def _evaluated_once(self, hunts: Sequence[PlannedHunt]) -> HitCoverage:
         context = self.tables.context(self.lake, self.as_of)
         requests = [request for one in hunts for request in one.requests]
         apart = {one.hunt.id for one in hunts if self._overran_before(one.hunt)}
@@ -211,81 +176,78 @@ class _HuntingRun:
         self._run_on_hits(hits, [one for one in hunts if one.hunt.id not in hits.failed])
         return hits
 
-    def _has_ended(self, hunt: Hunt) -> bool:
-        return any(run.hunt.id == hunt.id for run in self.runs)
-
-    def _run_on_hits(self, hits: HitCoverage, hunts: Sequence[_PlannedHunt]) -> None:
-        """Evaluates hunts on their hits, several at once. If one of these runs out of memory, it may be another one's
-        fault: it runs again by itself."""
+    def _run_on_hits(self, hits: HitCoverage, hunts: Sequence[PlannedHunt]) -> None:
+        """Evaluates hunts on their hits: those with few of them first, then those with many, then those that also read
+        all events of another table."""
         if not hunts:
             return
-        starved: list[_PlannedHunt] = []
-        alone = [one for one in hunts if one.in_full]
-        together = [one for one in hunts if not one.in_full]
-        with self._cached_hits(hits, hunts) as (tables, counts):
-
-            def on_hits(one: _PlannedHunt, among: list[_PlannedHunt] | None) -> None:
-                # of its other tables it reads all events, although there may be hits of other hunts
-                own = HuntHits({name: tables[name] for name in one.hit_tables}, one.hunt.digest, self.events)
-                stats = hits.stats.get(one.hunt.id, ScanStats())
-                self._on_hits(one, own, counts.get(one.hunt.digest, 0), stats, among)
-
-            with ThreadPoolExecutor(PARALLEL_HUNTS) as pool:
-                for done in [pool.submit(on_hits, one, starved if len(hunts) > 1 else None) for one in together]:
-                    done.result()
-            for one in starved:
-                on_hits(one, None)
+        with run_hits.opened(self.lake, self._hits_read(hits, hunts)) as found:
+            having = [one for one in hunts if found.counts[one.hunt.digest] or not one.is_empty]
+            evaluated = {one.hunt.id for one in having}
+            for one in hunts:
+                if one.hunt.id not in evaluated:
+                    self._nothing(one, hits)
+            few = [one for one in having if one.hunt.digest in found.few and one.reads_only_events and not one.in_full]
+            small = {one.hunt.id for one in few}
+            many = [one for one in having if one.hunt.id not in small and not one.in_full]
+            with queries_of_few_rows(self.lake.spark):
+                self._run_together(hits, found, few, of_few=True)
+            with codegen(self.lake.spark, on=sum(found.counts[one.hunt.digest] for one in many) > CODEGEN_THRESHOLD):
+                self._run_together(hits, found, many)
             with codegen(self.lake.spark, on=True):
-                for one in alone:
-                    on_hits(one, None)
+                for one in having:
+                    if one.in_full:
+                        self._on_hits(one, hits, found)
 
-    @contextmanager
-    def _cached_hits(
-        self, hits: HitCoverage, hunts: Sequence[_PlannedHunt]
-    ) -> Iterator[tuple[dict[str, HitEvents], Counter[str]]]:
-        """The hits of all hunts' windows, persisted, by event table; and the number of hits per hunt version."""
-        starts = {one.since for one in hunts}
-        since = None if None in starts else min(start for start in starts if start)
+    def _hits_read(self, hits: HitCoverage, hunts: Sequence[PlannedHunt]) -> HitsRead:
         readers: dict[str, list[str]] = {}
         for request in (request for one in hunts for request in one.requests):
             readers.setdefault(request.predicates.table.name, []).append(request.hunt_version)
-        cached: dict[str, DataFrame] = {}
-        counts: Counter[str] = Counter()
-        try:
-            for name, versions in readers.items():
-                rows = hits_table.scan_hits(self.lake, BY_NAME[name], hits, versions, since, utc_day(self.as_of))
-                rows = rows.repartition("hunt_version").sortWithinPartitions("hunt_version").persist()
-                cached[name] = rows
-                for row in rows.groupBy("hunt_version").count().collect():
-                    counts[row.hunt_version] += row["count"]
-            hits_table.check_not_withdrawn(self.lake, hits)
-            with codegen(self.lake.spark, on=counts.total() > CODEGEN_THRESHOLD):
-                yield {name: HitEvents(BY_NAME[name], rows) for name, rows in cached.items()}, counts
-        finally:
-            for rows in cached.values():
-                rows.unpersist()
+        starts = {one.since for one in hunts}
+        since = None if None in starts else min(start for start in starts if start)
+        return HitsRead(hits, readers, since, utc_day(self.as_of))
+
+    def _run_together(
+        self, hits: HitCoverage, found: RunHits, hunts: Sequence[PlannedHunt], of_few: bool = False
+    ) -> None:
+        """Evaluates hunts, several at once. If one of these runs out of memory, it may be another one's fault: it runs
+        again by itself."""
+        starved: list[PlannedHunt] = []
+        among = starved if len(hunts) > 1 else None
+        with ThreadPoolExecutor(PARALLEL_HUNTS) as pool:
+            for done in [pool.submit(self._on_hits, one, hits, found, of_few, among) for one in hunts]:
+                done.result()
+        for one in starved:
+            self._on_hits(one, hits, found, of_few)
 
     def _on_hits(
         self,
-        one: _PlannedHunt,
-        hits: HuntHits,
-        count: int,
-        stats: ScanStats,
-        starved: list[_PlannedHunt] | None,
+        one: PlannedHunt,
+        hits: HitCoverage,
+        found: RunHits,
+        of_few: bool = False,
+        starved: list[PlannedHunt] | None = None,
     ) -> None:
-        known: dict[str, Any] = {"mode": INCREMENTAL, "events_scanned": stats.events, "bytes_read": stats.bytes}
-        if not count and is_empty(one.plan, BY_NAME.keys() - one.in_full.keys()):
-            nothing = writer.HuntResult(one.hunt, one.plan, None, one.window, self.as_of)
-            self._finish(one, lambda: _Evaluation(writer.compute_findings(nothing, self.limits.rows)), known)
-            return
         in_full = f" (and all events of {', '.join(one.in_full)})" if one.in_full else ""
-        self.say(f"hunting: {one.hunt.name}{in_full}")
-        self._finish(one, lambda: self._evaluate(one, lambda: hits), known, starved)
+        self.progress.evaluating(one.hunt.id, f"{one.hunt.name}{in_full}")
+
+        def evaluate() -> _Evaluation:
+            # of its other tables it reads all events, although there may be hits of other hunts
+            own = HuntHits(found.of(one.hunt.digest, one.hit_tables), one.hunt.digest, self.events)
+            return self._evaluate(one, lambda: own, of_few=of_few)
+
+        self._finish(one, lambda: self._within_limits(evaluate), _scanned(hits, one), starved)
+
+    def _nothing(self, one: PlannedHunt, hits: HitCoverage) -> None:
+        """Ends a hunt that has no hits, and finds nothing without them."""
+        self.progress.empty(one.hunt.id)
+        nothing = ComputedFindings(HuntResult(one.hunt, one.plan, None, one.window, self.as_of))
+        self._finish(one, lambda: _Evaluation(nothing), _scanned(hits, one))
 
     # Full
 
-    def _run_full(self, one: _PlannedHunt) -> None:
-        self.say(f"hunting in full: {one.hunt.name}")
+    def _run_full(self, one: PlannedHunt) -> None:
+        self.progress.evaluating(one.hunt.id, f"{one.hunt.name}, in full")
         metrics = InputMetrics(self.lake.spark, f"{self.run_id} {one.hunt.id}")
         known: dict[str, Any] = {"mode": FULL}
 
@@ -295,40 +257,45 @@ class _HuntingRun:
             known.update(events_scanned=metrics.records, bytes_read=metrics.bytes)
             return done
 
-        self._finish(one, evaluate, known)
+        self._finish(one, lambda: self._within_limits(evaluate), known)
 
     # Both
 
+    def _within_limits(self, evaluate: Callable[[], _Evaluation]) -> _Evaluation:
+        return bounded.within(self.lake.spark, self.limits.seconds, "seconds", evaluate)
+
     def _evaluate(
-        self, one: _PlannedHunt, events: Callable[[], Readable], metrics: AbstractContextManager[object] | None = None
+        self,
+        one: PlannedHunt,
+        events: Callable[[], Readable],
+        metrics: AbstractContextManager[object] | None = None,
+        of_few: bool = False,
     ) -> _Evaluation:
-        """Evaluates a hunt over these events."""
+        """Evaluates a hunt over these events; `of_few`: they are so few that they are in memory."""
         active = self._active(one.hunt)
         context = self.tables.context(self.lake, self.as_of, events, traced=True, excluding=active, recording=True)
-        with materialized_prefixes(one.plan, context, metrics) as prefixes:
+        with materialized_prefixes(one.plan, context, metrics, of_few) as prefixes:
             relation = compile_plan(one.plan, prefixes.context)
-            result = writer.HuntResult(one.hunt, one.plan, relation, one.window, self.as_of)
+            result = HuntResult(one.hunt, one.plan, relation, one.window, self.as_of)
             suppressed = exclusion_marks.events_of(prefixes.excluded)
-            return _Evaluation(writer.compute_findings(result, self.limits.rows, suppressed), prefixes.matched)
+            return _Evaluation(compute_findings(result, self.limits.rows, suppressed, of_few), prefixes.matched)
 
     def _finish(
         self,
-        one: _PlannedHunt,
+        one: PlannedHunt,
         evaluate: Callable[[], _Evaluation],
         known: dict[str, Any],
-        starved: list[_PlannedHunt] | None = None,
+        starved: list[PlannedHunt] | None = None,
     ) -> None:
         """Stores a hunt's findings in its own table, and records success or the reason of failure. With `starved`, a
         hunt that ran out of memory is added to it instead."""
         clock = time.perf_counter()
         try:
-            done = bounded.within(self.lake.spark, self.limits.seconds, "seconds", evaluate)
+            done = evaluate()
             found = done.findings
-            previous = self.previous.get(one.hunt.id)
-            same_schema = previous is not None and previous.schema_version == one.hunt.digest
-            if found.count or self._ran_before(one.hunt) or not same_schema:
+            if found.count or self._ran_before(one.hunt.id):
                 writer.write_own(self.lake, found)
-            self.found.append(found)
+            self.found[one.hunt.id] = found
         except Exception as error:  # noqa: BLE001
             if starved is not None and is_memory_error(error):
                 starved.append(one)
@@ -337,58 +304,32 @@ class _HuntingRun:
             return
         used = self._active(one.hunt)
         details = known | {"matched": done.matched, "suppressed": found.suppressed_count, "findings": found.count}
-        self.runs.append(self._run(one.hunt, seconds=_since(clock), window=one.window, exclusions=used, **details))
+        run = self._run(one.hunt, seconds=_since(clock), window=one.window, exclusions=used, **details)
+        self.runs[one.hunt.id] = run
 
     def _overran_before(self, hunt: Hunt) -> bool:
         """Whether the hunt's last run exceeded its time: then it does not share a pass with others."""
         return hunt.id in self.previous and self.previous[hunt.id].overran
 
-    def _ran_before(self, hunt: Hunt) -> bool:
+    def _ran_before(self, hunt_id: str) -> bool:
         """Whether a run at this as-of may have left findings."""
-        return hunt.id in self.previous and self.previous[hunt.id].seen
+        return hunt_id in self.previous and self.previous[hunt_id].seen
 
     def _store_all(self) -> None:
-        done = {run.hunt.id for run in self.runs if run.error is None}
-        found = [one for one in self.found if one.result.hunt.id in done]
-        changed = [one for one in found if one.count or one.suppressed is not None or self._ran_before(one.result.hunt)]
-        try:
-            self._store(changed)
-        except Exception as error:
-            if not changed:
-                raise
-            self._store_one_by_one(changed, error)
-
-    def _store(self, found: Sequence[ComputedFindings]) -> None:
-        writer.write_all(self.lake, found, self.as_of)
-        suppressed = {one.result.hunt.id: one.suppressed for one in found}
-        versions = {one.result.hunt.id: one.result.hunt.digest for one in found}
-        suppression.write_suppressed(self.lake, suppressed, versions, self.as_of)
-
-    def _store_one_by_one(self, found: Sequence[ComputedFindings], why: Exception) -> None:
-        """Stores what can be stored, after an error in storing all together. If a hunt alone fails for the same reason,
-        it is nobody's own, and the others are not tried: each would take a minute of retries."""
-        is_common = len(found) == 1
-        for one in found:
-            if is_common:
-                self._not_stored(one.result.hunt, why)
-                continue
-            try:
-                self._store([one])
-            except Exception as error:  # noqa: BLE001
-                self._not_stored(one.result.hunt, error)
-                is_common = describe(error) == describe(why)
-
-    def _not_stored(self, hunt: Hunt, error: Exception) -> None:
-        kept = next(run for run in self.runs if run.hunt.id == hunt.id)
-        self.runs.remove(kept)
-        why = f"its findings could not be stored: {describe(error)}"
-        self.runs.append(replace(kept, outcome=run_log.FAILED, error=why))
+        changed = [
+            found
+            for hunt_id, found in self.found.items()
+            if found.count or found.suppressed is not None or self._ran_before(hunt_id)
+        ]
+        for hunt_id, error in storing.store_all(self.lake, changed, self.as_of).items():
+            why = f"its findings could not be stored: {describe(error)}"
+            self.runs[hunt_id] = replace(self.runs[hunt_id], outcome=run_log.FAILED, error=why)
 
     def _failed(
         self,
         hunt: Hunt,
         error: Exception,
-        planned: _PlannedHunt | None = None,
+        planned: PlannedHunt | None = None,
         clock: float | None = None,
         known: dict[str, Any] | None = None,
     ) -> None:
@@ -396,7 +337,7 @@ class _HuntingRun:
             known or {}, window=planned.window if planned else None, seconds=_since(clock) if clock else None
         )
         why = _error_text(hunt, planned.plan if planned else None, error)
-        self.runs.append(self._run(hunt, outcome=run_log.FAILED, error=why, **details))
+        self.runs[hunt.id] = self._run(hunt, outcome=run_log.FAILED, error=why, **details)
 
     def _run(self, hunt: Hunt, **details: Any) -> HuntRun:
         return HuntRun(hunt, self.as_of, self.run_id, self.started, **details)
@@ -404,6 +345,11 @@ class _HuntingRun:
 
 def _since(clock: float) -> float:
     return round(time.perf_counter() - clock, 3)
+
+
+def _scanned(hits: HitCoverage, one: PlannedHunt) -> dict[str, Any]:
+    stats = hits.stats.get(one.hunt.id, ScanStats())
+    return {"mode": INCREMENTAL, "events_scanned": stats.events, "bytes_read": stats.bytes}
 
 
 def _error_text(hunt: Hunt, plan: p.Plan | None, error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from pyspark.sql import DataFrame
@@ -15,6 +15,7 @@ from lakehunt.kql.row_local import row_local_parts
 from lakehunt.runtime.checkpoint import ON_DISK
 from lakehunt.spark import trace
 from lakehunt.spark.expressions import column
+from lakehunt.spark.local_rows import local_rows
 from lakehunt.spark.plans import Context, compile_plan
 from lakehunt.spark.relations import Relation
 
@@ -31,20 +32,27 @@ class MaterializedPrefixes:
 
 @contextmanager
 def materialized_prefixes(
-    plan: p.Plan, context: Context, metrics: AbstractContextManager[object] | None = None
+    plan: p.Plan, context: Context, metrics: AbstractContextManager[object] | None = None, in_memory: bool = False
 ) -> Iterator[MaterializedPrefixes]:
     """Computes each row-local prefix of a plan once, with the columns that the rest reads. `metrics` is entered while
-    the tables are read."""
+    the tables are read. With `in_memory`, those of local rows are, too, without a job."""
     kept: list[Relation] = []
+    persisted: list[DataFrame] = []
     counts: list[int] = []
     prefixes = MaterializedPrefixes(context)
     try:
         with metrics or nullcontext():
             for prefix in row_local_parts(plan):
-                relation = compile_plan(prefix, prefixes.context).null_out_unread(p.needed(plan, prefix))
-                relation.frame.persist(ON_DISK)
+                relation = compile_plan(prefix, prefixes.context)
+                rows = local_rows(relation.frame) if in_memory else None
+                if rows is not None:
+                    relation = replace(relation, frame=rows.frame)
+                else:
+                    relation = relation.null_out_unread(p.needed(plan, prefix))
+                    relation.frame.persist(ON_DISK)
+                    persisted.append(relation.frame)
                 kept.append(relation)
-                counts.append(relation.frame.count())
+                counts.append(rows.count if rows else relation.frame.count())
                 counting, excluded = exclusion_marks.split_excluded(relation)
                 prefixes.context = prefixes.context.with_computed(prefix, counting)
                 if excluded is not None and not excluded.isEmpty():
@@ -52,8 +60,8 @@ def materialized_prefixes(
         prefixes.matched = _count_events(kept, counts)
         yield prefixes
     finally:
-        for relation in kept:
-            relation.frame.unpersist()
+        for frame in persisted:
+            frame.unpersist()
 
 
 def _count_events(prefixes: Sequence[Relation], counts: Sequence[int]) -> int:

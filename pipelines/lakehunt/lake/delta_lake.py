@@ -26,7 +26,7 @@ from lakehunt.core.object_store import ObjectStore
 from lakehunt.core.sql import quoted_name
 from lakehunt.lake import arrow_rows, logged_files, small_tables, versions, where
 from lakehunt.lake.retry import retried
-from lakehunt.lake.small_tables import LocalTables, Read
+from lakehunt.lake.small_tables import LocalTables, Made, Read
 from lakehunt.lake.table_maker import TableMaker, identifier
 from lakehunt.lake.table_names import TableNames
 from lakehunt.lake.where import Where
@@ -38,6 +38,10 @@ KILLED_AFTER = timedelta(days=1)
 
 MOST_BYTES = 32 * 1024 * 1024
 """Size of the files of a small table up to which its rows are read without Spark: a larger one has not been small."""
+
+
+MOST_ROWS = 500_000
+"""Rows of the files of another table up to which it is searched without Spark."""
 
 
 class Lake:
@@ -107,12 +111,10 @@ class Lake:
         """The table's rows; empty if the table does not exist. Columns that an older table lacks are null."""
         local = self._without_spark(table)
         if local is not None and local.bytes(table.name) <= MOST_BYTES:
-            if (rows := local.rows(table)).num_rows:
-                return self.spark.createDataFrame(rows)
-            # PySpark 4.1 raises for nested columns without chunks (findings/pyspark-arrow-without-chunks.sh).
-        elif self.exists(table.name):
+            return self.frame(table, local.rows(table))
+        if self.exists(table.name):
             return _with_all_columns(table, self.read(table.name))
-        return self.spark.range(0).select(*(F.lit(None).cast(c.type).alias(c.name) for c in table.columns))
+        return self.frame(table, arrow_rows.no_rows(arrow_rows.schema(table)))
 
     def snapshot(self, table: Table) -> tuple[DataFrame, int]:
         """The rows of a large table that exists, and its version now: where the log is read without Spark, later
@@ -130,12 +132,17 @@ class Lake:
         return few_rows(self.spark, {c.name: c.type for c in table.columns}, rows)
 
     def few(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> list[dict[str, Any]]:
-        """The rows of a small table for which the conditions hold, with these columns (none named: all). Times are in
+        """The rows for which the conditions hold, which are few, with these columns (none named: all). Times are in
         UTC. Empty if the table does not exist."""
-        if (local := self._without_spark(table)) is not None:
-            return local.few(table, columns, only)
+        if (found := self._without_spark_if_few(table, columns, only)) is not None:
+            return found.to_pylist()  # type: ignore[no-any-return]
         rows = self.rows(table).where(where.spark_sql(only)).select(*map(quoted_name, columns or table.column_names))
         return [_in_utc(row.asDict(recursive=True)) for row in rows.collect()]
+
+    def _without_spark_if_few(self, table: Table, columns: Sequence[str], only: Where) -> pa.Table | None:
+        if (local := self._without_spark(table)) is not None:
+            return local.rows(table, columns, only)
+        return self.rows_in_memory(table, MOST_ROWS, columns, only)
 
     def ensure(self, table: Table) -> None:
         """Creates the empty table, without Spark where that is safe, as Spark takes a query for it; if it exists, adds
@@ -147,10 +154,16 @@ class Lake:
 
     def arrow(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> pa.Table:
         """The rows that `few` gives, as an Arrow table."""
-        if (local := self._without_spark(table)) is not None:
-            return local.rows(table, columns, only)
+        if (found := self._without_spark_if_few(table, columns, only)) is not None:
+            return found
         rows = self.rows(table).where(where.spark_sql(only)).select(*map(quoted_name, columns or table.column_names))
         return rows.toArrow().cast(arrow_rows.schema(table, columns))
+
+    def rows_in_memory(self, table: Table, most: int, columns: Sequence[str] = (), only: Where = ()) -> pa.Table | None:
+        """The rows that `arrow` gives, read without Spark; None if the files to be read have more than `most` rows, or
+        if only Spark may read the table."""
+        readable = self._local is not None and self._local.may_write(table)
+        return self._local.rows_of_few_files(most, table, columns, only) if self._local and readable else None
 
     def append(self, table: Table, rows: DataFrame | Sequence[tuple[Any, ...]]) -> None:
         """Appends rows, which the caller knows to be new: a frame, or Python values in the order of its columns."""
@@ -213,10 +226,21 @@ class Lake:
 
         retried(write)
 
-    def append_made(self, table: Table, make: Callable[[Read], pa.Table | None]) -> bool:
-        """Appends rows that are made of what the table holds, as `LocalTables.append_made`, whatever the table's size.
-        Where only Spark may write the table nothing is done, and the answer is False."""
-        return self._local is not None and self._local.may_write(table) and self._local.append_made(table, make)
+    def replace_made(self, table: Table, make: Callable[[Read], Made | None]) -> bool:
+        """Replaces rows by those that are made of what the table holds, as `LocalTables.replace_made`, whatever the
+        table's size. Where only Spark may write the table nothing is done, and the answer is False."""
+        return self._local is not None and self._local.may_write(table) and self._local.replace_made(table, make)
+
+    def delete(self, name: str, deleted: Where) -> None:
+        """Deletes the rows of a table, whatever its columns, for which the conditions hold; there may be none."""
+        if self._local is not None and self._local.is_plain(name):
+            self._local.delete(name, deleted)
+        else:
+            retried(lambda: DeltaTable.forPath(self.spark, self.path(name)).delete(where.spark_sql(deleted)))
+
+    def columns(self, name: str) -> list[str]:
+        """The names of the columns of a stored table."""
+        return self._local.columns(name) if self._local is not None else self.read(name).columns
 
     def has_shape(self, table: Table) -> bool:
         """Whether the stored table has exactly these columns, in this order, of these types."""
@@ -225,9 +249,22 @@ class Lake:
         stored, wanted = self.read(table.name).schema.fields, self.local(table, []).schema.fields
         return [(f.name, f.dataType) for f in stored] == [(f.name, f.dataType) for f in wanted]
 
-    def overwrite(self, table: Table, rows: DataFrame) -> None:
+    def overwrite(self, table: Table, rows: DataFrame | pa.Table) -> None:
         """Replaces the whole table, columns included, in one transaction. Earlier versions stay in its history."""
+        if not isinstance(rows, DataFrame):
+            if self._local is not None and self._local.may_write(table) and self._local.overwrite(table, rows):
+                return
+            rows = self.frame(table, rows)
         self._writer(table, rows).createOrReplace()
+
+    def frame(self, table: Table, rows: pa.Table) -> DataFrame:
+        """Rows of a table as a frame of Spark's."""
+        if rows.num_rows:
+            return self.spark.createDataFrame(rows)
+        # PySpark 4.1 raises for nested columns without chunks (findings/pyspark-arrow-without-chunks.sh). By the limit,
+        # Spark's optimizer knows that there are no rows.
+        none = self.spark.range(0).limit(0)
+        return none.select(*(F.lit(None).cast(c.type).alias(c.name) for c in table.columns))
 
     @staticmethod
     def write_copy(rows: DataFrame, path: str) -> None:

@@ -36,6 +36,9 @@ T = TypeVar("T")
 Read = Callable[[Sequence[str], Where], pa.Table]
 """Gives the rows of a table for which conditions hold, with some of its columns."""
 
+Made = tuple[pa.Table, Where]
+"""Rows, and the conditions that hold for those that they replace, and for themselves."""
+
 ATTEMPTS = 60
 LONGEST_PAUSE = 0.5
 """Attempts of a write that another one was ahead of, and the longest time between two of them, in seconds."""
@@ -48,6 +51,9 @@ _REFUSED = re.compile(r"[ ,;{}()\n\t=]")
 """Delta has no columns with such characters in their names, which delta-rs does not say."""
 
 _HINT = "`lakehunt doctor` says which files of the lake are gone"
+_ALONE = CommitProperties(max_commit_retries=0)
+"""Of a commit that fails if the version that it is to have is taken."""
+
 _WRITER = WriterProperties(compression="ZSTD", compression_level=data_writer.LEVEL)
 
 
@@ -150,6 +156,21 @@ class LocalTables:
             return arrow_rows.no_rows(arrow_rows.schema(table, columns))
         return self._rows(self.opened(table.name), table, columns, only)
 
+    def rows_of_few_files(
+        self, most: int, table: Table, columns: Sequence[str] = (), only: Where = ()
+    ) -> pa.Table | None:
+        """The same of a table of any size; None if its files, in the partitions for which the conditions hold, have
+        more than `most` rows according to the log."""
+        if not self.exists(table.name):
+            return self.rows(table, columns)
+        opened = self.opened(table.name)
+        actions = pa.table(opened.get_add_actions(flatten=True))
+        partitions = [(f"partition.{name}", *rest) for name, *rest in only if name in table.partitioned_by]
+        counts = actions.filter(where.expression(partitions))["num_records"] if actions.num_rows else pa.array([0])
+        if counts.null_count or (pc.sum(counts).as_py() or 0) > most:
+            return None
+        return self._rows(opened, table, columns, only)
+
     def bytes_in(self, table: Table, columns: Sequence[str], only: Where) -> int:
         """The bytes of texts in some columns of the rows for which the conditions hold. Not all are held in memory."""
         if not self.exists(table.name):
@@ -208,26 +229,78 @@ class LocalTables:
         self._remove(table, files)
         return done
 
-    def append_made(self, table: Table, make: Callable[[Read], pa.Table | None]) -> bool:
-        """Appends the rows that are made of what the table holds, in one commit; None: nothing is written. If another
-        writer is ahead, they are made again of what it left. Returns whether rows were made."""
+    def replace_made(self, table: Table, make: Callable[[Read], Made | None]) -> bool:
+        """Replaces rows by those that are made of what the table holds, in one commit: an append, where there is
+        nothing to replace. If another writer is ahead, they are made again of what it left. Nothing is written if
+        `make` gives None; returns whether it did not."""
         self.ensure(table)
 
         def commit() -> bool:
             opened = self._completed(table)
-            rows = make(lambda columns, only: self._rows(opened, table, columns, only))
-            if rows is None:
+            made = make(lambda columns, only: self._rows(opened, table, columns, only))
+            if made is None:
                 return False
-            files = self.write_files(table, rows)
-            try:
-                if files:
-                    self._add(opened, table, files)
-            except CommitFailedError:
-                self._remove(table, files)
-                raise
+            rows, replaced = made
+            if self._rows(opened, table, table.column_names[:1], replaced).num_rows:
+                self._overwrite(opened, table, self._checked(table, rows, replaced), replaced)
+            else:
+                self._append(opened, table, rows)
             return True
 
         return self._retried(commit)
+
+    def _append(self, opened: DeltaTable, table: Table, rows: pa.Table) -> None:
+        """Appends rows as the version that follows the opened one. Raises CommitFailedError if that is taken."""
+        files = self.write_files(table, rows)
+        try:
+            if files:
+                self._add(opened, table, files)
+        except CommitFailedError:
+            self._remove(table, files)
+            raise
+
+    def delete(self, name: str, deleted: Where) -> None:
+        """Deletes the rows of a table, whatever its columns, for which the conditions hold; there may be none."""
+
+        def commit() -> None:
+            opened = self.opened(name)
+            dataset = opened.to_pyarrow_dataset(filesystem=self.files_of(name))
+            if dataset.count_rows(filter=where.expression(deleted)):
+                opened.delete(where.delta_rs_sql(deleted), commit_properties=_ALONE)
+
+        self._retried(commit)
+
+    def overwrite(self, table: Table, rows: pa.Table) -> bool:
+        """Replaces the whole table, columns included, in one commit; earlier versions stay in its history. False, and
+        nothing is done, if it has properties of its own, which delta-rs would keep."""
+        new = self._in_order(table, rows)
+
+        def commit() -> bool:
+            opened = self.opened(table.name)
+            if opened.metadata().configuration != self._configuration(table):
+                return False
+            write_deltalake(
+                opened,
+                new,
+                mode="overwrite",
+                schema_mode="overwrite",
+                writer_properties=_WRITER,
+                commit_properties=self._commit(table),
+            )
+            return True
+
+        if not self._retried(commit):
+            return False
+        described = self.opened(table.name)
+        if described.metadata().description != table.comment:
+            self._retried(
+                lambda: self.opened(table.name).alter.set_table_description(table.comment, commit_properties=_ALONE)
+            )
+        return True
+
+    def columns(self, name: str) -> list[str]:
+        """The names of the columns of a stored table."""
+        return [field.name for field in self.opened(name).schema().fields]
 
     def may_write(self, table: Table) -> bool:
         """Whether Spark and delta-rs take the table alike: Delta does not object to the names of its columns, and if it
@@ -235,9 +308,11 @@ class LocalTables:
         names = {name.lower() for name in table.column_names}
         if len(names) < len(table.column_names) or any(map(_REFUSED.search, names)):
             return False
-        if not self.exists(table.name):
-            return True
-        protocol = self.opened(table.name).protocol()
+        return not self.exists(table.name) or self.is_plain(table.name)
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a stored table is as Lakehunt makes tables, without a feature that only Spark may know."""
+        protocol = self.opened(name).protocol()
         return (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
 
     def has_shape(self, table: Table) -> bool:
@@ -283,23 +358,27 @@ class LocalTables:
     def replace(self, table: Table, rows: pa.Table | Sequence[tuple[Any, ...]], replaced: Where) -> None:
         """Replaces all rows for which the conditions hold by `rows`, in one commit. If another writer was ahead,
         this one wins. Raises ValueError for a row for which they do not hold: it would not be replaced next time."""
-        new = self._in_order(table, self._as_table(table, rows))
+        new = self._checked(table, self._as_table(table, rows), replaced)
+        self.ensure(table)
+        self._retried(lambda: self._overwrite(self._completed(table), table, new, replaced))
+
+    def _checked(self, table: Table, rows: pa.Table, replaced: Where) -> pa.Table:
+        """The rows with the table's columns. Raises ValueError for one for which the conditions do not hold."""
+        new = self._in_order(table, rows)
         if replaced and new.filter(where.expression(replaced)).num_rows != new.num_rows:
             raise ValueError(f"rows for {table.name} do not satisfy {where.delta_rs_sql(replaced)}")
-        self.ensure(table)
+        return new
 
-        def write() -> None:
-            opened = self._completed(table)
-            write_deltalake(
-                opened,
-                self._as_stored(opened, new),
-                mode="overwrite",
-                predicate=where.delta_rs_sql(replaced),
-                writer_properties=_WRITER,
-                commit_properties=self._commit(table),
-            )
-
-        self._retried(write)
+    def _overwrite(self, opened: DeltaTable, table: Table, new: pa.Table, replaced: Where) -> None:
+        """Replaces rows as the version that follows the opened one. Raises CommitFailedError if that is taken."""
+        write_deltalake(
+            opened,
+            self._as_stored(opened, new),
+            mode="overwrite",
+            predicate=where.delta_rs_sql(replaced),
+            writer_properties=_WRITER,
+            commit_properties=self._commit(table),
+        )
 
     def opened(self, name: str) -> DeltaTable:
         """The newest version of a table. Raises LakehuntError if its log cannot be read."""
@@ -331,20 +410,23 @@ class LocalTables:
         return pa.table(arrays, names=wanted.names).cast(wanted)
 
     def _create(self, table: Table) -> None:
-        properties = {key: value for key, value in table.properties.items() if key not in _OF_THE_PROTOCOL}
         try:
             DeltaTable.create(
                 self.path(table.name),
                 arrow_rows.schema(table),
                 partition_by=list(table.partitioned_by),
                 description=table.comment,
-                configuration=properties,
+                configuration=self._configuration(table),
                 storage_options=self._options,
                 raise_if_key_not_exists=False,
             )
         except DeltaError:
             if not self.exists(table.name):  # else created by another run meanwhile
                 raise
+
+    @staticmethod
+    def _configuration(table: Table) -> dict[str, str]:
+        return {key: value for key, value in table.properties.items() if key not in _OF_THE_PROTOCOL}
 
     def _completed(self, table: Table) -> DeltaTable:
         """The newest version of a table, with the columns that it lacked: also if another process has replaced it since
@@ -356,7 +438,7 @@ class LocalTables:
             return opened
         opened.alter.add_columns(
             Schema.from_arrow(arrow_rows.schema(table, missing)).fields,
-            commit_properties=CommitProperties(max_commit_retries=0),
+            commit_properties=_ALONE,
         )
         if table.contract is not None:
             opened.alter.set_table_properties({CONTRACT: str(table.contract)}, raise_if_not_exists=False)

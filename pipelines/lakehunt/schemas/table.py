@@ -199,10 +199,13 @@ class TableFamily(Decisions):
             while name in taken:
                 name += "1"
             columns.append(TableColumn(name, column.type, column.comment))
+        own = columns[len(leading) :]
         return Table(
             f"{self.folder}.{member}",
             comment,
             columns,
+            # The same whatever the leading columns are, so that these may change without Spark.
+            statistics=[column.name for column in own if column.type in _COUNTED],
             retention=self.retention,
             erasure=self.erasure,
             served=self.served,

@@ -13,6 +13,7 @@ device, and a bounded sample of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -48,6 +49,7 @@ def ranked(frame: DataFrame, keys: Sequence[Column], order: Column) -> DataFrame
     return frame.withColumn(RANK, F.row_number().over(window))
 
 
+@cache
 def combined() -> Column:
     """The trace of a group of traced and ranked rows."""
     one = F.col(f"`{TRACE}`")

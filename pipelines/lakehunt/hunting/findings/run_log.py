@@ -75,17 +75,15 @@ def _row(run: HuntRun) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class PreviousRuns:
-    """Earlier runs of a hunt: whether any of them has this as-of, which hunt version last wrote its findings table
-    (its schema; None if that is not known), and whether the last one exceeded its time."""
+    """Earlier runs of a hunt: whether any of them has this as-of, and whether the last one exceeded its time."""
 
     seen: bool
-    schema_version: str | None
     overran: bool
 
 
 def previous_runs(lake: Lake, hunts: Iterable[Hunt], as_of: int) -> dict[str, PreviousRuns]:
     """The earlier runs of the hunts that have run, by hunt id; `as_of` in ticks."""
-    columns = ("hunt_id", "run_id", "hunt_version", "engine_version", "outcome", "findings", "error", "as_of")
+    columns = ("hunt_id", "run_id", "outcome", "error", "as_of")
     by_hunt: dict[str, list[dict[str, Any]]] = {}
     for row in lake.few(RUNS, columns, [("hunt_id", "in", sorted(hunt.id for hunt in hunts))]):
         by_hunt.setdefault(row["hunt_id"], []).append(row)
@@ -94,15 +92,9 @@ def previous_runs(lake: Lake, hunts: Iterable[Hunt], as_of: int) -> dict[str, Pr
 
 
 def _previous(rows: Sequence[dict[str, Any]], at: datetime) -> PreviousRuns:
-    # A failed run with findings has written its own table, if not findings.all.
-    wrote = [row for row in rows if row["outcome"] != FAILED or row["findings"] is not None]
-    stored = max(wrote, key=itemgetter("run_id", "hunt_version", "engine_version", "outcome"), default=None)
-    # Known to have succeeded, with this release.
-    is_done = stored is not None and (stored["outcome"], stored["engine_version"]) == (SUCCEEDED, ENGINE_VERSION)
     ended = max((row for row in rows if row["outcome"] != STARTED), key=itemgetter("run_id"), default=None)
     return PreviousRuns(
         any(row["as_of"] == at for row in rows),
-        stored["hunt_version"] if stored is not None and is_done else None,
         ended is not None and (ended["error"] or "").startswith(bounded.ENDED),
     )
 

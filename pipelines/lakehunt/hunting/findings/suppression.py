@@ -12,6 +12,7 @@ from functools import reduce
 from operator import itemgetter
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -20,9 +21,11 @@ from lakehunt.hunting.content import exclusion_file
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log
+from lakehunt.hunting.findings.computed import ComputedFindings
 from lakehunt.kql import times
 from lakehunt.kql.errors import QueryErrors
 from lakehunt.kql.types import TICKS_PER_DAY
+from lakehunt.lake import arrow_rows
 from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.lake.where import Where
 from lakehunt.schemas.event_tables import kql_name
@@ -30,23 +33,41 @@ from lakehunt.schemas.hunt_tables import EXCLUSIONS, RUNS, SUPPRESSED
 from lakehunt.spark import values
 
 
-def write_suppressed(
-    lake: Lake, suppressed: Mapping[str, DataFrame | None], versions: Mapping[str, str], as_of: int
-) -> None:
-    """Replaces the suppressed events of these hunts (by hunt id; `versions` too) at the as-of (ticks)."""
-    if not suppressed:
+def write_suppressed(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None:
+    """Replaces the suppressed events of these hunts at the as-of (ticks)."""
+    with_some = [one for one in found if one.suppressed_count]
+    if not with_some and not lake.exists(SUPPRESSED.name):
         return
-    moment = values.moment(as_of)
-    made = [
-        events.withColumns({"hunt_id": F.lit(hunt), "hunt_version": F.lit(versions[hunt]), "as_of": moment})
-        for hunt, events in suppressed.items()
-        if events is not None
+    hunts = sorted(one.result.hunt.id for one in found)
+    replaced: Where = [("hunt_id", "in", hunts), ("as_of", "=", times.to_datetime(as_of))]
+    if all(isinstance(one.suppressed, pa.Table) for one in with_some):
+        none = arrow_rows.no_rows(arrow_rows.schema(SUPPRESSED))
+        rows = pa.concat_tables([none, *map(_rows, with_some)])
+        if not lake.replace_made(SUPPRESSED, lambda _: (rows, replaced)):
+            lake.replace(SUPPRESSED, lake.frame(SUPPRESSED, rows), replaced)
+    else:
+        lake.replace(SUPPRESSED, reduce(DataFrame.unionByName, (_frame(lake, one) for one in with_some)), replaced)
+
+
+def _rows(found: ComputedFindings) -> pa.Table:
+    events, schema = found.suppressed, arrow_rows.schema(SUPPRESSED)
+    assert isinstance(events, pa.Table)
+    hunt, as_of = found.result.hunt, times.to_datetime(found.result.as_of)
+    made = {"hunt_id": hunt.id, "hunt_version": hunt.digest, "as_of": as_of}
+    arrays = [
+        pa.array([made[name]] * events.num_rows, schema.field(name).type) if name in made else events[name]
+        for name in schema.names
     ]
-    stored = lake.rows(SUPPRESSED).filter(F.col("hunt_id").isin(sorted(suppressed)) & (F.col("as_of") == moment))
-    if not made and (not lake.exists(SUPPRESSED.name) or stored.isEmpty()):
-        return
-    rows = reduce(DataFrame.unionByName, made) if made else lake.local(SUPPRESSED, [])
-    lake.replace(SUPPRESSED, rows, [("hunt_id", "in", sorted(suppressed)), ("as_of", "=", times.to_datetime(as_of))])
+    return pa.table(arrays, names=schema.names).cast(schema)
+
+
+def _frame(lake: Lake, found: ComputedFindings) -> DataFrame:
+    if isinstance(found.suppressed, pa.Table):
+        return lake.frame(SUPPRESSED, _rows(found))
+    assert found.suppressed is not None
+    hunt = found.result.hunt
+    made = {"hunt_id": F.lit(hunt.id), "hunt_version": F.lit(hunt.digest), "as_of": values.moment(found.result.as_of)}
+    return found.suppressed.withColumns(made)
 
 
 def record_exclusions(lake: Lake, used: Iterable[Exclusion], now: datetime) -> None:

@@ -1,59 +1,35 @@
 """Findings: `findings.<hunt>` with exactly the query's columns, `findings.all` with the same columns for every hunt.
 
 Both are replaced per as-of in one transaction each, so a run can be repeated, and a run without findings clears those
-of an earlier one."""
+of an earlier one. Few rows are written without Spark, and without rows nothing is written that need not be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import reduce
+from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakehunt.hunting.content import attack
 from lakehunt.hunting.content.hunt_file import Hunt
-from lakehunt.hunting.findings.identity import descriptions, identity
-from lakehunt.hunting.query import row_limit
-from lakehunt.hunting.query.time_window import TimeWindow
-from lakehunt.kql import plan as p
+from lakehunt.hunting.findings import tables
+from lakehunt.hunting.findings.computed import ROW, ComputedFindings, query_column, texts
+from lakehunt.hunting.findings.statuses import replaced_findings
 from lakehunt.kql import times
-from lakehunt.kql.types import DATETIME, DYNAMIC
 from lakehunt.lake import arrow_rows
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.lake.small_tables import Read
 from lakehunt.lake.where import Where
-from lakehunt.runtime.checkpoint import materialize
-from lakehunt.schemas.event_table import SUBJECT
-from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
-from lakehunt.schemas.table import Table, TableColumn
-from lakehunt.spark import trace, values
-from lakehunt.spark.expressions import column
-from lakehunt.spark.relations import Relation
+from lakehunt.schemas.table import Table
+from lakehunt.spark import values
 
 ALL = FINDINGS_ALL.name
 
-FEW = 1000
-"""Findings that are collected, to be written without Spark where there are none to be replaced: its commit takes more
-than a second."""
 
-
-@dataclass(frozen=True)
-class HuntResult:
-    """The result of one hunt at one as-of: its relation, traced if it reads events, and what it was compiled from. The
-    relation is None if there cannot be any rows.
-
-    `as_of` is in ticks, whole microseconds."""
-
-    hunt: Hunt
-    plan: p.Plan
-    relation: Relation | None
-    window: TimeWindow
-    as_of: int
+# The hunt's own table
 
 
 def name_of(hunt: Hunt) -> str:
@@ -61,128 +37,51 @@ def name_of(hunt: Hunt) -> str:
     return f"{HUNT_FINDINGS.folder}.{hunt.id}"
 
 
-@dataclass(frozen=True)
-class ComputedFindings:
-    """The materialized rows of a result, with finding id and position in the query's order; None if there are none."""
-
-    result: HuntResult
-    rows: DataFrame | None
-    count: int
-    suppressed: DataFrame | None = None
-    """Events that exclusions suppressed (see suppression.py)."""
-    suppressed_count: int = 0
-
-
-def compute_findings(result: HuntResult, most: int, suppressed: DataFrame | None = None) -> ComputedFindings:
-    """Runs the hunt's query. Raises LimitError if it has more than `most` rows.
-
-    The rows are materialized, which truncates their lineage: otherwise Spark would plan the queries of all hunts again
-    when `findings.all` is written."""
-    if result.relation is None:
-        return ComputedFindings(result, None, 0)
-    rows = materialize(_numbered(result, row_limit.limited(result.relation, most)))
-    count = row_limit.checked(rows.count(), most)
-    if suppressed is None:
-        return ComputedFindings(result, rows, count)
-    suppressed = materialize(suppressed)
-    return ComputedFindings(result, rows, count, suppressed, suppressed.count())
-
-
-def _numbered(result: HuntResult, relation: Relation) -> DataFrame:
-    keys = identity(result.plan)
-    frame = relation.frame.withColumn(
-        "$$ordinal", F.row_number().over(Window.orderBy(*relation.orderings)).cast("bigint")
-    )
-    if keys is not None:
-        return frame.withColumn("$$finding", _digest(F.lit(result.hunt.id), _row_json(relation, set(keys))))
-    # Rows may be equal, for example in a lookup list. Each copy is a finding of its own.
-    content = [F.lit(result.hunt.id), _evidence_json(relation), _row_json(relation)]
-    # Partitioned by digest, not by content: the sort would carry all the content twice.
-    copy = F.row_number().over(Window.partitionBy("$$finding").orderBy("$$ordinal"))
-    copied = frame.withColumn("$$finding", _digest(*content)).withColumn("$$copy", copy)
-    later = F.when(column("$$copy") > 1, _digest(*content, column("$$copy").cast("string")))
-    return copied.withColumn("$$finding", F.coalesce(later, column("$$finding"))).drop("$$copy")
-
-
-def _digest(*parts: Column) -> Column:
-    """SHA-256 of the parts; null parts are left out."""
-    return F.sha2(F.concat_ws("\n", *parts), 256)
-
-
-def _evidence_json(relation: Relation) -> Column:
-    """The event ids of a row as JSON; null if the query reads no events."""
-    if not relation.traced:
-        return F.lit(None).cast("string")
-    return F.to_json(F.transform(column(trace.TRACE)["evidence"], lambda e: e["event_id"]))
-
-
-def _row_json(relation: Relation, only: set[str] | None = None) -> Column:
-    """The row, or some of its columns, as JSON with datetimes to the tick: the same text for the same values."""
-    shown = [
-        _json_value(relation, c.name).alias(c.name) for c in relation.schema if only is None or c.name in only
-    ] or [F.lit(0).alias("all")]
-    return F.to_json(F.struct(*shown), {"ignoreNullFields": "false"})
-
-
-def _json_value(relation: Relation, name: str) -> Column:
-    kind = next(c.type for c in relation.schema if c.name == name)
-    if kind == DYNAMIC and kind.element is None:
-        return F.try_parse_json(column(name))
-    if kind == DATETIME:
-        return values.text_of_datetime(column(name))
-    if kind.element == DATETIME:
-        return F.transform(column(name), values.text_of_datetime)
-    return column(name)
-
-
 def write_own(lake: Lake, found: ComputedFindings) -> None:
-    """Replaces the rows of `findings.<hunt>` at the as-of."""
-    result = found.result
-    own = _own_table(result)
-    added = [column.name for column in own.columns[len(result.plan.schema) :]]
-    rows = lake.local(own, []) if found.rows is None else _own_rows(result, found.rows, added)
-    if lake.exists(own.name) and not lake.has_shape(own):
+    """Replaces the rows of `findings.<hunt>` at the as-of. The table is made when there is a first row."""
+    name, at = name_of(found.result.hunt), times.to_datetime(found.result.as_of)
+    if not found.count:
+        if lake.exists(name):
+            lake.delete(name, [(HUNT_FINDINGS.stored_names(lake.columns(name))["as_of"], "=", at)])
+        return
+    own = tables.own_table(found.result.hunt, found.result.plan)
+    rows = _own_frame(own, found) if isinstance(found.rows, DataFrame) else _own_rows(own, found)
+    if lake.exists(name) and not lake.has_shape(own):
         # The hunt's columns have changed: the table gets the new schema. Earlier findings stay in findings.all and in
         # the table's history.
         lake.overwrite(own, rows)
         return
-    replaced: Where = [(added[0], "=", times.to_datetime(result.as_of))]
-
-    def appended(read: Read) -> pa.Table | None:
-        return None if _is_there(read, replaced) else _collected(own, None if found.rows is None else rows)
-
-    if found.count > FEW or not lake.append_made(own, appended):
+    replaced: Where = [(HUNT_FINDINGS.stored_names(own.column_names)["as_of"], "=", at)]
+    if isinstance(rows, DataFrame):
         lake.replace(own, rows, replaced)
+    elif not lake.replace_made(own, lambda _: (rows, replaced)):
+        lake.replace(own, lake.frame(own, rows), replaced)
 
 
-def _is_there(read: Read, rows: Where) -> bool:
-    return bool(read([rows[0][0]], rows).num_rows)
+def _own_rows(own: Table, found: ComputedFindings) -> pa.Table:
+    """The query's columns, then the run's, in the order and by the names of the table."""
+    rows = found.rows
+    assert isinstance(rows, pa.Table)
+    kept = [rows[query_column(place)] for place in range(len(found.result.plan.schema))]
+    run = _repeated([times.to_datetime(found.result.as_of), found.result.hunt.digest], rows.num_rows)
+    return pa.table([*kept, *run, rows["finding_id"], rows["ordinal"]], names=own.column_names).cast(
+        arrow_rows.schema(own)
+    )
 
 
-def _collected(table: Table, rows: DataFrame | None) -> pa.Table:
-    return arrow_rows.schema(table).empty_table() if rows is None else rows.toArrow()
+def _repeated(constants: Sequence[Any], count: int) -> list[pa.Array]:
+    return [pa.array([value] * count) for value in constants]
 
 
-def _own_rows(result: HuntResult, rows: DataFrame, added: Sequence[str]) -> DataFrame:
-    """The query's columns, then the run's, named as in `added`."""
-    run = {
-        "as_of": values.moment(result.as_of),
-        "hunt_version": F.lit(result.hunt.digest),
-        "finding_id": F.col("`$$finding`"),
-        "ordinal": F.col("`$$ordinal`"),
-    }
-    columns = [values.stored(column(c.name), c.type).alias(c.name) for c in result.plan.schema]
-    return rows.select(*columns, *(value.alias(name) for value, name in zip(run.values(), added, strict=True)))
+def _own_frame(own: Table, found: ComputedFindings) -> DataFrame:
+    """The same of many rows."""
+    assert isinstance(found.rows, DataFrame)
+    kept = [F.col(query_column(place)) for place in range(len(found.result.plan.schema))]
+    run = [values.moment(found.result.as_of), F.lit(found.result.hunt.digest), F.col("finding_id"), F.col("ordinal")]
+    return found.rows.select(*(value.alias(name) for value, name in zip([*kept, *run], own.column_names, strict=True)))
 
 
-def _own_table(result: HuntResult) -> Table:
-    events = {table.name: {c.name: c.description for c in table.columns} for table in EVENT_TABLES}
-    described = descriptions(result.plan, result.hunt.query, events)
-    columns = [
-        TableColumn(c.name, values.stored_type(c.type), f"{described[c.name]} (Kusto {c.type})".strip())
-        for c in result.plan.schema
-    ]
-    return HUNT_FINDINGS.table(result.hunt.id, f"Findings of the hunt {result.hunt.name}", columns)
+# All hunts' table
 
 
 def write_all(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None:
@@ -190,75 +89,95 @@ def write_all(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None
 
     Also updates the status at later as-ofs of these hunts, because it depends on the findings at this one: as-ofs may
     run in any order, or concurrently."""
-    if not found and lake.exists(ALL):
+    if not found:
+        if not lake.exists(ALL):
+            lake.ensure(FINDINGS_ALL)
         return
-    hunts = sorted(one.result.hunt.id for one in found)
-    at = times.to_datetime(as_of)
-    replaced: Where = [("hunt_id", "in", hunts), ("as_of", ">=", at)]
-    made = [_common(one, one.result.relation, one.rows) for one in found if one.result.relation and one.rows]
+    many = [one for one in found if isinstance(one.rows, DataFrame)]
+    few = [one for one in found if not isinstance(one.rows, DataFrame)]
+    if few:
+        _write_few(lake, few, as_of)
+    if many:
+        _write_many(lake, _ids(many), [_common_frame(one) for one in many], as_of)
 
-    def appended(read: Read) -> pa.Table | None:
-        if _is_there(read, replaced):
-            return None
-        new = _collected(FINDINGS_ALL, reduce(DataFrame.unionByName, made) if made else None)
-        return _with_status_after(new, read, hunts, at)
+
+def _ids(found: Sequence[ComputedFindings]) -> list[str]:
+    return sorted(one.result.hunt.id for one in found)
+
+
+def _write_few(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None:
+    schema = arrow_rows.schema(FINDINGS_ALL)
+    new = pa.concat_tables([arrow_rows.no_rows(schema), *(_common_rows(one) for one in found if one.count)])
+    hunts, at = _ids(found), times.to_datetime(as_of)
+    if not lake.replace_made(FINDINGS_ALL, lambda read: replaced_findings(new, read, hunts, at)):
+        _write_many(lake, hunts, [lake.frame(FINDINGS_ALL, new)], as_of)
+
+
+def _write_many(lake: Lake, hunts: Sequence[str], made: Sequence[DataFrame], as_of: int) -> None:
+    at = values.moment(as_of)
 
     def changed() -> DataFrame:
-        others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(hunts) & (F.col("as_of") != values.moment(as_of)))
-        together = reduce(DataFrame.unionByName, made, others)
-        return _with_status(together).filter(F.col("as_of") >= values.moment(as_of))
+        others = lake.rows(FINDINGS_ALL).filter(F.col("hunt_id").isin(list(hunts)) & (F.col("as_of") != at))
+        return _with_status(reduce(DataFrame.unionByName, made, others)).filter(F.col("as_of") >= at)
 
-    if sum(one.count for one in found) > FEW or not lake.append_made(FINDINGS_ALL, appended):
-        lake.replace(FINDINGS_ALL, changed, replaced)
+    lake.replace(FINDINGS_ALL, changed, [("hunt_id", "in", hunts), ("as_of", ">=", times.to_datetime(as_of))])
 
 
-def _common(found: ComputedFindings, relation: Relation, rows: DataFrame) -> DataFrame:
+def _constants(found: ComputedFindings) -> dict[str, Any]:
+    """The columns of `findings.all` that all rows of a result have the same of."""
     result = found.result
     hunt, window = result.hunt, result.window
-    made = {
-        "finding_id": F.col("`$$finding`"),
-        "as_of": values.moment(result.as_of),
-        "ordinal": F.col("`$$ordinal`"),
-        "hunt_id": F.lit(hunt.id),
-        "hunt_name": F.lit(hunt.name),
-        "hunt_version": F.lit(hunt.digest),
-        "tactics": _texts(hunt.tactics),
-        "techniques": _texts(hunt.techniques),
-        "attack_tactics": _texts(attack.tactic_names(hunt.tactics)),
-        "attack_techniques": _texts(attack.technique_ids(hunt.techniques)),
-        "severity": F.lit(hunt.severity).cast("string"),
-        "status": F.lit("new"),
-        **_behind(relation),
-        "window_start": F.lit(None).cast("timestamp") if window.since is None else values.moment(window.since),
-        "window_end": values.moment(window.until),
-        "result": _row_json(relation),
+    return {
+        "as_of": times.to_datetime(result.as_of),
+        "hunt_id": hunt.id,
+        "hunt_name": hunt.name,
+        "hunt_version": hunt.digest,
+        "tactics": hunt.tactics,
+        "techniques": hunt.techniques,
+        "attack_tactics": attack.tactic_names(hunt.tactics),
+        "attack_techniques": attack.technique_ids(hunt.techniques),
+        "severity": hunt.severity,
+        "status": "new",
+        "window_start": None if window.since is None else times.to_datetime(window.since),
+        "window_end": times.to_datetime(window.until),
     }
-    return _with_suppressed(rows.select(*(value.alias(name) for name, value in made.items())), found)
+
+
+def _common_rows(found: ComputedFindings) -> pa.Table:
+    """The rows for `findings.all`, all as if they were new."""
+    rows, schema = found.rows, arrow_rows.schema(FINDINGS_ALL)
+    assert isinstance(rows, pa.Table)
+    made = {name: rows[name] for name in ROW}
+    made |= {
+        name: pa.array([value] * rows.num_rows, schema.field(name).type) for name, value in _constants(found).items()
+    }
+    of_devices = found.suppressed_of_devices()
+    counts = [
+        found.suppressed_count if device is None else of_devices[device] for device in rows["device_id"].to_pylist()
+    ]
+    made["suppressed"] = pa.array(counts, pa.int64())
+    return pa.table([made[name] for name in schema.names], names=schema.names).cast(schema)
+
+
+def _common_frame(found: ComputedFindings) -> DataFrame:
+    """The same of many rows."""
+    assert isinstance(found.rows, DataFrame)
+    types = {c.name: c.type for c in FINDINGS_ALL.columns}
+    made = {name: F.col(name) for name in ROW}
+    for name, value in _constants(found).items():
+        made[name] = texts(value) if isinstance(value, tuple) else F.lit(value).cast(types[name])
+    return _with_suppressed(found.rows.select(*(value.alias(name) for name, value in made.items())), found)
 
 
 def _with_suppressed(findings: DataFrame, found: ComputedFindings) -> DataFrame:
-    if found.suppressed is None:
+    of_devices = found.suppressed_of_devices()
+    if not of_devices:
         return findings.withColumn("suppressed", F.lit(0).cast("bigint"))
-    of_device = found.suppressed.groupBy("device_id").agg(F.count("*").alias("suppressed"))
+    spark = findings.sparkSession
+    counted = spark.createDataFrame(list(of_devices.items()), "device_id string, suppressed bigint")
     count = F.when(F.col("device_id").isNull(), F.lit(found.suppressed_count)).otherwise(F.col("suppressed"))
-    joined = findings.join(of_device, "device_id", "left")
+    joined = findings.join(counted, "device_id", "left")
     return joined.withColumn("suppressed", F.coalesce(count, F.lit(0)).cast("bigint"))
-
-
-def _behind(relation: Relation) -> dict[str, Column]:
-    """Who, when and which events: of none, where the query reads only other tables."""
-    if not relation.traced:
-        unknown = dict.fromkeys(SUBJECT, F.lit(None).cast("string"))
-        times_ = dict.fromkeys(("first_seen", "last_seen"), F.lit(None).cast("timestamp"))
-        return {**unknown, **times_, "events": F.lit(0).cast("bigint"), "evidence": _texts(())}
-    traced = column(trace.TRACE)
-    return {
-        **{name: trace.subject(name) for name in SUBJECT},
-        "first_seen": values.timestamp(traced["first"]),
-        "last_seen": values.timestamp(traced["last"]),
-        "events": F.coalesce(traced["events"], F.lit(0)).cast("bigint"),
-        "evidence": F.transform(traced["evidence"], lambda e: e["event_id"]),
-    }
 
 
 def _with_status(findings: DataFrame) -> DataFrame:
@@ -266,22 +185,3 @@ def _with_status(findings: DataFrame) -> DataFrame:
     earlier = F.lag("as_of").over(Window.partitionBy("hunt_id", "finding_id").orderBy("as_of"))
     seen = earlier.isNotNull() & (F.col("window_start").isNull() | (earlier >= F.col("window_start")))
     return findings.withColumn("status", F.when(seen, "recurring").otherwise("new"))
-
-
-def _with_status_after(new: pa.Table, read: Read, hunts: Sequence[str], at: datetime) -> pa.Table:
-    """The same for rows of an as-of that comes after all others of these hunts."""
-    found = sorted(set(new["finding_id"].to_pylist()))
-    earlier: Where = [("hunt_id", "in", hunts), ("finding_id", "in", found), ("as_of", "<", at)]
-    last: dict[tuple[str, str], datetime] = {}
-    for row in read(["hunt_id", "finding_id", "as_of"], earlier).to_pylist():
-        key = row["hunt_id"], row["finding_id"]
-        last[key] = max(row["as_of"], last.get(key, row["as_of"]))
-    statuses = []
-    for row in new.select(["hunt_id", "finding_id", "window_start"]).to_pylist():
-        seen, start = last.get((row["hunt_id"], row["finding_id"])), row["window_start"]
-        statuses.append("recurring" if seen is not None and (start is None or seen >= start) else "new")
-    return new.set_column(new.column_names.index("status"), "status", pa.array(statuses, pa.string()))
-
-
-def _texts(texts: tuple[str, ...]) -> Column:
-    return F.array(*(F.lit(text) for text in texts)).cast("array<string>")

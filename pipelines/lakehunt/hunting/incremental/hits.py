@@ -338,7 +338,7 @@ def _on_days(scan_range: ScanRange) -> Column:
 def is_damage(error: Exception) -> bool:
     """Whether the error is that a file of hits or passes cannot be read."""
     if isinstance(error, UnreadableTableError):
-        return error.table == PASSES.name
+        return error.table in {table.name for table in (*HITS_TABLES, PASSES)}
     folders = (table.name.replace(".", "/") for table in (*HITS_TABLES, PASSES))  # the lake's own path may be escaped
     return is_unreadable_file(error) and any(f"/{folder}/" in str(error) for folder in folders)
 

@@ -106,11 +106,18 @@ class HitEvents:
         return replace(self._relation, frame=own)
 
 
+class HitRows(Protocol):
+    """The hits of several hunts in one table."""
+
+    def of(self, version: str) -> Relation:
+        """The hits of one hunt version."""
+
+
 @dataclass(frozen=True)
 class HuntHits:
     """The hits of a hunt version, by the table's name; of other tables, all `events`."""
 
-    tables: Mapping[str, HitEvents]
+    tables: Mapping[str, HitRows]
     version: str
     events: Readable
 

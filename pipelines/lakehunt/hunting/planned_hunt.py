@@ -1,0 +1,74 @@
+"""A hunt at an as-of, planned: before any event is read, and without Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from lakehunt.hunting.compiled_hunt import compile_hunt, query_period
+from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.incremental.hits import HuntRequest
+from lakehunt.hunting.incremental.predicates import FullScan, RowPredicates, TablePredicates, extract_row_predicates
+from lakehunt.hunting.prefixes import is_empty
+from lakehunt.hunting.query.events_table import utc_day
+from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.hunting.query.time_window import TimeWindow, limit_to_window
+from lakehunt.kql import plan as p
+from lakehunt.schemas.event_tables import BY_NAME
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedHunt:
+    """A hunt at an as-of: its plan limited to its window, and its row-level predicates, if it has any.
+
+    `requests` is what it needs of each event table of which it reads hits, `is_empty` whether it finds nothing without
+    any, and `reads_only_events` whether all that it reads are events."""
+
+    hunt: Hunt
+    plan: p.Plan
+    window: TimeWindow
+    predicates: RowPredicates | FullScan
+    requests: Sequence[HuntRequest]
+    is_empty: bool
+    reads_only_events: bool
+
+    @property
+    def hit_tables(self) -> Collection[str]:
+        """The event tables of which it reads hits."""
+        return [one.predicates.table.name for one in self.requests]
+
+    @property
+    def in_full(self) -> Mapping[str, FullScan]:
+        """The event tables of which it reads all events of its window, beside the hits of others."""
+        return self.predicates.in_full if isinstance(self.predicates, RowPredicates) else {}
+
+    @property
+    def since(self) -> date | None:
+        """The first day of its window; None: it has no beginning."""
+        return _first_day(self.window)
+
+
+def planned(hunt: Hunt, tables: TableCatalog, as_of: int) -> PlannedHunt:
+    """The hunt over these tables at an as-of (ticks). Raises what its query, or its plan, makes impossible."""
+    compiled = compile_hunt(hunt, tables)
+    plan, window = limit_to_window(compiled.plan, as_of, query_period(hunt))
+    predicates = extract_row_predicates(compiled.plan)
+    if not isinstance(predicates, RowPredicates):
+        return PlannedHunt(hunt, plan, window, predicates, (), False, False)
+    requests = [
+        HuntRequest(hunt.id, hunt.digest, _stored(hunt, one), _first_day(window)) for one in predicates.tables.values()
+    ]
+    scanned = {step.table for step in p.walk(plan) if isinstance(step, p.Scan)}
+    without_hits = is_empty(plan, BY_NAME.keys() - predicates.in_full.keys())
+    return PlannedHunt(hunt, plan, window, predicates, requests, without_hits, scanned <= BY_NAME.keys())
+
+
+def _stored(hunt: Hunt, predicates: TablePredicates) -> TablePredicates:
+    """With the columns that the hunt's exclusions read."""
+    excluded_by = hunt.excluded_by & set(predicates.table.column_names)
+    return replace(predicates, columns=predicates.columns | excluded_by)
+
+
+def _first_day(window: TimeWindow) -> date | None:
+    return None if window.since is None else utc_day(window.since)
