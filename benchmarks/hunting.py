@@ -2,6 +2,8 @@
 
     python -m benchmarks.hunting --events 10_000_000 --hunts 50 --days 7 --json
 
+`--sigma FOLDER` hunts with all hunts of a folder, see `rules`. `benchmarks.builds` compares two builds of Lakehunt.
+
 The days before the last are landed and hunted first, as daily use has done. Then the last day is landed, and what is
 timed is `lakehunt hunt` from the start of its process to its end, and DuckDB running the same hunts in SQL."""
 
@@ -18,7 +20,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks import events, lake, pack, peer, processes
+from benchmarks import events, lake, pack, peer, processes, rules
 from benchmarks.pack import Hunt
 
 RARITY = 20_000
@@ -36,7 +38,9 @@ spark:
 class Outcome:
     """`project_s` and `peer_s` are seconds for all hunts, `ratio` is peer over project: above 1, Lakehunt is faster.
 
-    `first_s`: what hunting the days before took, once. `findings`: rows found; `finding`: hunts that found any."""
+    `first_s`: what hunting the days before took, once. `findings`: rows found; `finding`: hunts that found any. The
+    peer ran the SQL of `sampled` hunts: if these are not all, its seconds are those times the number of hunts, and rows
+    are counted and compared for these alone."""
 
     events: int
     hunts: int
@@ -49,14 +53,22 @@ class Outcome:
     findings: int
     finding: int
     first_s: float
+    sampled: int
 
 
 def compare(work: Path, count: int, hunts: int, days: int, rarity: int = RARITY, progress: bool = False) -> Outcome:
     """Makes (or reuses) the lake in `work`, hunts in a copy of it with both, and compares what they found.
 
     `progress`: also prints the timestamped progress lines of the timed command on standard error."""
-    made = lake.prepared(work, count, days, rarity)
     chosen = pack.hunts(hunts, days)
+    return compare_hunts(work, count, chosen, chosen, days, rarity, progress)
+
+
+def compare_hunts(
+    work: Path, count: int, chosen: Sequence[Hunt], sampled: Sequence[Hunt], days: int, rarity: int, progress: bool
+) -> Outcome:
+    """`compare` with these hunts, of which the peer runs a sample."""
+    made = lake.prepared(work, count, days, rarity)
     before, last = events.days(count, days, rarity)[-2:]
     with scratch(work) as folder:
         config = write_config(folder, chosen)
@@ -65,16 +77,17 @@ def compare(work: Path, count: int, hunts: int, days: int, rarity: int = RARITY,
         first = hunt(own, config, before.end)
         lake.land_last_day(made, own)
         timed = hunt(own, config, last.end)
-        peer_seconds = peer.run(own, chosen, last.end, days, folder / "peer")
-        found = {one.id: peer.rows(one, folder / "peer") for one in chosen}
-        unequal = [one for one in chosen if peer.findings(one, own, last.end) != found[one.id]]
+        of_sample = peer.run(own, sampled, last.end, days, folder / "peer")
+        found = {one.id: peer.rows(one, folder / "peer") for one in sampled}
+        unequal = [one for one in sampled if peer.findings(one, own, last.end) != found[one.id]]
+    peer_seconds = of_sample * len(chosen) / len(sampled)
     for at, text in timed.lines if progress else ():
         print(f"{at:7.2f} s  {text}", file=sys.stderr)
     for one in unequal:
         print(f"not the same findings: {one.id} ({one.name})", file=sys.stderr)
     return Outcome(
         events=count,
-        hunts=hunts,
+        hunts=len(chosen),
         days=days,
         project_s=round(timed.seconds, 2),
         peer_s=round(peer_seconds, 2),
@@ -84,6 +97,7 @@ def compare(work: Path, count: int, hunts: int, days: int, rarity: int = RARITY,
         findings=sum(rows.total() for rows in found.values()),
         finding=sum(bool(rows) for rows in found.values()),
         first_s=round(first.seconds, 2),
+        sampled=len(sampled),
     )
 
 
@@ -95,9 +109,9 @@ def write_config(folder: Path, chosen: Iterable[Hunt]) -> Path:
     return file
 
 
-def hunt(own: Path, config: Path, as_of: datetime) -> processes.Measured:
-    moment = f"{as_of:%Y-%m-%dT%H:%M:%SZ}"
-    return processes.lakehunt("hunt", "--as-of", moment, "--lake", str(own), "--config", str(config))
+def hunt(own: Path, config: Path, as_of: datetime, command: Sequence[str] = processes.LAKEHUNT) -> processes.Measured:
+    options = ["--as-of", f"{as_of:%Y-%m-%dT%H:%M:%SZ}", "--lake", str(own), "--config", str(config)]
+    return processes.lakehunt("hunt", *options, command=command)
 
 
 @contextmanager
@@ -129,23 +143,38 @@ def line(outcome: Outcome) -> str:
         f"{outcome.ratio:.2f} times the peer's speed: {outcome.hunts} hunts, {outcome.events} events,"
         f" {outcome.days} days: lakehunt {outcome.project_s:.1f} s, DuckDB {outcome.peer_s:.1f} s{memory};"
         f" {found}, {outcome.findings} rows of {outcome.finding} hunts; the days before took {outcome.first_s:.1f} s"
+        + (f"; DuckDB ran {outcome.sampled} hunts" if outcome.sampled < outcome.hunts else "")
     )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What is hunted with, and in which events."""
+    parser.add_argument("--events", type=int, required=True, help="events in the lake, over all its days")
+    packs = parser.add_mutually_exclusive_group(required=True)
+    packs.add_argument("--hunts", type=int, help=f"hunts in the pack, 1 to {pack.LARGEST}")
+    packs.add_argument("--sigma", type=Path, metavar="FOLDER", help="all hunts of a folder that compile")
+    parser.add_argument("--days", type=int, default=7, help="days in the lake, and in the hunts' window (7)")
+    parser.add_argument("--rarity", type=int, default=RARITY, help=f"one event in so many is suspicious ({RARITY})")
+    parser.add_argument("--work", type=Path, help="folder that keeps generated lakes for the next run")
+
+
+def chosen_hunts(args: argparse.Namespace) -> list[Hunt]:
+    """The pack that the options name."""
+    return rules.hunts(args.sigma, args.days) if args.sigma else pack.hunts(args.hunts, args.days)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.hunting", description="A day's hunting: lakehunt against DuckDB."
     )
-    parser.add_argument("--events", type=int, required=True, help="events in the lake, over all its days")
-    parser.add_argument("--hunts", type=int, required=True, help=f"hunts in the pack, 1 to {pack.LARGEST}")
-    parser.add_argument("--days", type=int, default=7, help="days in the lake, and in the hunts' window (7)")
-    parser.add_argument("--rarity", type=int, default=RARITY, help=f"one event in so many is suspicious ({RARITY})")
-    parser.add_argument("--work", type=Path, help="folder that keeps generated lakes for the next run")
+    add_options(parser)
     parser.add_argument("--progress", action="store_true", help="also print what the timed command said, and when")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
+    chosen = chosen_hunts(args)
+    sampled = rules.sample(chosen) if args.sigma else chosen
     with work_folder(args.work) as work:
-        outcome = compare(work, args.events, args.hunts, args.days, args.rarity, args.progress)
+        outcome = compare_hunts(work, args.events, chosen, sampled, args.days, args.rarity, args.progress)
     print(json.dumps(asdict(outcome)) if args.json else line(outcome))
 
 

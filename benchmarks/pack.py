@@ -32,12 +32,14 @@ _NAMESPACE = uuid.UUID("6c6f7f0e-4b0f-5f6e-8f5e-2f3a1b0c9d8e")
 
 @dataclass(frozen=True)
 class Hunt:
-    """A hunt in both languages. `text` is its YAML file."""
+    """A hunt in both languages. `text` is its YAML file; `columns` are those of its result that the SQL has, all if
+    empty."""
 
     id: str
     name: str
     text: str
     sql: str
+    columns: tuple[str, ...] = ()
 
     def sql_as_of(self, as_of: datetime, days: int) -> str:
         """The SQL with the window (as_of - days, as_of] on the event's time, and on the day that prunes files."""
@@ -96,7 +98,7 @@ class Test:
         return Test(f"{self.kql} and {other.kql}", f"{self.sql} AND {other.sql}")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A text in SQL."""
     return "'" + text.replace("'", "''") + "'"
 
@@ -110,7 +112,7 @@ def is_any(column: str, values: Iterable[str], negated: bool = False) -> Test:
     """`in~`: one of these texts, in any case."""
     chosen = list(values)
     kql = ", ".join(_verbatim(value) for value in chosen)
-    sql = ", ".join(_quoted(value.lower()) for value in chosen)
+    sql = ", ".join(quoted(value.lower()) for value in chosen)
     return Test(
         f"{column} {'!' if negated else ''}in~ ({kql})",
         f"{_lower(column)} {'NOT ' if negated else ''}IN ({sql})",
@@ -121,27 +123,27 @@ def equals(column: str, value: str, negated: bool = False) -> Test:
     """`=~`: this text, in any case."""
     return Test(
         f"{column} {'!~' if negated else '=~'} {_verbatim(value)}",
-        f"{_lower(column)} {'<>' if negated else '='} {_quoted(value.lower())}",
+        f"{_lower(column)} {'<>' if negated else '='} {quoted(value.lower())}",
     )
 
 
 def contains(column: str, value: str) -> Test:
-    return Test(f"{column} contains {_verbatim(value)}", f"contains({_lower(column)}, {_quoted(value.lower())})")
+    return Test(f"{column} contains {_verbatim(value)}", f"contains({_lower(column)}, {quoted(value.lower())})")
 
 
 def starts(column: str, value: str, negated: bool = False) -> Test:
-    sql = f"starts_with({_lower(column)}, {_quoted(value.lower())})"
+    sql = f"starts_with({_lower(column)}, {quoted(value.lower())})"
     return Test(f"{column} {'!' if negated else ''}startswith {_verbatim(value)}", f"NOT {sql}" if negated else sql)
 
 
 def ends(column: str, value: str, negated: bool = False) -> Test:
-    sql = f"ends_with({_lower(column)}, {_quoted(value.lower())})"
+    sql = f"ends_with({_lower(column)}, {quoted(value.lower())})"
     return Test(f"{column} {'!' if negated else ''}endswith {_verbatim(value)}", f"NOT {sql}" if negated else sql)
 
 
 def matches(column: str, pattern: str) -> Test:
     return Test(
-        f"{column} matches regex {_verbatim(pattern)}", f"regexp_matches(coalesce({column}, ''), {_quoted(pattern)})"
+        f"{column} matches regex {_verbatim(pattern)}", f"regexp_matches(coalesce({column}, ''), {quoted(pattern)})"
     )
 
 
@@ -182,13 +184,13 @@ _NEVER_NULL = {"FileName", "FolderPath", "ProcessCommandLine", "InitiatingProces
 def _has(column: str, word: str) -> str:
     """A plain search first, which is fast and mostly false; word boundaries are checked only where it is true."""
     text, searched = _lower(column), word.lower()
-    plain = f"contains({text}, {_quoted(searched)})"
+    plain = f"contains({text}, {quoted(searched)})"
     before = r"(^|[^\p{L}\p{N}])" if _is_term(searched[0]) else ""
     after = r"($|[^\p{L}\p{N}])" if _is_term(searched[-1]) else ""
     if not before and not after:
         return plain
     exact = "".join(c if _is_term(c) else f"\\x{{{ord(c):x}}}" for c in searched)
-    return f"({plain} AND regexp_matches({text}, {_quoted(before + exact + after)}))"
+    return f"({plain} AND regexp_matches({text}, {quoted(before + exact + after)}))"
 
 
 def _is_term(character: str) -> bool:
@@ -338,7 +340,7 @@ def behind(topic: Topic) -> Query:
 def known_bad(topic: Topic) -> Query:
     """A list of hashes from a report; only one of them ever occurs."""
     listed = [topic.sha1, *(uuid.uuid5(_NAMESPACE, f"{topic.name} {n}").hex + "00000000" for n in range(11))]
-    values = ", ".join(_quoted(sha1) for sha1 in listed)
+    values = ", ".join(quoted(sha1) for sha1 in listed)
     seen = Test(f"SHA1 in ({values}) or InitiatingProcessSHA1 in ({values})", "")
     kql = f"| where {seen.kql}\n| project {_WHO}, SHA1"
     sql = f"""SELECT {_WHO}, coalesce(SHA1, '') FROM {EVENTS}
@@ -418,7 +420,7 @@ _FIRST = "(Timestamp, ReportId, event_id)"
 _WEB_SERVERS = ("w3wp.exe", "beasvc.exe", "httpd.exe")
 _WEB_SERVER = either(
     *(
-        Test("", f"({column} IN ({', '.join(map(_quoted, _WEB_SERVERS))}) OR {starts(column, 'tomcat').sql})")
+        Test("", f"({column} IN ({', '.join(map(quoted, _WEB_SERVERS))}) OR {starts(column, 'tomcat').sql})")
         for column in ("InitiatingProcessParentFileName", "InitiatingProcessFileName")
     )
 )

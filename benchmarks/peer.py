@@ -62,7 +62,8 @@ def findings(hunt: Hunt, lake: Path, as_of: datetime) -> Rows:
     table = DeltaTable(str(folder)).to_pyarrow_table()
     own = table.num_columns - RUN_COLUMNS
     of_run = [at.as_py() == as_of for at in table.column(own)]
-    return _counted(table.filter(pa.array(of_run, pa.bool_())).select(range(own)))
+    shown = list(hunt.columns) or table.column_names[:own]
+    return _counted(table.filter(pa.array(of_run, pa.bool_())).select(shown))
 
 
 def _counted(table: pa.Table) -> Rows:

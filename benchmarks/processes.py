@@ -28,17 +28,22 @@ LONGEST_REST = 60
 @dataclass(frozen=True)
 class Measured:
     """A successful command. `seconds` is its wall time, JVM included; `peak_mb` the peak memory (MB of 10^6 bytes) of
-    all its processes, None if the system does not report it. `lines` are the lines on standard error, each with the
-    seconds since the start."""
+    all its processes, and `cpu_s` their processor seconds when they were last looked at, None if the system does not
+    report it. `lines` are the lines on standard error, each with the seconds since the start."""
 
     seconds: float
     peak_mb: float | None
     lines: tuple[tuple[float, str], ...]
+    cpu_s: float | None = None
 
 
-def lakehunt(*arguments: str) -> Measured:
-    """The project's command line, as a user starts it."""
-    return measure([sys.executable, "-c", "import sys; from lakehunt.cli import main; sys.exit(main())", *arguments])
+LAKEHUNT = (sys.executable, "-c", "import sys; from lakehunt.cli import main; sys.exit(main())")
+"""The project's command line, as a user starts it."""
+
+
+def lakehunt(*arguments: str, command: Sequence[str] = LAKEHUNT) -> Measured:
+    """A run of Lakehunt: of this project, or of another build by its command."""
+    return measure([*command, *arguments])
 
 
 def measure(command: Sequence[str]) -> Measured:
@@ -64,9 +69,11 @@ def _measured(command: Sequence[str], printed: IO[bytes]) -> Measured:
     reader = threading.Thread(target=_read, args=(process.stderr, started, lines))
     reader.start()
     peak: int | None = None
+    used: dict[int, float] = {}
     while process.poll() is None:
         now = memory(process.pid)
         peak = now if peak is None else max(peak, now or 0)
+        used |= processor_seconds(process.pid)
         _wait(process)
     seconds = time.perf_counter() - started
     reader.join()
@@ -76,7 +83,8 @@ def _measured(command: Sequence[str], printed: IO[bytes]) -> Measured:
         printed.seek(0)
         output = printed.read().decode(errors="replace")
         raise SystemExit(f"{output}{' '.join(command[-6:])} ended with {process.returncode}:\n{last}")
-    return Measured(seconds, None if peak is None else peak / 1e6, tuple(lines))
+    cpu = sum(used.values()) if used else None
+    return Measured(seconds, None if peak is None else peak / 1e6, tuple(lines), cpu)
 
 
 def _wait_for_the_rest(session: int) -> None:
@@ -99,18 +107,24 @@ def _read(stream: IO[str], started: float, lines: list[tuple[float, str]]) -> No
 
 def memory(root: int) -> int | None:
     """Memory of a process and its descendants, shared pages counted once; None without /proc."""
-    parents = _parents()
-    if not parents:
-        return None
-    family = {root}
-    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+    family = _family(root)
+    return sum(_memory_of(pid) for pid in family) if family else None
+
+
+def processor_seconds(root: int) -> dict[int, float]:
+    """The processor seconds that a process and its descendants have used so far, each; empty without /proc."""
+    return {
+        pid: (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") for pid, fields in _family(root).items()
+    }
+
+
+def _family(root: int) -> dict[int, list[str]]:
+    """A process and its descendants, with the fields of their `stat` files."""
+    known = dict(_processes())
+    family = {root} & known.keys()
+    while more := {pid for pid, fields in known.items() if int(fields[1]) in family} - family:
         family |= more
-    return sum(_memory_of(pid) for pid in family)
-
-
-def _parents() -> dict[int, int]:
-    """The parent of each process of the system."""
-    return {pid: int(fields[1]) for pid, fields in _processes()}
+    return {pid: known[pid] for pid in family}
 
 
 def _sessions() -> set[int]:

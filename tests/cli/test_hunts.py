@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lakehunt import cli
-from lakehunt.cli.hunts import print_runs
+from lakehunt.cli.hunts import dearest, print_runs
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings.run_log import FAILED, HuntRun
 
@@ -33,6 +34,46 @@ def test_a_hunt_that_could_not_begin_is_listed_with_the_others(capsys: pytest.Ca
         f"bad failed: {why}",
         "1 succeeded, 1 failed",
     ]
+
+
+def test_of_many_hunts_those_that_found_something_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    begun = datetime(2026, 3, 10, tzinfo=UTC)
+
+    def ran(number: int, **counts: Any) -> HuntRun:
+        return HuntRun(
+            Hunt(f"{number:08d}-0000-4a5e-9a3e-0d8b8f5b7a10", f"hunt {number}", "x"), 0, "r", begun, **counts
+        )
+
+    quiet = [ran(number, seconds=0.5, matched=1, suppressed=1, findings=0) for number in range(49)]
+    found = [ran(number, seconds=2.0, matched=10, suppressed=0, findings=number - 96) for number in (100, 101)]
+    assert print_runs([*quiet, *found]) is True
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.replace("│", " ").splitlines()]
+    assert lines[0] == "Hunts as of 1970-01-01 that found something or failed"
+    assert lines[3:6] == ["hunt 100 10 0 4 2 succeeded", "hunt 101 10 0 5 2 succeeded", "(2 hunts)"]
+    assert lines[9:] == [
+        "found something 2 20 0 9 4",
+        "found nothing 49 49 49 0 24.5",
+        "failed 0 0 0 0 0",
+        "(3 outcomes)",
+        "51 succeeded, 0 failed",
+    ]
+    assert print_runs([*quiet, ran(200), ran(201, outcome=FAILED, error="it is broken")]) is False
+    told = capsys.readouterr().out
+    assert "hunt 201 failed: it is broken" in told
+    assert "hunt 200" not in told
+    assert told.endswith("50 succeeded, 1 failed\n")
+
+
+def test_the_dearest_runs_first() -> None:
+    rows = [
+        {"hunt_name": "a", "seconds": 1.0, "matched": None, "bytes_read": 5},
+        {"hunt_name": "b", "seconds": None, "matched": 0, "bytes_read": 5},
+        {"hunt_name": "c", "seconds": 3.0, "matched": 7, "bytes_read": 9},
+    ]
+    assert [row["hunt_name"] for row in dearest(rows, "newest")] == ["a", "b", "c"]
+    assert [row["hunt_name"] for row in dearest(rows, "seconds")] == ["c", "a", "b"]
+    assert [row["hunt_name"] for row in dearest(rows, "matched")] == ["c", "b", "a"]
+    assert [row["hunt_name"] for row in dearest(rows, "bytes")] == ["c", "a", "b"]
 
 
 def explained(folder: Path, *arguments: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lakehunt.cli import context, options, render
+from lakehunt.cli import context, findings_groups, options, render
 from lakehunt.cli.render import Column
 from lakehunt.cli.section import Section
 from lakehunt.core.printable import printable, truncated
@@ -39,8 +39,13 @@ MOST_LETTERS = 300
 @SECTION.command("findings")
 @options.hunts
 @options.as_of("Findings of this as-of", default="each hunt's newest run")
+@click.option(
+    "--group-by",
+    type=click.Choice(list(findings_groups.GROUPS)),
+    help="Count findings instead: by folder of hunts, severity, tactic, technique, or hunt",
+)
 @options.formats()
-def findings(config: Config, names: Sequence[str], as_of: int | None, form: str) -> None:
+def findings(config: Config, names: Sequence[str], as_of: int | None, group_by: str | None, form: str) -> None:
     """Print what was found.
 
     HUNT is an id or a name; default: all hunts."""
@@ -49,6 +54,9 @@ def findings(config: Config, names: Sequence[str], as_of: int | None, form: str)
     chosen = context.loaded_hunts(config, names)
     with context.lake(config) as lake:
         found = reader.latest_findings(lake, chosen, as_of)
+        if group_by is not None:
+            findings_groups.print_groups(found, group_by, config.hunts, form)
+            return
         without = [one.hunt for one in found if not one.rows]
         others = reader.newest_with_rows(lake, without) if without else {}
     print_findings(found, others, form)

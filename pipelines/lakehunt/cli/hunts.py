@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -70,10 +71,16 @@ _COUNTS = [
 ]
 
 
+MOST_LISTED = 50
+"""Runs up to which each has a line. Of more, those that found something or failed have one, and a summary follows."""
+
+
 def print_runs(runs: Sequence[HuntRun]) -> bool:
-    """Prints a line for each run of a hunt, and errors; returns whether all runs succeeded."""
+    """Prints what runs of hunts found, and errors; returns whether all runs succeeded."""
     if not runs:
         return True
+    are_few = len(runs) <= MOST_LISTED
+    listed = [run for run in runs if are_few or run.findings or run.error is not None]
     rows = [
         {
             "hunt": run.hunt.name,
@@ -83,17 +90,59 @@ def print_runs(runs: Sequence[HuntRun]) -> bool:
             "seconds": run.seconds,
             "outcome": "succeeded" if run.error is None else "failed",
         }
-        for run in runs
+        for run in listed
     ]
-    render.records("table", rows, _COUNTS, title=f"Hunts as of {context.instant(runs[0].as_of)}", what="hunt")
+    moment = context.instant(runs[0].as_of)
+    title = f"Hunts as of {moment}" if are_few else f"Hunts as of {moment} that found something or failed"
+    render.records("table", rows, _COUNTS, title=title, empty=f"No hunt as of {moment} found anything", what="hunt")
     failed = [run for run in runs if run.error is not None]
     for run in failed:
         click.echo(f"{run.hunt.name} failed: {run.error}")
+    if not are_few:
+        render.records("table", _by_outcome(runs), _OUTCOMES, title="Outcomes", what="outcome")
     click.echo(f"{len(runs) - len(failed)} succeeded, {len(failed)} failed")
     return not failed
 
 
+_OUTCOMES = [
+    Column("outcome"),
+    Column("hunts"),
+    Column("matched"),
+    Column("suppressed"),
+    Column("findings"),
+    Column("seconds", show=showing.number),
+]
+
+
+def _by_outcome(runs: Sequence[HuntRun]) -> list[dict[str, Any]]:
+    """Sums of the runs of each outcome. Hunts run at the same time: their seconds are more than the run's."""
+    outcomes: dict[str, list[HuntRun]] = {"found something": [], "found nothing": [], "failed": []}
+    for run in runs:
+        found = "found something" if run.findings else "found nothing"
+        outcomes["failed" if run.error is not None else found].append(run)
+    return [
+        {
+            "outcome": outcome,
+            "hunts": len(some),
+            "matched": sum(run.matched or 0 for run in some),
+            "suppressed": sum(run.suppressed or 0 for run in some),
+            "findings": sum(run.findings or 0 for run in some),
+            "seconds": sum(run.seconds or 0 for run in some),
+        }
+        for outcome, some in outcomes.items()
+    ]
+
+
 # Runs
+
+_COSTS = {
+    "seconds": "seconds",
+    "matched": "matched",
+    "findings": "findings",
+    "scanned": "events_scanned",
+    "bytes": "bytes_read",
+}
+"""What runs are sorted by, with the column of `hunts.runs`."""
 
 
 @SECTION.command("runs")
@@ -102,17 +151,32 @@ def print_runs(runs: Sequence[HuntRun]) -> bool:
 @click.option(
     "--last", metavar="N", type=options.COUNT, default=20, show_default=True, help="How many runs, the newest first"
 )
+@click.option(
+    "--sort",
+    type=click.Choice(["newest", *_COSTS]),
+    default="newest",
+    show_default=True,
+    help="Which runs come first: the newest, or those that took or found the most",
+)
 @options.formats()
-def runs(config: Config, names: Sequence[str], as_of: int | None, last: int, form: str) -> None:
+def runs(config: Config, names: Sequence[str], as_of: int | None, last: int, sort: str, form: str) -> None:
     """Print what the runs of hunts did: windows, events read, findings, errors.
 
-    HUNT is an id or a name; default: all hunts."""
+    HUNT is an id or a name; default: all hunts. With --sort, the dearest of all runs, or of those of an as-of."""
     from lakehunt.hunting.findings import run_log
 
     chosen = context.loaded_hunts(config, names)
     with context.lake(config) as lake:
-        rows = run_log.recent_runs(lake, chosen, as_of, last)
-    render.records(form, rows, _RUN_COLUMNS, title="Runs, newest first", empty="no runs", what="run")
+        rows = run_log.recent_runs(lake, chosen, as_of, last if sort == "newest" else sys.maxsize)
+    title = "Runs, newest first" if sort == "newest" else f"Runs by {sort}, the most first"
+    render.records(form, dearest(rows, sort)[:last], _RUN_COLUMNS, title=title, empty="no runs", what="run")
+
+
+def dearest(rows: Sequence[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
+    """The runs in this order; those without a value come last, and equal ones stay in their order."""
+    if sort == "newest":
+        return list(rows)
+    return sorted(rows, key=lambda row: -1 if row[_COSTS[sort]] is None else row[_COSTS[sort]], reverse=True)
 
 
 _RUN_COLUMNS = [
