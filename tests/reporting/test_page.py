@@ -153,6 +153,25 @@ def test_hunts_and_what_failed(read: Reader) -> None:
     assert "Never ran High 0 0 0 has not run" in rows
 
 
+def test_of_many_hunts_those_that_found_nothing_are_folded() -> None:
+    given = report()
+    quiet = [hunt(f"Quiet {n:02d}", f"{n:08d}-0000-4000-8000-000000000000", ran(matched=n)) for n in range(60)]
+    read = Reader(page.render(replace(given, hunts=[*quiet, *given.hunts]), END))
+    [folded] = [text for text in read.of("details") if "found nothing" in text]
+    assert "60 more hunts ran and found nothing" in " ".join(folded.split())
+    assert all(one.name in folded for one in quiet)
+    assert not any(name in folded for name in ("Web shells", "Ping", "Never ran"))
+    rows = [" ".join(row.split()) for row in read.of("tr")]
+    assert [row.split()[0] for row in rows if row.endswith(("succeeded", "not run", "column>"))][:3] == [
+        "Ping",
+        "Web",
+        "Never",
+    ]
+    assert "T1505.003 Server Software Component: Web Shell 2 61" in " ".join(rows)
+    named = next(row for row in rows if row.startswith("T1505.003"))
+    assert named.endswith("Quiet 06; Quiet 07 and 53 more")
+
+
 def test_attack(read: Reader) -> None:
     assert any("by the names of MITRE ATT&CK\u00ae 19.2 for Enterprise" in text for text in said(read, "quiet"))
     tactics = said(read, "found") + said(read, "hunted")

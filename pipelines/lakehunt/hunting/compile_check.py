@@ -77,14 +77,18 @@ class CheckedFile:
 def check_files(paths: Sequence[Path], tables: TableCatalog) -> list[CheckedFile]:
     """Every hunt in these files and folders, each file once, in order; ids are compared across all of them. Then the
     exclusion files in the folders and beside the files; their exclusions are attached to the hunts."""
+    with _uncollected():
+        return _checked(paths, tables)
+
+
+def _checked(paths: Sequence[Path], tables: TableCatalog) -> list[CheckedFile]:
     checked: list[CheckedFile] = []
     earlier: dict[str, Hunt] = {}
-    with _uncollected():
-        for file in _files(paths, checked):
-            one = _check(file, earlier, tables)
-            checked.append(one)
-            if one.hunt:
-                earlier[one.hunt.id] = one.hunt
+    for file in _files(paths, checked):
+        one = _check(file, earlier, tables)
+        checked.append(one)
+        if one.hunt:
+            earlier[one.hunt.id] = one.hunt
     loaded = exclusion_file.load(_exclusion_files(paths), list(earlier.values()))
     with_exclusions = {hunt.id: hunt for hunt in hunt_file.with_exclusions(earlier.values(), loaded)}
     hunts = [replace(one, hunt=with_exclusions[one.hunt.id]) if one.hunt else one for one in checked]

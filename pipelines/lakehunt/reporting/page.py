@@ -33,6 +33,12 @@ MOST_LETTERS = 240
 MOST_DEVICES = 200
 """Maximum devices in the list; all are counted."""
 
+MOST_HUNTS = 50
+"""Hunts up to which all are in one table. Of more, those that ran and found nothing are in a second, folded one."""
+
+MOST_NAMES = 8
+"""Maximum hunts named for a technique; all are counted."""
+
 _HERE = Path(__file__).parent
 
 
@@ -52,6 +58,7 @@ def render(report: Report, made_at: datetime) -> str:
     environment.filters |= {"number": lambda value: f"{value:,}", "json": _json}
     template = environment.get_template("report.html.j2")
     devices = _devices(report.findings)
+    hunts, quiet = _hunts(report)
     named = {one.device_id for one in report.findings if one.device_id is not None}
     return template.render(
         report=report,
@@ -60,7 +67,8 @@ def render(report: Report, made_at: datetime) -> str:
         totals=_totals(report, len(named)),
         devices=devices[:MOST_DEVICES],
         left_out={"devices": len(devices) - MOST_DEVICES, "findings": len(report.findings) - len(report.shown)},
-        hunts=_hunts(report),
+        hunts=hunts,
+        quiet=quiet,
         charts=[chart for chart in (charts.by_status(report.findings), charts.by_hunt(report.findings)) if chart],
         policy=_policy(script, style),
         style=style,
@@ -68,6 +76,7 @@ def render(report: Report, made_at: datetime) -> str:
         made_at=made_at,
         version=__version__,
         most_letters=MOST_LETTERS,
+        most_names=MOST_NAMES,
     )
 
 
@@ -158,16 +167,25 @@ class HuntSummary:
     new: int
     devices: int
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it ran and found nothing."""
+        return self.ran.last is not None and not self.ran.has_failed and not self.findings
 
-def _hunts(report: Report) -> list[HuntSummary]:
-    """The hunts: those that failed, then those with most findings first."""
+
+def _hunts(report: Report) -> tuple[list[HuntSummary], list[HuntSummary]]:
+    """The hunts: those that failed, then those with most findings first. If there are many, those that ran and found
+    nothing apart."""
     found = Counter(one.hunt_id for one in report.findings)
     new = Counter(one.hunt_id for one in report.findings if one.is_new)
     where: dict[str, set[Any]] = defaultdict(set)
     for one in report.findings:
         where[one.hunt_id].update({one.device_id} - {None})
     made = [HuntSummary(one, found[one.id], new[one.id], len(where[one.id])) for one in report.hunts]
-    return sorted(made, key=lambda hunt: (not hunt.ran.has_failed, -hunt.findings))
+    ordered = sorted(made, key=lambda hunt: (not hunt.ran.has_failed, -hunt.findings))
+    if len(ordered) <= MOST_HUNTS:
+        return ordered, []
+    return [one for one in ordered if not one.is_quiet], [one for one in ordered if one.is_quiet]
 
 
 def _json(value: Any) -> str:
