@@ -42,7 +42,6 @@ def test_run_prints_a_summary_and_the_findings(demo: tuple[Path, subprocess.Comp
     ) in done.stdout
     assert "cmd.exe /c WHOAMI /groups" in done.stdout
     assert re.search("hunting [12] of 2: Webserver Executing Suspicious Applications", done.stderr)
-    assert "2 hunts: 2 with findings, 0 without" in done.stderr
     total, *steps = done.stderr.splitlines()[-4:]
     assert total.endswith(" s  in total")
     assert steps == [

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 
 from lakehunt.hunting import run_progress
-from lakehunt.hunting.findings.run_log import FULL, HuntRun
 from lakehunt.hunting.run_progress import RunProgress
-from tests.support.hunts import H1
 
 
 def test_hunts_are_counted_once_and_empty_ones_are_seldom_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,15 +24,3 @@ def test_hunts_are_counted_once_and_empty_ones_are_seldom_said(monkeypatch: pyte
     assert len(places) == 2
     assert [round(place, -2) for place in places] == [500, 1000]
     assert said[-2:] == ["hunting 1,402 of 1,572: two", "hunting 1,402 of 1,572: two, in full"]
-
-
-def _run(**details: Any) -> HuntRun:
-    return HuntRun(H1, 0, "run", datetime(2026, 3, 1, tzinfo=UTC), **details)
-
-
-def test_a_summary_by_outcome() -> None:
-    assert run_progress.outcomes([_run(findings=2)]) == "1 hunt: 1 with findings, 0 without"
-    runs = [_run(findings=1), _run(findings=0), _run(findings=3, mode=FULL), _run(error="no", outcome="failed")]
-    assert run_progress.outcomes(runs * 400) == (
-        "1,600 hunts: 800 with findings, 400 without, 400 failed, 400 of them read all events of their window"
-    )

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from lakehunt.core.progress import Progress
-from lakehunt.hunting import run_hits, run_progress
+from lakehunt.hunting import run_hits
 from lakehunt.hunting.compiled_hunt import at_its_place
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
@@ -32,6 +32,7 @@ from lakehunt.hunting.query import exclusion_marks, runtime_errors
 from lakehunt.hunting.query.events_table import HuntHits, LakeSnapshot, Readable, utc_day
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
 from lakehunt.hunting.run_hits import HitsRead, RunHits
+from lakehunt.hunting.run_progress import RunProgress
 from lakehunt.kql import plan as p
 from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.lake.delta_lake import Lake
@@ -84,7 +85,7 @@ class _HuntingRun:
     ) -> None:
         self.lake, self.hunts, self.as_of, self.say, self.tables = lake, hunts, as_of, say, tables
         self.limits = limits
-        self.progress = run_progress.RunProgress(say, len(hunts))
+        self.progress = RunProgress(say, len(hunts))
         self.started = datetime.now(UTC)
         self.run_id = f"{self.started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
         self.runs: dict[str, HuntRun] = {}
@@ -117,7 +118,6 @@ class _HuntingRun:
             runs = [self.runs[hunt.id] for hunt in self.hunts if hunt.id in self.runs]
             # A run that is not in findings.all has not succeeded: its record stays at STARTED, like a killed run.
             run_log.record_runs(self.lake, [run for run in runs if stored or run.error is not None])
-        self.say(run_progress.outcomes(runs))
         return runs
 
     def _record_exclusions(self) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
 
 from lakehunt.core.progress import Progress
-from lakehunt.hunting.findings.run_log import FULL, HuntRun
 
 PAUSE = 5.0
 """Seconds between two lines about hunts that have nothing to be evaluated."""
@@ -39,14 +37,3 @@ class RunProgress:
         with self._lock:
             self._begun.add(hunt_id)
             return len(self._begun)
-
-
-def outcomes(runs: Sequence[HuntRun]) -> str:
-    """How many hunts ended in which way."""
-    failed = sum(run.error is not None for run in runs)
-    found = sum(run.error is None and bool(run.findings) for run in runs)
-    parts = [f"{found:,} with findings", f"{len(runs) - found - failed:,} without"]
-    parts += [f"{failed:,} failed"] if failed else []
-    in_full = sum(run.mode == FULL for run in runs)
-    parts += [f"{in_full:,} of them read all events of their window"] if in_full else []
-    return f"{len(runs):,} hunt{'' if len(runs) == 1 else 's'}: {', '.join(parts)}"
