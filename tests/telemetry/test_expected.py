@@ -98,6 +98,8 @@ def over_all_years(one: hunt_file.Hunt) -> hunt_file.Hunt:
 
 def stored(lake: Lake, one: hunt_file.Hunt) -> list[dict[str, Any]]:
     """The rows of findings.<hunt> with datetimes as the expected files write them (no event has a seventh digit)."""
+    if not lake.exists(writer.name_of(one)):  # it has never found anything
+        return []
     rows = lake.read(writer.name_of(one)).orderBy("as_of", "ordinal").collect()
     return [
         {
