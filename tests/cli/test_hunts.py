@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import pytest
 from lakehunt import cli
 from lakehunt.cli.hunts import dearest, print_runs
 from lakehunt.hunting.content.hunt_file import Hunt
-from lakehunt.hunting.findings.run_log import FAILED, HuntRun
+from lakehunt.hunting.findings import run_log
+from lakehunt.hunting.findings.run_log import FAILED, STARTED, HuntRun
+from lakehunt.kql import times
+from lakehunt.lake.small_tables import LocalTables
 
 ID = "1b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10"
 
@@ -101,6 +105,34 @@ def test_explain_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "ProcessCommandLine has 'whoami'   [each event]" in told
     assert "unless excluded by backup (on): AccountName == 'backup'" in told
     assert "old" not in told
+
+
+def test_what_a_run_took(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the run log, which is read without Spark: the newest run that has ended. A run in progress has no counts."""
+    monkeypatch.setattr("lakehunt.runtime.session.start", lambda *_: pytest.fail("Spark was started"))
+    hunt = Hunt(ID, "Shells", "x")
+    first, second, third = (datetime(2026, 3, day, tzinfo=UTC) for day in (8, 9, 10))
+    at = [times.from_datetime(day) for day in (first, second, third)]
+    counts = {"events_scanned": 285_716, "matched": 12, "suppressed": 0, "findings": 3, "seconds": 0.44}
+    tables = LocalTables(str(tmp_path / "lake"))
+    for row in (
+        HuntRun(hunt, at[0], "1", first, **counts | {"findings": 9}),
+        HuntRun(hunt, at[1], "2", second, **counts, bytes_read=7_000_000),
+        HuntRun(hunt, at[2], "3", third, outcome=STARTED),
+    ):
+        run_log.record_runs(tables, [row])  # type: ignore[arg-type]
+    lake = ["--lake", str(tmp_path / "lake")]
+    assert explained(tmp_path, "Shells", *lake) == 0
+    told = capsys.readouterr().out
+    assert "last run, as of 2026-03-09: 285,716 events read, 12 matched, 0 suppressed, 3 findings, 0.4 s\n" in told
+    config = ["--config", str(tmp_path / "lakehunt.yaml"), *lake]
+    assert cli.main(["runs", *config, "--sort", "findings", "--format", "json"]) == 0
+    assert [row["findings"] for row in json.loads(capsys.readouterr().out)] == [9, 3, None]
+    assert cli.main(["runs", *config, "--sort", "bytes", "--last", "1", "--format", "json"]) == 0
+    assert [row["bytes_read"] for row in json.loads(capsys.readouterr().out)] == [7_000_000]
+    run_log.record_runs(tables, [HuntRun(hunt, at[2], "3", third, outcome=FAILED, error="too slow")])  # type: ignore
+    assert explained(tmp_path, "Shells", *lake) == 0
+    assert "last run, as of 2026-03-10: failed: too slow\n" in capsys.readouterr().out
 
 
 def test_explain_shows_exclusions_that_are_off_where_they_are_asked_for(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lakehunt.hunting.content.hunt_file import Hunt
     from lakehunt.hunting.query.table_catalog import TableCatalog
     from lakehunt.lake.delta_lake import Lake
+    from lakehunt.lake.small_tables import LocalTables
 
 PROGRAM = "lakehunt"
 
@@ -48,6 +49,20 @@ def lake(config: Config, learning: bool = False, writing: bool = False) -> Itera
         finally:
             with suppress(Py4JError, OSError):  # if its JVM has ended
                 spark.stop()
+
+
+@contextmanager
+def small_tables(config: Config) -> Iterator[Lake | LocalTables]:
+    """What reads the lake's small tables: delta-rs where it reaches them, else Spark, which has to start."""
+    from lakehunt.lake import small_tables
+    from lakehunt.lake.small_tables import LocalTables
+
+    check_place(config)
+    if not config.is_s3_sparks and small_tables.reachable(config.lake):
+        yield LocalTables(config.lake, config.object_store)
+    else:
+        with lake(config) as opened:
+            yield opened
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from lakehunt.cli.section import Section
 
 if TYPE_CHECKING:
     from lakehunt.config import Config
+    from lakehunt.hunting.content.hunt_file import Hunt
     from lakehunt.hunting.explanation import Explanation
     from lakehunt.hunting.findings.run_log import HuntRun
     from lakehunt.hunting.findings.suppression import ExclusionEffect
@@ -166,7 +167,7 @@ def runs(config: Config, names: Sequence[str], as_of: int | None, last: int, sor
     from lakehunt.hunting.findings import run_log
 
     chosen = context.loaded_hunts(config, names)
-    with context.lake(config) as lake:
+    with context.small_tables(config) as lake:
         rows = run_log.recent_runs(lake, chosen, as_of, last if sort == "newest" else sys.maxsize)
     title = "Runs, newest first" if sort == "newest" else f"Runs by {sort}, the most first"
     render.records(form, dearest(rows, sort)[:last], _RUN_COLUMNS, title=title, empty="no runs", what="run")
@@ -271,15 +272,16 @@ def _print_remarks(effects: Sequence[ExclusionEffect]) -> None:
 @click.option("--spark", is_flag=True, help="Also print Spark's plan for the query over the lake")
 @click.option("-v", "--verbose", is_flag=True, help="Also exclusions that are off or expired, and columns of the hits")
 def explain(config: Config, names: Sequence[str], as_of: int, spark: bool, verbose: bool) -> None:
-    """Explain how a hunt is run: what is decided event by event, and why not.
+    """Explain how a hunt is run: what is decided event by event, and why not; and what its last run took.
 
     HUNT is an id or a name; default: all hunts."""
     from lakehunt.hunting import compiled_hunt, explanation
 
     tables = context.tables(config)
     compiled = [compiled_hunt.compile_hunt(one, tables) for one in context.loaded_hunts(config, names)]
+    last = _last_runs(config, [one.hunt for one in compiled])
     for one in compiled:
-        click.echo("\n".join(explained(explanation.explain(one, as_of), verbose)))
+        click.echo("\n".join(explained(explanation.explain(one, as_of), verbose, last.get(one.hunt.id))))
     if spark:
         with context.lake(config) as lake:
             for one in compiled:
@@ -290,7 +292,37 @@ _DECIDED = {"tuple": "columns with few values", "event": "each event"}
 """What a predicate is evaluated on: distinct tuples (once each, however many events share one), or each event."""
 
 
-def explained(one: Explanation, verbose: bool) -> Iterator[str]:
+def _last_runs(config: Config, hunts: Sequence[Hunt]) -> dict[str, dict[str, Any]]:
+    """The last run of each hunt that has ended, by its id, where the lake has a run log that is read without Spark."""
+    from lakehunt.hunting.findings import run_log
+    from lakehunt.lake import small_tables
+    from lakehunt.lake.small_tables import LocalTables
+    from lakehunt.schemas.hunt_tables import RUNS
+
+    if config.is_s3_sparks or not small_tables.reachable(config.lake):
+        return {}
+    tables = LocalTables(config.lake, config.object_store)
+    if not tables.exists(RUNS.name):
+        return {}
+    ended = [row for row in run_log.recent_runs(tables, hunts, None, sys.maxsize) if row["outcome"] != run_log.STARTED]
+    return {str(row["hunt_id"]): row for row in reversed(ended)}
+
+
+def _what_it_took(run: Mapping[str, Any]) -> str:
+    """What a run read and found, and how long that took."""
+    told = f"  last run, as of {showing.moment(run['as_of'])}: "
+    if run["error"] is not None:
+        return f"{told}failed: {run['error']}"
+    counts = [f"{run[name]:,} {what}" for name, what in _MEASURED.items() if run[name] is not None]
+    seconds = [] if run["seconds"] is None else [f"{showing.number(run['seconds'])} s"]
+    return told + ", ".join([*counts, *seconds])
+
+
+_MEASURED = {"events_scanned": "events read", "matched": "matched", "suppressed": "suppressed", "findings": "findings"}
+
+
+def explained(one: Explanation, verbose: bool, last: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """The lines about a hunt; `last` is the row of its last run."""
     window = one.window
     start = "the beginning" if window.since is None else context.instant(window.since)
     yield f"{one.hunt.name} ({one.hunt.id}, version {one.hunt.digest})"
@@ -299,6 +331,8 @@ def explained(one: Explanation, verbose: bool) -> Iterator[str]:
         yield f"  full scan: every run reads all events of its window, because {one.why}"
     else:
         yield "  incremental: every event is read once, after it landed"
+    if last is not None:
+        yield _what_it_took(last)
     for name, why in one.in_full.items():
         yield f"  except for {name}: every run reads all its events of the window, because {why}"
     for table in one.tables:

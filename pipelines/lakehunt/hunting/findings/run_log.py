@@ -14,6 +14,7 @@ from lakehunt.hunting.incremental.hits import ENGINE_VERSION
 from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.small_tables import LocalTables
 from lakehunt.runtime import bounded
 from lakehunt.schemas.hunt_tables import RUNS
 
@@ -107,7 +108,9 @@ def in_progress(lake: Lake, since: datetime) -> set[str]:
     return {row["hunt_version"] for row in rows if (row["run_id"], row["hunt_id"], row["as_of"]) not in ended}
 
 
-def recent_runs(lake: Lake, hunts: Sequence[Hunt], as_of: int | None, limit: int) -> list[dict[str, object]]:
+def recent_runs(
+    lake: Lake | LocalTables, hunts: Sequence[Hunt], as_of: int | None, limit: int
+) -> list[dict[str, object]]:
     """The last runs of these hunts, newest first: one row of `hunts.runs` each, the final one if the run has ended."""
     only: list[Any] = [("hunt_id", "in", [hunt.id for hunt in hunts])]
     if as_of is not None:
