@@ -7,18 +7,16 @@ contains a function (`Cancellation.java`) that is always true and ends a cancell
 from __future__ import annotations
 
 from pyspark.sql import Column, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.classic.column import Column as ClassicColumn
-from pyspark.sql.classic.column import _to_seq
 
 from lakehunt.kql.types import BOOL, DATETIME, INT, LONG, REAL, STRING, TIMESPAN, Type
 from lakehunt.runtime import janino
+from lakehunt.spark.columns import F, called
 
 
 def not_cancelled(spark: SparkSession, left: Column, right: Column) -> Column:
     """True. The arguments are cheap values of the rows that are combined: otherwise Spark would evaluate it once."""
     function = janino.compile_and_distribute(spark, "Cancellation").newInstance().function()
-    return ClassicColumn(function.apply(_to_seq(spark.sparkContext, [left._jc, right._jc])))
+    return called(function, left, right)
 
 
 def cheap_value(value: Column, kind: Type) -> Column:

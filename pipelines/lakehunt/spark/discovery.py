@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from lakehunt.kql import syntax as s
 from lakehunt.kql.catalog import common_type
 from lakehunt.kql.types import BOOL, DYNAMIC, LONG, REAL, STRING, Column, Schema, Type
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.expressions import as_argument, column
 from lakehunt.spark.functions.registry import form
 from lakehunt.spark.relations import Relation

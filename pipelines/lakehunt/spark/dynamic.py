@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN, Type
-from lakehunt.runtime.surrogates import well_formed
+from lakehunt.spark.columns import F
+from lakehunt.spark.surrogates import well_formed
 from lakehunt.spark.values import named, text_of_datetime, text_of_decimal, text_of_timespan
 
 NULL = "null"

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Protocol
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql import plan as p
@@ -17,6 +16,7 @@ from lakehunt.kql.errors import Kind, KqlError
 from lakehunt.kql.operators import MEMBERSHIP
 from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, INT, LONG, REAL, STRING, Type
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.dynamic import encoded
 from lakehunt.spark.functions import operators, regular, text
 from lakehunt.spark.functions.compiled import java_function

@@ -7,8 +7,8 @@ IPv6, of a /32. Networks are disjoint, so an address is in at most one of them."
 from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 
+from lakehunt.spark.columns import F
 from lakehunt.spark.expressions import column
 from lakehunt.spark.functions.addresses import digits_of
 

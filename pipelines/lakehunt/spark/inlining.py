@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pyspark.sql import functions as F
-
 from lakehunt.kql import plan as p
+from lakehunt.spark.columns import F, select
 from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import Relation
 
@@ -41,4 +40,4 @@ def limited(source: Relation, plan: p.Project) -> Relation:
         else column(n)
         for n in source.names
     ]
-    return replace(source, frame=source.frame.select(*kept, *source.hidden), weights={})
+    return replace(source, frame=select(source.frame, *kept, *source.hidden), weights={})

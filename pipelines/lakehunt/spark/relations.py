@@ -23,13 +23,13 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import STRING, Schema
 from lakehunt.kql.types import Column as KqlColumn
 from lakehunt.spark import geo_ip, trace
+from lakehunt.spark.columns import F, select
 from lakehunt.spark.expressions import Expressions, as_argument, called, column
 from lakehunt.spark.functions.windows import Serial
 from lakehunt.spark.values import literal, spark_type, stored
@@ -94,12 +94,12 @@ class Relation:
     def select_columns(self, names: Set[str]) -> Relation:
         """The relation with only these columns, and the hidden ones."""
         kept = tuple(c for c in self.schema if c.name in names)
-        return replace(self, frame=self.frame.select(*(column(c.name) for c in kept), *self.hidden), schema=kept)
+        return replace(self, frame=select(self.frame, *(column(c.name) for c in kept), *self.hidden), schema=kept)
 
     def null_out_unread(self, names: Set[str]) -> Relation:
         """The relation for a reader of only these columns: the others are replaced by nulls."""
         kept = [column(c.name) if c.name in names else _nothing(c) for c in self.schema]
-        return replace(self, frame=self.frame.select(*kept, *self.hidden))
+        return replace(self, frame=select(self.frame, *kept, *self.hidden))
 
     @property
     def orderings(self) -> list[Column]:
@@ -109,11 +109,11 @@ class Relation:
     def stored(self) -> DataFrame:
         """The query's columns in the types stored in Delta, followed by the hidden ones."""
         columns = [stored(column(c.name), c.type).alias(c.name) for c in self.schema]
-        return self.frame.select(*columns, *self.hidden)
+        return select(self.frame, *columns, *self.hidden)
 
     def in_order(self) -> DataFrame:
         """The query's columns in engine types, with the rows in order."""
-        return self.frame.orderBy(*self.orderings).select(*(column(c.name) for c in self.schema))
+        return select(self.frame.orderBy(*self.orderings), *(column(c.name) for c in self.schema))
 
 
 @lru_cache(maxsize=4096)

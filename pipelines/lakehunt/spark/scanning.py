@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import LONG, Schema, Type
+from lakehunt.spark.columns import F
 from lakehunt.spark.expressions import Expressions
 from lakehunt.spark.values import literal, spark_type
 

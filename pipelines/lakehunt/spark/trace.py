@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from functools import cache
 
 from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
 
 from lakehunt.schemas.event_table import SUBJECT
 from lakehunt.schemas.finding_tables import MAX_EVIDENCE
+from lakehunt.spark.columns import F
 
 TRACE = "$$trace"
 RANK = "$$rank"

@@ -27,7 +27,6 @@ from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql import times
 from lakehunt.kql.types import (
@@ -48,6 +47,7 @@ from lakehunt.kql.types import (
     TIMESPAN,
     Type,
 )
+from lakehunt.spark.columns import F
 
 SPARK_TYPES: dict[Type, str] = {
     BOOL: "boolean",

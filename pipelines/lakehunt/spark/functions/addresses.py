@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import STRING_OR_DYNAMIC, OneOf
 from lakehunt.kql.types import BOOL, DYNAMIC, INT, LONG, STRING, Type, array_of
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.functions.strings import refuse, text_or_dynamic
 from lakehunt.spark.values import named

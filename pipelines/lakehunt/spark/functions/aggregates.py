@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import INTEGER, NOT_DYNAMIC, Any, Constant, OneOf, Parameter, Result
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import Function, Group, aggregate
 from lakehunt.spark.values import spark_type
 

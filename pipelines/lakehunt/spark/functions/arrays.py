@@ -10,12 +10,12 @@ from collections.abc import Callable
 from functools import reduce
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import INTEGER, NOT_DYNAMIC, NUMBER, Any, Constant, Text
 from lakehunt.kql.types import BOOL, DATETIME, DYNAMIC, LONG, REAL, STRING, TIMESPAN, Type, array_of
 from lakehunt.kql.types import TICKS_PER_HOUR as HOUR
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.values import named
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import NOT_DYNAMIC, Any, Constant, Text
 from lakehunt.kql.types import BOOL, DYNAMIC, STRING, Type
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.functions.strings import refuse

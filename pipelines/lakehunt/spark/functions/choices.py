@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import Any
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, INT, LONG, REAL, STRING, TIMESPAN, Type
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.aggregates import ORDERED, first_type, is_nan
 from lakehunt.spark.functions.registry import Group, aggregate
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import INTEGER, NOT_DYNAMIC, Constant
 from lakehunt.kql.types import BOOL, DYNAMIC, STRING, Type, array_of
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.registry import Group, aggregate
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyspark.sql import Column, SparkSession
-from pyspark.sql.classic.column import Column as ClassicColumn
-from pyspark.sql.classic.column import _to_seq
 
 from lakehunt.runtime import janino
+from lakehunt.spark.columns import called
 
 
 def java_function(name: str, returns: str, value: Column, options: Sequence[str] = ()) -> Column:
@@ -16,4 +15,4 @@ def java_function(name: str, returns: str, value: Column, options: Sequence[str]
     spark = SparkSession.active()
     function = janino.compile_and_distribute(spark, "KustoFunctions").newInstance()
     function.configure(name, list(options))
-    return ClassicColumn(function.function(returns).apply(_to_seq(spark.sparkContext, [value._jc])))
+    return called(function.function(returns), value)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from functools import reduce
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import NOT_DYNAMIC, Parameter, Same
 from lakehunt.kql.types import BOOL, DYNAMIC, STRING
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import scalar
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import reduce
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql import times
 from lakehunt.kql.catalog import OneOf
@@ -32,6 +31,7 @@ from lakehunt.kql.types import (
     Type,
 )
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.functions.strings import refuse
 from lakehunt.spark.values import (

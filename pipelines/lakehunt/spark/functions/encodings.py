@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import INTEGER, NOT_DYNAMIC, OneOf, Text
 from lakehunt.kql.types import DATETIME, DYNAMIC, GUID, INT, LONG, STRING, Type, array_of
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.conversions import toguid_of_string
 from lakehunt.spark.functions.registry import form, scalar

@@ -7,11 +7,11 @@ define the latter two. What is not valid gives null, or an empty string."""
 from __future__ import annotations
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import INTEGER, NUMBER, Parameter
 from lakehunt.kql.types import BOOL, DYNAMIC, INT, REAL, STRING, Type
 from lakehunt.runtime.libraries import H3, S2
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.java_calls import JavaClasses
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.values import SPARK_TYPES

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import Column, SparkSession
-from pyspark.sql.classic.column import Column as ClassicColumn
-from pyspark.sql.classic.column import _to_seq
 
 from lakehunt.runtime import janino, libraries
 from lakehunt.runtime.libraries import Library
+from lakehunt.spark.columns import called
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,7 @@ class JavaClasses:
         for library in self.libraries:
             libraries.add(spark, library)
         function = janino.compile_and_distribute(spark, "JavaFunction").newInstance()
-        called = janino.compile_together(spark, self.names)[owner]
+        classes = janino.compile_together(spark, self.names)
         jvm: Any = spark._jvm
         kind = jvm.org.apache.spark.sql.types.DataType.fromDDL(returns)
-        columns: Any = arguments
-        udf = function.of(called, method, kind)
-        return ClassicColumn(udf.apply(_to_seq(spark.sparkContext, [column._jc for column in columns])))
+        return called(function.of(classes[owner], method, kind), *arguments)

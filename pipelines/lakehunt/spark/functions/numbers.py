@@ -8,10 +8,10 @@ from collections.abc import Callable
 from functools import reduce
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import INTEGER, NUMBER, Any, Constant, OneOf, Same
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, GUID, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import scalar
 
 # Overloads are tried in order of registration: of several decorators, the lowest comes first.

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from functools import reduce
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.types import DECIMAL, REAL, STRING, TIMESPAN, Type
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions import text
 from lakehunt.spark.values import SPARK_TYPES, within_calendar
 

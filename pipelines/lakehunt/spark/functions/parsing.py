@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import STRING_OR_DYNAMIC, TYPE, Constant, NamedType, Text
 from lakehunt.kql.types import DYNAMIC, STRING, Type, array_of
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.functions.regular import converted
 from lakehunt.spark.functions.strings import refuse, text_or_dynamic

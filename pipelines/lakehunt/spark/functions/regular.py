@@ -12,9 +12,6 @@ from typing import Any
 
 from pyspark import SparkContext
 from pyspark.sql import Column, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.classic.column import Column as ClassicColumn
-from pyspark.sql.classic.column import _to_seq
 from pyspark.sql.utils import get_active_spark_context
 
 from lakehunt.core.errors import LakehuntError
@@ -22,6 +19,7 @@ from lakehunt.kql.catalog import INTEGER, TYPE, Constant, NamedType, Pattern, Te
 from lakehunt.kql.regexes import MAX_COLUMNS, MAX_GROUPS, Regex, RegexError, translated
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, REAL, STRING, TIMESPAN, Type
 from lakehunt.runtime import janino
+from lakehunt.spark.columns import F, called
 from lakehunt.spark.functions.registry import form, scalar
 from lakehunt.spark.functions.strings import quoted, refuse
 
@@ -54,7 +52,7 @@ def regex(pattern: str | None, groups: int = MAX_GROUPS) -> Regex:
 def _matched(method: str, known: Regex, text: Column, *more: object) -> Column:
     """What a method of `LinearRegex.java` gives for a text. Its texts are bytes, in both directions."""
     function = _function(get_active_spark_context(), method, known.pattern, known.program, *more)
-    return ClassicColumn(function.apply(_to_seq(get_active_spark_context(), [text.cast("binary")._jc])))
+    return called(function, text.cast("binary"))
 
 
 @lru_cache(maxsize=1024)

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from functools import partial
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import INTEGER, NUMBER, Constant, Parameter
 from lakehunt.kql.types import BOOL, DECIMAL, DYNAMIC, LONG, REAL, Type
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.numbers import sign_of_real
 from lakehunt.spark.functions.registry import CATALOG, scalar
 from lakehunt.spark.values import named

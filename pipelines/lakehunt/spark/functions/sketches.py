@@ -6,12 +6,12 @@ values, one of `tdigest` an array of a version, values and weights, as Kusto's. 
 from __future__ import annotations
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import INTEGER, NUMBER, TYPE, Any, Constant, NamedType, OneOf
 from lakehunt.kql.types import BOOL, DYNAMIC, INT, LONG, REAL, Type
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import Group, aggregate, form, scalar
 from lakehunt.spark.functions.statistics import weighted_at
 from lakehunt.spark.values import named

@@ -6,10 +6,10 @@ Apache Commons Math, which Spark brings along, computes them."""
 from __future__ import annotations
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.kql.catalog import NUMBER
 from lakehunt.kql.types import REAL
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.compiled import java_function
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.functions.strings import refuse

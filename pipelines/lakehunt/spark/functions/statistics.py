@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import INTEGER, NUMBER, Constant, OneOf
 from lakehunt.kql.types import DATETIME, DECIMAL, DYNAMIC, INT, LONG, NUMERIC, REAL, TIMESPAN, Type, array_of
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.aggregates import with_predicate
 from lakehunt.spark.functions.collecting import bound
 from lakehunt.spark.functions.registry import Group, aggregate

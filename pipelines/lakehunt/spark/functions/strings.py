@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import INTEGER, STRING_OR_DYNAMIC, Constant, OneOf, Text
 from lakehunt.kql.types import BOOL, DYNAMIC, INT, LONG, REAL, STRING, Type, array_of
 from lakehunt.spark import dynamic
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.functions.text import SEARCHES, Needle, folded
 

@@ -10,7 +10,8 @@ import unicodedata
 from collections.abc import Callable
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
+
+from lakehunt.spark.columns import F
 
 TERM = r"[\p{L}\p{N}]"
 

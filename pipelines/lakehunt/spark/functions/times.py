@@ -12,7 +12,6 @@ from typing import Any
 
 from pyspark import SparkContext
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import ByConstant, Constant
@@ -31,6 +30,7 @@ from lakehunt.kql.types import (
     TICKS_PER_SECOND,
     TIMESPAN,
 )
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.numbers import floor_of_real
 from lakehunt.spark.functions.registry import scalar
 from lakehunt.spark.values import ticks, timestamp, within_calendar

@@ -9,11 +9,11 @@ import math
 from collections.abc import Iterable
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import Constant
 from lakehunt.kql.types import REAL, STRING
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import scalar
 
 _PREFIXES = {

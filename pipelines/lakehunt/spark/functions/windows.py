@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, Window, WindowSpec
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql.catalog import INTEGER, NOT_DYNAMIC, NUMBER, Constant, OneOf
 from lakehunt.kql.types import BOOL, DATETIME, DECIMAL, DYNAMIC, GUID, INT, LONG, NUMERIC, REAL, STRING, TIMESPAN, Type
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import window
 from lakehunt.spark.values import literal, spark_type
 

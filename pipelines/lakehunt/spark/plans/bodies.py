@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pyspark.sql import Column, Window
-from pyspark.sql import functions as F
 
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import DYNAMIC, STRING, Type
 from lakehunt.spark import dynamic, trace
 from lakehunt.spark.cancelling import not_cancelled
+from lakehunt.spark.columns import F, select
 from lakehunt.spark.expressions import as_argument, column
 from lakehunt.spark.functions.registry import form
 from lakehunt.spark.relations import ORDER, WINDOW, Context, Relation, compile_plan, compiles, ready
@@ -43,7 +43,7 @@ def expand(plan: p.Expand, context: Context) -> Relation:
     hidden = [
         column(n) for n in source.frame.columns if n.startswith(p.HIDDEN) and n != ORDER and not n.startswith(WINDOW)
     ]
-    return replace(source, frame=frame.select(*columns, order.alias(ORDER), *hidden), schema=plan.schema)
+    return replace(source, frame=select(frame, *columns, order.alias(ORDER), *hidden), schema=plan.schema)
 
 
 def _elements(value: Column, in_arrays: bool) -> Column:
@@ -81,7 +81,7 @@ def within(plan: p.PerGroup, context: Context) -> Relation:
     made = [column(n).alias(c.name) for n, c in zip(names, plan.schema[len(kept) :], strict=True)]
     others = [n for n in body.frame.columns if n.startswith(p.HIDDEN) and n not in (row, outer, ORDER)]
     hidden = [_order(body, row).alias(ORDER), *(column(n) for n in others if not n.startswith("$$sort"))]
-    return Relation(body.frame.select(*kept, *made, *hidden), plan.schema, (), source.groups, source.carried)
+    return Relation(select(body.frame, *kept, *made, *hidden), plan.schema, (), source.groups, source.carried)
 
 
 def _by_element(plan: p.PerGroup, source: Relation, row: str, context: Context) -> Relation:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
 
 from lakehunt.kql import plan as p
 from lakehunt.spark import trace
+from lakehunt.spark.columns import F, select
 from lakehunt.spark.expressions import Expressions, argument_types, as_argument, called, column
 from lakehunt.spark.functions.registry import CATALOG, Group, form
 from lakehunt.spark.relations import ORDER, POSITION, Context, Relation, compile_plan, compiles, never_null, ready
@@ -41,7 +41,7 @@ def summarize(plan: p.Summarize, context: Context) -> Relation:
     for i, aggregation in enumerate(plan.aggregates):
         columns.extend(_outputs(aggregation, column(f"$$made{i}")))
     kept = [column(n) for n in summarized.columns if n in (trace.TRACE, *source.groups, *source.carried)]
-    frame = summarized.select(*columns, order.alias(ORDER), *kept)
+    frame = select(summarized, *columns, order.alias(ORDER), *kept)
     return Relation(frame, plan.schema, (), source.groups, source.carried)
 
 
@@ -110,7 +110,8 @@ def top_nested(plan: p.TopNested, context: Context) -> Relation:
     read = [e for level in plan.levels for e in (level.of, *level.aggregate.args)]
     source, expressions = ready(compile_plan(plan.source, context), read, context)
     own = [f"$$key{i}" for i in range(len(plan.levels))]
-    frame = source.frame.select(
+    frame = select(
+        source.frame,
         *(column(n) for n in source.names),
         *source.hidden,
         *(expressions.compile(level.of).alias(k) for k, level in zip(own, plan.levels, strict=True)),
@@ -132,7 +133,7 @@ def top_nested(plan: p.TopNested, context: Context) -> Relation:
     named = [never_null(c, k.type).alias(k.name) for c, k in zip(columns, plan.schema, strict=True)]
     order = F.struct(*(column(k) for k in own))
     return Relation(
-        result.select(*named, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
+        select(result, *named, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
     )
 
 
@@ -180,7 +181,7 @@ def series(plan: p.Series, context: Context) -> Relation:
     named = [c.alias(k.name) for c, k in zip(columns, plan.schema, strict=True)]
     order = F.struct(*(column(k) for k in own), F.lit(0).alias("k"))
     return Relation(
-        laid.select(*named, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
+        select(laid, *named, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
     )
 
 
@@ -275,7 +276,7 @@ def pivot(plan: p.Pivot, context: Context) -> Relation:
         columns.append(value)
     order = F.struct(*(column(k) for k in plan.keys), F.lit(0).alias("k"))
     return Relation(
-        grouped.select(*columns, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
+        select(grouped, *columns, order.alias(ORDER), *_kept(source)), plan.schema, (), source.groups, source.carried
     )
 
 

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
-from pyspark.sql import functions as F
 
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import DYNAMIC, REAL, STRING
 from lakehunt.spark import inlining
 from lakehunt.spark.cancelling import not_cancelled
+from lakehunt.spark.columns import F, select
 from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import ORDER, WINDOW, Context, Relation, SortedBy, compile_plan, compiles, ready
 from lakehunt.spark.values import dynamic_text, quotient, spark_type
@@ -89,7 +89,7 @@ def project(plan: p.Project, context: Context) -> Relation:
     source, expressions = ready(inlining.limited(compile_plan(plan.source, context), plan), plan.expressions, context)
     compiled = [expressions.compile(e) for e in plan.expressions]
     columns = [c.alias(named.name) for c, named in zip(compiled, plan.schema, strict=True)]
-    frame = source.frame.select(*columns, *source.hidden)
+    frame = select(source.frame, *columns, *source.hidden)
     return replace(source, frame=frame, schema=plan.schema, weights=inlining.weights(plan, source.weights))
 
 
@@ -104,7 +104,7 @@ def sort(plan: p.Sort, context: Context) -> Relation:
     keys = tuple(SortedBy(f"$$sort{i}", k.descending, k.nulls_first) for i, k in enumerate(plan.keys))
     values = [_sortable(expressions.compile(k.value), k).alias(f"$$sort{i}") for i, k in enumerate(plan.keys)]
     kept = [column(n) for n in source.frame.columns if n.startswith(p.HIDDEN) and not n.startswith(("$$sort", WINDOW))]
-    frame = source.frame.select(*(column(n) for n in source.names), *kept, *values)
+    frame = select(source.frame, *(column(n) for n in source.names), *kept, *values)
     return replace(source, frame=frame, sorted_by=keys)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql import plan as p
 from lakehunt.spark import trace
 from lakehunt.spark.cancelling import cheap_value, not_cancelled
+from lakehunt.spark.columns import F, select
 from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import ORDER, WINDOW, Context, Relation, compile_plan, compiles, never_null
 from lakehunt.spark.values import spark_type
@@ -54,12 +54,14 @@ def _half(kept: Relation, other: Relation, keys: Sequence[tuple[str, str]], how:
 
 
 def _joined(plan: p.Join, left: Relation, right: Relation) -> Relation:
-    lefts = left.frame.select(
+    lefts = select(
+        left.frame,
         *(column(n).alias(f"$$l{i}") for i, n in enumerate(left.names)),
         *(column(n) for n in left.carried),
         *(column(n).alias(n + "l") for n in (ORDER, trace.TRACE) if n in left.frame.columns),
     )
-    rights = right.frame.select(
+    rights = select(
+        right.frame,
         *(column(n).alias(f"$$r{i}") for i, n in enumerate(right.names)),
         *(column(n).alias(n + "r") for n in right.fixed),
         *(column(n).alias(n + "r") for n in (ORDER, trace.TRACE) if n in right.frame.columns),
@@ -81,7 +83,7 @@ def _joined(plan: p.Join, left: Relation, right: Relation) -> Relation:
     traces = [column(trace.TRACE + side) for side, r in (("l", left), ("r", right)) if r.traced]
     if traces:
         hidden.append(trace.both(*traces).alias(trace.TRACE) if len(traces) == 2 else traces[0].alias(trace.TRACE))
-    return Relation(frame.select(*columns, *hidden), plan.schema, (), left.groups, left.carried)
+    return Relation(select(frame, *columns, *hidden), plan.schema, (), left.groups, left.carried)
 
 
 def _not_cancelled(left: Relation, right: Relation) -> Column:
@@ -114,7 +116,7 @@ def union(plan: p.Union, context: Context) -> Relation:
             column(c.name).cast(spark_type(c.type)).alias(c.name) if not c.type.element else column(c.name)
             for c in plan.schema
         ]
-        frames.append(relation.frame.select(*columns, *hidden, *(column(n) for n in relation.carried)))
+        frames.append(select(relation.frame, *columns, *hidden, *(column(n) for n in relation.carried)))
     united = frames[0]
     for frame in frames[1:]:
         united = united.unionByName(frame)
