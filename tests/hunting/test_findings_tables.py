@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +22,17 @@ def compiled(query: str, number: int = 0) -> CompiledHunt:
     return compile_hunt(replace(custom(query), id=f"0b9c1c7e-7f0b-4a5e-9a3e-{number:012d}"))
 
 
+def create(lake: LocalTables, hunts: Sequence[CompiledHunt]) -> list[str]:
+    return tables.create_tables(lake, [(one.hunt, one.plan) for one in hunts])
+
+
 def test_tables_are_made_with_the_columns_of_their_hunts_query(tmp_path: Path) -> None:
     lake = LocalTables(str(tmp_path / "lake"))
     query = (
         "DeviceProcessEvents | summarize n = count(), l = make_list(Timestamp), t = max(Timestamp) by DeviceId"
         " | extend d = decimal(1), s = 1s, b = true, r = 1.5, y = dynamic({})"
     )
-    made = tables.create_tables(lake, [compiled(query), *map(compile_hunt, (H1, H2))])
+    made = create(lake, [compiled(query), *map(compile_hunt, (H1, H2))])
     name = "findings.0b9c1c7e-7f0b-4a5e-9a3e-000000000000"
     assert made == ["findings.all", name, f"findings.{H1.id}", f"findings.{H2.id}"]
     stored = DeltaTable(lake.path(name))
@@ -46,16 +51,16 @@ def test_a_table_that_exists_stays_as_it_is(tmp_path: Path) -> None:
     own = tables.own_table(one.hunt, one.plan)
     lake.append(own, [("cmd.exe", None, "v", "id", 1)])
     other = compiled("DeviceProcessEvents | project FolderPath, FileName")
-    assert tables.create_tables(lake, [other]) == ["findings.all"]
+    assert create(lake, [other]) == ["findings.all"]
     assert lake.rows(own)["FileName"].to_pylist() == ["cmd.exe"]
     assert lake.columns(own.name) == own.column_names
-    assert tables.create_tables(lake, [other]) == []
+    assert create(lake, [other]) == []
 
 
 def test_a_thousand_tables(tmp_path: Path) -> None:
     lake = LocalTables(str(tmp_path / "lake"))
     hunts = [compiled("DeviceProcessEvents | project FileName", number) for number in range(1000)]
-    assert len(tables.create_tables(lake, hunts)) == 1001
+    assert len(create(lake, hunts)) == 1001
     assert arrow_rows.schema(tables.own_table(hunts[-1].hunt, hunts[-1].plan)).names == lake.columns(
         "findings.0b9c1c7e-7f0b-4a5e-9a3e-000000000999"
     )
@@ -65,7 +70,7 @@ def test_a_column_that_delta_refuses_is_named_before_any_table_is_made(tmp_path:
     lake = LocalTables(str(tmp_path / "lake"))
     odd = compiled("DeviceProcessEvents | project ['a b'] = FileName")
     with pytest.raises(LakehuntError, match="0b9c1c7e-7f0b-4a5e-9a3e-000000000000: Delta has no columns"):
-        tables.create_tables(lake, [compiled("DeviceProcessEvents | project FileName", 1), odd])
+        create(lake, [compiled("DeviceProcessEvents | project FileName", 1), odd])
     assert not lake.exists("findings.all")
 
 

@@ -103,11 +103,10 @@ def check(
 
 
 def _make_tables(config: Config, checked: Sequence[CheckedFile]) -> None:
-    from lakehunt.hunting.compiled_hunt import CompiledHunt
     from lakehunt.hunting.findings import tables
     from lakehunt.lake.small_tables import LocalTables
 
-    hunts = [CompiledHunt(one.hunt, one.plan) for one in checked if one.ok and one.hunt and one.plan]
+    hunts = [(one.hunt, one.plan) for one in checked if one.ok and one.hunt and one.plan]
     with context.written(config):
         made = tables.create_tables(LocalTables(config.lake, config.object_store), hunts)
     click.echo(f"{_counted(len(made), 'table')} made in {config.lake}", err=True)

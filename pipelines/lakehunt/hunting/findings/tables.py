@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import starmap
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.hunting.compiled_hunt import CompiledHunt
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings.identity import descriptions
 from lakehunt.kql import plan as p
@@ -32,17 +32,17 @@ AT_ONCE = 8
 """Tables that are made at the same time: making one mostly waits for the disk or the store."""
 
 
-def create_tables(lake: LocalTables, hunts: Sequence[CompiledHunt]) -> list[str]:
-    """Makes `findings.all`, and the own table of each hunt that has none, without rows and without Spark: for readers
-    that expect a table before its hunt has found anything. Returns the names of those that were made; an existing one
-    stays as it is.
+def create_tables(lake: LocalTables, hunts: Sequence[tuple[Hunt, p.Plan]]) -> list[str]:
+    """Makes `findings.all`, and the own table of each hunt (with its plan) that has none, without rows and without
+    Spark: for readers that expect a table before its hunt has found anything. Returns the names of those that were
+    made; an existing one stays as it is.
 
     Raises LakehuntError for a lake in which only Spark may write tables, or if Delta refuses the name of a column."""
     if not reachable(lake.root):
         raise LakehuntError(
             f"tables cannot be made in {lake.root} without Spark", "each is made when its hunt first finds something"
         )
-    tables = [FINDINGS_ALL, *(own_table(one.hunt, one.plan) for one in hunts)]
+    tables = [FINDINGS_ALL, *starmap(own_table, hunts)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         new = [
             table
