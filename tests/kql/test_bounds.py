@@ -44,7 +44,7 @@ def bound(query: str) -> p.Plan:
         f"{T} | where " + "FileName == 'x' or (" * 240 + "true" + ")" * 240,
         f"union {', '.join([T] * LEVELS)} | where FileName == 'x'",
         f"{T} | where " + " or ".join(f"FileName == '{i}'" for i in range(10 * LEVELS)),
-        f"{T} | where " + " and ".join(f"(FileName has '{i}' or ProcessId > {i})" for i in range(5 * LEVELS)),
+        f"{T} | where " + " and ".join(f"(FileName has '{i}' or ProcessId > {i})" for i in range(2 * LEVELS)),
         f"search in ({T}) " + " or ".join(f"FileName == '{i}'" for i in range(LEVELS)),
     ],
     ids=range(14),
