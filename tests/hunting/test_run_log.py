@@ -1,0 +1,45 @@
+"""What the run log says of earlier runs. No Spark."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from lakehunt.hunting.findings import run_log
+from lakehunt.hunting.findings.run_log import PreviousRuns
+from lakehunt.lake.small_tables import LocalTables
+from lakehunt.schemas.hunt_tables import RUNS
+
+AT = datetime(1970, 1, 1, tzinfo=UTC)
+OTHER = AT + timedelta(days=1)
+ENDED = "ended after 3 s, its limit"
+
+
+def row(**values: Any) -> tuple[Any, ...]:
+    return tuple(values.get(name) for name in RUNS.column_names)
+
+
+def test_earlier_runs(tmp_path: Path) -> None:
+    """a overran at this as-of; b did at another one, and then succeeded; c was killed; nobody asks for d."""
+    tables = LocalTables(str(tmp_path / "lake"))
+    lake: Any = SimpleNamespace(arrow=tables.rows)
+    hunts: list[Any] = [SimpleNamespace(id=name) for name in "abce"]
+    assert run_log.previous_runs(lake, hunts, 0) == {}
+    tables.append(
+        RUNS,
+        [
+            row(hunt_id="a", run_id="1", outcome="started", as_of=AT),
+            row(hunt_id="a", run_id="1", outcome="failed", error=ENDED, as_of=AT),
+            row(hunt_id="b", run_id="1", outcome="failed", error=ENDED, as_of=OTHER),
+            row(hunt_id="b", run_id="2", outcome="succeeded", as_of=OTHER),
+            row(hunt_id="c", run_id="3", outcome="started", as_of=AT),
+            row(hunt_id="d", run_id="3", outcome="failed", error=ENDED, as_of=AT),
+        ],
+    )
+    assert run_log.previous_runs(lake, hunts, 0) == {
+        "a": PreviousRuns(seen=True, overran=True),
+        "b": PreviousRuns(seen=False, overran=False),
+        "c": PreviousRuns(seen=True, overran=False),
+    }
