@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
 
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings.identity import identity
@@ -21,6 +20,7 @@ from lakehunt.kql.types import DATETIME, DYNAMIC
 from lakehunt.runtime.checkpoint import materialize
 from lakehunt.schemas.event_table import SUBJECT
 from lakehunt.spark import trace, values
+from lakehunt.spark.columns import F, select
 from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import Relation
 
@@ -123,7 +123,7 @@ def _rows(result: HuntResult, relation: Relation) -> DataFrame:
     evidence = [F.to_json(behind["evidence"])] if relation.traced else []
     content = [*evidence, row] if keys is None else [_row_json(relation, set(keys))]
     made = {"finding_id": _digest(F.lit(result.hunt.id), *content), "ordinal": ordinal, **behind, "result": row}
-    rows = relation.frame.select(*kept, *(made[name].alias(name) for name in ROW))
+    rows = select(relation.frame, *kept, *(made[name].alias(name) for name in ROW))
     return rows if keys is not None else _told_apart(rows, result.hunt.id, relation.traced)
 
 

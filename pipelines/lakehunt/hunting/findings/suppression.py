@@ -14,7 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.hunting.content import exclusion_file
@@ -31,6 +30,7 @@ from lakehunt.lake.where import Where
 from lakehunt.schemas.event_tables import kql_name
 from lakehunt.schemas.hunt_tables import EXCLUSIONS, RUNS, SUPPRESSED
 from lakehunt.spark import values
+from lakehunt.spark.columns import F
 
 
 def write_suppressed(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None:

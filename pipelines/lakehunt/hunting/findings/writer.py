@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
 
 from lakehunt.hunting.content import attack
 from lakehunt.hunting.content.hunt_file import Hunt
@@ -25,6 +24,7 @@ from lakehunt.lake.where import Where
 from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
 from lakehunt.schemas.table import Table
 from lakehunt.spark import values
+from lakehunt.spark.columns import F
 
 ALL = FINDINGS_ALL.name
 

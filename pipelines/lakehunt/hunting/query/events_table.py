@@ -8,7 +8,6 @@ from datetime import date
 from typing import Protocol
 
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import DATETIME, DYNAMIC, STRING, TICKS_PER_DAY, Schema
@@ -19,6 +18,7 @@ from lakehunt.schemas.event_tables import BY_NAME, EVENT_TABLES, kql_name
 from lakehunt.schemas.landing_tables import BATCHES
 from lakehunt.spark import dynamic, trace, values
 from lakehunt.spark.cancelling import not_cancelled
+from lakehunt.spark.columns import F, select
 from lakehunt.spark.expressions import INGESTED, column
 from lakehunt.spark.relations import ORDER, Relation
 
@@ -177,7 +177,7 @@ def relation(table: EventTable, frame: DataFrame, traced: bool, also: Sequence[C
     hidden = [order.alias(ORDER), values.ticks(F.col("landed_at")).alias(INGESTED)]
     if traced:
         hidden.append(trace.of_event(F.col("event_id"), moment, table.subject_columns).alias(trace.TRACE))
-    return Relation(frame.select(*columns, *hidden, *also), table.kql_schema)
+    return Relation(select(frame, *columns, *hidden, *also), table.kql_schema)
 
 
 def kql_value(of: KqlColumn) -> Column:

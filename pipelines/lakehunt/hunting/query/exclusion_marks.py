@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import reduce
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.schemas.event_table import SUBJECT
 from lakehunt.spark import trace, values
+from lakehunt.spark.columns import F
 from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import Context, Relation
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql import plan as p
 from lakehunt.kql.types import DYNAMIC, STRING, Type
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.spark.columns import F
 from lakehunt.spark.functions.registry import form
 from lakehunt.spark.relations import ORDER, Relation
 

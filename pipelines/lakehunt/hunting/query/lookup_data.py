@@ -21,7 +21,6 @@ from delta.tables import DeltaTable
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from lakehunt.core.errors import LakehuntError
@@ -40,6 +39,7 @@ from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.hunt_tables import LOOKUPS
 from lakehunt.schemas.lookups import CSV, DELTA, ITEM_ID, JSON, LAKE, MMDB, SEARCH_KEY, UPDATED, Lookup
 from lakehunt.spark import values
+from lakehunt.spark.columns import F
 from lakehunt.spark.expressions import INGESTED, column
 from lakehunt.spark.relations import ORDER, Relation
 

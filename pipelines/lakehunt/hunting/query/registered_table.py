@@ -24,7 +24,6 @@ from delta.tables import DeltaTable
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql import types as t
 
 from lakehunt.core.errors import LakehuntError
@@ -36,6 +35,7 @@ from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas.registered_tables import RegisteredTable
 from lakehunt.spark import dynamic, values
+from lakehunt.spark.columns import F
 from lakehunt.spark.expressions import INGESTED, column
 from lakehunt.spark.relations import ORDER, Relation
 
