@@ -92,7 +92,11 @@ def bind_condition(condition: str, table: str, schema: Schema, catalog: Catalog)
 
 def _check_names(binder: Binder, plan: p.Plan) -> None:
     """Refuses columns with the reserved prefix of a backend's columns, and two columns with one name."""
+    checked: set[int] = set()
     for step in p.distinct(plan):
+        if id(step.schema) in checked:  # a filter has the schema of its source
+            continue
+        checked.add(id(step.schema))
         binder.distinct_names(step.names, getattr(step, "span", Span(0, 1)))
         for name in step.names:
             if name.startswith(p.HIDDEN):
