@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import growth, hunting, landing
+from benchmarks import first_answer, growth, hunting, landing
 from benchmarks.hunting import work_folder
 
 
@@ -17,6 +17,16 @@ def hunts_table(work: Path, events: int, packs: Sequence[int], days: int) -> Non
     for hunts in packs:
         o = hunting.compare(work, events, hunts, days)
         cells = (o.hunts, f"**{o.ratio:.2f}**", o.project_s, o.peer_s, o.peak_mb, o.findings_equal, o.finding)
+        print(f"| {' | '.join(str(cell) for cell in cells)} |", flush=True)
+
+
+def first_answers_table(work: Path, events: int, days: int) -> None:
+    print(f"\nThe first answer of `lakehunt query`, {events} events in the lake, {days} days\n", flush=True)
+    print(
+        "| question | lakehunt s | DuckDB s | peak MB | same answer |\n| --- | ---: | ---: | ---: | --- |", flush=True
+    )
+    for o in first_answer.compare(work, events, days):
+        cells = (o.question, o.project_s, o.peer_s, o.peak_mb, o.same)
         print(f"| {' | '.join(str(cell) for cell in cells)} |", flush=True)
 
 
@@ -50,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     with work_folder(args.work) as work:
         hunts_table(work, args.events, args.hunts, args.days)
+        first_answers_table(work, args.events, args.days)
         landing_table(work, args.megabytes)
         growth_table(work, [args.events // 10, args.events], args.days, args.megabytes)
 

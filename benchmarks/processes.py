@@ -29,11 +29,13 @@ LONGEST_REST = 60
 class Measured:
     """A successful command. `seconds` is its wall time, JVM included; `peak_mb` the peak memory (MB of 10^6 bytes) of
     all its processes, and `cpu_s` their processor seconds when they were last looked at, None if the system does not
-    report it. `lines` are the lines on standard error, each with the seconds since the start."""
+    report it. `lines` are the lines on standard error, each with the seconds since the start; `printed` is what it
+    printed on standard output."""
 
     seconds: float
     peak_mb: float | None
     lines: tuple[tuple[float, str], ...]
+    printed: str
     cpu_s: float | None = None
 
 
@@ -78,13 +80,13 @@ def _measured(command: Sequence[str], printed: IO[bytes]) -> Measured:
     seconds = time.perf_counter() - started
     reader.join()
     _wait_for_the_rest(process.pid)
+    printed.seek(0)
+    output = printed.read().decode(errors="replace")
     if process.returncode != 0:
         last = "\n".join(line for _, line in lines[-15:])
-        printed.seek(0)
-        output = printed.read().decode(errors="replace")
         raise SystemExit(f"{output}{' '.join(command[-6:])} ended with {process.returncode}:\n{last}")
     cpu = sum(used.values()) if used else None
-    return Measured(seconds, None if peak is None else peak / 1e6, tuple(lines), cpu)
+    return Measured(seconds, None if peak is None else peak / 1e6, tuple(lines), output, cpu)
 
 
 def _wait_for_the_rest(session: int) -> None:

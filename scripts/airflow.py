@@ -19,7 +19,7 @@ from typing import Any
 import requests
 
 from lakehunt import config as configuration
-from lakehunt.runtime import jvm_cache, session
+from lakehunt.runtime import java, jvm_cache, settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOME = PROJECT / ".airflow"
@@ -57,12 +57,12 @@ def standalone(home: Path, port: int, parallelism: int) -> dict[str, str]:
 def spark_submit(*options: str, java_options: str = "") -> str:
     """The one of this environment, for a local master, with Delta's jars from where the configuration has them."""
     config = configuration.load()
-    jars = session.delta_jars(config)
+    jars = settings.delta_jars(config)
     ivy = config.spark.get("spark.jars.ivySettings")
-    settings = [f"PYSPARK_PYTHON={sys.executable}", f"{jvm_cache.CLASS_PATH}={jvm_cache.class_path(jars)}"]
-    command = ["env", *settings, str(BIN / "spark-submit"), *options]
-    command += [] if jars else ["--packages", session.delta_package()]
-    command += ["--driver-java-options", jvm_cache.options(session.java(), java_options, jars, learning=False)]
+    variables = [f"PYSPARK_PYTHON={sys.executable}", f"{jvm_cache.CLASS_PATH}={jvm_cache.class_path(jars)}"]
+    command = ["env", *variables, str(BIN / "spark-submit"), *options]
+    command += [] if jars else ["--packages", settings.delta_package()]
+    command += ["--driver-java-options", jvm_cache.options(java.found().identity, java_options, jars, learning=False)]
     return shlex.join(command + (["--conf", f"spark.jars.ivySettings={ivy}"] if ivy else []))
 
 

@@ -13,20 +13,20 @@ from pathlib import Path
 
 from lakehunt import config
 from lakehunt.core.errors import LakehuntError
-from lakehunt.runtime import libraries, session
+from lakehunt.runtime import libraries, session, settings
 
 
 def gather(folder: Path, with_s3: bool = False) -> list[Path]:
     """The jars that Spark resolved, copied into `folder`."""
     # A configured folder is the target, not a place to look for jars.
-    settings = replace(config.load(), delta_jars=None)
+    wanted = replace(config.load(), delta_jars=None)
     if with_s3:
-        settings = replace(settings, source="s3a://any")
-    spark = session.start(settings)  # resolves Delta's jars, unless they are cached
+        wanted = replace(wanted, source="s3a://any")
+    spark = session.start(wanted)  # resolves Delta's jars, unless they are cached
     rare = [jar for library in libraries.ALL for jar in libraries.resolved(spark.sparkContext, library)]
     spark.stop()
     folder.mkdir(parents=True, exist_ok=True)
-    return [Path(shutil.copy(jar, folder)) for jar in (*session.delta_jars(settings), *rare)]
+    return [Path(shutil.copy(jar, folder)) for jar in (*settings.delta_jars(wanted), *rare)]
 
 
 def main() -> int:

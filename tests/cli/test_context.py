@@ -16,7 +16,7 @@ from lakehunt.cli import context, main
 from lakehunt.config import Config
 from lakehunt.core.errors import LakehuntError
 from lakehunt.lake import write_lock
-from lakehunt.runtime import session
+from lakehunt.runtime import launch, session
 from tests.support.paths import PROJECT
 
 SCRIPT = """
@@ -58,6 +58,7 @@ def test_tables_of_a_lake_are_not_moved_while_a_command_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writing: bool
 ) -> None:
     monkeypatch.setattr(session, "start", lambda config, learning: Mock())
+    monkeypatch.setattr(launch, "begin", lambda config, learning: {})
     refused = pytest.raises(LakehuntError, match="x, but another") if writing else nullcontext()
     with context.lake(Config(lake=str(tmp_path)), writing=writing), refused, write_lock.alone(str(tmp_path), "x"):
         pass

@@ -16,7 +16,7 @@ from lakehunt.config import Config
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql import times
 from lakehunt.quality.data_docs import DataDocs
-from lakehunt.runtime import session
+from lakehunt.runtime import java, session, settings
 from tests.support.cluster import Cluster, cluster, run, spark_home, submit
 from tests.support.paths import PROJECT
 from tests.support.spark_settings import QUICK_JVM
@@ -42,7 +42,7 @@ OF_A_PASS = {"hunts/passes": {"bytes"}}
 @pytest.fixture(scope="module", autouse=True)
 def _java() -> None:
     try:
-        session.java()
+        java.found()
     except LakehuntError as none:
         pytest.skip(f"a cluster's processes cannot be started: {none}")
 
@@ -114,8 +114,8 @@ def test_a_session_of_the_platform_gets_what_answers_depend_on(spark) -> None:
 def test_the_documentation_names_the_packages_that_fit() -> None:
     clusters, stores = ((PROJECT / f"docs/how-to/{page}.md").read_text() for page in ("clusters", "object-stores"))
     hadoop = next((spark_home() / "jars").glob("hadoop-client-api-*.jar")).stem.removeprefix("hadoop-client-api-")
-    assert session.delta_package() in clusters
-    assert session.delta_package() in stores
+    assert settings.delta_package() in clusters
+    assert settings.delta_package() in stores
     assert f"org.apache.hadoop:hadoop-aws:{hadoop}" in stores
     assert f"org.apache.hadoop:hadoop-azure:{hadoop}" in stores
 

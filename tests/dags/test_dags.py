@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lakehunt.runtime import session
+from lakehunt.runtime import settings
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 
@@ -43,7 +43,7 @@ def test_it_imports_neither_spark_nor_lakehunt(file: Path) -> None:
 
 
 def test_its_delta_is_the_one_that_is_installed(tasks: Any) -> None:
-    assert f"spark-submit --packages {session.delta_package()}" == tasks.SPARK_SUBMIT
+    assert f"spark-submit --packages {settings.delta_package()}" == tasks.SPARK_SUBMIT
 
 
 def test_without_a_connection_the_command_is_as_written(tasks: Any) -> None:

@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehunt.landing.spark.parsing import LineParser, events
-from lakehunt.runtime import error_text, session
+from lakehunt.runtime import error_text, settings
 from lakehunt.schemas.event_tables import BY_NAME
 from tests.support.blobs import NOW, record
 
@@ -57,7 +57,7 @@ def test_a_record_is_in_the_column_of_its_table(spark: SparkSession) -> None:
 
 
 def test_lines_go_to_python_in_batches_of_bounded_size(spark: SparkSession) -> None:
-    most = int(session.DEFAULTS["spark.sql.execution.arrow.maxBytesPerBatch"])
+    most = int(settings.DEFAULTS["spark.sql.execution.arrow.maxBytesPerBatch"])
 
     def sizes(batches):  # type: ignore[no-untyped-def]
         import pyarrow as pa

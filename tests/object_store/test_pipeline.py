@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.object_store import ObjectStore
-from lakehunt.runtime import session
+from lakehunt.runtime import java
 from tests.support.blobs import write_suites
 from tests.support.commands import LAKEHUNT, lakehunt
 from tests.support.paths import PROJECT
@@ -32,7 +32,7 @@ EXPECTED = json.loads((PROJECT / "samples/expected.json").read_text())
 @pytest.fixture(scope="module", autouse=True)
 def _java() -> None:
     try:
-        session.java()
+        java.found()
     except LakehuntError as none:
         pytest.skip(f"Spark cannot be started: {none}")
 

@@ -14,7 +14,7 @@ import pytest
 
 from lakehunt.config import Config
 from lakehunt.core.errors import LakehuntError
-from lakehunt.runtime import jvm_cache, session
+from lakehunt.runtime import jvm_cache, settings
 
 JAVA = "openjdk 17"
 PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
@@ -48,23 +48,23 @@ def test_jars_that_were_fetched_are_known_without_those_that_spark_has(cache: Pa
 
 
 def test_the_resolver_is_asked_where_the_configuration_wants_more(cache: Path, tmp_path: Path) -> None:
-    jvm_cache.remember_jars(session.delta_package(), [jar(tmp_path, "delta-spark_4.1_2.13-4.4.0.jar")])
-    assert session.delta_jars(Config())
-    assert session.delta_jars(Config(spark={"spark.jars.packages": "org.apache.hadoop:hadoop-aws:3.4.2"})) == []
+    jvm_cache.remember_jars(settings.delta_package(), [jar(tmp_path, "delta-spark_4.1_2.13-4.4.0.jar")])
+    assert settings.delta_jars(Config())
+    assert settings.delta_jars(Config(spark={"spark.jars.packages": "org.apache.hadoop:hadoop-aws:3.4.2"})) == []
 
 
 def test_jars_for_s3_are_needed_where_a_place_is_there(cache: Path, tmp_path: Path) -> None:
     in_s3 = Config(lake="s3a://lakes/one")
     delta, s3 = jar(tmp_path, "delta-spark_4.1_2.13-4.4.0.jar"), jar(tmp_path, "hadoop-aws-3.4.2.jar")
-    jvm_cache.remember_jars(session.delta_package(), [delta])
-    assert session.delta_jars(in_s3) == []
-    assert session.packages(in_s3) == f"{session.delta_package()},org.apache.hadoop:hadoop-aws:3.4.2"
-    jvm_cache.remember_jars(session.packages(in_s3), [delta, s3])
-    assert session.delta_jars(in_s3) == [delta, s3]
-    assert session.delta_jars(Config()) == [delta]
+    jvm_cache.remember_jars(settings.delta_package(), [delta])
+    assert settings.delta_jars(in_s3) == []
+    assert settings.packages(in_s3) == f"{settings.delta_package()},org.apache.hadoop:hadoop-aws:3.4.2"
+    jvm_cache.remember_jars(settings.packages(in_s3), [delta, s3])
+    assert settings.delta_jars(in_s3) == [delta, s3]
+    assert settings.delta_jars(Config()) == [delta]
     s3.unlink()
     with pytest.raises(LakehuntError, match="a place in S3 needs hadoop-aws, which is not in"):
-        session.delta_jars(replace(in_s3, delta_jars=tmp_path))
+        settings.delta_jars(replace(in_s3, delta_jars=tmp_path))
 
 
 # Options
@@ -78,7 +78,7 @@ def test_an_archive_is_made_once_and_then_used(cache: Path) -> None:
     archive = Path(found[1])
     assert archive.parent == cache
     assert jvm_cache.options(JAVA, "", [], learning=True) == jvm_cache.COLLECTOR  # one is being made
-    archive.touch()
+    archive.write_bytes(jvm_cache._MAGIC)
     for learning in (True, False):
         assert jvm_cache.options(JAVA, "", [], learning) == f"{jvm_cache.COLLECTOR} -XX:SharedArchiveFile={archive}"
     assert "Archive" in jvm_cache.options("openjdk 21", "", [], learning=True)  # another Java, another archive
@@ -97,6 +97,80 @@ def test_a_changed_jar_wants_another_archive(cache: Path, tmp_path: Path) -> Non
     made = jvm_cache.options(JAVA, "", [delta], learning=True)
     os.utime(delta, (1, 1))
     assert jvm_cache.options(JAVA, "", [delta], learning=True) not in (made, jvm_cache.COLLECTOR)
+
+
+def archive(options: str) -> Path:
+    """The archive that these options make."""
+    found = re.search(r"ArchiveClassesAtExit=(\S+)", options)
+    assert found
+    return Path(found[1])
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 5000])
+def test_one_whose_making_was_cut_short_is_made_again(cache: Path, content: bytes) -> None:
+    """Java writes its beginning last."""
+    cut = archive(jvm_cache.options(JAVA, "", [], learning=True))
+    cut.write_bytes(content)
+    assert jvm_cache.options(JAVA, "", [], learning=False) == jvm_cache.COLLECTOR
+    cut.with_suffix(".making").unlink()  # or it is old enough
+    assert archive(jvm_cache.options(JAVA, "", [], learning=True)) == cut
+    assert not cut.exists()
+
+
+def test_one_that_has_lost_its_end_is_made_again(cache: Path) -> None:
+    made = archive(jvm_cache.options(JAVA, "", [], learning=True))
+    made.write_bytes(jvm_cache._MAGIC + b"classes")
+    assert "SharedArchiveFile" in jvm_cache.options(JAVA, "", [], learning=False)
+    os.truncate(made, 6)
+    assert jvm_cache.options(JAVA, "", [], learning=False) == jvm_cache.COLLECTOR
+    long_ago = time.time() - jvm_cache.GIVEN_UP - 1
+    os.utime(made.with_suffix(".making"), (long_ago, long_ago))
+    assert archive(jvm_cache.options(JAVA, "", [], learning=True)) == made
+
+
+@pytest.mark.parametrize("shared", ["file", "folder"])
+def test_one_that_others_can_write_is_not_loaded(cache: Path, shared: str) -> None:
+    made = archive(jvm_cache.options(JAVA, "", [], learning=True))
+    made.write_bytes(jvm_cache._MAGIC)
+    assert "SharedArchiveFile" in jvm_cache.options(JAVA, "", [], learning=False)
+    (made if shared == "file" else cache).chmod(0o777)
+    assert jvm_cache.options(JAVA, "", [], learning=False) == jvm_cache.COLLECTOR
+
+
+def test_there_are_few_archives(cache: Path) -> None:
+    for number in range(jvm_cache.MOST + 3):
+        options = jvm_cache.options(f"{JAVA}.{number}", "", [], learning=True)
+        archive(options).write_bytes(jvm_cache._MAGIC)
+        os.utime(archive(options), (time.time() - 100 + number,) * 2)
+    left = sorted(cache.glob("*.jsa"), key=os.path.getmtime)
+    assert len(left) == jvm_cache.MOST
+    assert archive(options) == left[-1]
+
+
+def test_a_runtime_without_an_archive_of_its_own_gets_one(cache: Path, tmp_path: Path) -> None:
+    """As the one of the wheel: Java would make none on top of nothing."""
+    command = jar(tmp_path / "runtime/bin", "java")
+    command.write_text(
+        '#!/bin/sh\nfor one; do case $one in *SharedArchiveFile=*) echo "$1" > "${one#*=}";; esac; done\n'
+    )
+    command.chmod(0o755)
+    made = jvm_cache.options(f"{command}\n{JAVA}", "", [], learning=True)
+    base = archive(made).with_suffix(".base")
+    assert made.split()[1] == f"-XX:SharedArchiveFile={base}"
+    assert base.read_text() == "-Xshare:dump\n"
+    jar(tmp_path / "runtime/lib/server", "classes.jsa")
+    assert "SharedArchiveFile" not in jvm_cache.options(f"{command}\nanother", "", [], learning=True)
+
+
+def test_what_belongs_to_an_archive_goes_with_it(cache: Path) -> None:
+    names = ["classes-0123.jsa", "classes-0123.base", "classes-0123.making"]
+    kept = [jar(cache, name) for name in ("classes-4567.jsa", "classes-4567.base")]
+    old = [jar(cache, name) for name in names]
+    long_ago = time.time() - jvm_cache.UNUSED - 1
+    for file in (*old, kept[1]):  # a base is not touched when it is used
+        os.utime(file, (long_ago, long_ago))
+    jvm_cache.options(JAVA, "", [], learning=True)
+    assert [file.exists() for file in (*old, *kept)] == [False, False, False, True, True]
 
 
 def test_an_archive_that_nobody_uses_goes(cache: Path) -> None:
@@ -168,7 +242,7 @@ def test_a_jvm_that_was_started_before(cache: Path, tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         return done.stdout.splitlines()
 
-    session_jars = session.delta_jars(Config())
+    session_jars = settings.delta_jars(Config())
     if not session_jars:
         assert started("zeroth") == ["3", "[]"]  # the resolver is asked
     count, options = started("first")
@@ -179,6 +253,12 @@ def test_a_jvm_that_was_started_before(cache: Path, tmp_path: Path) -> None:
         time.sleep(0.5)
     count, options = started("second")
     assert (count, "SharedArchiveFile" in options) == ("3", True)
+    (made,) = cache.glob("*.jsa")
+    assert made.read_bytes()[:4] == jvm_cache._MAGIC
+    half = made.read_bytes()[: made.stat().st_size // 2]
+    made.unlink()  # as the second may not have ended
+    made.write_bytes(half)  # of which Java would crash
+    assert started("third") == ["3", "[]"]
 
 
 def _open_files(folder: Path) -> list[str]:

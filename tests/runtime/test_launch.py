@@ -1,4 +1,5 @@
-"""No setting's value is on a command line."""
+"""How the JVM is started: with the settings that are given, none of which is on a command line, while other work goes
+on, and by Spark's scripts where the environment says how."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehunt.runtime import launch
+from lakehunt.runtime import java, jvm_cache, launch
 from tests.support.paths import PROJECT
 
 SETTINGS = {
@@ -38,16 +39,18 @@ print(json.dumps({
     "own": open(f"/proc/{jvm.ProcessHandle.current().pid()}/cmdline").read(),
     "conf": dict(spark.sparkContext.getConf().getAll()),
     "property": jvm.System.getProperty("store.password"),
-    "codec": spark.conf.get("spark.io.compression.codec"),
+    "codec": spark.conf.get("spark.io.compression.codec", "none"),
 }))
 """
 
 
-@pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+@pytest.fixture(scope="module", params=["alone", "by scripts"])
+def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a process with these settings has, and the command lines of its JVM."""
     folder = tmp_path_factory.mktemp("started")
-    (folder / "spark-defaults.conf").write_text("spark.io.compression.codec zstd\n")
+    by_scripts = request.param == "by scripts"
+    if by_scripts:
+        (folder / "spark-defaults.conf").write_text("spark.io.compression.codec zstd\n")
     read = "import sys; program, sys.argv[1] = sys.argv[1], sys.stdin.read(); exec(program)"
     done = subprocess.run(
         [sys.executable, "-c", read, PROGRAM],
@@ -55,19 +58,19 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        env=_environment(folder),
+        env=_environment(folder, by_scripts),
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found | {"left": [file.name for file in folder.iterdir() if file.name.startswith("lakehunt-start-")]}
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return os.environ | {
-        "PYTHONPATH": str(PROJECT / "pipelines"),
-        "SPARK_CONF_DIR": str(folder),
-        "TMPDIR": str(folder),
+    return found | {
+        "by_scripts": by_scripts,
+        "left": [file.name for file in folder.iterdir() if file.name.startswith("lakehunt-start-")],
     }
+
+
+def _environment(folder: Path, by_scripts: bool) -> dict[str, str]:
+    own = {"PYTHONPATH": str(PROJECT / "pipelines"), "TMPDIR": str(folder)}
+    return os.environ | own | ({"SPARK_CONF_DIR": str(folder)} if by_scripts else {})
 
 
 @pytest.mark.slow
@@ -87,8 +90,49 @@ def test_every_setting_has_its_value(started: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_spark_defaults_are_still_read_and_the_files_are_removed(started: dict[str, Any]) -> None:
-    assert started["codec"] == "zstd"
+    assert started["codec"] == ("zstd" if started["by_scripts"] else "none")
+    assert ("--load-spark-defaults" in started["own"]) == started["by_scripts"]
     assert started["left"] == []
+
+
+@pytest.mark.slow
+def test_java_gets_what_sparks_launcher_gives_it() -> None:
+    """But the module of Spark's machine learning, and what is in our file of options."""
+    jars = f"{jvm_cache.spark_jars()}/*"
+    command = [java.found().command, "-cp", jars, "org.apache.spark.launcher.Main"]
+    command += ["org.apache.spark.deploy.SparkSubmit", "pyspark-shell"]
+    home = os.environ | {"SPARK_HOME": str(jvm_cache.spark_jars().parent), "SPARK_SCALA_VERSION": "2.13"}
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=home).stdout
+    given = [one for one in printed.strip("\0\n").split("\0") if one.startswith("-")]
+    left_out = {"-cp", "-Xmx1g", "--add-modules=jdk.incubator.vector"}
+    assert [one for one in given if one not in left_out] == list(launch.ARGUMENTS)
+    assert left_out <= set(given)
+
+
+BEGUN = """
+import time
+from lakehunt.config import Config
+from lakehunt.runtime import launch
+
+small = Config(spark={"spark.master": "local[1]", "spark.driver.memory": "512m"})
+began = time.monotonic()
+settings = launch.begin(small)
+first = launch._Current.started.process
+assert launch.begin(small) == settings
+assert launch._Current.started.process is first
+launch.begin(Config(spark={"spark.master": "local[1]", "spark.driver.memory": "600m"}))
+assert first.poll() is not None, "of other settings"
+print(launch._Current.started.process.pid, launch._Current.started.folder)
+"""
+
+
+@pytest.mark.slow
+def test_a_jvm_that_nobody_waits_for_ends_with_the_process(tmp_path: Path) -> None:
+    environment = _environment(tmp_path, by_scripts=False)
+    done = subprocess.run([sys.executable, "-c", BEGUN], capture_output=True, text=True, check=True, env=environment)
+    process, folder = done.stdout.split()
+    assert not Path("/proc", process).exists()
+    assert not Path(folder).exists()
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=20), max_size=4))

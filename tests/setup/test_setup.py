@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lakehunt.config import Config
-from lakehunt.runtime import session
+from lakehunt.runtime import settings
 from tests.support.paths import PROJECT
 
 
@@ -87,4 +87,4 @@ def test_delta_jars_from_a_folder(tmp_path: Path, prefix: str) -> None:
     """What Spark's resolver stores, and `make jars` gathers, has the organisation in front of its name."""
     jar = tmp_path / f"{prefix}delta-spark_4.1_2.13-4.4.0.jar"
     jar.touch()
-    assert session.delta_jars(Config(delta_jars=tmp_path)) == [jar]
+    assert settings.delta_jars(Config(delta_jars=tmp_path)) == [jar]

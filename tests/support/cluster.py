@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pyspark
 
-from lakehunt.runtime import session
+from lakehunt.runtime import settings
 from tests.support.spark_settings import QUICK_JVM
 
 HOST = "127.0.0.1"
@@ -95,7 +95,7 @@ def _delta() -> list[str]:
         return ["--jars", ",".join(map(str, Path(jars).glob("*.jar")))]
     ivy = os.environ.get("LAKEHUNT_IVY_SETTINGS")
     mirror = ["--conf", f"spark.jars.ivySettings={ivy}"] if ivy else []
-    return ["--packages", session.delta_package(), *mirror]
+    return ["--packages", settings.delta_package(), *mirror]
 
 
 @contextmanager

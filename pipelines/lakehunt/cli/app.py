@@ -17,7 +17,7 @@ from lakehunt.cli import content, context, diagnostics, findings, hunts, operate
 from lakehunt.cli.exits import FAILURE, INTERRUPTED, SUCCESS, USAGE
 from lakehunt.cli.section import HELP, Section, setting_options
 from lakehunt.core.errors import LakehuntError, UsageError
-from lakehunt.runtime import spark_log
+from lakehunt.runtime import launch, spark_log
 
 SECTIONS: tuple[Section, ...] = (
     pipeline.SECTION,
@@ -55,6 +55,7 @@ class _Lakehunt(click.Group):
         try:
             code = self._invoke(ctx)
         finally:
+            launch.discard()
             if code == FAILURE and (log := spark_log.of_failure()):
                 click.echo(f"lakehunt: Spark's log of this command is kept in {log}", err=True)
         return code

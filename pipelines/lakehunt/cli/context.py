@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -33,13 +34,14 @@ def lake(config: Config, learning: bool = False, writing: bool = False) -> Itera
     for damage first, and its tables are not moved meanwhile.
 
     Raises LakehuntError for errors of Spark."""
+    begin(config, learning)
+
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     from lakehunt.lake.delta_lake import Lake
     from lakehunt.runtime import error_text, session
 
-    check_place(config)
     with written(config) if writing else nullcontext():
         spark = session.start(config, learning)
         try:
@@ -49,6 +51,18 @@ def lake(config: Config, learning: bool = False, writing: bool = False) -> Itera
         finally:
             with suppress(Py4JError, OSError):  # if its JVM has ended
                 spark.stop()
+
+
+def begin(config: Config, learning: bool = False) -> None:
+    """Lets Spark's JVM start while a command prepares what it runs. If it cannot, that is said when the lake is opened.
+
+    Raises LakehuntError if the lake cannot be there."""
+    from lakehunt.runtime import launch
+
+    check_place(config)
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        with suppress(LakehuntError):
+            launch.begin(config, learning)
 
 
 @contextmanager

@@ -42,6 +42,8 @@ def hunt(
     """Run hunts on the events of the lake, for one as-of or each day of a range.
 
     HUNT is an id or a name; default: all hunts."""
+    context.begin(config, learning=True)
+
     from lakehunt.hunting import compiled_hunt, engine
     from lakehunt.hunting.findings import suppression
     from lakehunt.kql.types import TICKS_PER_DAY

@@ -351,14 +351,17 @@ def _print_forgotten(done: Mapping[str, int], dry_run: bool) -> None:
 def doctor(config: Config, repair: bool) -> bool:
     """Check that all files of the lake are there and whole; needs no Spark.
 
-    It compares the tables' logs with each other and with the data files. The lake must be a folder."""
+    It compares the tables' logs with each other and with the data files. The lake must be a folder. It also says which
+    Java Spark would run on."""
     from lakehunt.lake import damage, data_files
+    from lakehunt.runtime import java
 
     if "://" in config.lake:
         raise UsageError(
             f"{config.lake} is not a folder", "a lake in an object store is not checked: turn on the store's versioning"
         )
     context.check_place(config)
+    click.echo(java.report(), err=True)
     found = data_files.check(config.lake)
     for one in found.damage:
         click.echo(str(one))

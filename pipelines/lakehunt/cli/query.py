@@ -36,21 +36,23 @@ def query(
 ) -> bool:
     """Run a KQL query on the lake.
 
-    KQL is the query, or - to read it from standard input, as `lakehunt query < q.kql` does, too. It is compiled before
+    KQL is the query, or - to read it from standard input, as `lakehunt query < q.kql` does, too. It is compiled while
     Spark starts."""
-    from lakehunt.hunting.query import adhoc
-    from lakehunt.kql.errors import QueryErrors
-
     if kql is None and file is None and not jsonl and is_redirected(sys.stdin):
         kql = STDIN  # `lakehunt query < q.kql`
     if (kql is not None) + (file is not None) + jsonl != 1:
         raise UsageError("give one of KQL, --file and --jsonl", "lakehunt query 'DeviceProcessEvents | take 10'")
+    name, text = ("<stdin>", "") if jsonl else read_query(kql, file)
+    context.begin(config)
+
+    from lakehunt.hunting.query import adhoc
+    from lakehunt.kql.errors import QueryErrors
+
     tables = context.tables(config)
     if jsonl:
         with context.lake(config) as lake:
             render.json_lines(adhoc.answer_lines(lake, sys.stdin, as_of, period, tables, config.limits))
         return True
-    name, text = read_query(kql, file)
     try:
         adhoc.compile_first(text, tables)
         with context.lake(config) as lake:

@@ -1,4 +1,4 @@
-"""Starts the Spark session: Delta's jars, the settings that Kusto's semantics require, and helpful start errors."""
+"""Starts the Spark session, with helpful errors."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ import atexit
 import logging
 import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
-from pathlib import Path
 from types import FrameType
-from typing import NoReturn, Protocol
-from urllib.parse import unquote, urlsplit
+from typing import NoReturn
 
-import pyspark
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
@@ -27,69 +21,9 @@ from pyspark.sql import SparkSession
 
 from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
-from lakehunt.core.object_store import ObjectStore, is_sparks
-from lakehunt.runtime import commits, error_text, jvm_cache, launch, spark_log, timestamps
+from lakehunt.runtime import commits, error_text, launch, settings, spark_log, timestamps
+from lakehunt.runtime.settings import SparkSettings
 from lakehunt.runtime.spark_log import SparkLog
-
-MINIMUM_JAVA = 17
-
-DEFAULTS = {
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.sql.shuffle.partitions": "8",
-    "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.sql.adaptive.enabled": "true",
-    "spark.sql.debug.maxToStringFields": "200",
-    # The JIT never compiles larger methods (HugeMethodLimit); Spark then falls back to several small ones.
-    "spark.sql.codegen.hugeMethodLimit": "8000",
-    # An iteration resolves one level of functions inside of each other; what the last one leaves unresolved fails.
-    "spark.sql.analyzer.maxIterations": "1000",
-    # Lines of blobs go to Python in batches of so many bytes: a record may have 16 MB.
-    "spark.sql.execution.arrow.maxBytesPerBatch": str(16 << 20),
-    # PySpark's call-site tracking makes two JVM calls per column, which is most of a query's compilation time.
-    "spark.python.sql.dataFrameDebugging.enabled": "false",
-}
-"""Defaults for one machine, overridden by the configuration, which is overridden by spark-submit."""
-
-ALONE = {
-    "spark.app.name": "lakehunt",
-    "spark.master": "local[*]",
-    "spark.driver.memory": "4g",
-    # A task that runs out of memory or stack fails. Otherwise it would end the JVM, and with it all other hunts.
-    "spark.executor.killOnFatalError.depth": "0",
-}
-"""Further defaults for a JVM that was not started by spark-submit."""
-
-REQUIRED = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.sql.session.timeZone": "UTC",  # Kusto's datetimes are UTC
-    "spark.sql.caseSensitive": "true",  # Kusto's column names are
-    "spark.sql.ansi.enabled": "false",  # long arithmetic wraps and a failed conversion is null in Kusto, too
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.legacy.parquet.nanosAsLong": "false",
-}
-"""Lakehunt's results depend on these, so they override the configuration."""
-
-
-class SparkSettings(Protocol):
-    """Settings of a session; `Config` implements this."""
-
-    @property
-    def spark(self) -> Mapping[str, str]:
-        """Spark's own settings."""
-
-    @property
-    def delta_jars(self) -> Path | None:
-        """The folder with Delta's jars; None: they are resolved by Ivy, or cached."""
-
-    @property
-    def object_store(self) -> ObjectStore:
-        """Where S3 is."""
-
-    @property
-    def needs_s3(self) -> bool:
-        """Whether a place in S3 may be read or written, for which Hadoop needs its connector."""
 
 
 def start(config: SparkSettings, learning: bool = False) -> SparkSession:
@@ -97,41 +31,39 @@ def start(config: SparkSettings, learning: bool = False) -> SparkSession:
     next one start faster (see jvm_cache.py).
 
     Under spark-submit, its options and spark-defaults.conf take precedence.
-    Raises LakehuntError if Java is missing or too old, or if Delta's jars cannot be resolved."""
+    Raises LakehuntError if Java is missing or does not fit, or if Delta's jars cannot be resolved."""
     timestamps.read_whole_calendar()
     running = SparkSession.getActiveSession()
     if running is not None:
         return _as_required(running)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    if not submitted:  # by default Spark's Python processes are of the first `python3` on the path
+    if submitted:
+        wanted = settings.of_submitted(config, _submitted())
+    else:  # by default Spark's Python processes are of the first `python3` on the path
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    given = _submitted() if submitted else _own_jvm(config, learning)
-    settings = DEFAULTS | _of_s3(config, submitted) | dict(config.spark) | given | REQUIRED
-    settings = commits.settings(settings) | settings
-    builder = SparkSession.builder
-    for key, value in settings.items():
-        builder = builder.config(key, value)
+        wanted = launch.begin(config, learning)
     with _quiet_jvm() as log:
         try:
             if not submitted:
-                launch.start_jvm(settings)
-            spark = builder.getOrCreate()
+                launch.connect(wanted)
+            spark = _session(commits.settings(wanted) | wanted)
         except (PySparkException, Py4JError, OSError) as e:
-            raise _start_failure(log.file.read_text(errors="replace"), packages(config), e) from e
+            raise _start_failure(log.file.read_text(errors="replace"), settings.packages(config), e) from e
     commits.install(spark)
     _cancel_on_interrupt(spark)
     logging.getLogger().addFilter(_is_news)
     spark.sparkContext.setLogLevel("ERROR")
     log.started()
     if not submitted:
-        _remember_jars(config, spark)
+        settings.remember_jars(config, spark)
     return spark
 
 
-def _of_s3(config: SparkSettings, submitted: bool) -> dict[str, str]:
-    """How S3 is reached. Where spark-submit or Spark's own settings say it, we do not, unless we are told to."""
-    silent = (submitted and config.object_store == ObjectStore()) or is_sparks(config.spark)
-    return {} if silent else config.object_store.spark_settings()
+def _session(wanted: Mapping[str, str]) -> SparkSession:
+    builder = SparkSession.builder
+    for key, value in wanted.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
 
 
 _CANCELLING = 5
@@ -161,7 +93,7 @@ def _cancel_on_interrupt(spark: SparkSession) -> None:
 
 def _as_required(running: SparkSession) -> SparkSession:
     """An existing session, as on a managed Spark platform, with those required settings that can still be changed."""
-    for key, value in REQUIRED.items():
+    for key, value in settings.REQUIRED.items():
         if running.conf.isModifiable(key):
             running.conf.set(key, value)
     return running
@@ -197,91 +129,6 @@ def codegen(spark: SparkSession, on: bool) -> Iterator[None]:
                 spark.conf.unset(name)
             else:
                 spark.conf.set(name, value)
-
-
-def delta_package() -> str:
-    """The Maven coordinate of the Delta jar for the installed Spark, as `spark.jars.packages` takes it."""
-    spark = ".".join(version("pyspark").split(".")[:2])
-    return f"io.delta:delta-spark_{spark}_2.13:{version('delta-spark')}"
-
-
-def s3_package() -> str:
-    """The Maven coordinate of Hadoop's connector for S3, of the Hadoop that the installed Spark has. It depends on
-    Amazon's SDK: 640 MB."""
-    client = next((Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar"))
-    return f"org.apache.hadoop:hadoop-aws:{client.stem.removeprefix('hadoop-client-api-')}"
-
-
-def packages(config: SparkSettings) -> str:
-    """What Spark does not include and these settings need, as `spark.jars.packages` takes it."""
-    return ",".join([delta_package(), *([s3_package()] if config.needs_s3 else [])])
-
-
-def _own_jvm(config: SparkSettings, learning: bool) -> dict[str, str]:
-    """The settings of a JVM that this process starts; the configuration's take precedence."""
-    settings = ALONE | dict(config.spark)
-    jars = delta_jars(config)
-    if jars and settings["spark.master"].startswith("local"):
-        os.environ[jvm_cache.CLASS_PATH] = jvm_cache.class_path(jars)
-    elif jars:
-        settings = {"spark.jars": ",".join(map(str, jars))} | settings
-    else:
-        settings = {_PACKAGES: packages(config)} | settings
-    options = jvm_cache.options(java(), settings.get(launch.OPTIONS, ""), jars, learning and bool(jars))
-    return settings | {launch.OPTIONS: options if "-Xss" in options else f"{_STACK} {options}"}
-
-
-_STACK = "-Xss4m"
-"""The stack of each of Java's threads: Spark plans nested conditions recursively."""
-
-
-_PACKAGES = "spark.jars.packages"
-
-
-def delta_jars(config: SparkSettings) -> list[Path]:
-    """Delta's jars and, where they are needed, those for S3, with their dependencies: from the configured folder or the
-    cache; none if Ivy has to resolve them.
-
-    Raises LakehuntError for a folder without them."""
-    if config.delta_jars is None:
-        return [] if _PACKAGES in config.spark else jvm_cache.known_jars(packages(config))
-    jars = sorted(config.delta_jars.glob("*.jar"))
-    if config.needs_s3 and not any("hadoop-aws" in jar.name for jar in jars):
-        hint = f"put the jars of {s3_package()} there (make jars ARGS=--s3), or unset delta_jars"
-        raise LakehuntError(f"a place in S3 needs hadoop-aws, which is not in {config.delta_jars}", hint)
-    if not any("delta-spark" in jar.name for jar in jars):
-        raise LakehuntError(
-            f"no delta-spark jar in {config.delta_jars}",
-            f"put the jars of {delta_package()} (delta-spark and delta-storage) there, or unset delta_jars",
-        )
-    return [jar.resolve() for jar in jars]
-
-
-def _remember_jars(config: SparkSettings, spark: SparkSession) -> None:
-    """Caches the resolved jars, if only those of `packages` were requested."""
-    requested = spark.conf.get(_PACKAGES, "")
-    resolved = spark.conf.get("spark.jars", "") or ""
-    if requested == packages(config) and _PACKAGES not in config.spark and "spark.jars" not in config.spark:
-        jvm_cache.remember_jars(requested, [Path(unquote(urlsplit(jar).path)) for jar in resolved.split(",")])
-
-
-def java() -> str:
-    """The command and its `-version` output. Raises LakehuntError if Java is missing or too old."""
-    home = os.environ.get("JAVA_HOME")
-    command = f"{home}/bin/java" if home else shutil.which("java")
-    if not command or not Path(command).exists():
-        raise LakehuntError(
-            f"no Java found{f' at JAVA_HOME={home}' if home else ''}",
-            f"install Java {MINIMUM_JAVA} or 21 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME",
-        )
-    result = subprocess.run([command, "-version"], capture_output=True, text=True, check=False)
-    found = re.search(r'version "(?:1\.)?(\d+)', result.stderr)
-    if not found or int(found[1]) < MINIMUM_JAVA:
-        raise LakehuntError(
-            f"{command} is Java {found[1] if found else '(unknown version)'}, Spark needs {MINIMUM_JAVA} or 21",
-            "install it and set JAVA_HOME to its folder",
-        )
-    return f"{command}\n{result.stderr}"
 
 
 @contextmanager
