@@ -7,6 +7,7 @@ import pty
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -58,12 +59,27 @@ def test_tables_of_a_lake_are_not_moved_while_a_command_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writing: bool
 ) -> None:
     monkeypatch.setattr(session, "start", lambda config, learning: Mock())
-    monkeypatch.setattr(launch, "begin", lambda config, learning: {})
+    monkeypatch.setattr(launch, "begin", lambda config, learning, brief: {})
     refused = pytest.raises(LakehuntError, match="x, but another") if writing else nullcontext()
     with context.lake(Config(lake=str(tmp_path)), writing=writing), refused, write_lock.alone(str(tmp_path), "x"):
         pass
     with write_lock.alone(str(tmp_path), "x"):
         pass
+
+
+def test_a_query_of_few_events_is_brief(tmp_path: Path) -> None:
+    lake = Config(lake=str(tmp_path))
+    assert context.is_brief(lake)
+    assert not context.is_brief(Config(lake="s3a://lakes/one"))
+    assert not context.is_brief(replace(lake, tables={"Watchlist": Mock()}))
+    days = [tmp_path / f"events/some/day={day}" for day in (1, 2)]
+    for day in days:
+        day.mkdir(parents=True)
+        (day / "part.parquet").touch()
+        os.truncate(day / "part.parquet", context.FEW // 2)
+    assert context.is_brief(lake)
+    (days[0] / "another.parquet").write_bytes(b"more")
+    assert not context.is_brief(lake)
 
 
 @pytest.mark.parametrize("command", [["land", "."], ["query", "print 1"], ["doctor"], ["status"]])

@@ -14,7 +14,7 @@ import pytest
 
 from lakehunt.config import Config
 from lakehunt.core.errors import LakehuntError
-from lakehunt.runtime import jvm_cache, settings
+from lakehunt.runtime import java, jvm_cache, settings
 
 JAVA = "openjdk 17"
 PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
@@ -191,6 +191,23 @@ def test_an_archive_that_nobody_uses_goes(cache: Path) -> None:
 )
 def test_options_that_are_given_are_not_contradicted(cache: Path, given: str, made: str) -> None:
     assert re.sub(r"AtExit=\S+", "AtExit=...", jvm_cache.options(JAVA, given, [], learning=True)) == made
+
+
+@pytest.mark.parametrize(
+    ("given", "brief"),
+    [
+        ("", "-XX:TieredStopAtLevel=1"),
+        ("-Da=b", "-XX:TieredStopAtLevel=1 -Da=b"),
+        ("-XX:-TieredCompilation", "-XX:-TieredCompilation"),
+    ],
+)
+def test_a_brief_jvm_compiles_quickly_unless_it_is_told_how(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, given: str, brief: str
+) -> None:
+    monkeypatch.setattr(java, "found", lambda: java.Java("/none", "", 17))
+    config = Config(spark={settings.OPTIONS: given} if given else {})
+    made = [settings.of_own_jvm(config, learning=False, brief=is_brief)[settings.OPTIONS] for is_brief in (True, False)]
+    assert made == [f"-Xss4m {jvm_cache.COLLECTOR} {options}".strip() for options in (brief, given)]
 
 
 def test_without_a_folder_that_can_be_written_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,9 @@ def lake(config: Config, learning: bool = False, writing: bool = False) -> Itera
                 spark.stop()
 
 
-def begin(config: Config, learning: bool = False) -> None:
+def begin(config: Config, learning: bool = False, brief: bool = False) -> None:
     """Lets Spark's JVM start while a command prepares what it runs. If it cannot, that is said when the lake is opened.
+    `learning` and `brief` as in `settings.of_own_jvm`.
 
     Raises LakehuntError if the lake cannot be there."""
     from lakehunt.runtime import launch
@@ -62,7 +64,7 @@ def begin(config: Config, learning: bool = False) -> None:
     check_place(config)
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         with suppress(LakehuntError):
-            launch.begin(config, learning)
+            launch.begin(config, learning, brief)
 
 
 @contextmanager
@@ -77,6 +79,19 @@ def small_tables(config: Config) -> Iterator[Lake | LocalTables]:
     else:
         with lake(config) as opened:
             yield opened
+
+
+FEW = 256 << 20
+"""Bytes of events up to which a query is answered sooner without Java's second compiler. With 2.4 GB that holds for a
+count, but no longer for a search of texts."""
+
+
+def is_brief(config: Config) -> bool:
+    """Whether any one query of these tables is over before Java's second compiler has paid."""
+    if "://" in config.lake or config.tables:
+        return False
+    sizes = (file.stat().st_size for file in Path(config.lake, "events").rglob("*.parquet"))
+    return all(total <= FEW for total in accumulate(sizes))
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def query(
     if (kql is not None) + (file is not None) + jsonl != 1:
         raise UsageError("give one of KQL, --file and --jsonl", "lakehunt query 'DeviceProcessEvents | take 10'")
     name, text = ("<stdin>", "") if jsonl else read_query(kql, file)
-    context.begin(config)
+    context.begin(config, brief=not jsonl and context.is_brief(config))
 
     from lakehunt.hunting.query import adhoc
     from lakehunt.kql.errors import QueryErrors

@@ -89,15 +89,16 @@ class _Current:
     started: _Started | None = None
 
 
-def begin(config: SparkSettings, learning: bool = False) -> dict[str, str]:
+def begin(config: SparkSettings, learning: bool = False, brief: bool = False) -> dict[str, str]:
     """Starts a JVM for these settings, which are returned complete, unless this process has one. Does not wait for it.
+    `learning` and `brief` as in `settings.of_own_jvm`.
 
     Raises LakehuntError if Java is missing or does not fit, or if configured jars are not there."""
     if _Current.started is not None:
         if _Current.started.config == config:
             return dict(_Current.started.settings)
         discard()
-    wanted = settings.of_own_jvm(config, learning)
+    wanted = settings.of_own_jvm(config, learning, brief)
     if not _is_connected() and _is_plain(wanted):
         folder = Path(tempfile.mkdtemp(prefix="lakehunt-start-"))  # which nobody else may enter
         try:

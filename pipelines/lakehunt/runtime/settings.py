@@ -4,6 +4,7 @@ Spark."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 OPTIONS = "spark.driver.extraJavaOptions"
+
+FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
+"""Leaves out Java's second compiler, whose work pays only where code runs for long."""
 
 DEFAULTS = {
     "spark.ui.enabled": "false",
@@ -78,12 +82,12 @@ class SparkSettings(Protocol):
         """Whether a place in S3 may be read or written, for which Hadoop needs its connector."""
 
 
-def of_own_jvm(config: SparkSettings, learning: bool) -> dict[str, str]:
+def of_own_jvm(config: SparkSettings, learning: bool, brief: bool = False) -> dict[str, str]:
     """All settings of a session in a JVM that this process starts. With `learning` it may write the cache that lets the
-    next one start faster (see jvm_cache.py).
+    next one start faster (see jvm_cache.py). A `brief` one has little to do: it compiles quickly rather than well.
 
     Raises LakehuntError if Java is missing or does not fit, or if configured jars are not there."""
-    return DEFAULTS | _of_s3(config) | dict(config.spark) | _own_jvm(config, learning) | REQUIRED
+    return DEFAULTS | _of_s3(config) | dict(config.spark) | _own_jvm(config, learning, brief) | REQUIRED
 
 
 def of_submitted(config: SparkSettings, given: Mapping[str, str]) -> dict[str, str]:
@@ -116,7 +120,7 @@ def packages(config: SparkSettings) -> str:
     return ",".join([delta_package(), *([s3_package()] if config.needs_s3 else [])])
 
 
-def _own_jvm(config: SparkSettings, learning: bool) -> dict[str, str]:
+def _own_jvm(config: SparkSettings, learning: bool, brief: bool) -> dict[str, str]:
     """The settings of a JVM that this process starts; the configuration's take precedence."""
     settings = ALONE | dict(config.spark)
     jars = delta_jars(config)
@@ -126,7 +130,10 @@ def _own_jvm(config: SparkSettings, learning: bool) -> dict[str, str]:
         settings = {"spark.jars": ",".join(map(str, jars))} | settings
     else:
         settings = {_PACKAGES: packages(config)} | settings
-    options = jvm_cache.options(java.found().identity, settings.get(OPTIONS, ""), jars, learning and bool(jars))
+    given = settings.get(OPTIONS, "")
+    if brief and not re.search(r"Tiered|-Xint|-Xcomp", given):
+        given = f"{FIRST_COMPILER} {given}"
+    options = jvm_cache.options(java.found().identity, given, jars, learning and bool(jars))
     return settings | {OPTIONS: options if "-Xss" in options else f"{_STACK} {options}"}
 
 
