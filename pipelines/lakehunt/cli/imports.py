@@ -35,7 +35,7 @@ _LEFT_OUT = {
     "no query": "files without a query",
     "sigma rule": "Sigma rules that ask for what the lake cannot answer",
     "sigma log source": "Sigma rules over events that no table has",
-    "sigma filter": "Sigma filters, which are part of the rules that they name",
+    "sigma part": "Sigma filters and rules that are parts of other rules",
     "not chosen": "Sigma rules that the options leave out",
     "not a hunting query": "files of another kind",
     "link": "links that lead out of the folder",
@@ -43,7 +43,7 @@ _LEFT_OUT = {
 }
 """Descriptions of the reasons for leaving queries out, in the order of the table."""
 
-_COUNTED_ONLY = ("no query", "sigma log source", "sigma filter", "not chosen", "not a hunting query")
+_COUNTED_ONLY = ("no query", "sigma log source", "sigma part", "not chosen", "not a hunting query")
 
 _COLUMNS = [Column("source"), Column("line"), Column("result"), Column("reason"), Column("detail"), Column("name")]
 

@@ -31,6 +31,7 @@ class GeneratedHunt:
     id: str = ""
     severity: str = ""
     status: str = ""
+    period: str = ""
     metadata: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     comment: str = "# Made by `lakehunt import`: the query is the pack's, as it stands there."
 
@@ -51,7 +52,7 @@ def _lines(hunt: GeneratedHunt) -> Iterator[str]:
     yield f"name: {_quoted(one_line(hunt.name)[:_LONGEST_NAME] or 'Query')}\n"
     if hunt.description:
         yield from _block("description", hunt.description)
-    for key, text in (("severity", hunt.severity), ("status", hunt.status)):
+    for key, text in (("severity", hunt.severity), ("status", hunt.status), ("queryPeriod", hunt.period)):
         if text:
             yield f"{key}: {text}\n"
     for key, texts in (("tactics", hunt.tactics), ("relevantTechniques", hunt.techniques), ("tags", hunt.tags)):

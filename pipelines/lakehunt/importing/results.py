@@ -38,7 +38,7 @@ class Reason(StrEnum):
     NO_QUERY = "no query"
     SIGMA = "sigma rule"
     SIGMA_SOURCE = "sigma log source"
-    SIGMA_FILTER = "sigma filter"
+    SIGMA_PART = "sigma part"
     NOT_CHOSEN = "not chosen"
     NOT_A_HUNT = "not a hunting query"
     LINK = "link"

@@ -268,7 +268,7 @@ def test_a_filter_is_added_to_the_rules_that_it_names(tmp_path: Path, named: str
         "filter.yml": FILTER.replace("RULES", named),
     }
     outcomes = imported(tmp_path, files)
-    assert told(outcomes)[3] == ("filter.yml", "sigma filter", f"applied to {times} rules")
+    assert told(outcomes)[3] == ("filter.yml", "sigma part", f"applied to {times} rules")
     queries = [one.candidate.hunt.query for one in outcomes if one.candidate]
     assert [text.count("| where not(iff(isempty(AccountDomain)") for text in queries].count(1) == times
 
@@ -277,7 +277,7 @@ def test_a_filter_over_other_events_is_not_added(tmp_path: Path) -> None:
     files = {"a.yml": simple("a", id=ID), "f.yml": FILTER.replace("RULES", "any").replace("process_", "pipe_")}
     assert told(imported(tmp_path, files)) == [
         ("a.yml", "imported", ""),
-        ("f.yml", "sigma filter", "applied to 0 rules"),
+        ("f.yml", "sigma part", "applied to 0 rules"),
     ]
 
 

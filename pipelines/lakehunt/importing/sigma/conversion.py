@@ -12,8 +12,9 @@ from lakehunt.hunting import compile_check
 from lakehunt.importing import pack_reader
 from lakehunt.importing.results import Candidate, QueryResult, Reason, no_query
 from lakehunt.importing.sigma import rules
+from lakehunt.importing.sigma.correlations import Correlation
 from lakehunt.importing.sigma.documents import Document, Kind
-from lakehunt.importing.sigma.rules import Choice, NoSourceError
+from lakehunt.importing.sigma.rules import Choice, NoSourceError, WrittenQuery
 
 _ANY_RULE = "any"
 
@@ -29,27 +30,59 @@ class Conversion:
     def result(self, document: Document) -> Candidate | QueryResult:
         """The hunt of a document, or why there is none."""
         try:
-            if document.kind is Kind.FILTER:
-                return self._of_filter(document)
-            if why_not := self.choice.why_not(document):
+            if part_of := self._part_of(document):
+                return no_query(document.source, Reason.SIGMA_PART, part_of)
+            correlation = self._correlation(document)
+            sources = correlation.rules if correlation else [document]
+            if why_not := self.choice.why_not(document, sources):
                 return no_query(document.source, Reason.NOT_CHOSEN, why_not)
-            if document.kind is Kind.CORRELATION:
-                raise document.content.error("correlation", "correlation rules are not imported")
-            return self._of_rule(document)
+            query = correlation.query() if correlation else rules.query(document, self._filters_of(document))
+            return self._candidate(document, query)
         except NoSourceError as error:
             return _left_out(document, Reason.SIGMA_SOURCE, error)
         except YamlError as error:
             return _left_out(document, Reason.SIGMA, error)
 
-    def _of_rule(self, rule: Document) -> Candidate | QueryResult:
-        query = rules.query(rule, self._filters_of(rule))
+    def _candidate(self, rule: Document, query: WrittenQuery) -> Candidate | QueryResult:
         generated, mapping = rules.hunt(rule, query, self._license)
         stem = rule.file.stem if rule.of == 1 else f"{rule.file.stem}-{rule.number}"
         return pack_reader.candidate(generated, rule.file, rule.place, stem, mapping, written_there=False)
 
-    def _of_filter(self, document: Document) -> QueryResult:
-        filtered = sum(_applies(document, rule) for rule in self._rules)
-        return no_query(document.source, Reason.SIGMA_FILTER, f"applied to {filtered} rules")
+    def _part_of(self, document: Document) -> str:
+        """Of which hunts a document is only a part; '' if it is a hunt of its own."""
+        if document.kind is Kind.FILTER:
+            return f"applied to {sum(_applies(document, rule) for rule in self._rules)} rules"
+        return self._only_correlated.get(id(document), "")
+
+    @cached_property
+    def _only_correlated(self) -> dict[int, str]:
+        """Why rules are no hunts of their own: correlation rules name them, and none of these says `generate`."""
+        only: dict[int, str] = {}
+        generated: set[int] = set()
+        for document in self.documents:
+            try:
+                if correlation := self._correlation(document):
+                    named = [id(rule) for rule in correlation.rules]
+                    generated |= {*named} if correlation.generates else set()
+                    only |= dict.fromkeys(named, f"a part of the correlation rule {document.text('title')!r}")
+            except YamlError:
+                continue  # the correlation rule's own result says so
+        return {key: why for key, why in only.items() if key not in generated}
+
+    def _correlation(self, document: Document) -> Correlation | None:
+        if document.kind is not Kind.CORRELATION:
+            return None
+        return Correlation(document, self._by_name.get, self._filters_of)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Document]:
+        """Documents by their names and ids, in lower case; the first one counts."""
+        named: dict[str, Document] = {}
+        for document in self.documents:
+            for key in ("name", "id") if document.kind is not Kind.FILTER else ():
+                if isinstance(name := document.content.get(key), str):
+                    named.setdefault(name.strip().lower(), document)
+        return named
 
     def _filters_of(self, rule: Document) -> list[Document]:
         return [one for one in self._filters if _applies(one, rule)]
@@ -80,6 +113,9 @@ def convert(
 
 
 def _left_out(document: Document, reason: Reason, error: YamlError) -> QueryResult:
+    """The result for a document with an error, which may be that of a document in another file."""
+    if error.file != str(document.file):
+        error = YamlError(str(document.file), document.place, f"{error.file}:{error.line}: {error.problem}", error.hint)
     return no_query(document.source, reason, error.problem, [compile_check.of_file(error)])
 
 

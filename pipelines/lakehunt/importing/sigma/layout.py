@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 _WIDTH = 112
+_LONGEST_CHAIN = 60
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -105,14 +106,21 @@ def where(condition: Condition) -> str:
     return "\n".join(f"| where {written(part, 1, outermost=True)}" for part in parts)
 
 
+def _in_groups(kind: type[All | Any], parts: tuple[Condition, ...]) -> Iterable[Condition]:
+    """The parts; a long list in groups, because parsers go a level deeper for each operator of a chain."""
+    if len(parts) <= _LONGEST_CHAIN:
+        return parts
+    return (kind(parts[at : at + _LONGEST_CHAIN]) for at in range(0, len(parts), _LONGEST_CHAIN))
+
+
 def written(condition: Condition, level: int = 0, outermost: bool = False) -> str:
     """A condition as text, broken at `and` and `or` if it is long; in brackets unless it is the outermost."""
     if isinstance(condition, Leaf):
         return condition.text.replace(_BREAK, f"\n{'    ' * (level + 1)}")
     if isinstance(condition, Negated):
         return f"not({written(condition.part, level, outermost=True)})"
-    word = "and" if isinstance(condition, All) else "or"
-    parts = [written(part, level + 1) for part in condition.parts]
+    kind, word = (All, "and") if isinstance(condition, All) else (Any, "or")
+    parts = [written(part, level + 1) for part in _in_groups(kind, condition.parts)]
     line = f" {word} ".join(parts)
     if len(line) + 4 * level > _WIDTH or "\n" in line:
         line = f"\n{'    ' * level}{word} ".join(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lakehunt.core.strict_yaml import YamlError
 from lakehunt.hunting.content import attack
@@ -34,14 +34,15 @@ class Choice:
     products: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
 
-    def why_not(self, rule: Document) -> str:
-        """Why a rule is not among the chosen ones; '' if it is. Raises YamlError for an invalid rule."""
-        asked = (
-            ("level", self.levels, rule.one_of("level", LEVELS)),
-            ("status", self.statuses, rule.one_of("status", STATUSES)),
-            ("product", self.products, rule.logsource.product if "logsource" in rule.content else ""),
-            ("category", self.categories, rule.logsource.category if "logsource" in rule.content else ""),
-        )
+    def why_not(self, document: Document, rules: Sequence[Document]) -> str:
+        """Why a document is not among the chosen ones; '' if it is. `rules` are those whose log sources are asked for.
+        Raises YamlError for an invalid rule."""
+        asked = [
+            ("level", self.levels, document.one_of("level", LEVELS)),
+            ("status", self.statuses, document.one_of("status", STATUSES)),
+            *(("product", self.products, rule.logsource.product) for rule in rules),
+            *(("category", self.categories, rule.logsource.category) for rule in rules),
+        ]
         return next((f"{what} {has or 'not given'}" for what, wanted, has in asked if wanted and has not in wanted), "")
 
 
@@ -50,10 +51,11 @@ EVERYTHING = Choice()
 
 @dataclass(frozen=True)
 class WrittenQuery:
-    """A rule's query, and what the rule asks that it leaves out."""
+    """A rule's query, what the rule asks that it leaves out, and the period of events that it needs ('': any)."""
 
     text: str
-    left_out: tuple[str, ...] = field(default=())
+    left_out: tuple[str, ...] = ()
+    period: str = ""
 
 
 def source_of(rule: Document) -> Source:
@@ -69,18 +71,22 @@ def source_of(rule: Document) -> Source:
 
 def query(rule: Document, filters: Sequence[Document] = ()) -> WrittenQuery:
     """The query of a rule, for which all filters must hold too. Raises YamlError for what cannot be written."""
+    writer, head, condition = head_and_condition(rule, filters)
+    text = "\n".join([*head, *writer.extends, layout.where(condition)])
+    left_out = tuple(dict.fromkeys(error.problem for error in writer.left_out))
+    return WrittenQuery(f"{text}\n", left_out)
+
+
+def head_and_condition(
+    rule: Document, filters: Sequence[Document] = ()
+) -> tuple[ConditionWriter, list[str], layout.Condition]:
+    """What the query of a rule is made of: the writer of its conditions, which knows the fields to compute first, the
+    lines that choose the events of its source, and its condition. Raises YamlError."""
     source = source_of(rule)
     writer = ConditionWriter(source)
     condition = layout.conjunction([writer.condition_of(one) for one in (rule, *filters)])
     first = [part for part in (source.where, source.products.get(rule.logsource.product, "")) if part]
-    lines = [
-        source.table,
-        *([f"| where {' and '.join(first)}"] if first else []),
-        *(f"| extend {one.name} = {one.kql}" for one in writer.computed.values()),
-        layout.where(condition),
-    ]
-    left_out = tuple(dict.fromkeys(error.problem for error in writer.left_out))
-    return WrittenQuery("\n".join(lines) + "\n", left_out)
+    return writer, [source.table, *([f"| where {' and '.join(first)}"] if first else [])], condition
 
 
 def hunt(rule: Document, query: WrittenQuery, license_: str) -> tuple[GeneratedHunt, AttackMapping]:
@@ -101,6 +107,7 @@ def hunt(rule: Document, query: WrittenQuery, license_: str) -> tuple[GeneratedH
         id=id_ if GUID.fullmatch(id_ := rule.text("id").lower()) else "",
         severity=SEVERITIES.get(rule.one_of("level", LEVELS), ""),
         status=rule.one_of("status", STATUSES),
+        period=query.period,
         metadata=_metadata(rule, license_),
         comment="# Made of a Sigma rule by `lakehunt import`.",
     )

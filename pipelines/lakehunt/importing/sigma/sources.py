@@ -25,10 +25,11 @@ class ColumnField:
 
 @dataclass(frozen=True)
 class PathField:
-    """A full path, and the name of the file in it."""
+    """A full path, and the name of the file in it. The path may be the folder alone if `folder_only`."""
 
     path: str
     name: str
+    folder_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,8 @@ def _field(name: str, written: strict_yaml.Value, types: Mapping[str, str]) -> F
     match dict(written):
         case {"column": column, **rest}:
             return ColumnField(str(column), types[str(column)], _texts(written, "empty_as") if rest else ())
-        case {"path": path, "name": file}:
-            return PathField(str(path), str(file))
+        case {"path": path, "name": file, **rest}:
+            return PathField(str(path), str(file), rest.get("folder_only") is True)
         case {"name_only": column}:
             return NameField(str(column))
         case {"domain": domain, "account": account}:

@@ -70,6 +70,11 @@ class ConditionWriter:
         self.computed: dict[str, ComputedField] = {}
         self.left_out: list[MissingHashError] = []
 
+    @property
+    def extends(self) -> list[str]:
+        """The lines that compute fields."""
+        return [f"| extend {one.name} = {one.kql}" for one in self.computed.values()]
+
     def condition_of(self, document: Document) -> Condition:
         """The condition of a rule or filter. Raises YamlError for what cannot be written."""
         self.file = str(document.file)
@@ -242,11 +247,43 @@ def _regex_part(part: str | Wildcard) -> str:
 
 
 def _of_path(field: PathField, test: Test, negated: bool) -> Condition:
-    """An end that lies within the file's name is asked of the name, which stands in a column of its own."""
+    """An end that lies within the file's name is asked of the name, which stands in a column of its own. Where the path
+    may be the folder alone, so is the name of an end with folders."""
     if isinstance(test, Like) and (found := _end_of_name(test.pattern)):
         pattern, _ = found
         return _like(field.name, pattern, test.cased)
+    if isinstance(test, Like) and field.folder_only and (written := _of_folder(field, test)):
+        return written
     return _of_column(field.path, "string", test, negated)
+
+
+def _of_folder(field: PathField, test: Like) -> Condition | None:
+    """The condition for a path that may be the folder alone; None if that makes no difference."""
+    like = partial(_like, cased=test.cased)
+    if split := _folder_and_name(test.pattern):
+        folder, name = split
+        either = [like(field.path, pattern) for pattern in (test.pattern, folder)]
+        return conjunction([like(field.name, Pattern.of(name)), disjunction(either)])
+    match test.pattern.parts:
+        case (*before, str() as text, Wildcard.MANY) if set(before) <= {_MANY} and text[-1] in _SEPARATORS:
+            last = re.split(r"[\\/]", text[:-1])[-1]
+            if not last:
+                return None
+            # A path that ends so is the folder, unless the file has its name.
+            folder_itself = like(field.path, Pattern.of(*before, text[:-1]))
+            ends = conjunction([folder_itself, Negated(like(field.name, Pattern.of(last)))])
+            return disjunction([like(field.path, test.pattern), ends])
+    return None
+
+
+def _folder_and_name(pattern: Pattern) -> tuple[Pattern, str] | None:
+    """`*\\a` and `b` of `*\\a\\b`, `C:\\a` and `b` of `C:\\a\\b`; None for patterns that do not end with a name."""
+    match pattern.parts:
+        case (*before, str() as text) if set(before) <= {Wildcard.MANY}:
+            at = max(text.rfind(separator) for separator in _SEPARATORS)
+            if at > 0 and text[at + 1 :]:
+                return Pattern.of(*before, text[:at]), text[at + 1 :]
+    return None
 
 
 def _of_name(column: str, test: Test) -> Condition:
@@ -286,8 +323,11 @@ def _of_account(field: AccountField, test: Test, negated: bool) -> Condition:
                 return conjunction([Leaf(f"isnotempty({domain})"), like(account, Pattern.of(text[1:]))])
             case (Wildcard.MANY, str() as text, Wildcard.MANY) if "\\" not in text:
                 return disjunction([like(domain, test.pattern), like(account, test.pattern)])
-    whole = f'iff(isempty({domain}), {account}, strcat({domain}, @"\\", {account}))'
-    return _of_column(whole, "string", test, negated)
+    return _of_column(_account_text(field), "string", test, negated)
+
+
+def _account_text(field: AccountField) -> str:
+    return f'iff(isempty({field.domain}), {field.account}, strcat({field.domain}, @"\\", {field.account}))'
 
 
 def _of_hashes(columns: Mapping[str, str], test: Test) -> Condition:
@@ -340,3 +380,15 @@ def _single_text(field: Field) -> str:
         case PathField(path):
             return path
     raise ValueError("it is in no column of its own, and cannot be compared with another field")
+
+
+def field_text(field: Field, otherwise: YamlError) -> str:
+    """An expression of the field's value as text. Raises the given error for fields that have none."""
+    match field:
+        case AccountField():
+            return _account_text(field)
+        case NameField(column):
+            return column
+        case ColumnField() | PathField():
+            return _single_text(field)
+    raise otherwise

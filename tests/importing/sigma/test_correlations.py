@@ -1,0 +1,218 @@
+"""Correlation rules: what they find in events of known times, worked out by hand, and how they become hunts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.query.table_catalog import EVENTS_ONLY
+from lakehunt.importing import pack as packs
+from lakehunt.importing.results import QueryResult
+from lakehunt.importing.sigma.rules import EVERYTHING, Choice
+from tests.support.answers import rows
+
+RULES = "".join(
+    f"title: Rule {name}\nname: {name}\nlogsource: {{category: process_creation}}\n"
+    f"detection:\n  s: {{CommandLine|startswith: {name}}}\n  condition: s\n---\n"
+    for name in ("a", "b", "c")
+)
+
+
+def correlation(body: str, **fields: str) -> str:
+    rest = "".join(f"{key}: {value}\n" for key, value in fields.items())
+    return f"title: Together\nlevel: high\n{rest}correlation:\n" + "".join(f"  {line}\n" for line in body.splitlines())
+
+
+def imported(folder: Path, text: str, choice: Choice = EVERYTHING, **files: str) -> list[QueryResult]:
+    pack = folder / "pack"
+    pack.mkdir(exist_ok=True)
+    for name, content in {"rules": text, **files}.items():
+        (pack / f"{name}.yml").write_text(content, "utf-8")
+    return packs.import_pack(pack, folder / "hunts", folder / "hunts", EVENTS_ONLY, sigma=choice)
+
+
+def query_of(folder: Path, body: str) -> str:
+    *_, one = imported(folder, RULES + correlation(body))
+    assert one.candidate, one.detail
+    return one.candidate.hunt.query
+
+
+Event = tuple[int, str, str, int]
+"""Second, command line, account, process id."""
+
+
+def found(spark: Any, query: str, events: Sequence[Event], columns: str) -> list[list[Any]]:
+    """The columns of what the query finds, times as seconds."""
+    table = ", ".join(
+        f'datetime(2026-01-01T00:00:00Z) + {second}s, "ProcessCreated", "{line}", "D", "{account}", {process}'
+        for second, line, account, process in events
+    )
+    names = "Timestamp: datetime, ActionType: string, ProcessCommandLine: string, AccountDomain: string"
+    text = (
+        f"let DeviceProcessEvents = datatable ({names}, AccountName: string, ProcessId: long) [{table}];\n{query}"
+        "| extend Start = (WindowStart - datetime(2026-01-01)) / 1s, End = (WindowEnd - datetime(2026-01-01)) / 1s\n"
+        f"| project {columns} | sort by Start asc"
+    )
+    return rows(spark, text)
+
+
+def test_a_count_of_events_in_any_window(spark: Any, tmp_path: Path) -> None:
+    query = query_of(tmp_path, "type: event_count\nrules: a\ngroup-by: [User]\ntimespan: 10s\ncondition: {gte: 3}")
+    bob = [(5, "a1", "bob", 0), (9, "a2", "bob", 0), (15, "a3", "bob", 0), (16, "a4", "bob", 0)]
+    eve = [(0, "a", "eve", 0), (5, "a", "eve", 0), (11, "a", "eve", 0), (5, "b", "eve", 0)]
+    # Bob: 5, 9, 15 fill the window that ends at 15 (both ends belong to it), 9, 15, 16 the one at 16.
+    assert found(spark, query, bob + eve, "User, Windows, Most, Start, End") == [["D\\bob", 2, 3, 5.0, 16.0]]
+
+
+def test_events_of_one_moment_count_each(spark: Any, tmp_path: Path) -> None:
+    query = query_of(tmp_path, "type: event_count\nrules: [a]\ntimespan: 1m\ncondition: {gt: 2}")
+    assert found(spark, query, [(1, "a", "x", 0), (1, "a", "y", 0), (1, "a", "z", 0)], "Most, Start") == [[3, 1.0]]
+    assert found(spark, query, [(1, "a", "x", 0), (1, "a", "y", 0)], "Most, Start") == []
+
+
+def test_a_count_of_values(spark: Any, tmp_path: Path) -> None:
+    body = "type: value_count\nrules: [a]\ngroup-by: [User]\ntimespan: 1m\ncondition: {gte: 2, field: ProcessId}"
+    events = [(0, "a", "x", 1), (10, "a", "x", 1), (20, "a", "y", 1), (30, "a", "y", 2), (100, "a", "x", 2)]
+    assert found(spark, query_of(tmp_path, body), events, "User, Most, Start, End") == [["D\\y", 2, 20.0, 30.0]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "expected"),
+    [("sum", 7, [[7.0, 0.0, 10.0]]), ("sum", 8, []), ("avg", 4, [[4.0, 100.0, 100.0]]), ("avg", 5, [])],
+)
+def test_sums_and_averages(spark: Any, tmp_path: Path, kind: str, threshold: int, expected: list[list[Any]]) -> None:
+    body = f"type: value_{kind}\nrules: [a]\ntimespan: 1m\ncondition: {{gte: {threshold}, field: ProcessId}}"
+    events = [(0, "a", "x", 3), (10, "a", "x", 4), (100, "a", "x", 4)]
+    # Windows end at 0: 3; at 10: 3 and 4, 7 in all, 3.5 on average; at 100: 4.
+    assert found(spark, query_of(tmp_path, body), events, "Most, Start, End") == expected
+
+
+def test_a_percentile(spark: Any, tmp_path: Path) -> None:
+    body = "type: value_percentile\nrules: [a]\ntimespan: 1m\ncondition: {gt: 8, field: ProcessId, percentile: 100}"
+    events = [(0, "a", "x", 9), (10, "a", "x", 1), (100, "a", "x", 8)]
+    # The greatest value: 9 in the windows that end at 0 and at 10, 8 in the one at 100.
+    assert found(spark, query_of(tmp_path, body), events, "Windows, Most, Start, End") == [[2, 9.0, 0.0, 10.0]]
+
+
+def test_rules_that_come_together(spark: Any, tmp_path: Path) -> None:
+    query = query_of(tmp_path, "type: temporal\nrules: [a, b]\ngroup-by: [User]\ntimespan: 10s")
+    events = [(0, "b", "x", 0), (10, "a", "x", 0), (0, "a", "y", 0), (11, "b", "y", 0), (5, "a", "y", 0)]
+    assert found(spark, query, events, "User, Most, Start, End") == [["D\\x", 2, 0.0, 10.0], ["D\\y", 2, 5.0, 11.0]]
+    assert found(spark, query, events[:1] + events[2:4], "User, Most, Start, End") == []
+
+
+def test_two_of_three_rules(spark: Any, tmp_path: Path) -> None:
+    query = query_of(tmp_path, "type: temporal\nrules: [a, b, c]\ntimespan: 10s\ncondition: {gte: 2}")
+    assert found(spark, query, [(0, "a", "x", 0), (1, "c", "x", 0)], "Most, Start, End") == [[2, 0.0, 1.0]]
+    assert found(spark, query, [(0, "a", "x", 0), (1, "a", "x", 0)], "Most, Start, End") == []
+
+
+def test_rules_in_order(spark: Any, tmp_path: Path) -> None:
+    query = query_of(tmp_path, "type: temporal_ordered\nrules: [a, b, c]\ngroup-by: [User]\ntimespan: 10s")
+    x = [(0, "a", "x", 0), (3, "b", "x", 0), (2, "c", "x", 0), (10, "c", "x", 0)]
+    y = [(0, "b", "y", 0), (1, "a", "y", 0), (2, "c", "y", 0)]  # b before a
+    z = [(0, "a", "z", 0), (5, "b", "z", 0), (11, "c", "z", 0)]  # too late
+    assert found(spark, query, x + y + z, "User, Start, End") == [["D\\x", 0.0, 10.0]]
+
+
+def test_aliases(spark: Any, tmp_path: Path) -> None:
+    body = "type: temporal\nrules: [a, b]\ngroup-by: [who]\ntimespan: 10s\naliases: {who: {a: User, b: CommandLine}}"
+    query = query_of(tmp_path, body)
+    assert found(spark, query, [(0, "a", "b", 0), (1, r"b", "x", 0)], "who, Start") == []
+    # The account of a, D\\b, is not the command line of b; without a domain both are b.
+    assert found(
+        spark, query.replace("isempty(AccountDomain)", "true"), [(0, "a", "b", 0), (1, "b", "x", 0)], "who, Start"
+    ) == [["b", 0.0]]
+
+
+# Hunts
+
+
+def test_the_rules_of_a_correlation_are_parts_of_it(tmp_path: Path) -> None:
+    body = "type: event_count\nrules: [a]\ntimespan: 5d\ncondition: {gte: 3}"
+    outcomes = imported(tmp_path, RULES + correlation(body, id="3f1a7c52-6d0e-4b4b-9a56-0c6a1f6f2b90"))
+    assert [str(one.reason or one.result) for one in outcomes] == ["sigma part", "imported", "imported", "imported"]
+    assert outcomes[0].detail == "a part of the correlation rule 'Together'"
+    hunts, errors = hunt_file.load_folder(tmp_path / "hunts")
+    (hunt,) = [one for one in hunts if one.name == "Together"]
+    assert (errors, hunt.severity, hunt.id) == ([], "High", "3f1a7c52-6d0e-4b4b-9a56-0c6a1f6f2b90")
+    assert hunt.query_period is not None
+    assert hunt.query_period.days == 11
+
+
+def test_rules_that_are_hunts_too(tmp_path: Path) -> None:
+    body = "type: event_count\ngenerate: true\nrules: [a]\ntimespan: 5m\ncondition: {gte: 3}"
+    assert [str(one.result) for one in imported(tmp_path, RULES + correlation(body))] == ["imported"] * 4
+
+
+def test_filters_are_a_part_of_the_rules_of_a_correlation(tmp_path: Path) -> None:
+    body = "type: event_count\nrules: [a]\ntimespan: 5m\ncondition: {gte: 3}"
+    filter_ = (
+        "title: F\nlogsource: {category: process_creation}\n"
+        "filter:\n  rules: [a]\n  f: {CommandLine: x}\n  condition: not f\n"
+    )
+    outcomes = imported(tmp_path, RULES + correlation(body), filter=filter_)
+    (query,) = [one.candidate.hunt.query for one in outcomes if one.candidate and one.candidate.hunt.name == "Together"]
+    assert 'not(ProcessCommandLine =~ "x")' in query
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "problem"),
+    [
+        ("type: count\nrules: [a]\ntimespan: 1m", (4, 9), "'count' is not a known type of correlation"),
+        ("type: event_count\nrules: [a]\ntimespan: 1y\ncondition: {gte: 1}", (6, 13), "'1y' is not a timespan"),
+        ("type: event_count\nrules: [a, x]\ntimespan: 1m", (5, 14), "no rule 'x' in the pack"),
+        ("type: event_count\nrules: [a]\ntimespan: 1m", (4, 3), "expected a condition such as 'gte: 10'"),
+        (
+            "type: event_count\nrules: [a]\ntimespan: 1m\ncondition: {lt: 5}",
+            (7, 15),
+            "lt: only gt and gte can be asked",
+        ),
+        ("type: event_count\nrules: [a]\ntimespan: 1m\ncondition: {gte: x}", (7, 20), "gte: expected a number"),
+        ("type: value_count\nrules: [a]\ntimespan: 1m\ncondition: {gte: 5}", (7, 14), "value_count needs a field"),
+        (
+            "type: event_count\nrules: [a]\ngroup-by: [Cat]\ntimespan: 1m\ncondition: {gte: 5}",
+            (6, 13),
+            "the field Cat has no column in DeviceProcessEvents",
+        ),
+        (
+            "type: event_count\nrules: [a]\ngroup-by: [a.b]\ntimespan: 1m\ncondition: {gte: 5}",
+            (6, 14),
+            "'a.b' cannot be the name of a column here",
+        ),
+        (
+            "type: event_count\nrules: [a]\ngroup-by: [Hashes]\ntimespan: 1m\ncondition: {gte: 5}",
+            (6, 13),
+            "Hashes cannot be grouped by",
+        ),
+        (
+            "type: temporal\nrules: [a, b]\ngroup-by: [w]\ntimespan: 1m\naliases: {w: {a: User}}",
+            (8, 12),
+            "the alias w has no field for 'Rule b'",
+        ),
+    ],
+)
+def test_correlations_that_cannot_be_hunts(tmp_path: Path, body: str, place: tuple[int, int], problem: str) -> None:
+    text = correlation(body)
+    outcomes = imported(tmp_path, RULES, together=text)
+    one = outcomes[-1]
+    assert one.detail.startswith(problem)
+    assert one.place == place
+
+
+def test_a_correlation_of_correlations(tmp_path: Path) -> None:
+    first = correlation("type: event_count\nrules: [a]\ntimespan: 1m\ncondition: {gte: 2}", name="first")
+    second = correlation("type: temporal\nrules: [first, b]\ntimespan: 1m")
+    *_, one = imported(tmp_path, f"{RULES}{first}---\n{second}")
+    assert one.detail == "'first' is a correlation rule: of these none can be correlated"
+
+
+@pytest.mark.parametrize(("category", "kept"), [("process_creation", 3), ("dns_query", 0)])
+def test_a_correlation_is_of_the_log_sources_of_its_rules(tmp_path: Path, category: str, kept: int) -> None:
+    body = "type: event_count\nrules: [a]\ntimespan: 5m\ncondition: {gte: 3}"
+    outcomes = imported(tmp_path, RULES + correlation(body), Choice(categories=frozenset({category})))
+    assert len([one for one in outcomes if not one.reason]) == kept
