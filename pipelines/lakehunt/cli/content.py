@@ -291,7 +291,8 @@ def import_(
 ) -> bool:
     """Import the queries of a Sentinel, Defender or Sigma repository that the lake can answer.
 
-    FOLDER is a clone of the repository, or a single file of it. The last four options choose among Sigma rules."""
+    FOLDER is a clone of the repository, or a single file of it. Of Sigma rules, --level, --status, --product and
+    --category import some."""
     from lakehunt.importing.pack import folder_of, import_pack
     from lakehunt.importing.results import all_read
 

@@ -49,29 +49,37 @@ _COLUMNS = [Column("source"), Column("line"), Column("result"), Column("reason")
 
 
 class _Names(click.ParamType[frozenset[str]]):
-    """Names separated by commas, in lower case; `known` are the allowed ones, if not all are."""
+    """Names separated by commas, in lower case; `known` gives the allowed ones, if not all are."""
 
     name = "names"
 
-    def __init__(self, known: Sequence[str] = ()) -> None:
+    def __init__(self, known: Callable[[], Sequence[str]] = lambda: ()) -> None:
         self.known = known
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
-        names = frozenset(name.strip().lower() for name in str(value).split(",") if name.strip())
-        if wrong := sorted(name for name in names if self.known and name not in self.known):
-            self.fail(f"{wrong[0]!r} is not one of {', '.join(self.known)}", param, ctx)
+        names, known = frozenset(name.strip().lower() for name in str(value).split(",") if name.strip()), self.known()
+        if wrong := sorted(name for name in names if known and name not in known):
+            self.fail(f"{wrong[0]!r} is not one of {', '.join(known)}", param, ctx)
         return names
 
 
-_LEVELS = ("informational", "low", "medium", "high", "critical")
-_STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
+def _levels() -> Sequence[str]:
+    from lakehunt.importing.sigma.documents import LEVELS
+
+    return LEVELS
+
+
+def _statuses() -> Sequence[str]:
+    from lakehunt.importing.sigma.documents import STATUSES
+
+    return STATUSES
 
 
 def sigma_choice(function: F) -> F:
     """--level, --status, --product, --category: which Sigma rules to import."""
 
-    @click.option("--level", type=_Names(_LEVELS), metavar="NAMES", help="Sigma rules of these levels: high,critical")
-    @click.option("--status", type=_Names(_STATUSES), metavar="NAMES", help="... with these statuses: stable,test")
+    @click.option("--level", type=_Names(_levels), metavar="NAMES", help="Sigma rules of these levels: high,critical")
+    @click.option("--status", type=_Names(_statuses), metavar="NAMES", help="... with these statuses: stable,test")
     @click.option("--product", type=_Names(), metavar="NAMES", help="... for these products: windows,linux")
     @click.option("--category", type=_Names(), metavar="NAMES", help="... of these log sources: process_creation")
     @wraps(function)

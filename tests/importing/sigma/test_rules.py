@@ -16,6 +16,7 @@ from lakehunt.importing.results import ImportStatus, QueryResult, Reason
 from lakehunt.importing.sigma import documents, patterns, rules
 from lakehunt.importing.sigma.patterns import Pattern, Wildcard
 from lakehunt.importing.sigma.rules import EVERYTHING, Choice
+from tests.support.commands import WITHOUT_JAVA, lakehunt
 from tests.support.paths import PROJECT
 
 ID = "3f1a7c52-6d0e-4b4b-9a56-0c6a1f6f2b90"
@@ -310,3 +311,23 @@ def test_dashes_of_every_kind() -> None:
     assert found == ["-a x-y *", "/a x-y *", "–a x-y *", "—a x-y *", "―a x-y *"]
     assert len(patterns.with_any_dash(Pattern.parse("* -a /b*"))) == 25
     assert patterns.with_any_dash(Pattern.parse("a")) == [Pattern.parse("a")]
+
+
+# The command
+
+
+def test_the_options_of_the_command(tmp_path: Path) -> None:
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    for name, level in (("a", "high"), ("b", "low"), ("c", "critical")):
+        (pack / f"{name}.yml").write_text(simple(name, level=level), "utf-8")
+    done = lakehunt(
+        "import", pack, "--into", tmp_path / "new", "--level", "HIGH, critical", cwd=tmp_path, **WITHOUT_JAVA
+    )
+    assert (done.returncode, sorted(file.name for file in (tmp_path / "new").glob("*.yaml"))) == (
+        0,
+        ["a.yaml", "c.yaml"],
+    )
+    done = lakehunt("import", pack, "--level", "urgent", cwd=tmp_path, **WITHOUT_JAVA)
+    assert done.returncode == 2
+    assert "'urgent' is not one of informational, low, medium, high, critical" in done.stderr

@@ -210,10 +210,10 @@ class Correlation:
         keys = self.groups or ["Rules"]
         by = ", ".join(keys)
         columns = by if self.groups else 'Rules = "all"'
-        lines = [f"{parts[0]}\n| distinct WindowStart = Timestamp, {columns}\n| extend WindowEnd = WindowStart"]
+        lines = [f"{parts[0]}\n| summarize by WindowStart = Timestamp, {columns}\n| extend WindowEnd = WindowStart"]
         for part in parts[1:]:
             lines += [
-                f"| join kind=inner (\n{part}\n| distinct Timestamp, {columns}) on {by}",
+                f"| join kind=inner (\n{part}\n| summarize by Timestamp, {columns}) on {by}",
                 f"| where Timestamp between (WindowEnd .. WindowStart + {self.timespan})",
                 f"| summarize WindowEnd = min(Timestamp) by {by}, WindowStart",
             ]
