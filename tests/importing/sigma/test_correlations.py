@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def query_of(folder: Path, body: str) -> str:
     return one.candidate.hunt.query
 
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
 Event = tuple[int, str, str, int]
 """Second, command line, account, process id."""
 
@@ -48,7 +51,7 @@ Event = tuple[int, str, str, int]
 def found(spark: Any, query: str, events: Sequence[Event], columns: str) -> list[list[Any]]:
     """The columns of what the query finds, times as seconds."""
     table = ", ".join(
-        f'datetime(2026-01-01T00:00:00Z) + {second}s, "ProcessCreated", "{line}", "D", "{account}", {process}'
+        f'datetime({START + timedelta(seconds=second):%FT%TZ}), "ProcessCreated", "{line}", "D", "{account}", {process}'
         for second, line, account, process in events
     )
     names = "Timestamp: datetime, ActionType: string, ProcessCommandLine: string, AccountDomain: string"
