@@ -19,7 +19,7 @@ class RunProgress:
         self.say, self.hunts = say, hunts
         self._begun: set[str] = set()
         self._lock = threading.Lock()
-        self._said = time.monotonic()
+        self._said: float | None = None
 
     def evaluating(self, hunt_id: str, what: str) -> None:
         """A hunt is being evaluated."""
@@ -28,8 +28,11 @@ class RunProgress:
     def empty(self, hunt_id: str) -> None:
         """A hunt has nothing to be evaluated."""
         place = self._place(hunt_id)
-        if time.monotonic() - self._said >= PAUSE:
-            self._said = time.monotonic()
+        now = time.monotonic()
+        if self._said is None:  # the first one; the pass before may have taken long
+            self._said = now
+        if now - self._said >= PAUSE:
+            self._said = now
             self.say(f"hunting {place:,} of {self.hunts:,}")
 
     def _place(self, hunt_id: str) -> int:
