@@ -6,8 +6,7 @@ import time
 
 import pytest
 
-from lakehunt.hunting.incremental import prefilter
-from lakehunt.hunting.incremental.keywords import keyword_clauses
+from lakehunt.hunting.incremental.decisions import decision
 from lakehunt.hunting.incremental.predicates import RowPredicates, extract_row_predicates, shape
 from lakehunt.hunting.query.events_table import KQL_TABLES
 from lakehunt.hunting.query.time_window import limit_to_window
@@ -60,7 +59,7 @@ def test_a_deep_query_is_compiled_split_and_compared(query: str) -> None:
     tables = predicates.tables.values() if isinstance(predicates, RowPredicates) else ()
     for predicate in (one for table in tables for one in table.alternatives):
         for condition in predicate.conditions:
-            keyword_clauses(prefilter.folded(condition), lambda name: name)
+            decision(condition)
     row_local.row_local_parts(plan)
     assert time.perf_counter() - began < SECONDS
 

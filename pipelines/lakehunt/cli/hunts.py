@@ -290,8 +290,9 @@ def explain(config: Config, names: Sequence[str], as_of: int, spark: bool, verbo
                 click.echo(explanation.spark_plan(lake, one, as_of, tables))
 
 
-_DECIDED = {"tuple": "columns with few values", "event": "each event"}
-"""What a predicate is evaluated on: distinct tuples (once each, however many events share one), or each event."""
+_DECIDED = {True: "keywords", False: "each event with the keywords"}
+"""How a condition is evaluated: the search for all hunts' keywords decides it, or Spark does, for the events that the
+keywords leave."""
 
 
 def _last_runs(config: Config, hunts: Sequence[Hunt]) -> dict[str, dict[str, Any]]:
@@ -342,7 +343,7 @@ def explained(one: Explanation, verbose: bool, last: Mapping[str, Any] | None = 
         for number, conditions in enumerate(table.alternatives):
             yield from (["    or"] if number else [])
             for condition in conditions:
-                yield f"    {condition.text}   [{_DECIDED[condition.by]}]"
+                yield f"    {condition.text}   [{_DECIDED[condition.by_keywords]}]"
     for exclusion, state in one.exclusions:
         if state == "on" or verbose:
             yield f"  unless excluded by {exclusion.name} ({state}): {' '.join(exclusion.where.split())}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lakehunt.hunting.compiled_hunt import CompiledHunt, query_period
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
-from lakehunt.hunting.incremental import prefilter
+from lakehunt.hunting.incremental import decisions
 from lakehunt.hunting.incremental.predicates import (
     FullScan,
     RowPredicate,
@@ -54,11 +54,11 @@ class ExplainedTable:
 
 @dataclass(frozen=True)
 class ExplainedCondition:
-    """A condition on one event: its KQL, and whether it is evaluated once per distinct key (`tuple`, see
-    `EventTable.few_values`) or for each event whose key is accepted (`event`)."""
+    """A condition on one event: its KQL, and whether the keywords of the event's texts decide it, or it is evaluated
+    for each event that keywords do not rule out."""
 
     text: str
-    by: str
+    by_keywords: bool
 
 
 def explain(compiled: CompiledHunt, as_of: int) -> Explanation:
@@ -75,7 +75,7 @@ def explain(compiled: CompiledHunt, as_of: int) -> Explanation:
 
 def _table(hunt: Hunt, predicates: TablePredicates) -> ExplainedTable:
     table = predicates.table
-    alternatives = tuple(_conditions(hunt, table.few_values, one) for one in predicates.alternatives)
+    alternatives = tuple(_conditions(hunt, one) for one in predicates.alternatives)
     columns = predicates.columns | (hunt.excluded_by & set(table.column_names))
     return ExplainedTable(table.name, alternatives, tuple(sorted(columns)))
 
@@ -88,13 +88,10 @@ def _why(hunt: Hunt, scan: FullScan) -> str:
     return f"{hunt.file}:{place.line}:{place.column}: {scan.why}"
 
 
-def _conditions(hunt: Hunt, key: Sequence[str], predicate: RowPredicate) -> tuple[ExplainedCondition, ...]:
-    on_key = [c for c in predicate.conditions if prefilter.is_of_key(c, key)]
-    rest = sorted(
-        (c for c in predicate.conditions if c not in on_key), key=lambda c: prefilter.cost(prefilter.folded(c))
-    )
-    of_key = [ExplainedCondition(_text(hunt, c.span), "tuple") for c in on_key]
-    return (*of_key, *(ExplainedCondition(_text(hunt, c.span), "event") for c in rest))
+def _conditions(hunt: Hunt, predicate: RowPredicate) -> tuple[ExplainedCondition, ...]:
+    decided = [(condition, decisions.decision(condition).is_whole) for condition in predicate.conditions]
+    first = sorted(decided, key=lambda pair: not pair[1])
+    return tuple(ExplainedCondition(_text(hunt, condition.span), by_keywords) for condition, by_keywords in first)
 
 
 def _text(hunt: Hunt, span: Span) -> str:

@@ -9,6 +9,7 @@ but Lakehunt."""
 
 from __future__ import annotations
 
+import json
 import math
 import secrets
 import time
@@ -84,14 +85,17 @@ class PrefilterRun:
 
 @dataclass(frozen=True)
 class ScanStats:
-    """What passes have read. `bytes` is None if unknown."""
+    """What passes have read for a hunt. `bytes` is None if unknown. `evaluated`: the events of which its keywords left
+    open whether they are hits, so that Spark evaluated its other conditions: the more, the dearer is the hunt."""
 
     events: int = 0
     bytes: int | None = 0
+    evaluated: int = 0
 
     def and_(self, other: ScanStats) -> ScanStats:
         known = self.bytes is not None and other.bytes is not None
-        return ScanStats(self.events + other.events, (self.bytes or 0) + (other.bytes or 0) if known else None)
+        read = (self.bytes or 0) + (other.bytes or 0) if known else None
+        return ScanStats(self.events + other.events, read, self.evaluated + other.evaluated)
 
 
 T = TypeVar("T")
@@ -215,10 +219,12 @@ def _prefiltered(
 ) -> None:
     """Runs one pass; if it fails or takes too long, retries with parts of it, down to the hunt at fault."""
     hunts = [one for one in hunts if one.hunt_id not in hits.failed]
+    filters = _filters(events.table, hunts, context, hits)
+    hunts = [one for one in hunts if one.hunt_id not in hits.failed]
     if not hunts:
         return
     try:
-        done, stats = bounds.within(lake, hunts, lambda: _run_prefilter(lake, events, scan_range, hunts, context))
+        done, stats = bounds.within(lake, hunts, lambda: _run_prefilter(lake, events, scan_range, hunts, filters))
     except Exception as error:  # noqa: BLE001
         parts = _parts(lake, events, scan_range, hunts, error, bounds)
         for part, some in parts:
@@ -227,8 +233,19 @@ def _prefiltered(
             hits.failed |= {one.hunt_id: error for one in hunts}
         return
     hits.passes.append(done)
-    for hunt in hunts:
-        hits.stats[hunt.hunt_id] = hits.stats.get(hunt.hunt_id, ScanStats()).and_(stats)
+    for hunt, read in zip(hunts, stats, strict=True):
+        hits.stats[hunt.hunt_id] = hits.stats.get(hunt.hunt_id, ScanStats()).and_(read)
+
+
+def _filters(
+    table: EventTable, hunts: Sequence[HuntRequest], context: Context, hits: HitCoverage
+) -> list[prefilter.HuntFilter]:
+    """The filters of hunts; one whose conditions cannot be compiled is recorded in `failed`, and has none."""
+    made = prefilter.hunt_filters(table, [one.predicates.alternatives for one in hunts], context)
+    hits.failed |= {
+        hunt.hunt_id: why for hunt, why in zip(hunts, made, strict=True) if not isinstance(why, prefilter.HuntFilter)
+    }
+    return [one for one in made if isinstance(one, prefilter.HuntFilter)]
 
 
 def _parts(
@@ -279,25 +296,30 @@ def _read(events: EventsSnapshot, scan_range: ScanRange, hunts: Sequence[HuntReq
 
 
 def _run_prefilter(
-    lake: Lake, events: EventsSnapshot, scan_range: ScanRange, hunts: Sequence[HuntRequest], context: Context
-) -> tuple[PrefilterRun, ScanStats]:
+    lake: Lake,
+    events: EventsSnapshot,
+    scan_range: ScanRange,
+    hunts: Sequence[HuntRequest],
+    filters: Sequence[prefilter.HuntFilter],
+) -> tuple[PrefilterRun, list[ScanStats]]:
+    """Runs a pass; what it has read for each hunt."""
     started, clock = datetime.now(UTC), time.perf_counter()
     pass_id = f"{started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
     read, stored = _read(events, scan_range, hunts), hits_of(events.table)
-    alternatives = [hunt.predicates.alternatives for hunt in hunts]
     before = known_version(lake.spark, lake.path(stored.name))
     with InputMetrics(lake.spark, pass_id) as metrics, codegen(lake.spark, on=True):
-        prefiltered = prefilter.apply_prefilters(events.table, read, alternatives, context)
+        prefiltered = prefilter.apply_prefilters(read, filters)
         lake.append(stored, _rows(stored, prefiltered.frame, hunts, pass_id))
     if _withdrawn_since(lake, stored, max(before, 0)):
-        return _run_prefilter(lake, events, scan_range, hunts, context)
+        return _run_prefilter(lake, events, scan_range, hunts, filters)
+    counts = prefiltered.counts()
     row = (
         pass_id,
         [{"first": first, "last": last} for first, last in scan_range.batches],
         scan_range.start,
         scan_range.end,
         [{"hunt_id": hunt.hunt_id, "hunt_version": hunt.hunt_version} for hunt in hunts],
-        prefiltered.events,
+        counts.events,
         metrics.bytes,
         started,
         round(time.perf_counter() - clock, 3),
@@ -308,21 +330,22 @@ def _run_prefilter(
     lake.append(PASSES, [row])
     versions = frozenset(hunt.hunt_version for hunt in hunts)
     done = PrefilterRun(pass_id, events.table.name, scan_range, versions)
-    return done, ScanStats(prefiltered.events, metrics.bytes)
+    return done, [ScanStats(counts.events, metrics.bytes, evaluated) for evaluated in counts.evaluated]
 
 
 def _rows(stored: Table, prefiltered: DataFrame, hunts: Sequence[HuntRequest], pass_id: str) -> DataFrame:
     """One row per event and hunt, with all columns of the hits table, rebalanced to few files per day."""
-    ids = F.array(*(F.struct(F.lit(h.hunt_id).alias("id"), F.lit(h.hunt_version).alias("version")) for h in hunts))
+    named = json.dumps([{"id": one.hunt_id, "version": one.hunt_version} for one in hunts])
+    ids = F.from_json(F.lit(named), "array<struct<id string, version string>>")  # a constant, however many there are
     exploded = prefiltered.withColumn("$$hunt", F.explode(prefilter.HUNTS))
-    named = exploded.withColumn("$$hunt", F.get(ids, F.col("`$$hunt`")))
+    exploded = exploded.withColumn("$$hunt", F.get(ids, F.col("`$$hunt`")))
     values = {
         "hunt_id": F.col("`$$hunt`")["id"],
         "hunt_version": F.col("`$$hunt`")["version"],
         "pass_id": F.lit(pass_id),
     }
     values |= {name: F.col(name) for name in prefiltered.columns}
-    rows = named.select(*(values.get(c.name, F.lit(None)).cast(c.type).alias(c.name) for c in stored.columns))
+    rows = exploded.select(*(values.get(c.name, F.lit(None)).cast(c.type).alias(c.name) for c in stored.columns))
     return rows.hint("rebalance", F.col("event_date"))
 
 

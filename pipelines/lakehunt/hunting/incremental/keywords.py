@@ -1,66 +1,52 @@
-"""Searches texts for the keywords of all hunts at once, because most events contain none of them.
+"""Keywords: texts that a column must contain for a condition of a hunt to be true.
 
-A condition like `ProcessCommandLine has "lsass"` can only be true if the text contains "lsass". Such keywords are
-taken from each hunt's row-level predicates. A clause is a set of keywords, at least one of which must occur. An event
-that violates a clause is dropped before Spark evaluates the condition itself, which also checks term boundaries,
-neighbouring text and the case of non-ASCII letters. A clause is a necessary condition, never a sufficient one: the
-exact predicate is still evaluated by Spark, so the meaning of conditions is implemented in one place.
-
-Spark cannot search for many keywords at once; it would search for each one in every event. `KeywordMatcher.java` reads
-each text once, however many hunts there are (Aho-Corasick)."""
+`ProcessCommandLine has "lsass"` is true if the text contains "lsass" in any case, between term boundaries. Keywords of
+all hunts are found in one walk over a text, however many there are (`KeywordSearch.java`), and they decide such a
+condition: only where letters beyond ASCII matter, in how they are folded or whether they belong to a term, does the
+search say "maybe" and leave the answer to Spark, so that what Kusto means is implemented in one place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pyspark.sql import Column, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.classic.column import Column as ClassicColumn
-from pyspark.sql.classic.column import _to_seq
-
 from lakehunt.kql import plan as p
+from lakehunt.kql import regexes
+from lakehunt.kql.errors import Span
 from lakehunt.kql.types import STRING
-from lakehunt.runtime import janino
 from lakehunt.spark.functions import text
 
 MAX_CLAUSE_LENGTH = 20_000
-"""Maximum letters of a clause; longer keyword lists are left to Spark."""
+"""Maximum letters of the keywords of a clause; what is longer is left to Spark."""
 
 MAX_TOTAL_LENGTH = 200_000
-"""Maximum letters of all clauses, shortest first. Each is an automaton state of some 200 bytes in every task."""
+"""Maximum letters of all keywords, those of short clauses first. Each is a state of some 200 bytes in every JVM that
+searches. Neither limit concerns keywords that are a whole text: these are found by their hash."""
 
-BEFORE, AFTER, AT_START, AT_END = 1, 2, 4, 8
-"""Where a keyword must begin or end: at a term boundary, or at the boundary of the text."""
+BEFORE, AFTER, AT_START, AT_END, SAME_CASE = 1, 2, 4, 8, 16
+"""Where a keyword must begin or end: at a term boundary, or at the boundary of the text. Whether its case matters."""
+
+WHOLE = AT_START | AT_END
+"""The keyword is the whole text."""
 
 
 @dataclass(frozen=True, order=True)
 class Keyword:
-    """A lower-case keyword that a column must contain in any case. An empty text matches any non-ASCII text."""
+    """A text that a column contains. Without SAME_CASE it is folded, and matches in any case."""
 
     column: str
     text: str
     edges: int = 0
 
+    @property
+    def is_walked_for(self) -> bool:
+        """Whether the search walks over texts for it. It does not for a whole text, nor for one beyond ASCII, of which
+        it only knows that no text of ASCII contains it."""
+        return self.edges & WHOLE != WHOLE and self.text.isascii()
+
 
 KeywordClause = frozenset[Keyword]
-"""Keywords of which at least one must occur."""
-
-
-def keyword_clauses(condition: p.Expr, column: Callable[[str], str]) -> tuple[KeywordClause, ...]:
-    """The clauses that an event's texts satisfy if the condition is true; `column` maps names to columns."""
-    if not isinstance(condition, p.Call):
-        return ()
-    if condition.function in _SEARCHES:
-        return _searched_keywords(condition, column)
-    # a chain of hundreds of `or` is one deep left branch
-    parts = p.terms(condition, condition.function) if condition.function in ("and", "or") else condition.args
-    if condition.function in _ALL:
-        return tuple(clause for part in parts for clause in keyword_clauses(part, column))
-    if condition.function in _ANY:
-        return _any_of([keyword_clauses(part, column) for part in parts])
-    return ()
-
+"""Keywords of which at least one must occur: never, if there are none."""
 
 _EDGES = {
     "has": BEFORE | AFTER,
@@ -71,92 +57,70 @@ _EDGES = {
     "endswith": AT_END,
 }
 
-_SEARCHES = {f"{op}{case}": edges for op, edges in _EDGES.items() for case in ("", "_cs")} | dict.fromkeys(
-    ("==", "=~"), AT_START | AT_END
+_SEARCHES = (
+    _EDGES
+    | {f"{op}_cs": edges | SAME_CASE for op, edges in _EDGES.items()}
+    | {"=~": WHOLE, "==": WHOLE | SAME_CASE, "isempty": WHOLE | SAME_CASE}
 )
-_ALL = ("and", "has_all")
-_ANY = ("or", "in", "in~", "has_any")
 
 
-def _searched_keywords(condition: p.Call, column: Callable[[str], str]) -> tuple[KeywordClause, ...]:
+def searched(condition: p.Call) -> KeywordClause | None:
+    """The keywords that a condition is equivalent to; None if there are none. `condition` has no `!`."""
+    edges = _SEARCHES.get(condition.function)
+    if edges is None:
+        return None
+    where, what = condition.args if len(condition.args) == 2 else (*condition.args, _EMPTY)
+    if isinstance(where, p.Const) and edges & WHOLE == WHOLE:
+        where, what = what, where
+    if not isinstance(what, p.Const) or what.type != STRING:
+        return None
+    letters = str(what.value or "")
+    if isinstance(where, p.Call) and where.function == "tolower" and (not edges & SAME_CASE or letters.isascii()):
+        if edges & SAME_CASE and letters != letters.lower():
+            return frozenset()
+        where, edges = where.args[0], edges & ~SAME_CASE
+    return _keyword(where.name, letters, edges) if isinstance(where, p.ColumnRef) and where.type == STRING else None
+
+
+_EMPTY = p.Const(STRING, Span(0, 0), "")
+
+
+def _keyword(column: str, letters: str, edges: int) -> KeywordClause | None:
+    if not letters and edges & WHOLE != WHOLE:
+        return None
+    letters = letters if edges & SAME_CASE else text.fold(letters)
+    if letters.isascii() and letters:
+        edges &= ~(BEFORE * (not letters[0].isalnum()) | AFTER * (not letters[-1].isalnum()))
+    return frozenset({Keyword(column, letters, edges)})
+
+
+def required_by_regex(condition: p.Call) -> KeywordClause | None:
+    """Keywords of which a text contains one if it matches a regular expression; None if there are none."""
     where, what = condition.args
     if not isinstance(where, p.ColumnRef) or not isinstance(what, p.Const) or where.type != STRING:
-        return ()
-    letters = text.fold(str(what.value or ""))
-    if not letters:
-        return ()
-    if not letters.isascii():
-        return (frozenset({Keyword(column(where.name), "")}),)
-    edges = _SEARCHES[condition.function]
-    edges &= ~(BEFORE * (not letters[0].isalnum()) | AFTER * (not letters[-1].isalnum()))
-    return (frozenset({Keyword(column(where.name), letters, edges)}),)
+        return None
+    needs = regexes.translated(str(what.value or "")).needs
+    return frozenset(Keyword(where.name, letters) for letters in needs) or None
 
 
-def _any_of(choices: Sequence[tuple[KeywordClause, ...]]) -> tuple[KeywordClause, ...]:
-    """The most selective clauses of all branches, combined into one; none if a branch has no clause."""
-    if not choices or not all(choices):
-        return ()
-    return (frozenset().union(*(max(branch, key=_rarity) for branch in choices)),)
-
-
-def _rarity(clause: KeywordClause) -> tuple[int, int]:
-    """Sort key: long keywords are rarer than short ones, few keywords rarer than many."""
-    return min(len(keyword.text) for keyword in clause), -len(clause)
-
-
-@dataclass(frozen=True)
-class KeywordPlan:
-    """The clauses of one row-level predicate, all of which must hold. The hunt has a bit in the mask of its group."""
-
-    clauses: tuple[KeywordClause, ...]
-    group: int
-    bit: int
-
-
-def surviving_hunts(spark: SparkSession, plans: Sequence[KeywordPlan], masks: Sequence[Column]) -> Column:
-    """ARRAY<BIGINT>: the hunts in `masks` (one BIGINT per group) whose clauses an event's texts satisfy; null if there
-    are none."""
-    selected = within_budget({clause for plan in plans for clause in plan.clauses})
-    kept = [[clause for clause in dict.fromkeys(plan.clauses) if clause in selected] for plan in plans]
-    numbered = [(number, clause) for number, clauses in enumerate(kept) for clause in clauses]
-    satisfied: dict[Keyword, list[int]] = {}
-    for position, (_, clause) in enumerate(numbered):
-        for keyword in clause:
-            satisfied.setdefault(keyword, []).append(position)
-    columns = sorted({keyword.column for keyword in satisfied})
-    described = [
-        [
-            [
-                [one.text, one.edges, positions]
-                for one, positions in satisfied.items()
-                if one.column == column and one.text
-            ],
-            satisfied.get(Keyword(column, ""), []),
-        ]
-        for column in columns
-    ]
-    matcher = janino.compile_and_distribute(spark, "KeywordMatcher").newInstance()
-    matcher.configure(
-        described, [number for number, _ in numbered], [[one.group, one.bit] for one in plans], len(masks)
-    )
-    texts = F.array(*(F.col(name).cast("binary") for name in columns)).cast("array<binary>")
-    # PySpark can only call a Java UDF that is registered by name in the session; this one is not.
-    arguments = _to_seq(spark.sparkContext, [column._jc for column in (texts, F.array(*masks))])
-    return ClassicColumn(matcher.function().apply(arguments))
+def rarity(clause: KeywordClause) -> tuple[float, int]:
+    """Sort key of clauses: long keywords are rarer than short ones, few keywords rarer than many."""
+    return min((len(keyword.text) for keyword in clause), default=float("inf")), -len(clause)
 
 
 def within_budget(wanted: Iterable[KeywordClause]) -> set[KeywordClause]:
-    """The clauses within the limits on the letters of one clause and of all clauses."""
+    """The clauses within the limits on the letters of one clause and of all keywords."""
     found: set[KeywordClause] = set()
+    known: set[Keyword] = set()
     letters = 0
-    for size, clause in sorted(
-        ((_total_length(one), one) for one in wanted), key=lambda pair: (pair[0], sorted(pair[1]))
-    ):
-        letters += size
-        if size <= MAX_CLAUSE_LENGTH and letters <= MAX_TOTAL_LENGTH:
+    for size, clause in sorted(((_length(one), one) for one in wanted), key=lambda pair: (pair[0], sorted(pair[1]))):
+        more = _length(clause - known)
+        if size <= MAX_CLAUSE_LENGTH and letters + more <= MAX_TOTAL_LENGTH:
+            letters += more
+            known |= clause
             found.add(clause)
     return found
 
 
-def _total_length(clause: KeywordClause) -> int:
-    return sum(len(keyword.text) for keyword in clause)
+def _length(clause: Iterable[Keyword]) -> int:
+    return sum(len(keyword.text) for keyword in clause if keyword.is_walked_for)

@@ -1,0 +1,161 @@
+"""Decides a condition of a hunt from the keywords that an event's texts contain, as far as keywords decide it.
+
+A decision is the condition in three-valued logic: true, false, or maybe. Searches for constant texts in a column are
+keywords (see keywords.py), and so are equality and lists; `and`, `or` and `not` join them. Anything else, a length, a
+number, a computed text, is unknown: maybe. A regular expression is unknown, too, but false where the letters that it
+requires are missing. A decision is never true where the condition is not, and never false where it is not.
+
+A row-level predicate of text searches is decided by keywords alone. An event that may be a hit is taken for one then: a
+hit too many changes no finding. Where something is unknown, Spark evaluates what is unknown, for this event and hunt.
+
+A decision need only be looked at where its required keywords occur, so the cost of an event does not grow with hunts
+that look for something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from lakehunt.hunting.incremental.keywords import KeywordClause, rarity, required_by_regex, searched
+from lakehunt.kql import plan as p
+
+
+class Operator(IntEnum):
+    """As `HuntMatcher.java` has them."""
+
+    CLAUSE = 0
+    NOT_CLAUSE = 1
+    ALL = 2
+    ANY = 3
+    UNKNOWN = 4
+
+
+Step = tuple[Operator, KeywordClause | int | None]
+"""An operator, and its clause or, for ALL and ANY, how many of the results before it are its parts."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`steps` are in postfix order. If the condition is true, an event has one of the `required` keywords, unless that
+    is None. `is_whole`: nothing is unknown."""
+
+    steps: tuple[Step, ...]
+    required: KeywordClause | None
+    is_whole: bool
+
+    @property
+    def clauses(self) -> set[KeywordClause]:
+        """The clauses to search for."""
+        required = set() if self.required is None else {self.required}
+        return required.union(operand for _, operand in self.steps if isinstance(operand, frozenset))
+
+    def within(self, clauses: Collection[KeywordClause]) -> Decision:
+        """The decision if only these clauses are searched for."""
+        lost = self.clauses.difference(clauses)
+        if not lost:
+            return self
+        unknown: Step = (Operator.UNKNOWN, None)
+        steps = tuple(unknown if step[1] in lost else step for step in self.steps)
+        return Decision(steps, None if self.required in lost else self.required, self.is_whole and unknown not in steps)
+
+
+UNKNOWN = Decision(((Operator.UNKNOWN, None),), None, is_whole=False)
+
+
+def all_of(parts: Sequence[Decision]) -> Decision:
+    """All of the decisions; true if there are none."""
+    required = [one.required for one in parts if one.required is not None]
+    return _joined(Operator.ALL, parts, max(required, key=rarity, default=None))
+
+
+def any_of(parts: Sequence[Decision]) -> Decision:
+    """One of the decisions; false if there are none."""
+    required = [one.required for one in parts if one.required is not None]
+    each_requires = len(required) == len(parts)
+    return _joined(Operator.ANY, parts, frozenset().union(*required) if each_requires else None)
+
+
+def _joined(operator: Operator, parts: Sequence[Decision], required: KeywordClause | None) -> Decision:
+    """`a or b` is one clause of both's keywords; `not a and not b` is its opposite."""
+    alike = Operator.CLAUSE if operator == Operator.ANY else Operator.NOT_CLAUSE
+    single: list[KeywordClause] = []
+    others: list[Decision] = []
+    for one in parts:
+        kind, operand = one.steps[0]
+        if len(one.steps) == 1 and kind == alike and isinstance(operand, frozenset):
+            single.append(operand)
+        else:
+            others.append(one)
+    if len(single) > 1:
+        parts = [_keywords(frozenset().union(*single), alike == Operator.CLAUSE), *others]
+    if len(parts) == 1:
+        return parts[0]
+    steps = tuple(step for one in parts for step in one.steps)
+    return Decision((*steps, (operator, len(parts))), required, all(one.is_whole for one in parts))
+
+
+def decision(condition: p.Expr) -> Decision:
+    """The decision on a condition. Iterates instead of recursing: hunts have hundreds of conditions in each other."""
+    done: list[Decision] = []
+    waiting: list[tuple[p.Expr, bool] | tuple[_Join, int]] = [(condition, True)]
+    while waiting:
+        what, how = waiting.pop()
+        if not isinstance(what, p.Expr):
+            parts = done[len(done) - how :]
+            done[len(done) - how :] = [what(parts)]
+            continue
+        what, is_positive = _without_not(what, bool(how))
+        joined = _parts(what, is_positive)
+        if joined is None:
+            done.append(_leaf(what, is_positive))
+        else:
+            join, parts_of = joined
+            waiting.append((join, len(parts_of)))
+            waiting.extend(reversed([(one, is_positive) for one in parts_of]))
+    return done[0]
+
+
+_Join = Callable[[Sequence[Decision]], Decision]
+
+_NEGATED = {"!=": "==", "!~": "=~", "isnotempty": "isempty", "notempty": "isempty"}
+_ALL = ("and", "has_all")
+_ANY = ("or", "in", "in~", "has_any")
+
+
+def _without_not(expr: p.Expr, is_positive: bool) -> tuple[p.Expr, bool]:
+    while isinstance(expr, p.Call) and expr.function == "not":
+        expr, is_positive = expr.args[0], not is_positive
+    if isinstance(expr, p.Call):
+        name = _NEGATED.get(expr.function, expr.function.removeprefix("!"))
+        if name != expr.function:
+            return p.Call(expr.type, expr.span, name, expr.args), not is_positive
+    return expr, is_positive
+
+
+def _parts(expr: p.Expr, is_positive: bool) -> tuple[_Join, Sequence[p.Expr]] | None:
+    """What joins the parts of a condition; None if it has none."""
+    if not isinstance(expr, p.Call) or expr.function not in (*_ALL, *_ANY):
+        return None
+    join = all_of if (expr.function in _ALL) == is_positive else any_of
+    return join, p.terms(expr, expr.function) if expr.function in ("and", "or") else expr.args
+
+
+def _leaf(expr: p.Expr, is_positive: bool) -> Decision:
+    if isinstance(expr, p.Const) and isinstance(expr.value, bool):
+        return all_of([]) if expr.value == is_positive else any_of([])
+    if not isinstance(expr, p.Call):
+        return UNKNOWN
+    if expr.function == "matches regex":
+        needed = required_by_regex(expr)
+        if needed is None:
+            return UNKNOWN
+        return all_of([_keywords(needed), UNKNOWN]) if is_positive else any_of([_keywords(needed, False), UNKNOWN])
+    found = searched(expr)
+    return UNKNOWN if found is None else _keywords(found, is_positive)
+
+
+def _keywords(clause: KeywordClause, is_positive: bool = True) -> Decision:
+    if is_positive:
+        return Decision(((Operator.CLAUSE, clause),), clause, is_whole=True)
+    return Decision(((Operator.NOT_CLAUSE, clause),), None, is_whole=True)

@@ -1,0 +1,91 @@
+"""The decisions of all hunts as one function of an event's texts, in Java (`HuntMatcher.java`)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.classic.column import Column as ClassicColumn
+from pyspark.sql.classic.column import _to_seq
+
+from lakehunt.hunting.incremental.decisions import Decision
+from lakehunt.hunting.incremental.keywords import Keyword, KeywordClause
+from lakehunt.runtime import janino
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a pass has decided: events, and for each hunt, by its number, how many of them are hits by their keywords,
+    and how many Spark had to evaluate the hunt's other conditions for."""
+
+    events: int
+    hits: tuple[int, ...]
+    evaluated: tuple[int, ...]
+
+
+class Matcher:
+    """A function of events, for one query of Spark."""
+
+    def __init__(self, spark: SparkSession, decisions: Sequence[Decision]) -> None:
+        """A hunt's number is the place of its decision."""
+        self._hunts = len(decisions)
+        clauses = dict.fromkeys(clause for one in decisions for clause in sorted(one.clauses, key=sorted))
+        self._columns = sorted({keyword.column for clause in clauses for keyword in clause})
+        context: Any = spark.sparkContext
+        counts = context._jsc.sc().collectionAccumulator("lakehunt events and hunts")
+        made = janino.compile_together(spark, ("KeywordSearch", "HuntMatcher"))
+        self._matcher = made["HuntMatcher"].newInstance()
+        self._matcher.configure(_written(self._columns, list(clauses), decisions), counts)
+        self._context = context
+
+    @property
+    def column(self) -> Column:
+        """ARRAY<INT>: the numbers of the hunts that an event is a hit of; -1 - number of one that it may be a hit of,
+        if other conditions are met; null if there are none."""
+        texts = F.array(*(F.col(name).cast("binary") for name in self._columns)).cast("array<binary>")
+        # PySpark can only call a Java UDF that is registered by name in the session; this one is not.
+        return ClassicColumn(self._matcher.function().apply(_to_seq(self._context, [texts._jc])))
+
+    def counts(self) -> Counts:
+        """What tasks that have ended have counted. A task that Spark runs again counts again."""
+        numbers = [int(number) for number in self._matcher.counts().split()] or [0] * (1 + 2 * self._hunts)
+        return Counts(numbers[0], tuple(numbers[1::2]), tuple(numbers[2::2]))
+
+
+def _written(columns: Sequence[str], clauses: Sequence[KeywordClause], decisions: Sequence[Decision]) -> bytes:
+    """The decisions as `HuntMatcher.java` reads them: one call, where there would be one for each keyword."""
+    numbers = {clause: number for number, clause in enumerate(clauses)}
+    satisfied: dict[str, dict[Keyword, list[int]]] = {column: {} for column in columns}
+    for clause, number in numbers.items():
+        for keyword in clause:
+            satisfied[keyword.column].setdefault(keyword, []).append(number)
+    made = [_int(len(columns))]
+    for keywords in satisfied.values():
+        made.append(_int(len(keywords)))
+        for keyword, of in keywords.items():
+            letters = keyword.text.encode()
+            made += [_int(len(letters)), letters, _int(keyword.edges), _ints(of)]
+    hunts: list[list[int]] = [[] for _ in clauses]
+    always: list[int] = []
+    for hunt, one in enumerate(decisions):
+        (always if one.required is None else hunts[numbers[one.required]]).append(hunt)
+    made += [_int(len(clauses)), *map(_ints, hunts), _ints(always), _int(len(decisions))]
+    for one in decisions:
+        made += [struct.pack(">?", not one.is_whole), _int(len(one.steps))]
+        for operator, operand in one.steps:
+            value = numbers[operand] if isinstance(operand, frozenset) else operand or 0
+            made += [_int(operator), _int(value)]
+    return b"".join(made)
+
+
+def _int(number: int) -> bytes:
+    return struct.pack(">i", number)
+
+
+def _ints(numbers: Iterable[int]) -> bytes:
+    listed = list(numbers)
+    return struct.pack(f">{len(listed) + 1}i", len(listed), *listed)
