@@ -15,7 +15,8 @@ from lakehunt.hunting import engine
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log, writer
 from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL
-from lakehunt.hunting.incremental import hits
+from lakehunt.hunting.incremental import decisions, hits
+from lakehunt.kql import plan as p
 from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.operations import stale_hits
@@ -389,3 +390,22 @@ def test_a_hunt_that_refuses_a_value_stops_no_other(lake: Lake) -> None:
     inside, other = run(lake, [refusing, H], ticks("2026-03-02T00:00:00Z"))
     assert (inside.outcome, other.outcome) == ("failed", "succeeded")
     assert "<hunt>:1:" in inside.error
+
+
+def test_a_hunt_whose_conditions_cannot_be_planned_stops_no_other(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads all events, and finds what there is; others have their hits of the one pass."""
+    store(lake, [event(ReportId=1), event(ReportId=2, FileName="x")])
+    bad = Hunt("1b9c1c7e-7f0b-4a5e-9a3e-0d8b8f5b7a10", "bad", f"{E} | where MD5 != 'bad' | count")
+    decide = decisions.decision
+
+    def raising(condition: Any) -> Any:
+        if p.references(condition) == {"MD5"}:
+            raise RecursionError("maximum recursion depth exceeded")
+        return decide(condition)
+
+    monkeypatch.setattr(decisions, "decision", raising)
+    one, other = run(lake, [bad, H], AS_OF)
+    assert (one.mode, one.outcome, one.findings) == (FULL, "succeeded", 1)
+    assert (other.mode, other.outcome, other.matched, other.events_scanned) == (INCREMENTAL, "succeeded", 1, 2)
+    (done,) = lake.read(PASSES.name).collect()
+    assert [hunt.hunt_id for hunt in done.hunts] == [H.id]

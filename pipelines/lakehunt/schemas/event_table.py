@@ -79,8 +79,7 @@ class EventTable:
     command_line: str | None
     """The column with the command line that tells most about an event, if there is one."""
     few_values: tuple[str, ...]
-    """Columns of text with few distinct values and few distinct combinations: hunts' conditions on them alone are
-    evaluated once for each combination, not for each event."""
+    """Columns of text with few distinct values: names of programs, kinds of events. Every hit has them."""
     sensitive_columns: tuple[str, ...]
     """Columns that may contain secrets: their values are never repeated in messages."""
     known_values: Mapping[str, tuple[str, ...]] = field(hash=False)

@@ -16,10 +16,10 @@ from lakehunt.kql.errors import Span
 from lakehunt.kql.types import STRING
 from lakehunt.spark.functions import text
 
-MAX_CLAUSE_LENGTH = 20_000
+MAX_CLAUSE_LENGTH = 50_000
 """Maximum letters of the keywords of a clause; what is longer is left to Spark."""
 
-MAX_TOTAL_LENGTH = 200_000
+MAX_TOTAL_LENGTH = 400_000
 """Maximum letters of all keywords, those of short clauses first. Each is a state of some 200 bytes in every JVM that
 searches. Neither limit concerns keywords that are a whole text: these are found by their hash."""
 
