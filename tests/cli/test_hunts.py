@@ -101,8 +101,8 @@ def test_explain_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert explained(tmp_path, "Shells") == 0
     told = capsys.readouterr().out
     assert "window: from 2026-03-09 to 2026-03-10" in told
-    assert "FileName =~ 'cmd.exe'   [keywords]" in told
-    assert "ProcessCommandLine has 'whoami'   [keywords]" in told
+    assert "FileName =~ 'cmd.exe'   [matcher]" in told
+    assert "ProcessCommandLine has 'whoami'   [matcher]" in told
     assert "unless excluded by backup (on): AccountName == 'backup'" in told
     assert "old" not in told
 

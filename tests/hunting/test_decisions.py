@@ -18,6 +18,7 @@ from lakehunt.hunting.incremental.decisions import Decision, Operator
 from lakehunt.hunting.incremental.keywords import AFTER, AT_END, AT_START, BEFORE, SAME_CASE, WHOLE, Keyword
 from lakehunt.hunting.incremental.matcher import Matcher
 from lakehunt.hunting.incremental.predicates import RowPredicates, TablePredicates, extract_row_predicates
+from lakehunt.hunting.incremental.text_tests import LONGEST, Kind, TextTest
 from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.events_table import KQL_TABLES
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY
@@ -49,6 +50,18 @@ def of(condition: str) -> Decision:
 AND = (Operator.ALL, 2)
 OR = (Operator.ANY, 2)
 UNKNOWN = (Operator.UNKNOWN, None)
+
+
+def matching(pattern: str) -> TextTest:
+    return TextTest(Kind.MATCHES, (C,), pattern)
+
+
+def regex(pattern: str) -> tuple[Operator, TextTest]:
+    return Operator.TEST, matching(pattern)
+
+
+def length(least: int, most: int) -> tuple[Operator, TextTest]:
+    return Operator.TEST, TextTest(Kind.LENGTH, (C,), least=least, most=most)
 
 
 def no(clause: keywords.KeywordClause) -> tuple[Operator, keywords.KeywordClause]:
@@ -83,16 +96,27 @@ def no(clause: keywords.KeywordClause) -> tuple[Operator, keywords.KeywordClause
         ('tolower(ProcessCommandLine) == "ab"', [one("ab", edges=WHOLE)]),
         ('tolower(ProcessCommandLine) contains_cs "aB"', [one()]),
         ('tolower(ProcessCommandLine) contains "aB"', [one("ab")]),
-        (r"ProcessCommandLine matches regex @'(?i)certutil\s+-decode'", [one("certutil"), UNKNOWN, AND]),
-        (r"not(ProcessCommandLine matches regex @'xyz')", [no(one("xyz")), UNKNOWN, OR]),
+        (
+            r"ProcessCommandLine matches regex @'(?i)certutil\s+-decode'",
+            [one("certutil"), regex(r"(?i)certutil\s+-decode"), AND],
+        ),
+        ("not(ProcessCommandLine matches regex @'xyz')", [no(one("xyz")), (Operator.NOT_TEST, matching("xyz")), OR]),
+        ("ProcessCommandLine matches regex @'[a-z]+'", [regex("[a-z]+")]),
+        ("strlen(ProcessCommandLine) > 3", [length(4, LONGEST)]),
+        ("3 > strlen(ProcessCommandLine)", [length(0, 2)]),
+        ("strlen(ProcessCommandLine) <= 3", [length(0, 3)]),
+        ("strlen(ProcessCommandLine) == 3", [length(3, 3)]),
+        ("strlen(ProcessCommandLine) >= 99999999999", [length(LONGEST, LONGEST)]),
+        ("FileName != MD5", [(Operator.NOT_TEST, TextTest(Kind.SAME, ("FileName", "MD5")))]),
         ('ProcessCommandLine contains "ab" or ProcessId == 4', [one("ab"), UNKNOWN, OR]),
         ('ProcessCommandLine has ""', [UNKNOWN]),
         ("ProcessCommandLine has FileName", [UNKNOWN]),
         ('strcat(ProcessCommandLine, "!") has "ab"', [UNKNOWN]),
         ('toupper(ProcessCommandLine) has "ab"', [UNKNOWN]),
         ('tolower(ProcessCommandLine) == "straße"', [UNKNOWN]),  # the final sigma is a letter of its own here
-        ("ProcessCommandLine matches regex @'[a-z]+'", [UNKNOWN]),
-        ("strlen(ProcessCommandLine) > 3", [UNKNOWN]),
+        ("strlen(ProcessCommandLine) + 1 > 3", [UNKNOWN]),
+        ("strlen(ProcessCommandLine) > ProcessId", [UNKNOWN]),
+        ("ProcessId == 4", [UNKNOWN]),
     ],
 )
 def test_how_a_condition_is_decided(condition: str, expected: list[object]) -> None:
@@ -104,19 +128,23 @@ def test_how_a_condition_is_decided(condition: str, expected: list[object]) -> N
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ('ProcessCommandLine has "ab" and FolderPath has "abc"', one("abc", edges=WORD, column="FolderPath")),
-        ('ProcessCommandLine has "ab" and ProcessId == 4', one("ab", edges=WORD)),
-        # Of a branch, the clause whose words are longest
+        # What has the longest words comes first
+        (
+            'ProcessCommandLine has "ab" and FolderPath has "abc"',
+            [one("abc", edges=WORD, column="FolderPath"), one("ab", edges=WORD)],
+        ),
+        ('ProcessCommandLine has "ab" and ProcessId == 4', [one("ab", edges=WORD)]),
+        # Of a branch, the clause whose words are longest, or the next one
         (
             'ProcessCommandLine contains "ab" or (FolderPath contains "c" and FolderPath contains "def")',
-            one("ab") | one("def", column="FolderPath"),
+            [one("ab") | one("def", column="FolderPath"), one("ab") | one("c", column="FolderPath")],
         ),
-        ('ProcessCommandLine contains "ab" or ProcessId == 4', None),
-        ('ProcessCommandLine !contains "ab"', None),
+        ('ProcessCommandLine contains "ab" or ProcessId == 4', []),
+        ('ProcessCommandLine !contains "ab"', []),
     ],
 )
-def test_the_keywords_that_a_condition_requires(condition: str, expected: keywords.KeywordClause | None) -> None:
-    assert of(condition).required == expected
+def test_the_keywords_that_a_condition_requires(condition: str, expected: list[keywords.KeywordClause]) -> None:
+    assert of(condition).required == tuple(expected)
 
 
 def test_a_list_that_is_too_long_is_not_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,9 +154,9 @@ def test_a_list_that_is_too_long_is_not_searched_for(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(keywords, "MAX_TOTAL_LENGTH", 3)
     assert keywords.within_budget([longer, long, short, whole]) == {short, whole}
     both = of('ProcessCommandLine contains "ab" and ProcessCommandLine contains "abcd"')
-    assert (both.is_whole, both.required) == (True, long)
+    assert (both.is_whole, both.required) == (True, (long, short))
     left = both.within({short})
-    assert (written(left), left.required, left.is_whole) == ([short, UNKNOWN, AND], None, False)
+    assert (written(left), left.required, left.is_whole) == ([short, UNKNOWN, AND], (short,), False)
 
 
 def test_letters_that_are_small_ascii_letters_though_they_are_not_ascii() -> None:
@@ -177,10 +205,21 @@ DECIDED = [
     ('ProcessCommandLine =~ ""', " ", NO),
     ('tolower(ProcessCommandLine) == "net"', "NET", YES),
     ('tolower(ProcessCommandLine) == "NET"', "NET", NO),
-    ("strlen(ProcessCommandLine) > 90", "ab", MAYBE),
-    ('strlen(ProcessCommandLine) > 90 or ProcessCommandLine has "ab"', "ab", YES),
-    ("ProcessCommandLine matches regex @'(?i)mimi.*katz'", "mimi", MAYBE),
-    ("ProcessCommandLine matches regex @'(?i)mimi.*katz'", "mini", NO),
+    ("strlen(ProcessCommandLine) > 1", "ab", YES),
+    ("strlen(ProcessCommandLine) > 2", "ab", NO),
+    ("strlen(ProcessCommandLine) == 2", "ä\U0001f600", YES),  # six bytes
+    ("strlen(ProcessCommandLine) == 0", None, YES),
+    ("ProcessId == 90", "ab", MAYBE),
+    ('ProcessId == 90 or ProcessCommandLine has "ab"', "ab", YES),
+    ("ProcessCommandLine matches regex @'(?i)mimi.*katz'", "mimi", NO),
+    ("ProcessCommandLine matches regex @'(?i)mimi.*katz'", "a MIMIKATZ", YES),
+    ("ProcessCommandLine matches regex @'(?i)mi.*\u212a'", "äMIK", YES),
+    ("ProcessCommandLine matches regex @'^$'", None, YES),
+    ("ProcessCommandLine == FileName", "cmd.exe", YES),
+    ("ProcessCommandLine == FileName", "CMD.exe", NO),
+    ("ProcessCommandLine =~ FileName", "CMD.exe", YES),
+    ("ProcessCommandLine =~ FileName", "CMD.exe ", NO),
+    ("ProcessCommandLine =~ FileName", "ä", MAYBE),
 ]
 
 
@@ -191,8 +230,8 @@ def test_what_is_decided(lake: Lake) -> None:
     either = [decisions.any_of([one, decisions.UNKNOWN]) for one in known]
     both = [decisions.all_of([one, decisions.UNKNOWN]) for one in known]
     matcher = Matcher(lake.spark, [*either, *both])
-    texts = [(place, text) for place, (_, text, _) in enumerate(DECIDED)]
-    rows = lake.spark.createDataFrame(texts, "place int, ProcessCommandLine string")
+    texts = [(place, text, "cmd.exe") for place, (_, text, _) in enumerate(DECIDED)]
+    rows = lake.spark.createDataFrame(texts, "place int, ProcessCommandLine string, FileName string")
     said = {row.place: set(row.hunts) for row in rows.select("place", matcher.column.alias("hunts")).collect()}
     for place, (condition, text, expected) in enumerate(DECIDED):
         is_true, is_possible = place in said[place], ~(len(known) + place) in said[place]
@@ -312,9 +351,23 @@ def _condition(rng: random.Random, depth: int = 2, others: bool = False) -> str:
         return rng.choice(["({})", "({})", "not({})"]).format(rng.choice([" and ", " or "]).join(inner))
     column, words = rng.choice(_COLUMNS), ", ".join(f'@"{rng.choice(_WORDS)}"' for _ in range(rng.randint(1, 4)))
     if others and rng.random() < 0.15:
-        return rng.choice([f"strlen({column}) > {rng.randint(0, 12)}", f"ReportId % 3 == {rng.randint(0, 2)}"])
+        return f"ReportId % 3 == {rng.randint(0, 2)}"
     operator = rng.choice(
-        ["has_any", "has_all", "in", "in~", "!in", "!in~", "search", "search", "search", "search", "regex", "empty"]
+        [
+            "has_any",
+            "has_all",
+            "in",
+            "in~",
+            "!in",
+            "!in~",
+            "search",
+            "search",
+            "search",
+            "search",
+            "regex",
+            "test",
+            "empty",
+        ]
     )
     if operator == "search":
         return (
@@ -322,6 +375,9 @@ def _condition(rng: random.Random, depth: int = 2, others: bool = False) -> str:
         )
     if operator == "regex":
         return f"{column} matches regex @'{rng.choice(['(?i)ping', 'k[a-z]rb', '(?i)(kerb|straß)e', '^cmd', 'so+'])}'"
+    if operator == "test":
+        length = f"strlen({column}) {rng.choice(['<', '<=', '==', '!=', '>=', '>'])} {rng.randint(0, 12)}"
+        return rng.choice([length, f"{column} {rng.choice(['==', '=~', '!=', '!~'])} {rng.choice(_COLUMNS)}"])
     if operator == "empty":
         return f"{rng.choice(['isempty', 'isnotempty'])}({column})"
     return f"{column} {operator} ({words})"

@@ -316,8 +316,10 @@ def test_where_nothing_is_hit_the_other_table_is_not_read(lake: Lake) -> None:
 
 def test_what_explain_says() -> None:
     told = "\n".join(explained(explanation.explain(compile_hunt(CONNECTING), AS_OF), verbose=True))
-    assert f"an event of {P} is kept as a hit if\n    FileName =~ 'cmd.exe'   [keywords]" in told
-    assert f"an event of {N} is kept as a hit if\n    RemotePort == 443   [each event with the keywords]" in told
+    assert f"an event of {P} is kept as a hit if\n    FileName =~ 'cmd.exe'   [matcher]" in told
+    assert (
+        f"an event of {N} is kept as a hit if\n    RemotePort == 443   [Spark, if the matcher leaves it open]" in told
+    )
     assert f"columns of the hits in {N}: DeviceId, RemoteIP, RemotePort, Timestamp" in told
 
 

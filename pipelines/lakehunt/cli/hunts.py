@@ -290,9 +290,8 @@ def explain(config: Config, names: Sequence[str], as_of: int, spark: bool, verbo
                 click.echo(explanation.spark_plan(lake, one, as_of, tables))
 
 
-_DECIDED = {True: "keywords", False: "each event with the keywords"}
-"""How a condition is evaluated: the search for all hunts' keywords decides it, or Spark does, for the events that the
-keywords leave."""
+_DECIDED = {True: "matcher", False: "Spark, if the matcher leaves it open"}
+"""What decides a condition: the matcher, which searches for all hunts' texts at once, or an expression of Spark."""
 
 
 def _last_runs(config: Config, hunts: Sequence[Hunt]) -> dict[str, dict[str, Any]]:
@@ -343,7 +342,7 @@ def explained(one: Explanation, verbose: bool, last: Mapping[str, Any] | None = 
         for number, conditions in enumerate(table.alternatives):
             yield from (["    or"] if number else [])
             for condition in conditions:
-                yield f"    {condition.text}   [{_DECIDED[condition.by_keywords]}]"
+                yield f"    {condition.text}   [{_DECIDED[condition.by_matcher]}]"
     for exclusion, state in one.exclusions:
         if state == "on" or verbose:
             yield f"  unless excluded by {exclusion.name} ({state}): {' '.join(exclusion.where.split())}"

@@ -54,11 +54,11 @@ class ExplainedTable:
 
 @dataclass(frozen=True)
 class ExplainedCondition:
-    """A condition on one event: its KQL, and whether the keywords of the event's texts decide it, or it is evaluated
-    for each event that keywords do not rule out."""
+    """A condition on one event: its KQL, and whether the matcher decides it from the event's texts, or Spark evaluates
+    it for each event that the matcher does not rule out."""
 
     text: str
-    by_keywords: bool
+    by_matcher: bool
 
 
 def explain(compiled: CompiledHunt, as_of: int) -> Explanation:
@@ -91,7 +91,7 @@ def _why(hunt: Hunt, scan: FullScan) -> str:
 def _conditions(hunt: Hunt, predicate: RowPredicate) -> tuple[ExplainedCondition, ...]:
     decided = [(condition, decisions.decision(condition).is_whole) for condition in predicate.conditions]
     first = sorted(decided, key=lambda pair: not pair[1])
-    return tuple(ExplainedCondition(_text(hunt, condition.span), by_keywords) for condition, by_keywords in first)
+    return tuple(ExplainedCondition(_text(hunt, condition.span), by_matcher) for condition, by_matcher in first)
 
 
 def _text(hunt: Hunt, span: Span) -> str:

@@ -24,9 +24,9 @@ import scala.collection.Seq;
  * <p>Written for Janino, which hardly supports generics, and no lambdas.
  */
 public final class HuntMatcher implements UDF1, Serializable {
-    private static final int FALSE = 0;
-    private static final int MAYBE = 1;
-    private static final int TRUE = 2;
+    private static final int FALSE = TextTest.FALSE;
+    private static final int MAYBE = TextTest.MAYBE;
+    private static final int TRUE = TextTest.TRUE;
 
     /** What was last read: the tasks of a pass share it, as it is large, and is gone with them. */
     private static WeakReference shared = new WeakReference(null);
@@ -96,18 +96,18 @@ public final class HuntMatcher implements UDF1, Serializable {
         return known;
     }
 
-    /** All hunts, and the search of each column. Does not change. */
+    /** All hunts, and the search of each column. Does not change, except for `asked`. */
     private static final class Hunts {
         final byte[] written;
         final KeywordSearch[] columns;
         final int clauses;
+        final TextTest[] tests;
         final Formula[] formulas;
-        /** Whether a hunt has conditions on other things than keywords, which Spark evaluates. */
+        /** Whether a hunt has conditions that are unknown here, which Spark evaluates. */
         final boolean[] isOpen;
-        /** The hunts to decide where a clause is met, or may be. */
-        final int[][] hunts;
-        /** The hunts to decide for every event. */
-        int[] always = new int[0];
+        /** For each hunt, clauses that an event must satisfy: it is enough to look at the hunt where one does. */
+        final int[][] required;
+        volatile Asked asked;
 
         Hunts(byte[] written) throws IOException {
             this.written = written;
@@ -117,36 +117,68 @@ public final class HuntMatcher implements UDF1, Serializable {
                 columns[column] = new KeywordSearch(in);
             }
             clauses = in.readInt();
-            hunts = new int[clauses][];
-            for (int clause = 0; clause < clauses; clause++) {
-                hunts[clause] = KeywordSearch.numbers(in);
+            tests = new TextTest[in.readInt()];
+            for (int test = 0; test < tests.length; test++) {
+                tests[test] = new TextTest(in);
             }
-            always = KeywordSearch.numbers(in);
             formulas = new Formula[in.readInt()];
             isOpen = new boolean[formulas.length];
+            required = new int[formulas.length][];
             for (int hunt = 0; hunt < formulas.length; hunt++) {
                 isOpen[hunt] = in.readBoolean();
+                required[hunt] = KeywordSearch.numbers(in);
                 formulas[hunt] = Formula.read(in);
+            }
+            asked = new Asked(required, new int[clauses], false);
+        }
+    }
+
+    /** Which hunts to look at where a clause is satisfied: each where the rarest of its required clauses is. */
+    private static final class Asked {
+        final int[][] where;
+        /** The hunts to look at for every event. */
+        int[] always = new int[0];
+        /** Whether it is known which clauses are rare. Before, the first required clause is taken for the rarest. */
+        final boolean isKnown;
+
+        Asked(int[][] required, int[] counts, boolean isKnown) {
+            this.isKnown = isKnown;
+            where = new int[counts.length][];
+            Arrays.fill(where, new int[0]);
+            for (int hunt = 0; hunt < required.length; hunt++) {
+                int[] own = {hunt};
+                int rarest = -1;
+                for (int i = 0; i < required[hunt].length; i++) {
+                    int clause = required[hunt][i];
+                    rarest = rarest < 0 || counts[clause] < counts[rarest] ? clause : rarest;
+                }
+                if (rarest < 0) {
+                    always = KeywordSearch.joined(always, own);
+                } else {
+                    where[rarest] = KeywordSearch.joined(where[rarest], own);
+                }
             }
         }
     }
 
-    /** A condition in three-valued logic over clauses. */
+    /** A condition in three-valued logic over clauses and tests. */
     private static final class Formula {
         private static final int CLAUSE = 0;
         private static final int NOT_CLAUSE = 1;
-        private static final int ALL = 2;
-        private static final int ANY = 3;
+        private static final int TEST = 2;
+        private static final int NOT_TEST = 3;
+        private static final int ALL = 4;
+        private static final int ANY = 5;
 
         private final int operator;
-        private int clause;
+        private int operand;
         private Formula[] parts;
 
         private Formula(int operator) {
             this.operator = operator;
         }
 
-        /** Reads steps in postfix order: an operator, and its clause or the number of its parts. */
+        /** Reads steps in postfix order: an operator, and its clause, test, or the number of its parts. */
         static Formula read(DataInputStream in) throws IOException {
             int steps = in.readInt();
             Formula[] stack = new Formula[steps];
@@ -159,7 +191,7 @@ public final class HuntMatcher implements UDF1, Serializable {
                     height -= operand;
                     System.arraycopy(stack, height, made.parts, 0, operand);
                 } else {
-                    made.clause = operand;
+                    made.operand = operand;
                 }
                 stack[height++] = made;
             }
@@ -170,9 +202,13 @@ public final class HuntMatcher implements UDF1, Serializable {
         int value(Work work) {
             switch (operator) {
                 case CLAUSE:
-                    return work.clause(clause);
+                    return work.clause(operand);
                 case NOT_CLAUSE:
-                    return TRUE - work.clause(clause);
+                    return TRUE - work.clause(operand);
+                case TEST:
+                    return work.test(operand);
+                case NOT_TEST:
+                    return TRUE - work.test(operand);
                 case ALL:
                     int all = TRUE;
                     for (int i = 0; i < parts.length && all != FALSE; i++) {
@@ -193,13 +229,22 @@ public final class HuntMatcher implements UDF1, Serializable {
 
     /** What a task needs to decide one event after the other. */
     private static final class Work implements TaskCompletionListener {
+        /** After so many events it is known which clauses are rare. */
+        private static final int TRIAL = 1 << 12;
+
         private final Hunts hunts;
-        private final CollectionAccumulator counts;
+        private final CollectionAccumulator sums;
         private final long[] counted;
         private final KeywordSearch.Found found;
         private final KnownTexts[] known;
         /** For each clause the last event that met it; twice its number, plus 1 if it certainly did. */
         private final int[] met;
+        /** For each test the last event that it was evaluated for; four times its number, plus the result. */
+        private final int[] tested;
+        /** For each clause, how many of the first events satisfied it, or may have. */
+        private int[] counts;
+        private Asked asked;
+        private byte[][] texts;
         private int[] order = new int[64];
         private int event = 0;
         private int[] result = new int[16];
@@ -207,10 +252,14 @@ public final class HuntMatcher implements UDF1, Serializable {
 
         Work(Hunts hunts, CollectionAccumulator counts) {
             this.hunts = hunts;
-            this.counts = counts;
+            sums = counts;
             counted = new long[1 + 2 * hunts.formulas.length];
             found = new KeywordSearch.Found(hunts.clauses);
             met = new int[hunts.clauses];
+            tested = new int[hunts.tests.length];
+            asked = hunts.asked;
+            this.counts = asked.isKnown ? null : new int[hunts.clauses];
+            texts = new byte[hunts.columns.length][];
             known = new KnownTexts[hunts.columns.length];
             for (int column = 0; column < known.length; column++) {
                 known[column] = new KnownTexts();
@@ -218,26 +267,42 @@ public final class HuntMatcher implements UDF1, Serializable {
         }
 
         public void onTaskCompletion(TaskContext task) {
-            counts.add(counted);
+            sums.add(counted);
         }
 
-        Object decide(Seq texts) {
+        Object decide(Seq row) {
             counted[0]++;
             event++;
-            if (event == 1 << 30) {
+            if (event == 1 << 28) {
                 Arrays.fill(met, 0);
+                Arrays.fill(tested, 0);
                 event = 1;
             }
             int clauses = 0;
             for (int column = 0; column < known.length; column++) {
-                clauses = read((byte[]) texts.apply(column), column, clauses);
+                texts[column] = (byte[]) row.apply(column);
+                clauses = read(texts[column], column, clauses);
             }
             size = 0;
             for (int i = 0; i < clauses; i++) {
-                decideAll(hunts.hunts[order[i]]);
+                decideAll(asked.where[order[i]]);
             }
-            decideAll(hunts.always);
+            decideAll(asked.always);
+            if (counts != null) {
+                learn(clauses);
+            }
             return size == 0 ? null : Arrays.copyOf(result, size);
+        }
+
+        private void learn(int clauses) {
+            for (int i = 0; i < clauses; i++) {
+                counts[order[i]]++;
+            }
+            if (counted[0] == TRIAL) {
+                asked = new Asked(hunts.required, counts, true);
+                hunts.asked = asked;
+                counts = null;
+            }
         }
 
         /** Adds the clauses that a text meets to the `clauses` in `order`; how many these are then. */
@@ -269,6 +334,13 @@ public final class HuntMatcher implements UDF1, Serializable {
         int clause(int number) {
             int last = met[number];
             return last >> 1 != event ? FALSE : (last & 1) == 0 ? MAYBE : TRUE;
+        }
+
+        int test(int number) {
+            if (tested[number] >> 2 != event) {
+                tested[number] = 4 * event + hunts.tests[number].value(texts);
+            }
+            return tested[number] & 3;
         }
 
         private void decideAll(int[] some) {

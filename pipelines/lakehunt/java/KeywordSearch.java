@@ -224,7 +224,7 @@ public final class KeywordSearch {
         return made;
     }
 
-    static int[] joined(int[] some, int[] more) {
+    public static int[] joined(int[] some, int[] more) {
         int[] all = Arrays.copyOf(some, some.length + more.length);
         System.arraycopy(more, 0, all, some.length, more.length);
         return all;

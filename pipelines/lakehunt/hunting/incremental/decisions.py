@@ -1,23 +1,24 @@
-"""Decides a condition of a hunt from the keywords that an event's texts contain, as far as keywords decide it.
+"""Decides a condition of a hunt from an event's texts, as far as these decide it.
 
 A decision is the condition in three-valued logic: true, false, or maybe. Searches for constant texts in a column are
-keywords (see keywords.py), and so are equality and lists; `and`, `or` and `not` join them. Anything else, a length, a
-number, a computed text, is unknown: maybe. A regular expression is unknown, too, but false where the letters that it
-requires are missing. A decision is never true where the condition is not, and never false where it is not.
+keywords (see keywords.py), and so are equality and lists. Regular expressions, lengths and comparisons of two columns
+are tests of texts (see text_tests.py). `and`, `or` and `not` join them. Anything else, a number, a computed text, is
+unknown: maybe. A decision is never true where the condition is not, and never false where it is not.
 
-A row-level predicate of text searches is decided by keywords alone. An event that may be a hit is taken for one then: a
-hit too many changes no finding. Where something is unknown, Spark evaluates what is unknown, for this event and hunt.
+A row-level predicate of texts is decided without Spark. An event that may be a hit is taken for one then: a hit too
+many changes no finding. Where something is unknown, Spark evaluates what is unknown, for this event and hunt.
 
-A decision need only be looked at where its required keywords occur, so the cost of an event does not grow with hunts
-that look for something else."""
+A decision need only be looked at where the keywords occur that it requires, so the cost of an event does not grow with
+hunts that look for something else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from lakehunt.hunting.incremental.keywords import KeywordClause, rarity, required_by_regex, searched
+from lakehunt.hunting.incremental.text_tests import TextTest, text_test
 from lakehunt.kql import plan as p
 
 
@@ -26,29 +27,37 @@ class Operator(IntEnum):
 
     CLAUSE = 0
     NOT_CLAUSE = 1
-    ALL = 2
-    ANY = 3
-    UNKNOWN = 4
+    TEST = 2
+    NOT_TEST = 3
+    ALL = 4
+    ANY = 5
+    UNKNOWN = 6
 
 
-Step = tuple[Operator, KeywordClause | int | None]
-"""An operator, and its clause or, for ALL and ANY, how many of the results before it are its parts."""
+Step = tuple[Operator, KeywordClause | TextTest | int | None]
+"""An operator, and its clause or test or, for ALL and ANY, how many of the results before it are its parts."""
+
+MOST_REQUIRED = 8
+"""How many required clauses a decision has at most, the longest keywords first."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """`steps` are in postfix order. If the condition is true, an event has one of the `required` keywords, unless that
-    is None. `is_whole`: nothing is unknown."""
+    """`steps` are in postfix order. If the condition is true, an event has a keyword of each `required` clause.
+    `is_whole`: nothing is unknown."""
 
     steps: tuple[Step, ...]
-    required: KeywordClause | None
+    required: tuple[KeywordClause, ...]
     is_whole: bool
 
     @property
     def clauses(self) -> set[KeywordClause]:
         """The clauses to search for."""
-        required = set() if self.required is None else {self.required}
-        return required.union(operand for _, operand in self.steps if isinstance(operand, frozenset))
+        return set(self.required).union(operand for _, operand in self.steps if isinstance(operand, frozenset))
+
+    @property
+    def tests(self) -> list[TextTest]:
+        return [operand for _, operand in self.steps if isinstance(operand, TextTest)]
 
     def within(self, clauses: Collection[KeywordClause]) -> Decision:
         """The decision if only these clauses are searched for."""
@@ -57,26 +66,33 @@ class Decision:
             return self
         unknown: Step = (Operator.UNKNOWN, None)
         steps = tuple(unknown if step[1] in lost else step for step in self.steps)
-        return Decision(steps, None if self.required in lost else self.required, self.is_whole and unknown not in steps)
+        required = tuple(clause for clause in self.required if clause not in lost)
+        return Decision(steps, required, self.is_whole and unknown not in steps)
 
 
-UNKNOWN = Decision(((Operator.UNKNOWN, None),), None, is_whole=False)
+UNKNOWN = Decision(((Operator.UNKNOWN, None),), (), is_whole=False)
 
 
 def all_of(parts: Sequence[Decision]) -> Decision:
     """All of the decisions; true if there are none."""
-    required = [one.required for one in parts if one.required is not None]
-    return _joined(Operator.ALL, parts, max(required, key=rarity, default=None))
+    return _joined(Operator.ALL, parts, _rarest(clause for one in parts for clause in one.required))
 
 
 def any_of(parts: Sequence[Decision]) -> Decision:
     """One of the decisions; false if there are none."""
-    required = [one.required for one in parts if one.required is not None]
-    each_requires = len(required) == len(parts)
-    return _joined(Operator.ANY, parts, frozenset().union(*required) if each_requires else None)
+    shared: list[KeywordClause] = []
+    if all(one.required for one in parts):
+        for choice in range(2):  # the rarest of each, and what may be rarer than its length says
+            chosen = (one.required[min(choice, len(one.required) - 1)] for one in parts)
+            shared.append(frozenset().union(*chosen))
+    return _joined(Operator.ANY, parts, _rarest(shared))
 
 
-def _joined(operator: Operator, parts: Sequence[Decision], required: KeywordClause | None) -> Decision:
+def _rarest(clauses: Iterable[KeywordClause]) -> tuple[KeywordClause, ...]:
+    return tuple(sorted(dict.fromkeys(clauses), key=rarity, reverse=True)[:MOST_REQUIRED])
+
+
+def _joined(operator: Operator, parts: Sequence[Decision], required: tuple[KeywordClause, ...]) -> Decision:
     """`a or b` is one clause of both's keywords; `not a and not b` is its opposite."""
     alike = Operator.CLAUSE if operator == Operator.ANY else Operator.NOT_CLAUSE
     single: list[KeywordClause] = []
@@ -91,6 +107,7 @@ def _joined(operator: Operator, parts: Sequence[Decision], required: KeywordClau
         parts = [_keywords(frozenset().union(*single), alike == Operator.CLAUSE), *others]
     if len(parts) == 1:
         return parts[0]
+    parts = sorted(parts, key=lambda one: bool(one.tests))  # keywords are known, tests are evaluated
     steps = tuple(step for one in parts for step in one.steps)
     return Decision((*steps, (operator, len(parts))), required, all(one.is_whole for one in parts))
 
@@ -146,16 +163,20 @@ def _leaf(expr: p.Expr, is_positive: bool) -> Decision:
         return all_of([]) if expr.value == is_positive else any_of([])
     if not isinstance(expr, p.Call):
         return UNKNOWN
-    if expr.function == "matches regex":
-        needed = required_by_regex(expr)
-        if needed is None:
-            return UNKNOWN
-        return all_of([_keywords(needed), UNKNOWN]) if is_positive else any_of([_keywords(needed, False), UNKNOWN])
-    found = searched(expr)
-    return UNKNOWN if found is None else _keywords(found, is_positive)
+    if (clause := searched(expr)) is not None:
+        return _keywords(clause, is_positive)
+    test = text_test(expr)
+    if test is None:
+        return UNKNOWN
+    operator = Operator.TEST if is_positive else Operator.NOT_TEST
+    tested = Decision(((operator, test),), (), test.is_certain)
+    needed = required_by_regex(expr) if test.pattern else None
+    if needed is None:
+        return tested
+    return (all_of if is_positive else any_of)([_keywords(needed, is_positive), tested])
 
 
 def _keywords(clause: KeywordClause, is_positive: bool = True) -> Decision:
     if is_positive:
-        return Decision(((Operator.CLAUSE, clause),), clause, is_whole=True)
-    return Decision(((Operator.NOT_CLAUSE, clause),), None, is_whole=True)
+        return Decision(((Operator.CLAUSE, clause),), (clause,), is_whole=True)
+    return Decision(((Operator.NOT_CLAUSE, clause),), (), is_whole=True)

@@ -85,8 +85,8 @@ class PrefilterRun:
 
 @dataclass(frozen=True)
 class ScanStats:
-    """What passes have read for a hunt. `bytes` is None if unknown. `evaluated`: the events of which its keywords left
-    open whether they are hits, so that Spark evaluated its other conditions: the more, the dearer is the hunt."""
+    """What passes have read for a hunt. `bytes` is None if unknown. `evaluated`: the events of which their texts left
+    open whether they are hits, so that Spark evaluated the hunt's other conditions: the more, the dearer it is."""
 
     events: int = 0
     bytes: int | None = 0

@@ -14,7 +14,13 @@ from pyspark.sql.classic.column import _to_seq
 
 from lakehunt.hunting.incremental.decisions import Decision
 from lakehunt.hunting.incremental.keywords import Keyword, KeywordClause
+from lakehunt.hunting.incremental.text_tests import TextTest
 from lakehunt.runtime import janino
+
+_CLASSES = (
+    *("RegexCharacters", "CharacterSets", "RegexProgram", "RegexMatcher"),
+    *("TextTest", "KeywordSearch", "HuntMatcher"),
+)
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,14 @@ class Matcher:
         """A hunt's number is the place of its decision."""
         self._hunts = len(decisions)
         clauses = dict.fromkeys(clause for one in decisions for clause in sorted(one.clauses, key=sorted))
-        self._columns = sorted({keyword.column for clause in clauses for keyword in clause})
+        tests = dict.fromkeys(test for one in decisions for test in one.tests)
+        read = {keyword.column for clause in clauses for keyword in clause}
+        self._columns = sorted(read.union(*(test.columns for test in tests)))
         context: Any = spark.sparkContext
         counts = context._jsc.sc().collectionAccumulator("lakehunt events and hunts")
-        made = janino.compile_together(spark, ("KeywordSearch", "HuntMatcher"))
+        made = janino.compile_together(spark, _CLASSES)
         self._matcher = made["HuntMatcher"].newInstance()
-        self._matcher.configure(_written(self._columns, list(clauses), decisions), counts)
+        self._matcher.configure(_written(self._columns, list(clauses), list(tests), decisions), counts)
         self._context = context
 
     @property
@@ -56,34 +64,44 @@ class Matcher:
         return Counts(numbers[0], tuple(numbers[1::2]), tuple(numbers[2::2]))
 
 
-def _written(columns: Sequence[str], clauses: Sequence[KeywordClause], decisions: Sequence[Decision]) -> bytes:
+def _written(
+    columns: Sequence[str],
+    clauses: Sequence[KeywordClause],
+    tests: Sequence[TextTest],
+    decisions: Sequence[Decision],
+) -> bytes:
     """The decisions as `HuntMatcher.java` reads them: one call, where there would be one for each keyword."""
-    numbers = {clause: number for number, clause in enumerate(clauses)}
+    numbers: dict[object, int] = {clause: number for number, clause in enumerate(clauses)}
     satisfied: dict[str, dict[Keyword, list[int]]] = {column: {} for column in columns}
-    for clause, number in numbers.items():
+    for clause in clauses:
         for keyword in clause:
-            satisfied[keyword.column].setdefault(keyword, []).append(number)
+            satisfied[keyword.column].setdefault(keyword, []).append(numbers[clause])
     made = [_int(len(columns))]
     for keywords in satisfied.values():
         made.append(_int(len(keywords)))
         for keyword, of in keywords.items():
-            letters = keyword.text.encode()
-            made += [_int(len(letters)), letters, _int(keyword.edges), _ints(of)]
-    hunts: list[list[int]] = [[] for _ in clauses]
-    always: list[int] = []
-    for hunt, one in enumerate(decisions):
-        (always if one.required is None else hunts[numbers[one.required]]).append(hunt)
-    made += [_int(len(clauses)), *map(_ints, hunts), _ints(always), _int(len(decisions))]
+            made += [_text(keyword.text), _int(keyword.edges), _ints(of)]
+    made += [_int(len(clauses)), _int(len(tests))]
+    for test in tests:
+        first, second = (columns.index(name) for name in (test.columns[0], test.columns[-1]))
+        made += [*map(_int, (test.kind, first, second, test.least, test.most)), _text(test.program)]
+    numbers |= {test: number for number, test in enumerate(tests)}
+    made.append(_int(len(decisions)))
     for one in decisions:
-        made += [struct.pack(">?", not one.is_whole), _int(len(one.steps))]
+        made += [struct.pack(">?", not one.is_whole), _ints(numbers[clause] for clause in one.required)]
+        made.append(_int(len(one.steps)))
         for operator, operand in one.steps:
-            value = numbers[operand] if isinstance(operand, frozenset) else operand or 0
-            made += [_int(operator), _int(value)]
+            made += [_int(operator), _int(operand if isinstance(operand, int) else numbers.get(operand, 0))]
     return b"".join(made)
 
 
 def _int(number: int) -> bytes:
     return struct.pack(">i", number)
+
+
+def _text(text: str) -> bytes:
+    written = text.encode()
+    return _int(len(written)) + written
 
 
 def _ints(numbers: Iterable[int]) -> bytes:

@@ -2,7 +2,7 @@
 
 1. The keywords of all hunts are searched in an event's texts at once, and decide most hunts (see decisions.py). Nearly
    all events are a hit of none; no other column of theirs is read.
-2. What keywords cannot decide is evaluated by Spark, for each event that is left and only for the hunts that it may be
+2. What texts cannot decide is evaluated by Spark, for each event that is left and only for the hunts that it may be
    a hit of. These conditions are interpreted: no code is generated for them, so their number is not limited by the size
    of a method of the JVM, and planning a pass costs little more for a thousand hunts."""
 
@@ -87,8 +87,8 @@ def _filter(
 
 
 def _undecided(predicate: RowPredicate, is_only_one: bool, searched: set[keywords.KeywordClause]) -> list[p.Expr]:
-    """The conditions of a predicate that keywords do not decide. Of several predicates, all conditions: those that an
-    event meets by its keywords must belong to the same predicate."""
+    """The conditions of a predicate that texts do not decide. Of several predicates, all conditions: those that an
+    event meets by its texts must belong to the same predicate."""
     terms = [term for condition in predicate.conditions for term in p.terms(condition, "and")]
     if not is_only_one:
         return terms
