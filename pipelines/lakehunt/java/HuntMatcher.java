@@ -350,12 +350,12 @@ public final class HuntMatcher implements UDF1, Serializable {
                 if (value == FALSE) {
                     continue;
                 }
-                boolean asked = value == MAYBE && hunts.isOpen[hunt];
-                counted[1 + 2 * hunt + (asked ? 1 : 0)]++;
+                boolean open = value == MAYBE && hunts.isOpen[hunt];
+                counted[1 + 2 * hunt + (open ? 1 : 0)]++;
                 if (size == result.length) {
                     result = Arrays.copyOf(result, 2 * size);
                 }
-                result[size++] = asked ? ~hunt : hunt;
+                result[size++] = open ? ~hunt : hunt;
             }
         }
     }
