@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 
 from lakehunt.hunting.incremental import decisions, keywords
 from lakehunt.hunting.incremental.decisions import Decision
@@ -23,6 +22,7 @@ from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.events_table import any_of
 from lakehunt.kql import plan as p
 from lakehunt.schemas.event_table import EventTable
+from lakehunt.spark.columns import F
 from lakehunt.spark.expressions import column
 from lakehunt.spark.relations import Context
 
