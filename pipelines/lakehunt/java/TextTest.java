@@ -78,7 +78,7 @@ public final class TextTest {
         return TRUE;
     }
 
-    private static int small(byte b) {
-        return b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b;
+    private static int small(int letter) {
+        return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter;
     }
 }
