@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from lakehunt import cli
+from lakehunt.cli import hunts as cli_hunts
 from lakehunt.cli.hunts import dearest, print_runs
+from lakehunt.hunting import explanation
+from lakehunt.hunting.compiled_hunt import compile_hunt
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log
 from lakehunt.hunting.findings.run_log import FAILED, STARTED, HuntRun
@@ -103,8 +106,38 @@ def test_explain_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "window: from 2026-03-09 to 2026-03-10" in told
     assert "FileName =~ 'cmd.exe'   [matcher]" in told
     assert "ProcessCommandLine has 'whoami'   [matcher]" in told
+    assert "events of DeviceProcessEvents are looked at that have the keyword FileName 'cmd.exe'\n" in told
     assert "unless excluded by backup (on): AccountName == 'backup'" in told
     assert "old" not in told
+
+
+def looked_at(query: str) -> list[str]:
+    """The lines about the events whose conditions are looked at."""
+    found = explanation.explain(compile_hunt(Hunt(ID, "h", query)), 0)
+    return [line for line in cli_hunts.explained(found, False) if "looked at" in line]
+
+
+KNOWN = "events of DeviceProcessEvents are looked at that have one of"
+NONE = "dear: every new event of DeviceProcessEvents is looked at, because no text has to occur in it"
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (
+            "ProcessCommandLine has_any ('mimikatz', 'Sekurlsa')",
+            f"{KNOWN} 2 keywords: ProcessCommandLine 'mimikatz', ProcessCommandLine 'sekurlsa'",
+        ),
+        (
+            "FolderPath contains 'temp' or FileName in~ ('a', 'b', 'c', 'd', 'e', 'f', 'g')",
+            f"{KNOWN} 8 keywords: {', '.join(f'FileName {name!r}' for name in 'abcdef')} and 2 more",
+        ),
+        ("strlen(ProcessCommandLine) > 100", NONE),
+        ("FileName == 'a.exe' or ProcessId == 4", NONE),
+    ],
+)
+def test_explain_says_which_events_are_looked_at(condition: str, expected: str) -> None:
+    assert looked_at(f"DeviceProcessEvents | where {condition}") == [f"  {expected}"]
 
 
 def test_what_a_run_took(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

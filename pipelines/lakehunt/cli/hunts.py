@@ -15,7 +15,7 @@ from lakehunt.cli.section import Section
 if TYPE_CHECKING:
     from lakehunt.config import Config
     from lakehunt.hunting.content.hunt_file import Hunt
-    from lakehunt.hunting.explanation import Explanation
+    from lakehunt.hunting.explanation import ExplainedTable, Explanation
     from lakehunt.hunting.findings.run_log import HuntRun
     from lakehunt.hunting.findings.suppression import ExclusionEffect
 
@@ -320,6 +320,21 @@ def _what_it_took(run: Mapping[str, Any]) -> str:
     return told + ", ".join([*counts, *seconds])
 
 
+MOST_KEYWORDS = 6
+"""Maximum keywords that are named."""
+
+
+def _looked_at(table: ExplainedTable) -> str:
+    """Of which new events the conditions are looked at: what a hunt costs in a pass."""
+    if table.keywords is None:
+        return f"dear: every new event of {table.name} is looked at, because no text has to occur in it"
+    shown = ", ".join(f"{column} {text!r}" for column, text in table.keywords[:MOST_KEYWORDS])
+    more = len(table.keywords) - MOST_KEYWORDS
+    rest = f" and {more:,} more" if more > 0 else ""
+    these = "the keyword" if len(table.keywords) == 1 else f"one of {len(table.keywords):,} keywords:"
+    return f"events of {table.name} are looked at that have {these} {shown}{rest}"
+
+
 _MEASURED = {"events_scanned": "events read", "matched": "matched", "suppressed": "suppressed", "findings": "findings"}
 
 
@@ -338,6 +353,7 @@ def explained(one: Explanation, verbose: bool, last: Mapping[str, Any] | None = 
     for name, why in one.in_full.items():
         yield f"  except for {name}: every run reads all its events of the window, because {why}"
     for table in one.tables:
+        yield f"  {_looked_at(table)}"
         yield f"  an event of {table.name} is kept as a hit if"
         for number, conditions in enumerate(table.alternatives):
             yield from (["    or"] if number else [])

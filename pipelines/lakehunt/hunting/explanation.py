@@ -45,11 +45,15 @@ class Explanation:
 @dataclass(frozen=True)
 class ExplainedTable:
     """An event table that the hunt reads. An event is a hit if it meets all conditions of one of the `alternatives`;
-    `columns` are those that its hits have for the hunt."""
+    `columns` are those that its hits have for the hunt.
+
+    The conditions are only looked at for events with one of the `keywords`, as (column, text) in order; for every new
+    event if these are None: no text has to occur."""
 
     name: str
     alternatives: tuple[tuple[ExplainedCondition, ...], ...]
     columns: tuple[str, ...]
+    keywords: tuple[tuple[str, str], ...] | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,14 @@ def _table(hunt: Hunt, predicates: TablePredicates) -> ExplainedTable:
     table = predicates.table
     alternatives = tuple(_conditions(hunt, one) for one in predicates.alternatives)
     columns = predicates.columns | (hunt.excluded_by & set(table.column_names))
-    return ExplainedTable(table.name, alternatives, tuple(sorted(columns)))
+    return ExplainedTable(table.name, alternatives, tuple(sorted(columns)), _keywords(predicates))
+
+
+def _keywords(predicates: TablePredicates) -> tuple[tuple[str, str], ...] | None:
+    """The keywords of which an event has one if it is a hit: those of the rarest clause."""
+    parts = [decisions.all_of([*map(decisions.decision, one.conditions)]) for one in predicates.alternatives]
+    required = decisions.any_of(parts).required
+    return tuple(sorted({(one.column, one.text) for one in required[0]})) if required else None
 
 
 def _why(hunt: Hunt, scan: FullScan) -> str:
