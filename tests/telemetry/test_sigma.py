@@ -70,8 +70,8 @@ def found_by(
 ) -> Iterator[tuple[Candidate, set[int]]]:
     """The numbers of the events that each hunt finds."""
     seen = LakeSnapshot(lake).of(DEVICE_PROCESS_EVENTS)
-    seen.frame.coalesce(1).write.format("delta").save(str(tmp_path / "events"))
-    compact = replace(seen, frame=lake.spark.read.format("delta").load(str(tmp_path / "events")).cache())
+    seen.frame.coalesce(1).write.format("delta").save(str(tmp_path / "stored"))
+    compact = replace(seen, frame=lake.spark.read.format("delta").load(str(tmp_path / "stored")).cache())
     assert compact.frame.count() == len(numbers)
     assert AS_OF is not None
     for start in range(0, len(hunts), AT_ONCE):
