@@ -81,3 +81,12 @@ def test_check_makes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert DeltaTable(str(root / "findings" / H1.id)).version() == 0
     assert cli.main(["check", "--tables", "--lake", str(root)]) == 0
     assert f"0 tables made in {root}" in capsys.readouterr().err
+
+
+def test_check_makes_none_where_only_spark_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["check", "--tables", "--lake", "hdfs://namenode/lake"]) == 1
+    assert "tables cannot be made in hdfs://namenode/lake without Spark" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from lakehunt.cli import context, diagnostics, imports, options, render
 from lakehunt.cli.query import STDIN
 from lakehunt.cli.render import Column
 from lakehunt.cli.section import Section
-from lakehunt.core.errors import UsageError
+from lakehunt.core.errors import LakehuntError, UsageError
 
 if TYPE_CHECKING:
     from lakehunt.config import Config
@@ -104,11 +104,14 @@ def check(
 
 def _make_tables(config: Config, checked: Sequence[CheckedFile]) -> None:
     from lakehunt.hunting.findings import tables
-    from lakehunt.lake.small_tables import LocalTables
 
+    lake = context.without_spark(config)
+    if lake is None:
+        hint = "each is made when its hunt first finds something"
+        raise LakehuntError(f"tables cannot be made in {config.lake} without Spark", hint)
     hunts = [(one.hunt, one.plan) for one in checked if one.ok and one.hunt and one.plan]
     with context.written(config):
-        made = tables.create_tables(LocalTables(config.lake, config.object_store), hunts)
+        made = tables.create_tables(lake, hunts)
     click.echo(f"{_counted(len(made), 'table')} made in {config.lake}", err=True)
 
 

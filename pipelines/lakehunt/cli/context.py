@@ -70,15 +70,21 @@ def begin(config: Config, learning: bool = False, brief: bool = False) -> None:
 @contextmanager
 def small_tables(config: Config) -> Iterator[Lake | LocalTables]:
     """What reads the lake's small tables: delta-rs where it reaches them, else Spark, which has to start."""
-    from lakehunt.lake import small_tables
-    from lakehunt.lake.small_tables import LocalTables
-
     check_place(config)
-    if not config.is_s3_sparks and small_tables.reachable(config.lake):
-        yield LocalTables(config.lake, config.object_store)
+    if (tables := without_spark(config)) is not None:
+        yield tables
     else:
         with lake(config) as opened:
             yield opened
+
+
+def without_spark(config: Config) -> LocalTables | None:
+    """The lake's tables by delta-rs; None where only Spark may reach or write them."""
+    from lakehunt.lake import small_tables
+
+    if config.is_s3_sparks or not small_tables.reachable(config.lake):
+        return None
+    return small_tables.LocalTables(config.lake, config.object_store)
 
 
 FEW = 256 << 20

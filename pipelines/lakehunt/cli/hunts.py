@@ -297,14 +297,10 @@ _DECIDED = {True: "matcher", False: "Spark, if the matcher leaves it open"}
 def _last_runs(config: Config, hunts: Sequence[Hunt]) -> dict[str, dict[str, Any]]:
     """The last run of each hunt that has ended, by its id, where the lake has a run log that is read without Spark."""
     from lakehunt.hunting.findings import run_log
-    from lakehunt.lake import small_tables
-    from lakehunt.lake.small_tables import LocalTables
     from lakehunt.schemas.hunt_tables import RUNS
 
-    if config.is_s3_sparks or not small_tables.reachable(config.lake):
-        return {}
-    tables = LocalTables(config.lake, config.object_store)
-    if not tables.exists(RUNS.name):
+    tables = context.without_spark(config)
+    if tables is None or not tables.exists(RUNS.name):
         return {}
     ended = [row for row in run_log.recent_runs(tables, hunts, None, sys.maxsize) if row["outcome"] != run_log.STARTED]
     return {str(row["hunt_id"]): row for row in reversed(ended)}

@@ -10,7 +10,7 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings.identity import descriptions
 from lakehunt.kql import plan as p
-from lakehunt.lake.small_tables import LocalTables, reachable
+from lakehunt.lake.small_tables import LocalTables
 from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.finding_tables import FINDINGS_ALL, HUNT_FINDINGS
 from lakehunt.schemas.table import Table, TableColumn
@@ -37,11 +37,7 @@ def create_tables(lake: LocalTables, hunts: Sequence[tuple[Hunt, p.Plan]]) -> li
     Spark: for readers that expect a table before its hunt has found anything. Returns the names of those that were
     made; an existing one stays as it is.
 
-    Raises LakehuntError for a lake in which only Spark may write tables, or if Delta refuses the name of a column."""
-    if not reachable(lake.root):
-        raise LakehuntError(
-            f"tables cannot be made in {lake.root} without Spark", "each is made when its hunt first finds something"
-        )
+    Raises LakehuntError if Delta refuses the name of a column."""
     tables = [FINDINGS_ALL, *starmap(own_table, hunts)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         new = [
