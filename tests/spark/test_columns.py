@@ -140,12 +140,6 @@ def _node(column: Column) -> str:
     return re.sub(r"@[0-9a-f]+", "", str(jc.node().normalized().toString()))
 
 
-def test_with_columns(frame: DataFrame) -> None:
-    made = columns.with_columns(frame, {"n": F.col("n") + 1, "new": F.lit("x")})
-    assert plan(made) == plan(frame.withColumns({"n": of_spark.col("n") + 1, "new": of_spark.lit("x")}))
-    assert columns.with_columns(frame, {}) is frame
-
-
 def test_columns_of_either_kind_can_be_mixed(frame: DataFrame) -> None:
     lazy, made = F.col("n"), of_spark.col("n")
     mixed = columns.select(frame, (lazy + made).alias("a"), (made < lazy).alias("b"), made.alias("c"), F.abs(made))

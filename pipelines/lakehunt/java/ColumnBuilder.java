@@ -3,7 +3,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.spark.api.python.PythonUtils;
@@ -38,17 +37,6 @@ public final class ColumnBuilder {
     public Dataset select(Dataset frame, String steps, String numbers, List made) throws Exception {
         Column[] columns = all(JSON.readTree(steps), made);
         return frame.select(chosen(columns, JSON.readTree(numbers), 0));
-    }
-
-    /** The frame with columns of these names added or replaced. */
-    public Dataset withColumns(Dataset frame, String steps, String numbers, String names, List made) throws Exception {
-        Column[] columns = chosen(all(JSON.readTree(steps), made), JSON.readTree(numbers), 0);
-        JsonNode named = JSON.readTree(names);
-        LinkedHashMap added = new LinkedHashMap();
-        for (int i = 0; i < columns.length; i++) {
-            added.put(text(named, i), columns[i]);
-        }
-        return frame.withColumns(added);
     }
 
     private Column[] all(JsonNode steps, List made) throws Exception {

@@ -2,8 +2,8 @@
 
 PySpark makes a column in the JVM for each function and each operator, at 0.1 ms a call. A hunt's plan has thousands.
 `F` has the functions of `pyspark.sql.functions`: the common ones return a `LazyColumn`, which is made when PySpark
-needs it, with everything that it consists of. The others are PySpark's own. `select` and `with_columns` make all
-columns of a frame by one call.
+needs it, with everything that it consists of. The others are PySpark's own. `select` makes all columns of a frame by
+one call.
 
 A description is a list of steps, each of which makes a column of literals and earlier steps (`ColumnBuilder.java`):
 
@@ -28,7 +28,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ from pyspark.sql.types import DataType
 
 from lakehunt.runtime import janino
 
-__all__ = ["F", "LazyColumn", "select", "with_columns"]
+__all__ = ["F", "LazyColumn", "called", "select"]
 
 Step = tuple[Any, ...]
 """A letter and its arguments, in which a `LazyColumn` stands for the step that makes it."""
@@ -305,15 +305,6 @@ def select(frame: DataFrame, *columns: Column) -> DataFrame:
     """`frame.select` by one call."""
     steps, made, numbers = _program(columns)
     return _frame(frame, _builder().select(_java(frame), json.dumps(steps), json.dumps(numbers), made))
-
-
-def with_columns(frame: DataFrame, columns: Mapping[str, Column]) -> DataFrame:
-    """`frame.withColumns` by one call."""
-    if not columns:
-        return frame
-    steps, made, numbers = _program(columns.values())
-    names = json.dumps(list(columns))
-    return _frame(frame, _builder().withColumns(_java(frame), json.dumps(steps), json.dumps(numbers), names, made))
 
 
 def _java(frame: DataFrame) -> Any:
