@@ -39,7 +39,7 @@ def hunts(folder: Path, days: int) -> list[Hunt]:
     checked = compile_check.check_files([folder], TableCatalog())
     found = [_hunt(one, days) for one in checked if one.ok and one.plan]
     if not found:
-        raise SystemExit(f"there is no hunt in {folder} that compiles")
+        raise SystemExit(f"no hunt in {folder} compiles")
     return found
 
 

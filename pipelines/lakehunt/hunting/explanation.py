@@ -86,8 +86,7 @@ def _table(hunt: Hunt, predicates: TablePredicates) -> ExplainedTable:
 
 def _keywords(predicates: TablePredicates) -> tuple[tuple[str, str], ...] | None:
     """The keywords of which an event has one if it is a hit: those of the rarest clause."""
-    parts = [decisions.all_of([*map(decisions.decision, one.conditions)]) for one in predicates.alternatives]
-    required = decisions.any_of(parts).required
+    required = decisions.of_predicates(predicates.alternatives).required
     return tuple(sorted({(one.column, one.text) for one in required[0]})) if required else None
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from lakehunt.hunting.incremental.keywords import KeywordClause, rarity, required_by_regex, searched
+from lakehunt.hunting.incremental.predicates import RowPredicate
 from lakehunt.hunting.incremental.text_tests import TextTest, text_test
 from lakehunt.kql import plan as p
 
@@ -86,6 +87,11 @@ def any_of(parts: Sequence[Decision]) -> Decision:
             chosen = (one.required[min(choice, len(one.required) - 1)] for one in parts)
             shared.append(frozenset().union(*chosen))
     return _joined(Operator.ANY, parts, _rarest(shared))
+
+
+def of_predicates(predicates: Iterable[RowPredicate]) -> Decision:
+    """The decision that an event meets one of the predicates: all of its conditions."""
+    return any_of([all_of([*map(decision, one.conditions)]) for one in predicates])
 
 
 def _rarest(clauses: Iterable[KeywordClause]) -> tuple[KeywordClause, ...]:

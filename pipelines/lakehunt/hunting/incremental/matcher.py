@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import Column, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.classic.column import Column as ClassicColumn
-from pyspark.sql.classic.column import _to_seq
 
 from lakehunt.hunting.incremental.decisions import Decision
 from lakehunt.hunting.incremental.keywords import Keyword, KeywordClause
 from lakehunt.hunting.incremental.text_tests import TextTest
 from lakehunt.runtime import janino
+from lakehunt.spark.columns import F, called
 
 _CLASSES = (
     *("RegexCharacters", "CharacterSets", "RegexProgram", "RegexMatcher"),
@@ -48,7 +46,6 @@ class Matcher:
         made = janino.compile_together(spark, _CLASSES)
         self._matcher = made["HuntMatcher"].newInstance()
         self._matcher.configure(_written(self._columns, list(clauses), list(tests), decisions), counts)
-        self._context = context
 
     @property
     def column(self) -> Column:
@@ -56,7 +53,7 @@ class Matcher:
         if other conditions are met; null if there are none."""
         texts = F.array(*(F.col(name).cast("binary") for name in self._columns)).cast("array<binary>")
         # PySpark can only call a Java UDF that is registered by name in the session; this one is not.
-        return ClassicColumn(self._matcher.function().apply(_to_seq(self._context, [texts._jc])))
+        return called(self._matcher.function(), texts)
 
     def counts(self) -> Counts:
         """What tasks that have ended have counted. A task that Spark runs again counts again."""

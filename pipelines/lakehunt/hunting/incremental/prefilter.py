@@ -66,7 +66,7 @@ def hunt_filters(
 
 def _decided(predicates: Sequence[RowPredicate]) -> Decision | Exception:
     try:
-        return decisions.any_of([decisions.all_of([*map(decisions.decision, one.conditions)]) for one in predicates])
+        return decisions.of_predicates(predicates)
     except Exception as error:  # noqa: BLE001 (other hunts go on)
         return error
 
