@@ -11,6 +11,7 @@
     lookups: {}                 # watchlists, FileProfile, GeoIP, indicators: see lakehunt.schemas.lookups
     data_docs: {keep: 30d}      # pages about each batch: see lakehunt.quality.data_docs
     retention: {events: 400d}   # how long `lakehunt maintain` keeps what: see lakehunt.lake.retention
+    hunting: {frequency: 1d}      # when hunts are asked: see lakehunt.hunting.settings
     landing: {engine: auto}       # what is landed, and by what: see lakehunt.landing.settings
     object_store: {}            # where S3 is, if it is not Amazon's: see lakehunt.core.object_store
     alerts: {}                  # where new findings are sent: see lakehunt.alerts.channels
@@ -39,6 +40,8 @@ from lakehunt.alerts.channels import AlertSettings
 from lakehunt.core import credentials, object_store, strict_yaml
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.object_store import ObjectStore
+from lakehunt.hunting import settings as hunting_settings
+from lakehunt.hunting.settings import HuntingSettings
 from lakehunt.lake import retention
 from lakehunt.lake.retention import Retention
 from lakehunt.landing import settings as landing_settings
@@ -69,6 +72,7 @@ class Config:
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
     data_docs: DataDocs = field(default_factory=DataDocs)
     retention: Retention = field(default_factory=Retention)
+    hunting: HuntingSettings = field(default_factory=HuntingSettings)
     landing: landing_settings.Settings = field(default_factory=landing_settings.Settings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     limits: Limits = field(default_factory=Limits)
@@ -128,6 +132,7 @@ def _read(path: Path) -> Config:
         "lookups": _lookups,
         "data_docs": data_docs.read,
         "retention": _retention,
+        "hunting": hunting_settings.read,
         "landing": landing_settings.read,
         "alerts": channels.read,
         "limits": limits.read,

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.strict_yaml import YamlError
-from lakehunt.hunting.content import hunt_file
-from lakehunt.hunting.content.hunt_file import Connector, Hunt, HuntError, load, load_folder, parse_period
+from lakehunt.hunting.content.hunt_file import Connector, Hunt, HuntError, load, load_folder
+from lakehunt.hunting.content.period import LONGEST_PERIOD, parse_period
 from tests.support.paths import PROJECT
 
 HUNTS = PROJECT / "hunts"
@@ -289,6 +289,10 @@ class TestQuery:
 
 PERIODS = {
     "P7D": timedelta(days=7),
+    "p7d": timedelta(days=7),
+    "7D": timedelta(days=7),
+    "5M": timedelta(minutes=5),
+    "pt1h30m": timedelta(minutes=90),
     "P2W": timedelta(weeks=2),
     "PT1H": timedelta(hours=1),
     "P14DT12H": timedelta(days=14, hours=12),
@@ -340,7 +344,7 @@ class TestPeriods:
             period = parse_period(text)
         except ValueError:
             return
-        assert timedelta(0) < period <= hunt_file.LONGEST_PERIOD
+        assert timedelta(0) < period <= LONGEST_PERIOD
 
 
 class TestFolders:

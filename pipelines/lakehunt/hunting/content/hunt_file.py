@@ -14,6 +14,7 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -23,8 +24,9 @@ from typing import Any
 from lakehunt.core import strict_yaml
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.strict_yaml import START, Key, Located, Position, TextMap, Value, YamlError
-from lakehunt.hunting.content import attack, exclusion_file
+from lakehunt.hunting.content import attack, exclusion_file, period
 from lakehunt.hunting.content.exclusion_file import Exclusion, ExclusionFile
+from lakehunt.hunting.content.period import parse_period, written
 from lakehunt.kql import semantics
 from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.kql.formatting import formatted
@@ -35,8 +37,6 @@ SEVERITIES = ("Informational", "Low", "Medium", "High")
 SUFFIXES = (".yaml", ".yml")
 SIBLINGS = ("exclusions", "tests")
 """Files next to a hunt: `<hunt>.exclusions.yaml` and `<hunt>.tests.yaml`."""
-
-LONGEST_PERIOD = timedelta(days=3660)  # ten years: more is a mistake, and could precede the first date
 
 _TOLERATED = frozenset({
     "OriginalUri", "alertDetailsOverride", "alertRuleTemplateName", "customDetails", "description-detailed",
@@ -52,18 +52,6 @@ GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 _ID_NAMESPACE = uuid.UUID("2fd1c5b0-4e0f-5ad6-9a44-6d6a1f2e7c31")  # of the ids that hints suggest; any fixed one does
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # "\e" in quotes could command a reader's terminal
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*[\w-]*\s*")
-
-_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-_DURATIONS = (
-    re.compile(r"P(?:(?P<weeks>[0-9]+)W)?(?:(?P<days>[0-9]+)D)?"
-               rf"(?:T(?=[0-9])(?:(?P<hours>[0-9]+)H)?(?:(?P<minutes>[0-9]+)M)?(?:(?P<seconds>{_NUMBER})S)?)?"),
-    re.compile(rf"(?P<days>{_NUMBER})d"),
-    re.compile(rf"(?P<hours>{_NUMBER})h"),
-    re.compile(rf"(?P<minutes>{_NUMBER})m"),
-    re.compile(rf"(?P<seconds>{_NUMBER})s"),
-    re.compile(r"(?:(?P<days>[0-9]+)\.)?(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{2}):(?P<seconds>[0-9]{2})"),
-)  # fmt: skip
-"""ISO 8601 without years and months, which have no fixed length, and Kusto's timespans."""
 
 
 _ANYWHERE = TextMap("<hunt>", START)  # for a hunt without a file
@@ -339,12 +327,24 @@ class _Reader:
         return {key: value for key, value in self.document.items() if key not in self.known}
 
     def warnings(self) -> tuple[YamlError, ...]:
-        """Suspicious entries that change no result, ordered by position: unknown fields, and tactics and techniques
-        that ATT&CK does not have."""
+        """Suspicious entries that change no result, ordered by position: unknown fields, tactics and techniques that
+        ATT&CK does not have, and a frequency that Sentinel does not allow."""
         fields = [self._unknown(key) for key in self.rest() if key not in _TOLERATED]
         tactics = self._not_in_attack("tactics", attack.problem_of_tactic)
         techniques = self._not_in_attack("relevantTechniques", attack.problem_of_technique)
-        return tuple(sorted([*fields, *tactics, *techniques], key=lambda warning: warning.position))
+        found = [*fields, *tactics, *techniques, *self._not_allowed("queryFrequency")]
+        return tuple(sorted(found, key=lambda warning: warning.position))
+
+    def _not_allowed(self, key: str) -> Iterator[YamlError]:
+        """A warning for a frequency that is not used as it is."""
+        with suppress(ValueError):
+            text = self.text(key)
+            if text and (used := period.allowed_frequency(wanted := parse_period(text))) != wanted:
+                which = "shortest" if used > wanted else "longest"
+                problem = f"{key}: {text[:60]!r} is not between 5 minutes and 14 days, as Sentinel wants it"
+                yield self.document.value_error(
+                    key, problem, f"the hunt is asked at the {which}: every {written(used)}"
+                )
 
     def _unknown(self, key: str) -> YamlError:
         similar = difflib.get_close_matches(key, sorted(self.known | _TOLERATED), n=1, cutoff=0.8)
@@ -401,23 +401,6 @@ class _Reader:
 
     def _report(self, key: str, problem: str, hint: str) -> None:
         self.problems.append(self.document.value_error(key, problem, hint))
-
-
-def parse_period(text: str) -> timedelta:
-    """Parses a duration: ISO 8601 (P7D, PT1H, P14DT12H) or Kusto (7d, 1.5h, 30m, 1.00:00:00).
-
-    Raises ValueError for other text, and for durations that are not positive or exceed LONGEST_PERIOD."""
-    found = next((match for form in _DURATIONS if (match := form.fullmatch(text))), None)
-    parts = {unit: float(number) for unit, number in found.groupdict().items() if number} if found else {}
-    if not parts:
-        raise ValueError(f"{text[:60]!r} is not a length of time")
-    try:
-        period = timedelta(**parts)
-    except OverflowError:
-        period = timedelta.max
-    if not timedelta(0) < period <= LONGEST_PERIOD:
-        raise ValueError(f"{text[:60]!r} is not between nothing and ten years")
-    return period
 
 
 def _without_fence(text: str, text_map: TextMap) -> tuple[str, TextMap]:

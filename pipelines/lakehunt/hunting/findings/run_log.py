@@ -22,7 +22,9 @@ from lakehunt.runtime import bounded
 from lakehunt.schemas.hunt_tables import RUNS
 
 INCREMENTAL, FULL = "incremental", "full"
-STARTED, SUCCEEDED, FAILED = "started", "succeeded", "failed"
+STARTED, SUCCEEDED, FAILED, SKIPPED = "started", "succeeded", "failed", "skipped"
+DUE, LATE = "due", "late"
+"""Why an as-of was asked, if not because somebody asked for it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class HuntRun:
     error: str | None = None
     outcome: str = SUCCEEDED
     exclusions: tuple[Exclusion, ...] = ()
+    reason: str | None = None
 
 
 def record_runs(lake: Lake, runs: Sequence[HuntRun]) -> None:
@@ -74,6 +77,7 @@ def _row(run: HuntRun) -> tuple[object, ...]:
         run.started_at,
         ENGINE_VERSION,
         [{"name": one.name, "version": one.version} for one in run.exclusions],
+        run.reason,
     )
 
 
