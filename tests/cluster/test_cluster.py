@@ -16,7 +16,7 @@ from lakehunt.config import Config
 from lakehunt.core.errors import LakehuntError
 from lakehunt.kql import times
 from lakehunt.quality.data_docs import DataDocs
-from lakehunt.runtime import java, session, settings
+from lakehunt.runtime import java, settings
 from tests.support.cluster import Cluster, cluster, run, spark_home, submit
 from tests.support.paths import PROJECT
 from tests.support.spark_settings import QUICK_JVM
@@ -101,14 +101,6 @@ def test_settings_reach_spark(tmp_path: Path) -> None:
     assert [submitted["spark"][name] for name in names] == ["local[1]", "nightly", "5", "false"]
     assert [alone["spark"][name] for name in names] == ["local[7]", "lakehunt", "3", "false"]
     assert submitted["spark"]["spark.sql.files.maxPartitionBytes"] == "64m"
-
-
-def test_a_session_of_the_platform_gets_what_answers_depend_on(spark) -> None:
-    spark.conf.set("spark.sql.ansi.enabled", "true")
-    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
-    assert session.start(Config()) is spark
-    assert spark.conf.get("spark.sql.ansi.enabled") == "false"
-    assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
 
 
 def test_the_documentation_names_the_packages_that_fit() -> None:

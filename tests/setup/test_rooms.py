@@ -25,6 +25,7 @@ LAYERS = (
     {"hunting"},
     {"hunting.testing", "importing", "operations", "alerts"},
     {"config", "reporting"},
+    {"live"},
     {"serving"},
     {"cli"},
 )

@@ -45,13 +45,17 @@ def lake(config: Config, learning: bool = False, writing: bool = False) -> Itera
 
     with written(config) if writing else nullcontext():
         spark = session.start(config, learning)
+        own = session.is_own(spark)
+        if own:
+            session.cancel_on_interrupt(spark)
         try:
             yield Lake(spark, config.lake, config.object_store)
         except (PySparkException, Py4JError, ConnectionError) as error:
             raise error_text.failure(error) from error
         finally:
-            with suppress(Py4JError, OSError):  # if its JVM has ended
-                spark.stop()
+            if own:
+                with suppress(Py4JError, OSError):  # if its JVM has ended
+                    spark.stop()
 
 
 def begin(config: Config, learning: bool = False, brief: bool = False) -> None:

@@ -16,9 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.runtime import java, jvm_cache, settings, spark_log
@@ -107,6 +108,7 @@ def begin(config: SparkSettings, learning: bool = False, brief: bool = False) ->
             shutil.rmtree(folder, ignore_errors=True)
             raise
         _Current.started = _Started(wanted, config, process, folder)
+        atexit.unregister(discard)
         atexit.register(discard)
     return wanted
 
@@ -203,6 +205,61 @@ def _ensure_initialized(process: subprocess.Popen[bytes] | None = None) -> None:
         SparkContext._gateway.proc = process  # type: ignore[union-attr]
 
 
+def _start_by_scripts() -> None:
+    """As PySpark starts its JVM, but for what that prints, Ivy's page of output above all: it is to be in our log."""
+    from pyspark import SparkContext  # noqa: PLC0415 (see above)
+    from pyspark.java_gateway import launch_gateway  # noqa: PLC0415
+
+    log = spark_log.opened()
+    if SparkContext._gateway is not None or log.on_terminal:
+        _ensure_initialized()
+        return
+    with log.file.open("ab") as sink:
+        gateway = launch_gateway(None, {"stdout": sink, "stderr": sink})  # type: ignore[no-untyped-call]
+        SparkContext._ensure_initialized(gateway=gateway)
+
+
+def is_without(name: str) -> bool:
+    """Whether PySpark is connected to a JVM that lacks a class."""
+    if not _is_connected():
+        return False
+    from py4j.protocol import Py4JError  # noqa: PLC0415 (see above)
+    from pyspark import SparkContext  # noqa: PLC0415
+
+    jvm: Any = SparkContext._jvm
+    try:
+        loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+        jvm.java.lang.Class.forName(name, False, loader)
+    except Py4JError:  # it may have ended, too
+        return True
+    return False
+
+
+def end() -> None:
+    """Ends the JVM that PySpark is connected to, so that it may connect to another one. Not for a JVM that this process
+    did not start.
+
+    Its session must have been stopped. Whatever was made in it is of no use any more."""
+    from pyspark import SparkContext  # noqa: PLC0415 (see above)
+
+    gateway: Any = SparkContext._gateway
+    process: subprocess.Popen[bytes] = gateway.proc
+    with suppress(Exception):  # it may have ended
+        gateway.shutdown()
+    assert process.stdin is not None
+    process.stdin.close()  # at whose end it ends
+    try:
+        process.wait(_ENDING)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    SparkContext._gateway = SparkContext._jvm = None
+
+
+_ENDING = 20
+"""Seconds that a JVM may take to end."""
+
+
 def _by_scripts(wanted: Mapping[str, str]) -> None:
     before = os.environ.get(_SUBMIT_ARGUMENTS)
     if "--properties-file" in (before or ""):  # spark-submit takes one: ours would be ignored
@@ -215,7 +272,7 @@ def _by_scripts(wanted: Mapping[str, str]) -> None:
         ours = f"--properties-file {shlex.quote(str(file))} --load-spark-defaults"
         os.environ[_SUBMIT_ARGUMENTS] = f"{ours} {before or _SHELL}"
         try:
-            _ensure_initialized()
+            _start_by_scripts()
         finally:
             if before is None:
                 del os.environ[_SUBMIT_ARGUMENTS]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import re
@@ -10,53 +9,130 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import SparkSession, SQLContext
+from pyspark.sql.utils import is_remote
 
 from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
 from lakehunt.runtime import commits, error_text, launch, settings, spark_log, timestamps
 from lakehunt.runtime.settings import SparkSettings
-from lakehunt.runtime.spark_log import SparkLog
 
 
 def start(config: SparkSettings, learning: bool = False) -> SparkSession:
-    """The process's Spark session, started if there is none. With `learning` its JVM may write the cache that lets the
-    next one start faster (see jvm_cache.py).
+    """A Spark session for this process: started, if there is none; else one beside that, which stays as it is. With
+    `learning` its JVM may write the cache that lets the next one start faster (see jvm_cache.py).
 
     Under spark-submit, its options and spark-defaults.conf take precedence.
-    Raises LakehuntError if Java is missing or does not fit, or if Delta's jars cannot be resolved."""
-    timestamps.read_whole_calendar()
-    running = SparkSession.getActiveSession()
+    Raises LakehuntError if Java is missing or does not fit, if Delta's jars cannot be resolved, or if a session that
+    exists cannot read Delta tables."""
+    running = existing()
     if running is not None:
-        return _as_required(running)
+        return running if is_own(running) else beside(running, config)
+    timestamps.read_whole_calendar()
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if submitted:
         wanted = settings.of_submitted(config, _submitted())
     else:  # by default Spark's Python processes are of the first `python3` on the path
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        if launch.is_without(settings.DELTA):  # that of a session that was stopped
+            launch.end()
         wanted = launch.begin(config, learning)
-    with _quiet_jvm() as log:
-        try:
-            if not submitted:
-                launch.connect(wanted)
-            spark = _session(commits.settings(wanted) | wanted)
-        except (PySparkException, Py4JError, OSError) as e:
-            raise _start_failure(log.file.read_text(errors="replace"), settings.packages(config), e) from e
+    log = spark_log.opened()
+    try:
+        if not submitted:
+            launch.connect(wanted)
+        spark = _session(commits.settings(wanted) | wanted)
+    except (PySparkException, Py4JError, OSError) as e:
+        said = log.file.read_text(errors="replace") if log.file.is_file() else ""
+        raise _start_failure(said, settings.packages(config), e) from e
+    _Own.context = spark.sparkContext
     commits.install(spark)
-    _cancel_on_interrupt(spark)
     logging.getLogger().addFilter(_is_news)
     spark.sparkContext.setLogLevel("ERROR")
     log.started()
     if not submitted:
         settings.remember_jars(config, spark)
     return spark
+
+
+class _Own:
+    """The Spark context that `start` has started."""
+
+    context: SparkContext | None = None
+
+
+def is_own(spark: SparkSession) -> bool:
+    """Whether `start` has started the Spark context of a session: then it may be stopped."""
+    return spark.sparkContext is _Own.context
+
+
+def existing() -> SparkSession | None:
+    """The session of this process, whoever started it. Raises LakehuntError for one of Spark Connect."""
+    if context() is None:
+        return None
+    # A thread has an active session only if it began one.
+    return SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+
+
+def context() -> SparkContext | None:
+    """The Spark context of this process, whoever started it. Raises LakehuntError for Spark Connect, which has none."""
+    if is_remote():
+        raise LakehuntError(
+            "this process reaches Spark by Spark Connect, which cannot do what Kusto's semantics need",
+            "run in the driver of a cluster or on one machine, without SPARK_REMOTE",
+        )
+    running = SparkContext._active_spark_context
+    return None if running is None or running._jsc is None else running
+
+
+def beside(running: SparkSession, config: SparkSettings) -> SparkSession:
+    """A session with settings of its own that shares the Spark context of another one, none of whose settings change.
+
+    Raises LakehuntError if that context was not started for Delta tables, which cannot be made up for."""
+    extensions = running.conf.get("spark.sql.extensions", "") or ""
+    if settings.DELTA not in extensions and "DATABRICKS_RUNTIME_VERSION" not in os.environ:  # where Delta is built in
+        raise LakehuntError(
+            "the Spark session of this process cannot read Delta tables",
+            f"start it with spark.jars.packages={settings.delta_package()} and spark.sql.extensions={settings.DELTA}, "
+            "or without it: Lakehunt then starts its own",
+        )
+    made = running.newSession()
+    for name, value in settings.of_session_beside(config).items():
+        if made.conf.isModifiable(name):
+            made.conf.set(name, value)
+    return made
+
+
+def answers(spark: SparkSession) -> bool:
+    """Whether the session can be used: its JVM runs, and nobody has stopped its Spark context."""
+    context = spark.sparkContext
+    try:
+        return context._jsc is not None and not context._jsc.sc().isStopped()
+    except (Py4JError, OSError):
+        return False
+
+
+def end(spark: SparkSession) -> None:
+    """Stops an own session and ends its JVM, which may have ended by itself, so that another one can be started. Under
+    spark-submit, whose JVM it is, the session is stopped only."""
+    context = spark.sparkContext
+    if answers(spark):
+        with suppress(Py4JError, OSError):  # its JVM may end meanwhile
+            spark.stop()
+    context._jsc = None  # else a JVM that has ended would be asked, and there would be warnings
+    context.stop()
+    SparkSession._instantiatedSession = SparkSession._activeSession = None
+    SQLContext._instantiatedContext = None
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        launch.end()
+    _Own.context = None
 
 
 def _session(wanted: Mapping[str, str]) -> SparkSession:
@@ -76,9 +152,10 @@ def _is_news(record: logging.LogRecord) -> bool:
     return record.msg not in ("Exception while sending command.", "KeyboardInterrupt while sending command.")
 
 
-def _cancel_on_interrupt(spark: SparkSession) -> None:
-    """Ctrl-C cancels Spark's jobs and raises KeyboardInterrupt. Spark's own handler does so, too, but over the main
-    thread's connection, which is usually waiting for an answer: then Py4J reports an error, and no interrupt."""
+def cancel_on_interrupt(spark: SparkSession) -> None:
+    """For a process that is a command: Ctrl-C cancels Spark's jobs and raises KeyboardInterrupt. Spark's own handler
+    does so, too, but over the main thread's connection, which is usually waiting for an answer: then Py4J reports an
+    error, and no interrupt."""
     if threading.current_thread() is not threading.main_thread():
         return
 
@@ -89,14 +166,6 @@ def _cancel_on_interrupt(spark: SparkSession) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupted)
-
-
-def _as_required(running: SparkSession) -> SparkSession:
-    """An existing session, as on a managed Spark platform, with those required settings that can still be changed."""
-    for key, value in settings.REQUIRED.items():
-        if running.conf.isModifiable(key):
-            running.conf.set(key, value)
-    return running
 
 
 def _submitted() -> dict[str, str]:
@@ -129,30 +198,6 @@ def codegen(spark: SparkSession, on: bool) -> Iterator[None]:
                 spark.conf.unset(name)
             else:
                 spark.conf.set(name, value)
-
-
-@contextmanager
-def _quiet_jvm() -> Iterator[SparkLog]:
-    """Redirects the output of the starting JVM to a file, so that Ivy's page of output does not mix with ours.
-
-    The JVM inherits the descriptors, so later warnings go there too."""
-    log = spark_log.opened()
-    if log.on_terminal:
-        yield log
-        return
-    atexit.register(log.close)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
-    with log.file.open("wb") as sink:
-        for descriptor in kept:
-            os.dup2(sink.fileno(), descriptor)
-    try:
-        yield log
-    finally:
-        for descriptor, original in kept.items():
-            os.dup2(original, descriptor)
-            os.close(original)
 
 
 def _start_failure(log: str, wanted: str, cause: Exception) -> LakehuntError:

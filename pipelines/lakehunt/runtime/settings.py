@@ -50,8 +50,18 @@ ALONE = {
 }
 """Further defaults for a JVM that was not started by spark-submit."""
 
+BESIDE = (
+    "spark.sql.debug.maxToStringFields",
+    "spark.sql.codegen.hugeMethodLimit",
+    "spark.sql.analyzer.maxIterations",
+    "spark.sql.execution.arrow.maxBytesPerBatch",
+)
+"""Those of the defaults that a session needs beside one that exists; what suits its machines is for others to say."""
+
+DELTA = "io.delta.sql.DeltaSparkSessionExtension"
+
 REQUIRED = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.extensions": DELTA,
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",  # Kusto's datetimes are UTC
     "spark.sql.caseSensitive": "true",  # Kusto's column names are
@@ -95,6 +105,11 @@ def of_submitted(config: SparkSettings, given: Mapping[str, str]) -> dict[str, s
     say, unless we are told."""
     s3 = {} if config.object_store == ObjectStore() else _of_s3(config)
     return DEFAULTS | s3 | dict(config.spark) | dict(given) | REQUIRED
+
+
+def of_session_beside(config: SparkSettings) -> dict[str, str]:
+    """Settings for a session beside one that exists: of them, those that a session may have for itself."""
+    return {name: DEFAULTS[name] for name in BESIDE} | dict(config.spark) | REQUIRED
 
 
 def _of_s3(config: SparkSettings) -> dict[str, str]:

@@ -3,6 +3,7 @@ command fails. Imports no Spark."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import tempfile
 from contextlib import suppress
@@ -88,7 +89,9 @@ class _Current:
 
 def opened() -> SparkLog:
     """The log for a JVM that is about to start."""
-    _Current.log = _Current.log or SparkLog()
+    if _Current.log is None:
+        _Current.log = SparkLog()
+        atexit.register(_Current.log.close)
     return _Current.log
 
 

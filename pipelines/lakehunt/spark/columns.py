@@ -50,16 +50,26 @@ _LITERALS = (bool, int, float, str, type(None))
 
 
 class LazyColumn(ClassicColumn):
-    """A column that is made in the JVM when it is needed. What has no method here is done by PySpark with the made
-    column."""
+    """A column that is made in the JVM when it is needed, and again in another JVM: columns are kept, and a process may
+    outlive its JVM. What has no method here is done by PySpark with the made column."""
 
     def __init__(self, *step: Any) -> None:
         self._step: Step = step
-        self._made: Any = None
+        self._in: Any = None
+        self._value: Any = None
 
     @property
     def is_made(self) -> bool:
         return self._made is not None
+
+    @property
+    def _made(self) -> Any:
+        """The column in the JVM that PySpark is connected to; None if it is not made there."""
+        return self._value if self._in is SparkContext._gateway else None
+
+    @_made.setter
+    def _made(self, made: Any) -> None:
+        self._in, self._value = SparkContext._gateway, made
 
     @property
     def _jc(self) -> Any:

@@ -45,6 +45,19 @@ class Answer:
     rows: list[list[Any]]
 
 
+@dataclass(frozen=True)
+class Collected:
+    """A query's result as Spark gave it: rows of engine types, see `lakehunt.spark.values`, and the types of Kusto."""
+
+    schema: Schema
+    rows: list[Row]
+
+    def answer(self) -> Answer:
+        """The result as JSON values."""
+        rows = [[cell(v, column.type) for v, column in zip(row, self.schema, strict=True)] for row in self.rows]
+        return Answer(tuple(Column(c.name, REAL if c.type == DECIMAL else c.type) for c in self.schema), rows)
+
+
 class _NeedsDataError(Exception):
     """The columns of the query depend on the data."""
 
@@ -73,6 +86,19 @@ def query(
     events: Callable[[], Readable] | None = None,
     limits: Limits = Limits(),  # noqa: B008 (it is immutable)
 ) -> Answer:
+    """The result of one query, as JSON values. Arguments and errors are those of `collect`."""
+    return collect(lake, text, as_of, period, tables, events, limits).answer()
+
+
+def collect(
+    lake: Lake,
+    text: str,
+    as_of: int,
+    period: int | None = None,
+    tables: TableCatalog = EVENTS_ONLY,
+    events: Callable[[], Readable] | None = None,
+    limits: Limits = Limits(),  # noqa: B008 (it is immutable)
+) -> Collected:
     """Runs one query on these tables as of an instant (ticks): it sees no later event, and `now()` returns it.
 
     `period` (ticks) limits a query without a time filter of its own; None means no limit. `events` opens the events
@@ -82,7 +108,7 @@ def query(
     context = tables.context(lake, as_of, events)
     discovering = _discovering(context, as_of, period)
 
-    def run() -> Answer:
+    def run() -> Collected:
         plan, _ = limit_to_window(tables.bind(text, discovering, period or DEFAULT_PERIOD), as_of, period)
         rows = row_limit.limited(compile_plan(plan, context), limits.rows).in_order()
         try:
@@ -92,7 +118,7 @@ def query(
                 raise located from error
             raise
         row_limit.checked(len(collected), limits.rows)
-        return _answer(plan.schema, collected)
+        return Collected(plan.schema, collected)
 
     try:
         return bounded.within(lake.spark, limits.seconds, "seconds", run)
@@ -110,11 +136,6 @@ def _discovering(context: Context, as_of: int, period: int | None) -> SchemaOf:
         return find(compile_plan(limit_to_window(source, as_of, period)[0], context), op) if find else None
 
     return schema_of
-
-
-def _answer(schema: Schema, collected: Iterable[Row]) -> Answer:
-    rows = [[cell(value, column.type) for value, column in zip(row, schema, strict=True)] for row in collected]
-    return Answer(tuple(Column(c.name, REAL if c.type == DECIMAL else c.type) for c in schema), rows)
 
 
 def cell(value: Any, kind: Type) -> Any:
