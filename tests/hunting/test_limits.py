@@ -72,7 +72,7 @@ def test_a_hunt_that_is_slow_on_each_event_does_not_keep_others_from_their_hits(
     slow = hunt("slow", f"DeviceProcessEvents | where array_length({arrays}) == 7")
     runs = ran(lake, [slow], Limits(scan_seconds=5, seconds=5))
     assert (runs["slow"].error or "").startswith("ended after 5 s, its limit")
-    assert run_log.previous_runs(lake, [slow], 0)[slow.id].overran
+    assert run_log.previous_runs(lake, {(slow.id, 0)}).overran == {slow.id}
     # From now on it has a pass of its own: the shared one, which may take long, is without it.
     runs = ran(lake, [H2, slow], Limits(scan_seconds=20, seconds=5))
     assert (runs["slow"].error or "").startswith("ended after 20 s, its limit")  # the limit that the error names
@@ -154,7 +154,7 @@ def test_no_hunt_is_at_fault_if_events_take_too_long_to_read(lake: Lake, monkeyp
     runs = ran(lake, [H1, H2], Limits(scan_seconds=8 * HOUR, seconds=2 * HOUR))
     why = "not all events could be read in 90000 s, the limit for all scans of a run"
     assert [(run.error or "").startswith(why) for run in runs.values()] == [True, True]
-    assert not any(run.overran for run in run_log.previous_runs(lake, [H1, H2], 0).values())
+    assert run_log.previous_runs(lake, {(H1.id, 0), (H2.id, 0)}).overran == frozenset()
     read = [batches for batches, in_time in store_.passes if in_time]
     assert read == [((1, 1),), ((2, 2),)]
     runs = ran(lake, [H1, H2], Limits(scan_seconds=8 * HOUR, seconds=2 * HOUR))

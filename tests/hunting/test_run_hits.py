@@ -10,6 +10,7 @@ import pytest
 from lakehunt.hunting import run_hits
 from lakehunt.hunting.incremental.hits import HitCoverage, PrefilterRun, ScanRange
 from lakehunt.hunting.query.events_table import utc_day
+from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.hunting.run_hits import HitsRead
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
@@ -18,6 +19,7 @@ from tests.support.events import EVENTS, event, store
 from tests.support.hunts import AS_OF, ticks
 
 P = DEVICE_PROCESS_EVENTS.name
+ALL = TimeWindow(None, ticks(AS_OF))
 
 
 def test_what_counts_once() -> None:
@@ -70,9 +72,9 @@ def test_hunts_with_few_hits_read_them_from_memory(
         monkeypatch.setattr(run_hits, name, value)
     with opened(lake, monkeypatch) as found:
         assert found.few == frozenset(few)
-        assert {version: found.counts[version] for version in "abc"} == {"a": 3, "b": 1, "c": 0}
+        assert {version: found.count(version, ALL) for version in "abc"} == {"a": 3, "b": 1, "c": 0}
         for version, devices in (("a", ["d0", "d1", "d2"]), ("b", ["d0"]), ("c", [])):
-            relation = found.of(version, [P])[P].of(version)
+            relation = found.of(version, [P], ALL)[P].of(version)
             assert sorted(row.DeviceId for row in relation.frame.select("DeviceId").collect()) == devices
             assert relation.traced
             assert "$$version" not in relation.frame.columns

@@ -32,7 +32,9 @@ def rows(hunt: str, day: int, ids: Any, window: int | None) -> pa.Table:
 
 def written(tables: LocalTables, hunts: list[str], day: int, new: pa.Table) -> bool:
     at = ZERO + timedelta(days=day)
-    return tables.replace_made(FINDINGS_ALL, lambda read: statuses.replaced_findings(new, read, hunts, at))
+    return tables.replace_made(
+        FINDINGS_ALL, lambda read: statuses.replaced_findings(new, read, {(hunt, at) for hunt in hunts})
+    )
 
 
 def stored(tables: LocalTables) -> dict[tuple[str, int, str], str]:

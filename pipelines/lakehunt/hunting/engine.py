@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -19,21 +19,22 @@ from typing import Any
 from lakehunt.core.progress import Progress
 from lakehunt.hunting import run_hits
 from lakehunt.hunting.compiled_hunt import at_its_place
-from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log, storing, suppression, writer
 from lakehunt.hunting.findings.computed import ComputedFindings, HuntResult, compute_findings
 from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL, HuntRun
 from lakehunt.hunting.incremental import hits as hits_table
-from lakehunt.hunting.incremental.hits import HitCoverage, ScanStats
-from lakehunt.hunting.planned_hunt import PlannedHunt, planned
+from lakehunt.hunting.incremental.hits import HitCoverage, HuntRequest, ScanStats
+from lakehunt.hunting.planned_hunt import Key, PlannedHunt, PreparedHunt, prepared
 from lakehunt.hunting.prefixes import materialized_prefixes
 from lakehunt.hunting.query import exclusion_marks, runtime_errors
 from lakehunt.hunting.query.events_table import HuntHits, LakeSnapshot, Readable, utc_day
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
+from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.hunting.run_hits import HitsRead, RunHits
 from lakehunt.hunting.run_progress import RunProgress
 from lakehunt.kql import plan as p
+from lakehunt.kql import times
 from lakehunt.kql.errors import KqlError, QueryErrors
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime import bounded
@@ -62,81 +63,106 @@ def run_hunts(
     full: bool = False,
     limits: Limits = Limits(),  # noqa: B008 (it is immutable)
 ) -> list[HuntRun]:
-    """Runs every hunt on these tables as of an instant (ticks, whole microseconds); stores findings and the run log.
+    """Runs every hunt as of one instant: see `ask_hunts`."""
+    return ask_hunts(lake, [(hunt, as_of) for hunt in hunts], say, tables, full, limits)
 
-    `full` reads all events of each hunt's window instead of its hits; the findings are the same.
-    A hunt that fails, or exceeds one of the limits, is recorded as a failed run and does not stop the others."""
+
+def ask_hunts(
+    lake: Lake,
+    asked: Sequence[tuple[Hunt, int]],
+    say: Progress,
+    tables: TableCatalog = EVENTS_ONLY,
+    full: bool = False,
+    limits: Limits = Limits(),  # noqa: B008 (it is immutable)
+    reason: str | None = None,
+) -> list[HuntRun]:
+    """Runs each hunt on these tables as of an instant (ticks, whole microseconds); stores findings and the run log. A
+    hunt may have several as-ofs: new events are read once, and hits opened once, for all of them.
+
+    `full` reads all events of each hunt's window instead of its hits; the findings are the same. `reason` is recorded
+    in the run log. A hunt that fails, or exceeds one of the limits, is recorded as a failed run and does not stop the
+    others."""
     with codegen(lake.spark, on=False), ThreadPoolExecutor(1) as pool:  # full scans and passes switch it on
-        return _HuntingRun(lake, list(hunts), as_of, say, tables, limits, pool).run(full)
+        return _HuntingRun(lake, asked, say, tables, limits, reason, pool).run(full)
 
 
 class _HuntingRun:
-    """One run of some hunts at one as-of."""
+    """One run of some hunts, each at one as-of or several."""
 
     def __init__(
         self,
         lake: Lake,
-        hunts: Sequence[Hunt],
-        as_of: int,
+        asked: Sequence[tuple[Hunt, int]],
         say: Progress,
         tables: TableCatalog,
         limits: Limits,
+        reason: str | None,
         pool: ThreadPoolExecutor,
     ) -> None:
-        self.lake, self.hunts, self.as_of, self.say, self.tables = lake, hunts, as_of, say, tables
-        self.limits = limits
-        self.progress = RunProgress(say, len(hunts))
+        self.lake, self.asked, self.say, self.tables = lake, asked, say, tables
+        self.limits, self.reason = limits, reason
+        self.progress = RunProgress(say, len(asked))
         self.started = datetime.now(UTC)
         self.run_id = f"{self.started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
-        self.runs: dict[str, HuntRun] = {}
-        self.found: dict[str, ComputedFindings] = {}
+        self.first = {hunt.id: as_of for hunt, as_of in reversed(asked)}
+        self.is_of_one_moment = len({as_of for _, as_of in asked}) == 1
+        self.runs: dict[Key, HuntRun] = {}
+        self.found: dict[Key, ComputedFindings] = {}
         # The table that most hunts read is opened by Spark while hunts are planned without it. A failure surfaces
         # again, for each hunt that needs it.
         self.opening: Future[object] = pool.submit(lambda: self.events.of(DEVICE_PROCESS_EVENTS))
-        self.previous = run_log.previous_runs(lake, hunts, as_of)
+        self.previous = run_log.previous_runs(lake, {(hunt.id, as_of) for hunt, as_of in asked})
 
     @cached_property
     def events(self) -> LakeSnapshot:
         return LakeSnapshot(self.lake)
 
     def run(self, full: bool) -> list[HuntRun]:
-        run_log.record_runs(self.lake, [self._run(hunt, outcome=run_log.STARTED) for hunt in self.hunts])
+        begun = [self._run(hunt, as_of, outcome=run_log.STARTED) for hunt, as_of in self.asked]
+        run_log.record_runs(self.lake, begun)
         stored = False
         try:
             self._record_exclusions()
-            ready = [one for hunt in self.hunts if (one := self._planned(hunt))]
+            ready = self._planned()
             wait([self.opening])
-            incremental = [one for one in ready if one.requests and not full]
+            incremental = [one for one in ready if one.prepared.requests and not full]
             self._run_incremental(incremental)
             for one in ready:
-                if one.hunt.id not in self.runs:  # also those whose predicates failed on an event
+                if one.key not in self.runs:  # also those whose predicates failed on an event
                     self._run_full(one)
             self.say("storing findings")
             self._store_all()
             stored = True
         finally:
-            runs = [self.runs[hunt.id] for hunt in self.hunts if hunt.id in self.runs]
+            runs = [self.runs[hunt.id, as_of] for hunt, as_of in self.asked if (hunt.id, as_of) in self.runs]
             # A run that is not in findings.all has not succeeded: its record stays at STARTED, like a killed run.
             run_log.record_runs(self.lake, [run for run in runs if stored or run.error is not None])
         return runs
 
     def _record_exclusions(self) -> None:
-        known = {one.name: one for hunt in self.hunts for one in hunt.exclusions}
+        last = max((as_of for _, as_of in self.asked), default=0)
+        known = {one.name: one for hunt, _ in self.asked for one in hunt.exclusions}
         for one in known.values():
-            if one.state(self.as_of) == "expired":
+            if one.state(last) == "expired":
                 self.say(f"exclusion {one.name} ended on {one.expires} and suppresses nothing; ask {one.owner}")
-        used = [one for one in known.values() if one.applies(self.as_of)]
-        suppression.record_exclusions(self.lake, used, self.started)
+        suppression.record_exclusions(self.lake, suppression.used_at(self.asked), self.started)
 
-    def _active(self, hunt: Hunt) -> tuple[Exclusion, ...]:
-        return tuple(one for one in hunt.exclusions if one.applies(self.as_of))
-
-    def _planned(self, hunt: Hunt) -> PlannedHunt | None:
-        try:
-            return planned(hunt, self.tables, self.as_of)
-        except Exception as error:  # noqa: BLE001
-            self._failed(hunt, error)
-            return None
+    def _planned(self) -> list[PlannedHunt]:
+        """All that can be planned; what a hunt's as-ofs share is made once."""
+        made: dict[str, PreparedHunt | Exception] = {}
+        ready = []
+        for hunt, as_of in self.asked:
+            try:
+                if hunt.id not in made:
+                    made[hunt.id] = prepared(hunt, self.tables)
+                one = made[hunt.id]
+                if isinstance(one, Exception):
+                    raise one
+                ready.append(one.at(as_of))
+            except Exception as error:  # noqa: BLE001
+                made.setdefault(hunt.id, error)
+                self._failed(hunt, as_of, error)
+        return ready
 
     # Incremental
 
@@ -149,12 +175,12 @@ class _HuntingRun:
             hits = self._evaluated_on_hits(hunts)
         except Exception as error:  # noqa: BLE001
             for one in hunts:
-                if one.hunt.id not in self.runs:
-                    self._failed(one.hunt, error, one)
+                if one.key not in self.runs:
+                    self._failed(one.hunt, one.as_of, error, one)
             return
         for one in hunts:
             if isinstance(why := hits.failed.get(one.hunt.id), TimeLimitError):
-                self._failed(one.hunt, why, one)
+                self._failed(one.hunt, one.as_of, why, one)
 
     def _evaluated_on_hits(self, hunts: Sequence[PlannedHunt]) -> HitCoverage:
         """Runs hunts on their hits. If files of these are gone, they are computed again from events."""
@@ -168,44 +194,39 @@ class _HuntingRun:
             return self._evaluated_once(hunts)
 
     def _evaluated_once(self, hunts: Sequence[PlannedHunt]) -> HitCoverage:
-        context = self.tables.context(self.lake, self.as_of)
-        requests = [request for one in hunts for request in one.requests]
-        apart = {one.hunt.id for one in hunts if self._overran_before(one.hunt)}
+        last = max(one.as_of for one in hunts)
+        context = self.tables.context(self.lake, last, lambda: self.events)
+        requests = list(_requests(hunts))
+        apart = {one.hunt_id for one in requests if one.hunt_id in self.previous.overran}
         bounds = hits_table.ScanBounds(self.limits.scan_seconds, self.limits.seconds)
         hits = hits_table.complete_hits(self.lake, self.events, requests, context, self.say, bounds, apart)
-        self._run_on_hits(hits, [one for one in hunts if one.hunt.id not in hits.failed])
+        self._run_on_hits(hits, requests, [one for one in hunts if one.hunt.id not in hits.failed])
         return hits
 
-    def _run_on_hits(self, hits: HitCoverage, hunts: Sequence[PlannedHunt]) -> None:
+    def _run_on_hits(self, hits: HitCoverage, requests: Sequence[HuntRequest], hunts: Sequence[PlannedHunt]) -> None:
         """Evaluates hunts on their hits: those with few of them first, then those with many, then those that also read
         all events of another table."""
         if not hunts:
             return
-        with run_hits.opened(self.lake, self._hits_read(hits, hunts)) as found:
-            having = [one for one in hunts if found.counts[one.hunt.digest] or not one.is_empty]
-            evaluated = {one.hunt.id for one in having}
+        with run_hits.opened(self.lake, _hits_read(hits, requests, hunts)) as found:
+            counts = {one.key: found.count(one.hunt.digest, one.window) for one in hunts}
+            having = [one for one in hunts if counts[one.key] or not one.prepared.is_empty]
+            evaluated = {one.key for one in having}
             for one in hunts:
-                if one.hunt.id not in evaluated:
+                if one.key not in evaluated:
                     self._nothing(one, hits)
-            few = [one for one in having if one.hunt.digest in found.few and one.reads_only_events and not one.in_full]
-            small = {one.hunt.id for one in few}
-            many = [one for one in having if one.hunt.id not in small and not one.in_full]
+            few = [one for one in having if one.hunt.digest in found.few and one.prepared.reads_only_events]
+            few = [one for one in few if not one.prepared.in_full]
+            small = {one.key for one in few}
+            many = [one for one in having if one.key not in small and not one.prepared.in_full]
             with queries_of_few_rows(self.lake.spark):
                 self._run_together(hits, found, few, of_few=True)
-            with codegen(self.lake.spark, on=sum(found.counts[one.hunt.digest] for one in many) > CODEGEN_THRESHOLD):
+            with codegen(self.lake.spark, on=sum(counts[one.key] for one in many) > CODEGEN_THRESHOLD):
                 self._run_together(hits, found, many)
             with codegen(self.lake.spark, on=True):
                 for one in having:
-                    if one.in_full:
+                    if one.prepared.in_full:
                         self._on_hits(one, hits, found)
-
-    def _hits_read(self, hits: HitCoverage, hunts: Sequence[PlannedHunt]) -> HitsRead:
-        readers: dict[str, list[str]] = {}
-        for request in (request for one in hunts for request in one.requests):
-            readers.setdefault(request.predicates.table.name, []).append(request.hunt_version)
-        starts = {one.since for one in hunts}
-        since = None if None in starts else min(start for start in starts if start)
-        return HitsRead(hits, readers, since, utc_day(self.as_of))
 
     def _run_together(
         self, hits: HitCoverage, found: RunHits, hunts: Sequence[PlannedHunt], of_few: bool = False
@@ -228,27 +249,38 @@ class _HuntingRun:
         of_few: bool = False,
         starved: list[PlannedHunt] | None = None,
     ) -> None:
-        in_full = f" (and all events of {', '.join(one.in_full)})" if one.in_full else ""
-        self.progress.evaluating(one.hunt.id, f"{one.hunt.name}{in_full}")
+        in_full = f" (and all events of {', '.join(one.prepared.in_full)})" if one.prepared.in_full else ""
+        self._say_evaluating(one, in_full)
 
         def evaluate() -> _Evaluation:
             # of its other tables it reads all events, although there may be hits of other hunts
-            own = HuntHits(found.of(one.hunt.digest, one.hit_tables), one.hunt.digest, self.events)
+            rows = found.of(one.hunt.digest, one.prepared.hit_tables, one.window)
+            own = HuntHits(rows, one.hunt.digest, self.events)
             return self._evaluate(one, lambda: own, of_few=of_few)
 
-        self._finish(one, lambda: self._within_limits(evaluate), _scanned(hits, one), starved)
+        self._finish(one, lambda: self._within_limits(evaluate), self._scanned(hits, one), starved)
+
+    def _say_evaluating(self, one: PlannedHunt, how: str) -> None:
+        at = "" if self.is_of_one_moment else f" as of {_moment(one.as_of)}"
+        self.progress.evaluating(one.key, f"{one.hunt.name}{at}{how}")
 
     def _nothing(self, one: PlannedHunt, hits: HitCoverage) -> None:
         """Ends a hunt that has no hits, and finds nothing without them."""
-        self.progress.empty(one.hunt.id)
-        nothing = ComputedFindings(HuntResult(one.hunt, one.plan, None, one.window, self.as_of))
-        self._finish(one, lambda: _Evaluation(nothing), _scanned(hits, one))
+        self.progress.empty(one.key)
+        nothing = ComputedFindings(HuntResult(one.hunt, one.plan, None, one.window, one.as_of))
+        self._finish(one, lambda: _Evaluation(nothing), self._scanned(hits, one))
+
+    def _scanned(self, hits: HitCoverage, one: PlannedHunt) -> dict[str, Any]:
+        """What passes have read for a hunt: counted at its first as-of, so that sums over runs are right."""
+        is_first = self.first[one.hunt.id] == one.as_of
+        stats = hits.stats.get(one.hunt.id, ScanStats()) if is_first else ScanStats()
+        return {"mode": INCREMENTAL, "events_scanned": stats.events, "bytes_read": stats.bytes}
 
     # Full
 
     def _run_full(self, one: PlannedHunt) -> None:
-        self.progress.evaluating(one.hunt.id, f"{one.hunt.name}, in full")
-        metrics = InputMetrics(self.lake.spark, f"{self.run_id} {one.hunt.id}")
+        self._say_evaluating(one, ", in full")
+        metrics = InputMetrics(self.lake.spark, f"{self.run_id} {one.hunt.id} {one.as_of}")
         known: dict[str, Any] = {"mode": FULL}
 
         def evaluate() -> _Evaluation:
@@ -272,11 +304,11 @@ class _HuntingRun:
         of_few: bool = False,
     ) -> _Evaluation:
         """Evaluates a hunt over these events; `of_few`: they are so few that they are in memory."""
-        active = self._active(one.hunt)
-        context = self.tables.context(self.lake, self.as_of, events, traced=True, excluding=active, recording=True)
+        active = suppression.active(one.hunt, one.as_of)
+        context = self.tables.context(self.lake, one.as_of, events, traced=True, excluding=active, recording=True)
         with materialized_prefixes(one.plan, context, metrics, of_few) as prefixes:
             relation = compile_plan(one.plan, prefixes.context)
-            result = HuntResult(one.hunt, one.plan, relation, one.window, self.as_of)
+            result = HuntResult(one.hunt, one.plan, relation, one.window, one.as_of)
             suppressed = exclusion_marks.events_of(prefixes.excluded)
             return _Evaluation(compute_findings(result, self.limits.rows, suppressed, of_few), prefixes.matched)
 
@@ -293,41 +325,35 @@ class _HuntingRun:
         try:
             done = evaluate()
             found = done.findings
-            if found.count or self._ran_before(one.hunt.id):
+            if found.count or one.key in self.previous.seen:
                 writer.write_own(self.lake, found)
-            self.found[one.hunt.id] = found
+            self.found[one.key] = found
         except Exception as error:  # noqa: BLE001
             if starved is not None and is_memory_error(error):
                 starved.append(one)
             else:
-                self._failed(one.hunt, error, one, clock, known)
+                self._failed(one.hunt, one.as_of, error, one, clock, known)
             return
-        used = self._active(one.hunt)
+        used = suppression.active(one.hunt, one.as_of)
         details = known | {"matched": done.matched, "suppressed": found.suppressed_count, "findings": found.count}
-        run = self._run(one.hunt, seconds=_since(clock), window=one.window, exclusions=used, **details)
-        self.runs[one.hunt.id] = run
-
-    def _overran_before(self, hunt: Hunt) -> bool:
-        """Whether the hunt's last run exceeded its time: then it does not share a pass with others."""
-        return hunt.id in self.previous and self.previous[hunt.id].overran
-
-    def _ran_before(self, hunt_id: str) -> bool:
-        """Whether a run at this as-of may have left findings."""
-        return hunt_id in self.previous and self.previous[hunt_id].seen
+        times_of = {"seconds": _since(clock), "window": one.window}
+        self.runs[one.key] = self._run(one.hunt, one.as_of, exclusions=used, **times_of, **details)
 
     def _store_all(self) -> None:
         changed = [
             found
-            for hunt_id, found in self.found.items()
-            if found.count or found.suppressed is not None or self._ran_before(hunt_id)
+            for key, found in self.found.items()
+            if found.count or found.suppressed is not None or key in self.previous.seen
         ]
-        for hunt_id, error in storing.store_all(self.lake, changed, self.as_of).items():
+        for found, error in storing.store_all(self.lake, changed).items():
             why = f"its findings could not be stored: {describe(error)}"
-            self.runs[hunt_id] = replace(self.runs[hunt_id], outcome=run_log.FAILED, error=why)
+            key = found.result.hunt.id, found.result.as_of
+            self.runs[key] = replace(self.runs[key], outcome=run_log.FAILED, error=why)
 
     def _failed(
         self,
         hunt: Hunt,
+        as_of: int,
         error: Exception,
         planned: PlannedHunt | None = None,
         clock: float | None = None,
@@ -337,19 +363,42 @@ class _HuntingRun:
             known or {}, window=planned.window if planned else None, seconds=_since(clock) if clock else None
         )
         why = _error_text(hunt, planned.plan if planned else None, error)
-        self.runs[hunt.id] = self._run(hunt, outcome=run_log.FAILED, error=why, **details)
+        self.runs[hunt.id, as_of] = self._run(hunt, as_of, outcome=run_log.FAILED, error=why, **details)
 
-    def _run(self, hunt: Hunt, **details: Any) -> HuntRun:
-        return HuntRun(hunt, self.as_of, self.run_id, self.started, **details)
+    def _run(self, hunt: Hunt, as_of: int, **details: Any) -> HuntRun:
+        return HuntRun(hunt, as_of, self.run_id, self.started, reason=self.reason, **details)
+
+
+def _requests(hunts: Sequence[PlannedHunt]) -> Iterator[HuntRequest]:
+    """What the hunts need of each event table, for all their as-ofs."""
+    windows: dict[str, list[TimeWindow]] = {}
+    for one in hunts:
+        windows.setdefault(one.hunt.id, []).append(one.window)
+    for prepared_hunt in {one.hunt.id: one.prepared for one in hunts}.values():
+        yield from prepared_hunt.requested(windows[prepared_hunt.hunt.id])
+
+
+def _hits_read(hits: HitCoverage, requests: Sequence[HuntRequest], hunts: Sequence[PlannedHunt]) -> HitsRead:
+    chosen = {one.hunt.id for one in hunts}
+    readers: dict[str, list[str]] = {}
+    for request in requests:
+        if request.hunt_id in chosen:
+            readers.setdefault(request.predicates.table.name, []).append(request.hunt_version)
+    windows: dict[str, list[TimeWindow]] = {}
+    for one in hunts:
+        windows.setdefault(one.hunt.digest, []).append(one.window)
+    whole = {version: TimeWindow.around(some, 0) for version, some in windows.items()}
+    starts = [window.since for window in whole.values()]
+    since = None if None in starts else utc_day(min(start for start in starts if start is not None))
+    return HitsRead(hits, readers, since, utc_day(max(one.as_of for one in hunts)), whole)
+
+
+def _moment(as_of: int) -> str:
+    return f"{times.to_datetime(as_of):%Y-%m-%d %H:%M}"
 
 
 def _since(clock: float) -> float:
     return round(time.perf_counter() - clock, 3)
-
-
-def _scanned(hits: HitCoverage, one: PlannedHunt) -> dict[str, Any]:
-    stats = hits.stats.get(one.hunt.id, ScanStats())
-    return {"mode": INCREMENTAL, "events_scanned": stats.events, "bytes_read": stats.bytes}
 
 
 def _error_text(hunt: Hunt, plan: p.Plan | None, error: Exception) -> str:

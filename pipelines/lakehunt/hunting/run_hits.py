@@ -3,20 +3,24 @@ Spark, and are held in memory; those of the others are cached by Spark."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from lakehunt.hunting.incremental import hits as hits_table
 from lakehunt.hunting.incremental.hits import HitCoverage
 from lakehunt.hunting.query.events_table import HitEvents, HitRows, relation
+from lakehunt.hunting.query.time_window import TimeWindow
+from lakehunt.kql.types import TICKS_PER_MICROSECOND
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.where import Where
 from lakehunt.schemas.event_tables import BY_NAME
@@ -36,42 +40,89 @@ MOST_READ = 1_000_000
 
 @dataclass(frozen=True)
 class LocalHits:
-    """The hits of some hunts in one table, in memory, ordered by hunt version: a place in them for each version."""
+    """The hits of some hunts in one table, in memory, ordered by hunt version and time: a place in them for each
+    version, and the time of each (microseconds since 1970)."""
 
     relation: Relation
     rows: LocalRows
     places: Mapping[str, tuple[int, int]]
+    moments: Sequence[int]
+
+    def place(self, version: str, window: TimeWindow) -> tuple[int, int]:
+        """The place of a version's hits in a window."""
+        start, end = self.places.get(version, (0, 0))
+        first, last = _micros(window)
+        return bisect_left(self.moments, first, start, end), bisect_right(self.moments, last, start, end)
+
+
+@dataclass(frozen=True)
+class _WindowHits:
+    """The local hits in one window."""
+
+    hits: LocalHits
+    window: TimeWindow
 
     def of(self, version: str) -> Relation:
         """The hits of one hunt version."""
-        return replace(self.relation, frame=self.rows.part(*self.places.get(version, (0, 0))))
+        return replace(self.hits.relation, frame=self.hits.rows.part(*self.hits.place(version, self.window)))
 
 
 @dataclass(frozen=True)
 class RunHits:
-    """The hits of a run's hunts, by event table. `counts` are their numbers by hunt version, and `few` the versions
-    whose hits, in all tables, are in memory."""
+    """The hits of a run's hunts, by event table. `few` are the versions whose hits, in all tables, are in memory;
+    `counts` are the numbers of those that Spark holds, by hunt version."""
 
-    counts: Counter[str]
     few: frozenset[str]
     local: Mapping[str, LocalHits]
     cached: Mapping[str, HitEvents]
+    counts: Counter[str]
 
-    def of(self, version: str, tables: Collection[str]) -> dict[str, HitRows]:
-        """The hits of a hunt version in these tables."""
-        rows: Mapping[str, HitRows] = self.local if version in self.few else self.cached
-        return {name: rows[name] for name in tables}
+    def of(self, version: str, tables: Collection[str], window: TimeWindow) -> dict[str, HitRows]:
+        """The hits of a hunt version in these tables; those that are in memory: in this window."""
+        if version in self.few:
+            return {name: _WindowHits(self.local[name], window) for name in tables}
+        return {name: self.cached[name] for name in tables}
+
+    def count(self, version: str, window: TimeWindow) -> int:
+        """How many that is in all tables."""
+        if version not in self.few:
+            return self.counts[version]
+        places = (one.place(version, window) for one in self.local.values())
+        return sum(end - start for start, end in places)
+
+
+def _micros(window: TimeWindow) -> tuple[int, int]:
+    """The first and the last stored time, in microseconds since 1970, of an event in a window."""
+    first = _LEAST if window.since is None else window.since // TICKS_PER_MICROSECOND
+    return first, window.until // TICKS_PER_MICROSECOND
+
+
+_LEAST = -(2**63)
 
 
 @dataclass(frozen=True)
 class HitsRead:
     """Which hits a run reads: of passes, on the days from `since` (None: the beginning) to `until`, in each event table
-    for some hunt versions."""
+    for some hunt versions. `windows` enclose what a version reads; a version without one reads all of these days."""
 
     passes: HitCoverage
     readers: Mapping[str, Sequence[str]]
     since: date | None
     until: date
+    windows: Mapping[str, TimeWindow] = field(default_factory=dict)
+
+    def within(self, hits: pa.Table, time: str) -> pa.Table:
+        """The hits that are in the windows of their versions, by the column `time`."""
+        versions = hits["hunt_version"].combine_chunks().dictionary_encode()
+        whole = (_LEAST, -1 - _LEAST)
+        bounds = [
+            _micros(self.windows[one]) if one in self.windows else whole for one in versions.dictionary.to_pylist()
+        ]
+        moments = hits[time].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+        first, last = (
+            pa.array([bound[side] for bound in bounds], pa.int64()).take(versions.indices) for side in (0, 1)
+        )
+        return hits.filter(pc.and_(pc.greater_equal(moments, first), pc.less_equal(moments, last)))
 
     def only(self, name: str, versions: Collection[str]) -> Where:
         """The condition on hits of a table for these of its versions."""
@@ -92,7 +143,7 @@ class HitsRead:
 def opened(lake: Lake, read: HitsRead) -> Iterator[RunHits]:
     """The hits that a run reads."""
     few, local = _in_memory(lake, read)
-    counts = Counter({version: end - start for one in local.values() for version, (start, end) in one.places.items()})
+    counts: Counter[str] = Counter()
     kept: list[DataFrame] = []
     cached: dict[str, HitEvents] = {}
     try:
@@ -105,7 +156,7 @@ def opened(lake: Lake, read: HitsRead) -> Iterator[RunHits]:
                 for row in rows.groupBy("hunt_version").count().collect():
                     counts[row.hunt_version] += row["count"]
         hits_table.check_not_withdrawn(lake, read.passes)
-        yield RunHits(counts, few, local, cached)
+        yield RunHits(few, local, cached, counts)
     finally:
         for rows in kept:
             rows.unpersist()
@@ -130,10 +181,12 @@ def _few(lake: Lake, read: HitsRead) -> frozenset[str]:
     """The hunt versions whose hits fit in memory together; none, where only Spark can tell."""
     counts = Counter(dict.fromkeys((version for versions in read.readers.values() for version in versions), 0))
     for name, versions in read.readers.items():
-        found = lake.rows_in_memory(hits_of(BY_NAME[name]), MOST_READ, ["hunt_version"], read.only(name, versions))
+        table = BY_NAME[name]
+        columns = ["hunt_version", table.times[0]]
+        found = lake.rows_in_memory(hits_of(table), MOST_READ, columns, read.only(name, versions))
         if found is None:
             return frozenset()
-        counted = found["hunt_version"].value_counts().to_pylist()
+        counted = read.within(found, table.times[0])["hunt_version"].value_counts().to_pylist()
         counts.update({one["values"]: one["counts"] for one in counted})
     few, total = set(), 0
     for version, count in sorted(counts.items(), key=itemgetter(1)):
@@ -149,13 +202,16 @@ def _local(lake: Lake, read: HitsRead, name: str, few: frozenset[str]) -> LocalH
     hits = lake.rows_in_memory(hits_of(table), MOST_READ, (), read.only(name, few))
     if hits is None:
         return None
-    hits = _once(hits, read.counted(name)).sort_by("hunt_version")
+    time = table.times[0]
+    hits = _once(read.within(hits, time), read.counted(name))
+    hits = hits.sort_by([("hunt_version", "ascending"), (time, "ascending")])
     places: dict[str, tuple[int, int]] = {}
     for place, version in enumerate(hits["hunt_version"].to_pylist()):
         places[version] = (places.get(version, (place, 0))[0], place + 1)
     events = relation(table, lake.frame(hits_of(table), hits), traced=True)
     rows = local_rows(events.frame)
-    return None if rows is None else LocalHits(events, rows, places)
+    moments = hits[time].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
+    return None if rows is None else LocalHits(events, rows, places, moments)
 
 
 def _once(hits: pa.Table, counted: Collection[tuple[str, str]]) -> pa.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Hashable
 
 from lakehunt.core.progress import Progress
 
@@ -17,17 +18,17 @@ class RunProgress:
 
     def __init__(self, say: Progress, hunts: int) -> None:
         self.say, self.hunts = say, hunts
-        self._begun: set[str] = set()
+        self._begun: set[Hashable] = set()
         self._lock = threading.Lock()
         self._said: float | None = None
 
-    def evaluating(self, hunt_id: str, what: str) -> None:
+    def evaluating(self, hunt: Hashable, what: str) -> None:
         """A hunt is being evaluated."""
-        self.say(f"hunting {self._place(hunt_id):,} of {self.hunts:,}: {what}")
+        self.say(f"hunting {self._place(hunt):,} of {self.hunts:,}: {what}")
 
-    def empty(self, hunt_id: str) -> None:
+    def empty(self, hunt: Hashable) -> None:
         """A hunt has nothing to be evaluated."""
-        place = self._place(hunt_id)
+        place = self._place(hunt)
         now = time.monotonic()
         if self._said is None:  # the first one; the pass before may have taken long
             self._said = now
@@ -35,8 +36,8 @@ class RunProgress:
             self._said = now
             self.say(f"hunting {place:,} of {self.hunts:,}")
 
-    def _place(self, hunt_id: str) -> int:
+    def _place(self, hunt: Hashable) -> int:
         """The hunt's place in the order in which hunts were begun: that of the first time, if it is tried again."""
         with self._lock:
-            self._begun.add(hunt_id)
+            self._begun.add(hunt)
             return len(self._begun)

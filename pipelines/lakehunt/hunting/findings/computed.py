@@ -45,7 +45,7 @@ class HuntResult:
     as_of: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ComputedFindings:
     """The findings of a result. `rows` have the query's columns as `query_column` names them, and those of ROW; None if
     there are none. `suppressed` are the events that exclusions kept out (see suppression.py)."""

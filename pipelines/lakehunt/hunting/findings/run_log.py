@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-import pyarrow.compute as pc
-
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
+from lakehunt.hunting.findings.statuses import at_any_of
 from lakehunt.hunting.incremental.hits import ENGINE_VERSION
 from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.kql import times
@@ -49,7 +48,7 @@ class HuntRun:
     reason: str | None = None
 
 
-def record_runs(lake: Lake, runs: Sequence[HuntRun]) -> None:
+def record_runs(lake: Lake | LocalTables, runs: Sequence[HuntRun]) -> None:
     """Appends the runs to the run log in one transaction."""
     if runs:
         lake.append(RUNS, [_row(run) for run in runs])
@@ -83,23 +82,33 @@ def _row(run: HuntRun) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class PreviousRuns:
-    """Earlier runs of a hunt: whether any of them has this as-of, and whether the last one exceeded its time."""
+    """Earlier runs of some hunts: which of the requested pairs of hunt id and as-of (ticks) there was any run of, and
+    the hunts (ids) whose last run exceeded its time."""
 
-    seen: bool
-    overran: bool
+    seen: frozenset[tuple[str, int]]
+    overran: frozenset[str]
 
 
-def previous_runs(lake: Lake, hunts: Iterable[Hunt], as_of: int) -> dict[str, PreviousRuns]:
-    """The earlier runs of the hunts that have run, by hunt id; `as_of` in ticks. The log may have a million rows."""
-    own: Where = [("hunt_id", "in", sorted(hunt.id for hunt in hunts))]
-    at = times.to_datetime(as_of)
-    seen = set(lake.arrow(RUNS, ["hunt_id"], [*own, ("as_of", "=", at)])["hunt_id"].to_pylist())
-    ended = lake.arrow(RUNS, ["hunt_id", "run_id", "error"], [*own, ("outcome", "!=", STARTED)])
-    newest = ended.group_by("hunt_id").aggregate([("run_id", "max")])
-    last = dict(zip(newest["hunt_id"].to_pylist(), newest["run_id_max"].to_pylist(), strict=True))
-    stopped = ended.filter(pc.starts_with(ended["error"], bounded.ENDED)).to_pylist()
-    overran = {row["hunt_id"] for row in stopped if row["run_id"] == last[row["hunt_id"]]}
-    return {hunt: PreviousRuns(hunt in seen, hunt in overran) for hunt in seen | last.keys()}
+def previous_runs(lake: Lake | LocalTables, asked: Collection[tuple[str, int]]) -> PreviousRuns:
+    """The earlier runs of hunts (ids), each at an as-of (ticks). The log may have millions of rows."""
+    own: Where = [("hunt_id", "in", sorted({hunt for hunt, _ in asked}))]
+    at = sorted({times.to_datetime(as_of) for _, as_of in asked})
+    runs = lake.few(RUNS, ["hunt_id", "as_of"], [*own, *at_any_of(at)]) if at else []
+    seen = {(row["hunt_id"], times.from_datetime(row["as_of"])) for row in runs}
+    return PreviousRuns(frozenset(seen.intersection(asked)), _overran(lake, own))
+
+
+def _overran(lake: Lake | LocalTables, own: Where) -> frozenset[str]:
+    """The hunts whose last run exceeded its time. Few runs do, and those of the others are not read."""
+    failed = lake.few(RUNS, ["hunt_id", "run_id", "error"], [*own, ("outcome", "=", FAILED)])
+    stopped = {(row["hunt_id"], row["run_id"]) for row in failed if (row["error"] or "").startswith(bounded.ENDED)}
+    if not stopped:
+        return frozenset()
+    only: Where = [("hunt_id", "in", sorted({hunt for hunt, _ in stopped})), ("outcome", "in", [SUCCEEDED, FAILED])]
+    last: dict[str, str] = {}
+    for row in lake.few(RUNS, ["hunt_id", "run_id"], only):
+        last[row["hunt_id"]] = max(last.get(row["hunt_id"], ""), row["run_id"])
+    return frozenset(hunt for hunt, run_id in stopped if last[hunt] == run_id)
 
 
 def in_progress(lake: Lake, since: datetime) -> set[str]:

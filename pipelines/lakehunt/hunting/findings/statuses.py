@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lakehunt.lake.small_tables import Made, Read
 from lakehunt.lake.where import Where
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 
+Asked = tuple[str, datetime]
+"""The id of a hunt, and an as-of that it was asked at."""
+
 MOST = 50_000
-"""Later rows of the hunts up to which they are read into memory."""
+"""Rows of the hunts, at these as-ofs and later ones, up to which they are read into memory."""
 
 
-def replaced_findings(new: pa.Table, read: Read, hunts: Sequence[str], at: datetime) -> Made | None:
-    """The rows of `findings.all`, with their status, that replace those of these hunts at an as-of, and at later ones
-    if the status of any changes there. None if there are too many for memory."""
+def replaced_findings(new: pa.Table, read: Read, asked: Collection[Asked]) -> Made | None:
+    """The rows of `findings.all`, with their status, that replace those of these hunts at these as-ofs, and at later
+    ones if the status of any changes there. None if there are too many for memory."""
+    hunts, as_ofs = sorted({hunt for hunt, _ in asked}), sorted({at for _, at in asked})
     own: Where = [("hunt_id", "in", hunts)]
-    after: Where = [*own, ("as_of", ">", at)]
+    after: Where = [*own, ("as_of", ">=", as_ofs[0])]
     if read(["as_of"], after).num_rows > MOST:
         return None
-    later = read(FINDINGS_ALL.column_names, after)
-    rows = pa.concat_tables([new, later])
-    statuses = _statuses(rows, _as_ofs(rows, read, [*own, ("as_of", "<", at)]))
+    kept = without(read(FINDINGS_ALL.column_names, after), asked)
+    rows = pa.concat_tables([new, kept])
+    statuses = _statuses(rows, _as_ofs(rows, read, [*own, ("as_of", "<", as_ofs[0])]))
     rows = rows.set_column(
         rows.column_names.index("status"), rows.schema.field("status"), pa.array(statuses, pa.string())
     )
-    if statuses[new.num_rows :] == later["status"].to_pylist():
-        return rows.slice(0, new.num_rows), [*own, ("as_of", "=", at)]
-    return rows, [*own, ("as_of", ">=", at)]
+    if statuses[new.num_rows :] != kept["status"].to_pylist():
+        return rows, after
+    at_these = pc.is_in(kept["as_of"], pa.array(as_ofs, kept.schema.field("as_of").type))
+    beside = rows.slice(new.num_rows).filter(at_these)
+    return pa.concat_tables([rows.slice(0, new.num_rows), beside]), [*own, *at_any_of(as_ofs)]
+
+
+def at_any_of(as_ofs: Sequence[datetime]) -> Where:
+    """The condition for rows at one of these as-ofs, in order."""
+    if len(as_ofs) == 1:
+        return [("as_of", "=", as_ofs[0])]
+    return [("as_of", ">=", as_ofs[0]), ("as_of", "<=", as_ofs[-1]), ("as_of", "in", as_ofs)]
+
+
+def without(rows: pa.Table, asked: Collection[Asked]) -> pa.Table:
+    """The rows of other hunts and as-ofs."""
+    pairs = zip(rows["hunt_id"].to_pylist(), rows["as_of"].to_pylist(), strict=True)
+    return rows.filter(pa.array([pair not in asked for pair in pairs], pa.bool_()))
 
 
 _Key = tuple[str, str]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import reduce
 from operator import itemgetter
 from typing import Any
 
@@ -19,13 +18,14 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.hunting.content import exclusion_file
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
-from lakehunt.hunting.findings import run_log
+from lakehunt.hunting.findings import run_log, statuses
 from lakehunt.hunting.findings.computed import ComputedFindings
 from lakehunt.kql import times
 from lakehunt.kql.errors import QueryErrors
 from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake import arrow_rows
 from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.lake.small_tables import LocalTables, Made, Read
 from lakehunt.lake.where import Where
 from lakehunt.schemas.event_tables import kql_name
 from lakehunt.schemas.hunt_tables import EXCLUSIONS, RUNS, SUPPRESSED
@@ -33,20 +33,38 @@ from lakehunt.spark import values
 from lakehunt.spark.columns import F
 
 
-def write_suppressed(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None:
-    """Replaces the suppressed events of these hunts at the as-of (ticks)."""
-    with_some = [one for one in found if one.suppressed_count]
-    if not with_some and not lake.exists(SUPPRESSED.name):
+def write_suppressed(lake: Lake, found: Sequence[ComputedFindings]) -> None:
+    """Replaces the suppressed events of these hunts at their as-ofs."""
+    if not any(one.suppressed_count for one in found) and not lake.exists(SUPPRESSED.name):
         return
-    hunts = sorted(one.result.hunt.id for one in found)
-    replaced: Where = [("hunt_id", "in", hunts), ("as_of", "=", times.to_datetime(as_of))]
-    if all(isinstance(one.suppressed, pa.Table) for one in with_some):
-        none = arrow_rows.no_rows(arrow_rows.schema(SUPPRESSED))
-        rows = pa.concat_tables([none, *map(_rows, with_some)])
-        if not lake.replace_made(SUPPRESSED, lambda _: (rows, replaced)):
-            lake.replace(SUPPRESSED, lake.frame(SUPPRESSED, rows), replaced)
-    else:
-        lake.replace(SUPPRESSED, reduce(DataFrame.unionByName, (_frame(lake, one) for one in with_some)), replaced)
+    many = [one for one in found if isinstance(one.suppressed, DataFrame)]
+    few = [one for one in found if not isinstance(one.suppressed, DataFrame)]
+    if few:
+        _write_few(lake, few)
+    for one in many:
+        lake.replace(SUPPRESSED, _frame(one), _replaced([one]))
+
+
+def _write_few(lake: Lake, found: Sequence[ComputedFindings]) -> None:
+    asked = {(one.result.hunt.id, times.to_datetime(one.result.as_of)) for one in found}
+    none = arrow_rows.no_rows(arrow_rows.schema(SUPPRESSED))
+    rows = pa.concat_tables([none, *(_rows(one) for one in found if one.suppressed_count)])
+    replaced = _replaced(found)
+
+    def made(read: Read) -> Made:
+        return pa.concat_tables([rows, statuses.without(read(SUPPRESSED.column_names, replaced), asked)]), replaced
+
+    if not lake.replace_made(SUPPRESSED, made):
+        for one in found:
+            own = _rows(one) if one.suppressed_count else none
+            lake.replace(SUPPRESSED, lake.frame(SUPPRESSED, own), _replaced([one]))
+
+
+def _replaced(found: Sequence[ComputedFindings]) -> Where:
+    """The rows of these hunts at any of these as-ofs."""
+    hunts = sorted({one.result.hunt.id for one in found})
+    as_ofs = sorted({times.to_datetime(one.result.as_of) for one in found})
+    return [("hunt_id", "in", hunts), *statuses.at_any_of(as_ofs)]
 
 
 def _rows(found: ComputedFindings) -> pa.Table:
@@ -61,16 +79,25 @@ def _rows(found: ComputedFindings) -> pa.Table:
     return pa.table(arrays, names=schema.names).cast(schema)
 
 
-def _frame(lake: Lake, found: ComputedFindings) -> DataFrame:
-    if isinstance(found.suppressed, pa.Table):
-        return lake.frame(SUPPRESSED, _rows(found))
-    assert found.suppressed is not None
+def _frame(found: ComputedFindings) -> DataFrame:
+    """The same of many rows."""
+    assert isinstance(found.suppressed, DataFrame)
     hunt = found.result.hunt
     made = {"hunt_id": F.lit(hunt.id), "hunt_version": F.lit(hunt.digest), "as_of": values.moment(found.result.as_of)}
     return found.suppressed.withColumns(made)
 
 
-def record_exclusions(lake: Lake, used: Iterable[Exclusion], now: datetime) -> None:
+def active(hunt: Hunt, as_of: int) -> tuple[Exclusion, ...]:
+    """The exclusions that a hunt uses at an as-of (ticks)."""
+    return tuple(one for one in hunt.exclusions if one.applies(as_of))
+
+
+def used_at(asked: Iterable[tuple[Hunt, int]]) -> list[Exclusion]:
+    """The exclusions that any of these hunts uses at its as-of (ticks)."""
+    return list({(one.name, one.version): one for hunt, as_of in asked for one in active(hunt, as_of)}.values())
+
+
+def record_exclusions(lake: Lake | LocalTables, used: Iterable[Exclusion], now: datetime) -> None:
     """Stores the exclusions that no earlier run has used."""
     wanted = {(one.name, one.version): one for one in used}
     if not wanted:

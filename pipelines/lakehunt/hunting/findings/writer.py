@@ -84,10 +84,10 @@ def _own_frame(own: Table, found: ComputedFindings) -> DataFrame:
 # All hunts' table
 
 
-def write_all(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None:
-    """Replaces the rows of these hunts in `findings.all` at the as-of (ticks).
+def write_all(lake: Lake, found: Sequence[ComputedFindings]) -> None:
+    """Replaces the rows of these hunts in `findings.all` at their as-ofs.
 
-    Also updates the status at later as-ofs of these hunts, because it depends on the findings at this one: as-ofs may
+    Also updates the status at later as-ofs of these hunts, because it depends on the findings at these: as-ofs may
     run in any order, or concurrently."""
     if not found:
         if not lake.exists(ALL):
@@ -96,21 +96,29 @@ def write_all(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None
     many = [one for one in found if isinstance(one.rows, DataFrame)]
     few = [one for one in found if not isinstance(one.rows, DataFrame)]
     if few:
-        _write_few(lake, few, as_of)
-    if many:
-        _write_many(lake, _ids(many), [_common_frame(one) for one in many], as_of)
+        _write_few(lake, few)
+    for as_of in sorted({one.result.as_of for one in many}):
+        own = [one for one in many if one.result.as_of == as_of]
+        _write_many(lake, _ids(own), [_common_frame(one) for one in own], as_of)
 
 
 def _ids(found: Sequence[ComputedFindings]) -> list[str]:
     return sorted(one.result.hunt.id for one in found)
 
 
-def _write_few(lake: Lake, found: Sequence[ComputedFindings], as_of: int) -> None:
-    schema = arrow_rows.schema(FINDINGS_ALL)
-    new = pa.concat_tables([arrow_rows.no_rows(schema), *(_common_rows(one) for one in found if one.count)])
-    hunts, at = _ids(found), times.to_datetime(as_of)
-    if not lake.replace_made(FINDINGS_ALL, lambda read: replaced_findings(new, read, hunts, at)):
-        _write_many(lake, hunts, [lake.frame(FINDINGS_ALL, new)], as_of)
+def _write_few(lake: Lake, found: Sequence[ComputedFindings]) -> None:
+    new = _all_common_rows(found)
+    asked = {(one.result.hunt.id, times.to_datetime(one.result.as_of)) for one in found}
+    if lake.replace_made(FINDINGS_ALL, lambda read: replaced_findings(new, read, asked)):
+        return
+    for as_of in sorted({one.result.as_of for one in found}):
+        own = [one for one in found if one.result.as_of == as_of]
+        _write_many(lake, _ids(own), [lake.frame(FINDINGS_ALL, _all_common_rows(own))], as_of)
+
+
+def _all_common_rows(found: Sequence[ComputedFindings]) -> pa.Table:
+    none = arrow_rows.no_rows(arrow_rows.schema(FINDINGS_ALL))
+    return pa.concat_tables([none, *(_common_rows(one) for one in found if one.count)])
 
 
 def _write_many(lake: Lake, hunts: Sequence[str], made: Sequence[DataFrame], as_of: int) -> None:
