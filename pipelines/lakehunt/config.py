@@ -15,6 +15,7 @@
     landing: {engine: auto}       # what is landed, and by what: see lakehunt.landing.settings
     object_store: {}            # where S3 is, if it is not Amazon's: see lakehunt.core.object_store
     alerts: {}                  # where new findings are sent: see lakehunt.alerts.channels
+    kusto: {}                   # how `lakehunt serve --kusto` is reached: see lakehunt.serving.settings
     spark:                      # Spark configuration, passed through unchanged
       spark.master: local[*]
       spark.jars.ivySettings: ivysettings.xml
@@ -52,6 +53,8 @@ from lakehunt.runtime.limits import Limits
 from lakehunt.schemas import lookups, registered_tables
 from lakehunt.schemas.lookups import Lookup
 from lakehunt.schemas.registered_tables import RegisteredTable
+from lakehunt.serving import settings as serving_settings
+from lakehunt.serving.settings import KustoSettings
 
 DEFAULT_FILE = "lakehunt.yaml"
 
@@ -77,6 +80,7 @@ class Config:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     limits: Limits = field(default_factory=Limits)
     object_store: ObjectStore = field(default_factory=ObjectStore)
+    kusto: KustoSettings = field(default_factory=KustoSettings)
 
     def with_lake(self, lake: str | None) -> Config:
         return replace(self, lake=object_store.one_spelling(lake)) if lake else self
@@ -137,6 +141,7 @@ def _read(path: Path) -> Config:
         "alerts": channels.read,
         "limits": limits.read,
         "object_store": object_store.read,
+        "kusto": serving_settings.read,
         "spark": _spark,
         "delta_jars": _folder,
     }

@@ -23,7 +23,7 @@ LAYERS = (
     {"hunting.incremental"},
     {"hunting.findings"},
     {"hunting"},
-    {"hunting.testing", "importing", "operations", "alerts"},
+    {"hunting.testing", "importing", "operations", "alerts", "serving.settings"},
     {"config", "reporting"},
     {"live"},
     {"serving"},

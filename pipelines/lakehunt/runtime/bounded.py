@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pyspark.sql import SparkSession
 
+from lakehunt.core.errors import LakehuntError
 from lakehunt.runtime.limits import LimitError
 
 T = TypeVar("T")
@@ -48,21 +49,46 @@ class TotalTimeError(TimeLimitError):
         )
 
 
-def within(spark: SparkSession, seconds: float, setting: str, work: Callable[[], T]) -> T:
+class StoppedError(LakehuntError):
+    """Work was cancelled by somebody else."""
+
+
+def within(
+    spark: SparkSession, seconds: float, setting: str, work: Callable[[], T], stop: threading.Event | None = None
+) -> T:
     """The result of `work`, or what it raises. `setting` is the name of the limit.
 
-    Raises TimeLimitError once `seconds` have passed. An interrupt (Ctrl-C) cancels the work, too."""
+    Raises TimeLimitError once `seconds` have passed, StoppedError once `stop` is set. An interrupt (Ctrl-C) cancels the
+    work, too."""
     running = _Running(spark, work)
     try:
-        running.thread.join(seconds)
+        _join(running.thread, seconds, stop)
     except KeyboardInterrupt:
         running.cancel()
         raise
+    if stop is not None and stop.is_set():
+        running.cancel()
+        running.thread.join(GRACE)
+        raise StoppedError("the query was cancelled")
     if running.thread.is_alive():
         running.cancel()
         running.thread.join(GRACE)
         raise TimeLimitError(seconds, setting)
     return running.result()
+
+
+def _join(thread: threading.Thread, seconds: float, stop: threading.Event | None) -> None:
+    """Waits until the thread has ended, or the time is over, or `stop` is set."""
+    if stop is None:
+        thread.join(seconds)
+        return
+    until = time.monotonic() + seconds
+    while thread.is_alive() and not stop.is_set() and (left := until - time.monotonic()) > 0:
+        thread.join(min(left, _LOOK))
+
+
+_LOOK = 0.05
+"""Seconds after which it is noticed that work is to be cancelled."""
 
 
 class _Running(Generic[T]):

@@ -8,6 +8,11 @@ limits:
   sql_rows: 1000000       # of its result
   sql_connections: 1000   # SQL clients at the same time
   sql_idle_seconds: 1800  # after which the connection of a SQL client is closed
+  kusto_seconds: 240      # a query of a client that speaks Kusto
+  kusto_rows: 500000      # of its result
+  kusto_bytes: 67108864   # of its result, as JSON
+  kusto_queries: 8        # at the same time
+  kusto_request_bytes: 8388608  # of a request
 """
 
 from __future__ import annotations
@@ -31,6 +36,11 @@ class Limits:
     sql_rows: int = 1_000_000
     sql_connections: int = 1000
     sql_idle_seconds: int = 1800
+    kusto_seconds: int = 240
+    kusto_rows: int = 500_000
+    kusto_bytes: int = 64 << 20
+    kusto_queries: int = 8
+    kusto_request_bytes: int = 8 << 20
 
 
 class LimitError(LakehuntError):

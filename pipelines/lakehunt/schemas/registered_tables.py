@@ -24,12 +24,16 @@ _IN_LAKE = re.compile(r"[\w-]+\.[\w.-]+")
 
 @dataclass(frozen=True)
 class RegisteredTable:
-    """A registered Delta table: at `path` (a folder or a URI), or else the lake's `table`."""
+    """A registered Delta table: at `path` (a folder or a URI), or the lake's `table`, or else the rows of a `query`.
+
+    A query is Spark SQL over tables of the lake, each written as `{findings.all}`. Only Lakehunt itself has such: the
+    configuration cannot name one."""
 
     name: str
     columns: Schema
     path: str = ""
     table: str = ""
+    query: str = ""
 
 
 def read(section: strict_yaml.Mapping, base: Path) -> dict[str, RegisteredTable]:

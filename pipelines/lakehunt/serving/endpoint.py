@@ -97,7 +97,7 @@ def check(address: Address, config: Config) -> None:
     try:
         if not address.is_loopback:
             _check_authentication(address, config.spark)
-        _check_free(address)
+        check_free(address)
     except socket.gaierror as error:
         raise UsageError(
             f"no address of this machine: {address.host} ({error.strerror})", "name one: --host"
@@ -120,7 +120,8 @@ def _check_authentication(address: Address, settings: Mapping[str, str]) -> None
             )
 
 
-def _check_free(address: Address) -> None:
+def check_free(address: Address) -> None:
+    """Raises LakehuntError if something else listens there."""
     family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
     try:
         socket.create_server((address.host, address.port), family=family).close()
@@ -166,7 +167,7 @@ def serve(
     names.make()
     say("starting the server")
     with (
-        _stop_signal() as stop,
+        stop_signal() as stop,
         statement_gate.installed(lake.spark, sql_catalog.SCHEMAS),
         _listening(lake, address, limits),
         _cancelling(lake, limits.sql_seconds),
@@ -207,7 +208,7 @@ def _refresh(names: SqlCatalog, say: Progress) -> None:
 
 
 @contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
+def stop_signal() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set. Spark's own SIGINT handler would cancel the queries of clients."""
     stop = threading.Event()
 
@@ -274,7 +275,7 @@ def _cancelling(lake: Lake, seconds: int) -> Iterator[None]:
         thread.join()
 
 
-_FULL = 0.9
+FULL = 0.9
 """Share of the heap that may be in use after a collection."""
 
 
@@ -286,7 +287,7 @@ def _cancel_jobs(context: Any, heap: Any, seconds: int, ended: threading.Event) 
         with suppress(Py4JError, OSError):
             now = time.monotonic()
             started = {job: started.get(job, now) for job in tracker.getActiveJobsIds()}
-            is_full = heap.share() > _FULL
+            is_full = heap.share() > FULL
             for job, since in started.items():
                 if is_full:
                     why = "the server was short of memory: ask for less, or raise spark.driver.memory"

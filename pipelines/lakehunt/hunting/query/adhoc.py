@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -98,13 +99,16 @@ def collect(
     tables: TableCatalog = EVENTS_ONLY,
     events: Callable[[], Readable] | None = None,
     limits: Limits = Limits(),  # noqa: B008 (it is immutable)
+    cut: bool = False,
+    stop: threading.Event | None = None,
 ) -> Collected:
     """Runs one query on these tables as of an instant (ticks): it sees no later event, and `now()` returns it.
 
     `period` (ticks) limits a query without a time filter of its own; None means no limit. `events` opens the events
-    that the query sees, by default those of all batches accepted so far.
+    that the query sees, by default those of all batches accepted so far. With `cut`, a result that has too many rows
+    ends one row above its limit instead. `stop` cancels the query once it is set.
     Raises QueryErrors for an invalid or unsupported query, LimitError for one that takes too long or has too many rows,
-    and LakehuntError for one at which Spark fails."""
+    StoppedError for one that was cancelled, and LakehuntError for one at which Spark fails."""
     context = tables.context(lake, as_of, events)
     discovering = _discovering(context, as_of, period)
 
@@ -117,11 +121,12 @@ def collect(
             if (located := runtime_errors.locate(plan, error)) is not None:
                 raise located from error
             raise
-        row_limit.checked(len(collected), limits.rows)
+        if not cut:
+            row_limit.checked(len(collected), limits.rows)
         return Collected(plan.schema, collected)
 
     try:
-        return bounded.within(lake.spark, limits.seconds, "seconds", run)
+        return bounded.within(lake.spark, limits.seconds, "seconds", run, stop)
     except KqlError as error:
         raise QueryErrors(text, [error]) from error
     except (PySparkException, Py4JError) as error:

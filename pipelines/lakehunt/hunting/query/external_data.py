@@ -28,14 +28,18 @@ HINT = "save a copy, and name it under `external` in lakehunt.yaml"
 _QUOTED = {name: {"escape": '"', "multiLine": "true"} for name in _SEPARATORS} | {"txt": {"quote": ""}}
 
 
+class NoCopyError(LakehuntError):
+    """A query names an address of which there is no copy."""
+
+
 def relation(lake: Lake, copies: Mapping[str, str], plan: p.External) -> Relation:
     """The rows of all files, in order. Values that cannot be converted to their column's type are null.
 
-    Raises LakehuntError for an address without a copy, or with an unreadable one."""
+    Raises NoCopyError for an address without a copy, LakehuntError for one with an unreadable copy."""
     files = []
     for address in plan.addresses:
         if address not in copies:
-            raise LakehuntError(f"externaldata: there is no copy of {address}", HINT)
+            raise NoCopyError(f"externaldata: there is no copy of {address}", HINT)
         files.append(copies[address])
     read = _read(lake, plan, files)
     columns = [converted(read[f"c{i}"], c.type).alias(c.name) for i, c in enumerate(plan.schema)]

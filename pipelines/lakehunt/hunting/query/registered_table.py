@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -27,13 +28,16 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as t
 
 from lakehunt.core.errors import LakehuntError
+from lakehunt.core.sql import quoted_name
 from lakehunt.hunting.query.time_window import time_column
 from lakehunt.kql import plan as p
 from lakehunt.kql import types as kql
 from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime.error_text import in_one_line
+from lakehunt.schemas import registry
 from lakehunt.schemas.registered_tables import RegisteredTable
+from lakehunt.schemas.table import Table
 from lakehunt.spark import dynamic, values
 from lakehunt.spark.columns import F
 from lakehunt.spark.expressions import INGESTED, column
@@ -53,8 +57,8 @@ def relation(lake: Lake, table: RegisteredTable, plan: p.Scan) -> Relation:
     """The table's declared columns; rows outside the plan's time range are skipped.
 
     Raises LakehuntError if there is no Delta table, or it does not have the declared columns."""
-    where = lake.path(table.table) if table.table else table.path
-    frame = _read_table(lake, table, where)
+    where = lake.path(table.table) if table.table else table.path or "a query"
+    frame = _of_query(lake, table.query) if table.query else _read_table(lake, table, where)
     stored = {field.name: field.dataType for field in frame.schema.fields}
     wrong = list(_misfits(table, stored))
     if wrong:
@@ -71,6 +75,29 @@ def relation(lake: Lake, table: RegisteredTable, plan: p.Scan) -> Relation:
     )
 
 
+_LAKE_TABLE = re.compile(r"\{([\w.]+)\}")
+
+
+def _of_query(lake: Lake, query: str) -> DataFrame:
+    """The rows of a query over tables of the lake; those that are not there yet have no rows."""
+    return lake.spark.sql(_LAKE_TABLE.sub(lambda found: _in_sql(lake, found[1]), query))
+
+
+def _in_sql(lake: Lake, name: str) -> str:
+    if lake.exists(name):
+        return f"delta.{quoted_name(lake.path(name))}"
+    return f"({_no_rows(name)})"
+
+
+def _no_rows(name: str) -> str:
+    """A query for the columns of one of Lakehunt's own tables."""
+    declared = registry.named(name)
+    if not isinstance(declared, Table):
+        raise LakehuntError(f"there is no table {name}", "see docs/reference/tables.md")
+    columns = (f"CAST(NULL AS {column.type}) AS {quoted_name(column.name)}" for column in declared.columns)
+    return f"SELECT {', '.join(columns)} WHERE false"
+
+
 def _read_table(lake: Lake, table: RegisteredTable, where: str) -> DataFrame:
     try:
         if DeltaTable.isDeltaTable(lake.spark, where):
@@ -78,6 +105,8 @@ def _read_table(lake: Lake, table: RegisteredTable, where: str) -> DataFrame:
     except (PySparkException, Py4JError) as error:
         hint = "Spark needs the store's connector and credentials: see docs/reference/configuration.md"
         raise LakehuntError(f"table {table.name} ({where}) cannot be read: {in_one_line(error)}", hint) from error
+    if table.table and isinstance(registry.named(table.table), Table):  # it is written by the first run
+        return lake.spark.sql(_no_rows(table.table))
     hint = "correct its place under `tables` in the configuration, or write the table"
     raise LakehuntError(f"table {table.name}: there is no Delta table at {where}", hint)
 
