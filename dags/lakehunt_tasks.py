@@ -17,7 +17,8 @@ Read when the DAGs are parsed, from the section [lakehunt] of airflow.cfg (or AI
 
     pool                            of all tasks (default_pool)
     land_schedule                   cron (*/15 * * * *)
-    hunt_schedule                   cron (0 0 * * *); the as-of is the end of the run's interval
+    hunt_schedule                   cron (*/5 * * * *); each hunt has as-ofs of its own, whatever this is
+    backfill_schedule               cron (0 0 * * *); the as-of of a backfill's run is the end of its interval
     maintain_schedule               cron (0 3 * * 0)
     retries, retry_delay            of a task that fails, and seconds between them (2, 300)
 
@@ -36,8 +37,9 @@ from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import Asset
+from airflow.sdk import Asset, Param
 from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowSkipException
 
 JOBS = Path(__file__).resolve().parents[1] / "jobs"
 SPARK_SUBMIT = "spark-submit --packages io.delta:delta-spark_4.1_2.13:4.4.0"
@@ -87,6 +89,7 @@ def spark_submit(job: str, arguments: str = "", **operator: Any) -> BashOperator
             "LAKE": "{{ var.value.get('lakehunt_lake', '') }}",
             "SOURCE": "{{ var.value.get('lakehunt_source', '') }}",
             "AS_OF": "{{ as_of(dag_run, params) }}",
+            "DUE": "{{ '--due' if asks_what_is_due(dag_run, params) else '' }}",
             "EXCLUSIONS": "{{ params.get('exclusions') or '' }}",
             "ALERT": "{{ '' if dag_run.run_type == 'backfill' else '--alert' }}",
         },
@@ -105,6 +108,17 @@ def as_of(dag_run: Any, params: Any) -> str:
         return str(params["as_of"])
     moment: datetime = dag_run.data_interval_end or dag_run.run_after
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def asks_what_is_due(dag_run: Any, params: Any) -> bool:
+    """Whether a run is neither a backfill nor about a moment of its own."""
+    return not params.get("as_of") and dag_run.run_type != "backfill"
+
+
+def not_by_schedule(context: Any) -> None:
+    """Skips a run that neither a backfill nor a person has asked for."""
+    if context["dag_run"].run_type == "scheduled":
+        raise AirflowSkipException("only a backfill or a person asks for past days")
 
 
 def words(command: str, connections: Any) -> str:
@@ -148,6 +162,21 @@ def _escaped(text: str) -> str:
     return "".join(f"\\u{unit}" for unit in units)
 
 
+AS_OF_PARAMS = {
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        description="Ask all hunts as of this moment",
+    ),
+    "exclusions": Param(
+        "current",
+        enum=["current", "as-run", "now", "then"],  # the last two are former names of the first two
+        description="As of a moment: the exclusions as they are now, or those that its first run used",
+    ),
+}
+"""The parameters of DAGs that hunt."""
+
 SHARED: dict[str, Any] = {
     "start_date": datetime.fromisoformat("2020-01-01T00:00:00+00:00"),  # no day before it can be backfilled
     "catchup": False,
@@ -158,7 +187,12 @@ SHARED: dict[str, Any] = {
         "execution_timeout": timedelta(hours=6),
         "pool": setting("pool", "default_pool"),
     },
-    "user_defined_macros": {"as_of": as_of, "words": words, "default_spark_submit": SPARK_SUBMIT},
+    "user_defined_macros": {
+        "as_of": as_of,
+        "asks_what_is_due": asks_what_is_due,
+        "words": words,
+        "default_spark_submit": SPARK_SUBMIT,
+    },
     "tags": ["lakehunt"],
 }
 """What every DAG is made with."""

@@ -26,7 +26,7 @@ HOME = PROJECT / ".airflow"
 BIN = Path(sys.executable).parent
 PORT = int(os.environ.get("PORT", "8080"))
 URL = f"http://127.0.0.1:{PORT}"
-DAGS = {"lakehunt_land", "lakehunt_hunt", "lakehunt_maintain"}
+DAGS = {"lakehunt_land", "lakehunt_hunt", "lakehunt_backfill", "lakehunt_maintain"}
 ATTEMPTS = 5
 AS_OFS = ("2026-03-08T00:00:00Z", "2026-03-09T00:00:00Z", "2026-03-10T00:00:00Z")
 """Of the samples."""

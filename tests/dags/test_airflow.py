@@ -159,13 +159,16 @@ def test_settings_reach_the_jobs_as_they_are(airflow: Airflow, tmp_path: Path) -
     odd = f"/some where/*$(touch {tmp_path}/ran);'\""
     airflow.set(source=odd, lake="/the lake", spark_submit=f"'{stand_in}' --conf 'a=b c'")
     runs = [airflow.run("lakehunt_land"), airflow.run("lakehunt_hunt", as_of="2026-03-10T00:00:00Z")]
-    assert [*runs, airflow.run("lakehunt_maintain")] == ["success"] * 3
+    runs += [airflow.run("lakehunt_hunt"), airflow.run("lakehunt_backfill", as_of="2026-03-10T00:00:00Z")]
+    assert [*runs, airflow.run("lakehunt_maintain")] == ["success"] * 5
     hunted = ["--as-of", "2026-03-10T00:00:00Z", "--exclusions", "current"]
     jobs, given = PROJECT / "jobs", ["--conf", "a=b c", "--conf", "spark.log.level=WARN"]
     assert [ast.literal_eval(line) for line in log.read_text().splitlines()] == [
         [*given, f"{jobs}/land.py", "--lake", "/the lake", odd],
         [*given, f"{jobs}/validate.py", "--lake", "/the lake"],
         [*given, f"{jobs}/hunt.py", "--lake", "/the lake", *hunted, "--alert"],
+        [*given, f"{jobs}/hunt.py", "--lake", "/the lake", "--due", "--alert"],
+        [*given, f"{jobs}/hunt.py", "--lake", "/the lake", *hunted],
         [*given, f"{jobs}/maintain.py", "--lake", "/the lake"],
     ]
     assert not (tmp_path / "ran").exists()
@@ -224,18 +227,18 @@ def test_backfills_give_what_daily_runs_gave(
     told = tmp_path / "told.jsonl"
     config = configured(tmp_path, alerts={"channels": {"siem": {"ocsf": str(told)}}})
     airflow.set(spark_submit=spark_submit, lake=str(forwards), config=config)
-    begun = airflow.start_backfill("lakehunt_hunt", DAYS[0], DAYS[-1], "--max-active-runs", "2", *AGAIN)
+    begun = airflow.start_backfill("lakehunt_backfill", DAYS[0], DAYS[-1], "--max-active-runs", "2", *AGAIN)
     kill_spark(airflow, "hunt", chance.uniform(1, 15))
-    assert airflow.backfilled("lakehunt_hunt", begun) == ["success"] * 2
+    assert airflow.backfilled("lakehunt_backfill", begun) == ["success"] * 2
     assert findings(forwards) == findings(hunted)
     assert not told.exists()  # a backfill alerts nobody
 
     airflow.set(spark_submit=spark_submit, lake=str(backwards), config=config)
     options = ("--run-backwards", "--max-active-runs", "1", *AGAIN)
-    begun = airflow.start_backfill("lakehunt_hunt", DAYS[0], DAYS[-1], *options)
+    begun = airflow.start_backfill("lakehunt_backfill", DAYS[0], DAYS[-1], *options)
     beside = airflow.trigger("lakehunt_hunt", as_of=AS_OFS[-1])
     assert airflow.ended("lakehunt_hunt", beside) == "success", airflow.log("lakehunt_hunt", beside)[-4000:]
-    assert airflow.backfilled("lakehunt_hunt", begun) == ["success"] * 2
+    assert airflow.backfilled("lakehunt_backfill", begun) == ["success"] * 2
     assert findings(backwards) == findings(hunted)
 
 
@@ -273,8 +276,8 @@ def test_a_month_of_backfills(
         assert [run.error for run in engine.run_hunts(lake, hunts, as_of, ignore)] == [None, None]
     ends = (f"{first:%Y-%m-%d}", f"{first + timedelta(days=days - 1):%Y-%m-%d}")
     airflow.set(spark_submit=spark_submit, lake=str(backfilled))
-    begun = airflow.start_backfill("lakehunt_hunt", *ends, *direction, "--max-active-runs", "2")
-    assert set(airflow.backfilled("lakehunt_hunt", begun, 3600)) == {"success"}
+    begun = airflow.start_backfill("lakehunt_backfill", *ends, *direction, "--max-active-runs", "2")
+    assert set(airflow.backfilled("lakehunt_backfill", begun, 3600)) == {"success"}
     assert findings(backfilled) == findings(straight)
     assert len({row["as_of"] for row in read(straight, "findings/all")}) == days
 

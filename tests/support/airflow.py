@@ -30,6 +30,7 @@ class Airflow:
         self.url = f"http://127.0.0.1:{port}"
         self.environment = standalone.standalone(home, port, parallelism=4) | {
             "AIRFLOW__LAKEHUNT__LAND_SCHEDULE": "0 0 1 1 *",  # not by itself while a test runs
+            "AIRFLOW__LAKEHUNT__HUNT_SCHEDULE": "0 0 1 1 *",
             "AIRFLOW__LAKEHUNT__MAINTAIN_SCHEDULE": "0 0 1 1 *",
             "AIRFLOW__LAKEHUNT__RETRIES": "1",
             "AIRFLOW__LAKEHUNT__RETRY_DELAY": "1",

@@ -216,6 +216,19 @@ def checked_hunts(config: Config, catalog: TableCatalog) -> tuple[list[Hunt], bo
     return [one.hunt for one in checked if one.hunt], all(one.ok for one in checked)
 
 
+def readable_hunts(config: Config, names: Sequence[str]) -> tuple[list[Hunt], bool]:
+    """The hunts of the folder with these ids or names, or all, and whether all files can be read; errors are printed.
+    Queries are not compiled."""
+    from lakehunt.cli import diagnostics
+    from lakehunt.hunting import compiled_hunt
+    from lakehunt.hunting.content import hunt_file
+
+    hunts, errors = hunt_file.load_folder(hunts_folder(config))
+    for error in errors:
+        diagnostics.report(error)
+    return compiled_hunt.select_hunts(hunts, names), not errors
+
+
 def now() -> int:
     """The current time in ticks."""
     from lakehunt.kql import times

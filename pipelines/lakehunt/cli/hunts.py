@@ -11,6 +11,7 @@ import click
 from lakehunt.cli import context, operate, options, render, showing
 from lakehunt.cli.render import Column
 from lakehunt.cli.section import Section
+from lakehunt.core.errors import UsageError
 
 if TYPE_CHECKING:
     from lakehunt.config import Config
@@ -26,6 +27,11 @@ SECTION = Section("Hunts")
 @options.hunts
 @options.as_of(options.SEE_EVENTS, default="now, or --from and --to")
 @options.period("Backfill: the as-of of the first day", "Backfill: the as-of of the last day")
+@click.option(
+    "--due",
+    is_flag=True,
+    help="Ask each hunt at the as-ofs of its queryFrequency since it was last asked, until --as-of",
+)
 @click.option("--full", is_flag=True, help="Read all events of each window; the findings are the same")
 @click.option("--alert", is_flag=True, help="Afterwards do as `lakehunt alert` does")
 @options.exclusions
@@ -35,13 +41,21 @@ def hunt(
     as_of: int | None,
     since: int | None,
     until: int | None,
+    due: bool,
     full: bool,
     alert: bool,
     exclusions: str,
 ) -> bool:
-    """Run hunts on the events of the lake, for one as-of or each day of a range.
+    """Run hunts on the events of the lake: for one as-of, for each day of a range, or for what is due.
 
     HUNT is an id or a name; default: all hunts."""
+    if due:
+        if since is not None or until is not None or full or exclusions == options.AS_RUN:
+            raise UsageError("--due is without --from, --to, --full and --exclusions", "give only --as-of, if at all")
+        from lakehunt.cli.due import hunt_due
+
+        with context.progress(total=True) as say:
+            return hunt_due(config, names, context.now() if as_of is None else as_of, alert, say)
     context.begin(config, learning=True)
 
     from lakehunt.hunting import compiled_hunt, engine
@@ -60,7 +74,7 @@ def hunt(
             fine = print_runs(runs) and fine
             day = operate.judged_day(lake, config, at)
             fine = operate.print_unusual(day) and fine
-            fine = (not alert or operate.send_alerts(lake, config, day, say)) and fine
+            fine = (not alert or operate.send_alerts(lake, config, at, day, say)) and fine
     return fine
 
 
@@ -84,17 +98,7 @@ def print_runs(runs: Sequence[HuntRun]) -> bool:
         return True
     are_few = len(runs) <= MOST_LISTED
     listed = [run for run in runs if are_few or run.findings or run.error is not None]
-    rows = [
-        {
-            "hunt": run.hunt.name,
-            "matched": run.matched,
-            "suppressed": run.suppressed,
-            "findings": run.findings,
-            "seconds": run.seconds,
-            "outcome": "succeeded" if run.error is None else "failed",
-        }
-        for run in listed
-    ]
+    rows = [counts(run) for run in listed]
     moment = context.instant(runs[0].as_of)
     title = f"Hunts as of {moment}" if are_few else f"Hunts as of {moment} that found something or failed"
     render.records("table", rows, _COUNTS, title=title, empty=f"No hunt as of {moment} found anything", what="hunt")
@@ -105,6 +109,18 @@ def print_runs(runs: Sequence[HuntRun]) -> bool:
         render.records("table", _by_outcome(runs), _OUTCOMES, title="Outcomes", what="outcome")
     click.echo(f"{len(runs) - len(failed)} succeeded, {len(failed)} failed")
     return not failed
+
+
+def counts(run: HuntRun) -> dict[str, Any]:
+    """What is printed of a run."""
+    return {
+        "hunt": run.hunt.name,
+        "matched": run.matched,
+        "suppressed": run.suppressed,
+        "findings": run.findings,
+        "seconds": run.seconds,
+        "outcome": "succeeded" if run.error is None else "failed",
+    }
 
 
 _OUTCOMES = [
@@ -161,12 +177,19 @@ _COSTS = {
     show_default=True,
     help="Which runs come first: the newest, or those that took or found the most",
 )
+@click.option("--due", is_flag=True, help="Print when each hunt is due, at --as-of or now, instead of runs")
 @options.formats()
-def runs(config: Config, names: Sequence[str], as_of: int | None, last: int, sort: str, form: str) -> None:
+def runs(config: Config, names: Sequence[str], as_of: int | None, last: int, sort: str, due: bool, form: str) -> None:
     """Print what the runs of hunts did: windows, events read, findings, errors.
 
     HUNT is an id or a name; default: all hunts. With --sort, the dearest of all runs, or of those of an as-of."""
     from lakehunt.hunting.findings import run_log
+
+    if due:
+        from lakehunt.cli.due import print_dues
+
+        print_dues(config, names, context.now() if as_of is None else as_of, form)
+        return
 
     chosen = context.loaded_hunts(config, names)
     with context.small_tables(config) as lake:
@@ -283,7 +306,8 @@ def explain(config: Config, names: Sequence[str], as_of: int, spark: bool, verbo
     compiled = [compiled_hunt.compile_hunt(one, tables) for one in context.loaded_hunts(config, names)]
     last = _last_runs(config, [one.hunt for one in compiled])
     for one in compiled:
-        click.echo("\n".join(explained(explanation.explain(one, as_of), verbose, last.get(one.hunt.id))))
+        clock_of = _clock(config, one.hunt, as_of)
+        click.echo("\n".join(explained(explanation.explain(one, as_of), verbose, last.get(one.hunt.id), clock_of)))
     if spark:
         with context.lake(config) as lake:
             for one in compiled:
@@ -302,7 +326,8 @@ def _last_runs(config: Config, hunts: Sequence[Hunt]) -> dict[str, dict[str, Any
     tables = context.without_spark(config)
     if tables is None or not tables.exists(RUNS.name):
         return {}
-    ended = [row for row in run_log.recent_runs(tables, hunts, None, sys.maxsize) if row["outcome"] != run_log.STARTED]
+    unended = {run_log.STARTED, run_log.SKIPPED}
+    ended = [row for row in run_log.recent_runs(tables, hunts, None, sys.maxsize) if row["outcome"] not in unended]
     return {str(row["hunt_id"]): row for row in reversed(ended)}
 
 
@@ -334,12 +359,30 @@ def _looked_at(table: ExplainedTable) -> str:
 _MEASURED = {"events_scanned": "events read", "matched": "matched", "suppressed": "suppressed", "findings": "findings"}
 
 
-def explained(one: Explanation, verbose: bool, last: Mapping[str, Any] | None = None) -> Iterator[str]:
-    """The lines about a hunt; `last` is the row of its last run."""
+def _clock(config: Config, hunt: Hunt, as_of: int) -> str:
+    """When a hunt is asked, and why then."""
+    from lakehunt.hunting import clock
+    from lakehunt.hunting.content import period
+
+    every = clock.frequency(hunt, config.hunting)
+    why = "hunting.frequency of the configuration"
+    if hunt.query_frequency is not None:
+        why = "its queryFrequency" if hunt.query_frequency == every else "the nearest to its queryFrequency"
+    elif hunt.kind.lower() == clock.NEAR_REAL_TIME:
+        why = "as it is of kind NRT"
+    return f"every {period.written(every)} ({why}), newest: {context.instant(clock.newest(every, as_of))}"
+
+
+def explained(
+    one: Explanation, verbose: bool, last: Mapping[str, Any] | None = None, clock: str | None = None
+) -> Iterator[str]:
+    """The lines about a hunt; `last` is the row of its last run, `clock` says when it is asked."""
     window = one.window
     start = "the beginning" if window.since is None else context.instant(window.since)
     yield f"{one.hunt.name} ({one.hunt.id}, version {one.hunt.digest})"
     yield f"  window: from {start} to {context.instant(window.until)}"
+    if clock is not None:
+        yield f"  as-ofs of its clock: {clock}"
     if one.why is not None:
         yield f"  full scan: every run reads all events of its window, because {one.why}"
     else:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lakehunt.config import Config
     from lakehunt.hunting.content.hunt_file import Hunt
     from lakehunt.lake.delta_lake import Lake
+    from lakehunt.lake.small_tables import LocalTables
     from lakehunt.operations.erasure import LostFindings
     from lakehunt.operations.maintenance import TableMaintenance
     from lakehunt.operations.status import Status
@@ -159,7 +160,7 @@ def _without_number(text: str) -> str:
     return re.sub(r" \(it is [^)]*\)", "", text)
 
 
-def judged_day(lake: Lake, config: Config, as_of: int) -> DayVolume:
+def judged_day(lake: Lake | LocalTables, config: Config, as_of: int) -> DayVolume:
     """The telemetry of the day before an as-of (ticks)."""
     from lakehunt.quality import volume
 
@@ -182,17 +183,16 @@ def print_unusual(day: DayVolume) -> bool:
 def alert(config: Config, as_of: int) -> bool:
     """Send new findings and failures to the configured channels, each once."""
     with context.progress() as say, context.lake(config) as lake:
-        return send_alerts(lake, config, judged_day(lake, config, as_of), say)
+        return send_alerts(lake, config, as_of, judged_day(lake, config, as_of), say)
 
 
-def send_alerts(lake: Lake, config: Config, day: DayVolume, say: Progress) -> bool:
-    """Sends the alerts due for an as-of; returns whether every channel accepted all of them."""
+def send_alerts(lake: Lake, config: Config, as_of: int, day: DayVolume | None, say: Progress) -> bool:
+    """Sends the alerts due for an as-of (ticks), and of the telemetry of its day; returns whether every channel
+    accepted all of them."""
     from lakehunt.alerts import sending
-    from lakehunt.kql import times
 
     if not config.alerts.channels:
         say("nothing is sent: the configuration has no alerts (docs/how-to/alerts.md)")
-    as_of = times.from_datetime(day.as_of)
     return _print_sent(sending.send(lake, config.alerts, as_of, datetime.now(UTC), say, day))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.content.period import SHORTEST_FREQUENCY, allowed_frequency
-from lakehunt.hunting.findings.run_log import DUE, SKIPPED, SUCCEEDED
+from lakehunt.hunting.findings.run_log import DUE, LOOKED_BACK, SKIPPED, SUCCEEDED
 from lakehunt.hunting.settings import HuntingSettings
 from lakehunt.kql import times
 from lakehunt.kql.types import TICKS_PER_MICROSECOND
@@ -28,10 +28,6 @@ ATTEMPTS = 3
 
 NEAR_REAL_TIME = "nrt"
 """Sentinel's kind of rule that has no frequency, and runs as often as it can."""
-
-_LOOKED_BACK = (timedelta(days=2), timedelta(days=32), None)
-"""How far back the run log is read for the last as-of of a hunt, for those that it was not found for before. A failed
-as-of is asked again if it was asked within that time."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +60,8 @@ class Due:
     skipped: Skipped | None = None
     following: int = 0
     """The as-of after these, which is due when its time comes."""
+    failures: Mapping[int, int] = field(default_factory=dict)
+    """How often this version of the hunt has failed at an as-of."""
 
 
 def frequency(hunt: Hunt, settings: HuntingSettings) -> timedelta:
@@ -87,9 +85,10 @@ def due(hunt: Hunt, settings: HuntingSettings, asked: Asked | None, now: int) ->
     missed = range(newest(every, asked.last) + step, last + 1, step)
     kept, lost = missed[-settings.catch_up :], missed[: -settings.catch_up]
     new = kept or ([last] if hunt.digest not in asked.versions else [])
-    again = {as_of for as_of, tries in asked.failed.items() if as_of <= now and tries.get(hunt.digest, 0) < ATTEMPTS}
+    failures = {as_of: tries.get(hunt.digest, 0) for as_of, tries in asked.failed.items() if as_of <= now}
+    again = {as_of for as_of, count in failures.items() if count < ATTEMPTS}
     skipped = Skipped(lost[0], lost[-1], len(lost)) if lost else None
-    return Due(hunt, every, sorted({*new, *again}), again - {*new}, skipped, last + step)
+    return Due(hunt, every, sorted({*new, *again}), again - {*new}, skipped, last + step, failures)
 
 
 def _ticks(every: timedelta) -> int:
@@ -109,9 +108,9 @@ def all_due(
 
 def read_asked(lake: Lake | LocalTables, hunts: Collection[str], today: datetime) -> dict[str, Asked]:
     """What the clocks of these hunts (ids) have asked, by hunt id. Of a long log only the end is read, if it has runs
-    of all of them."""
+    of all of them: an as-of that failed before that is not asked again."""
     found: dict[str, Asked] = {}
-    for span in _LOOKED_BACK:
+    for span in LOOKED_BACK:
         if not (left := sorted(set(hunts) - found.keys())):
             break
         only: Where = [("reason", "=", DUE), ("hunt_id", "in", left)]

@@ -51,7 +51,7 @@ class LocalHits:
     def place(self, version: str, window: TimeWindow) -> tuple[int, int]:
         """The place of a version's hits in a window."""
         start, end = self.places.get(version, (0, 0))
-        first, last = _micros(window)
+        first, last = micros(window)
         return bisect_left(self.moments, first, start, end), bisect_right(self.moments, last, start, end)
 
 
@@ -91,7 +91,7 @@ class RunHits:
         return sum(end - start for start, end in places)
 
 
-def _micros(window: TimeWindow) -> tuple[int, int]:
+def micros(window: TimeWindow) -> tuple[int, int]:
     """The first and the last stored time, in microseconds since 1970, of an event in a window."""
     first = _LEAST if window.since is None else window.since // TICKS_PER_MICROSECOND
     return first, window.until // TICKS_PER_MICROSECOND
@@ -116,7 +116,7 @@ class HitsRead:
         versions = hits["hunt_version"].combine_chunks().dictionary_encode()
         whole = (_LEAST, -1 - _LEAST)
         bounds = [
-            _micros(self.windows[one]) if one in self.windows else whole for one in versions.dictionary.to_pylist()
+            micros(self.windows[one]) if one in self.windows else whole for one in versions.dictionary.to_pylist()
         ]
         moments = hits[time].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
         first, last = (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.small_tables import LocalTables
 
 RECONCILED = "lakehunt: accounted for"
 """`userMetadata` that marks a delete whose dependent tables were updated in the same job."""
@@ -16,7 +17,7 @@ _NON_DESTRUCTIVE = frozenset((
 ))  # fmt: skip
 
 
-def last_destructive_commit(lake: Lake, table: str, since: int, newest: int) -> int | None:
+def last_destructive_commit(lake: Lake | LocalTables, table: str, since: int, newest: int) -> int | None:
     """The newest version after `since` (up to `newest`) that may have changed or removed rows; None if rows were only
     added. A version missing from the history counts as a change."""
     if newest <= since:

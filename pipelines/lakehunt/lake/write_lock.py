@@ -50,5 +50,29 @@ def alone(root: str, purpose: str) -> Iterator[None]:
         ) from error
 
 
-def _opened(root: str) -> int:
-    return os.open(Path(root, FILE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+@contextmanager
+def only_one(root: str, work: str) -> Iterator[bool]:
+    """Held while a command does some work that two should not do at once; whether no other command does it now.
+
+    Where nothing can be locked, as in an object store, the answer is that none does: the work must stand that, too."""
+    file = None
+    if "://" not in root and Path(root).is_dir():
+        with suppress(OSError):
+            file = _opened(root, f".lakehunt.{work}.lock")
+    try:
+        if file is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            except OSError:  # a file system without locks
+                pass
+        yield True
+    finally:
+        if file is not None:
+            os.close(file)
+
+
+def _opened(root: str, name: str = FILE) -> int:
+    return os.open(Path(root, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.small_tables import LocalTables
 from lakehunt.quality import arrow_conditions, suites
 from lakehunt.quality.row_rules import arrow_checks, rules
 from lakehunt.quality.suites import Suite
@@ -61,7 +62,7 @@ class DayVolume:
         return 100 * self.events / self.usual_events if self.usual_events else None
 
 
-def judge_days(lake: Lake, folder: Path, as_of: int, days: int = 1) -> list[DayVolume]:
+def judge_days(lake: Lake | LocalTables, folder: Path, as_of: int, days: int = 1) -> list[DayVolume]:
     """The last `days` days before an instant (ticks), newest first, each validated against the suite in `folder`.
 
     The numbers are of all event tables. If there are events of several, each table is validated by itself, so that one
@@ -125,9 +126,10 @@ class _LandedBatch:
     quarantined: int
 
 
-def _hours(lake: Lake, end: datetime) -> Mapping[str, Mapping[datetime, int]]:
+def _hours(lake: Lake | LocalTables, end: datetime) -> Mapping[str, Mapping[datetime, int]]:
     """For each event table its events by hour, for the whole hours before `end`."""
-    settled = lake.arrow(BATCHES, ["event_table", "hours"], [("outcome", "=", "settled")])
+    read = lake.rows if isinstance(lake, LocalTables) else lake.arrow
+    settled = read(BATCHES, ["event_table", "hours"], [("outcome", "=", "settled")])
     hours = settled["hours"].combine_chunks()
     of = hours.flatten()
     each = pa.table(
@@ -155,7 +157,7 @@ def _of_table(landed: Sequence[_LandedBatch], table: str) -> list[_LandedBatch]:
     return [one for one in landed if one.table == table]
 
 
-def _landed_batches(lake: Lake, since: datetime, end: datetime) -> list[_LandedBatch]:
+def _landed_batches(lake: Lake | LocalTables, since: datetime, end: datetime) -> list[_LandedBatch]:
     """The batches landed after `since` and up to `end`."""
     columns = ("event_table", "landed_at", "delivered", "quarantined")
     landed = lake.few(BATCHES, columns, [("landed_at", ">", since), ("landed_at", "<=", end)])

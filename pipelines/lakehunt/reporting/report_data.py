@@ -17,7 +17,7 @@ from lakehunt.hunting.content.hunt_file import SEVERITIES, Hunt
 from lakehunt.hunting.findings import evidence
 from lakehunt.hunting.findings.finding_json import finding_json
 from lakehunt.hunting.findings.process_tree import ProcessFamily, ProcessNode, walk
-from lakehunt.hunting.findings.run_log import FAILED, STARTED
+from lakehunt.hunting.findings.run_log import FAILED, SKIPPED, STARTED
 from lakehunt.kql import times
 from lakehunt.kql.types import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 from lakehunt.lake.delta_lake import Lake, few_rows, utc
@@ -166,7 +166,7 @@ def read(lake: Lake, hunts: Sequence[Hunt], only: Collection[str], period: Perio
     is about; none: all that are in the folder or have run.
 
     Raises LakehuntError for a period in which no hunt has run."""
-    runs = lake.rows(RUNS).filter(F.col("outcome") != STARTED)
+    runs = lake.rows(RUNS).filter(~F.col("outcome").isin(STARTED, SKIPPED))
     chosen = runs.filter(F.col("hunt_id").isin(sorted(only))) if only else runs
     period = period or _newest(chosen)
     ended = _last_of_each(chosen.filter(_within(period)))

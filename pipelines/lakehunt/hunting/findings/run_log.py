@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
@@ -119,6 +120,10 @@ def in_progress(lake: Lake, since: datetime) -> set[str]:
     return {row["hunt_version"] for row in rows if (row["run_id"], row["hunt_id"], row["as_of"]) not in ended}
 
 
+LOOKED_BACK = (timedelta(days=2), timedelta(days=32), None)
+"""How far back the log is read: hunts of every five minutes make it long, and most questions are about its end."""
+
+
 def recent_runs(
     lake: Lake | LocalTables, hunts: Sequence[Hunt], as_of: int | None, limit: int
 ) -> list[dict[str, object]]:
@@ -127,9 +132,14 @@ def recent_runs(
     if as_of is not None:
         only.append(("as_of", "=", times.to_datetime(as_of)))
     runs: dict[tuple[Any, ...], dict[str, object]] = {}
-    for row in lake.few(RUNS, only=only):
-        run = (row["run_id"], row["hunt_id"], row["as_of"])
-        if run not in runs or row["outcome"] != STARTED:
-            runs[run] = row
+    for span in LOOKED_BACK if limit < sys.maxsize else (None,):
+        since: list[Any] = [] if span is None else [("started_at", ">=", datetime.now(UTC) - span)]
+        runs = {}
+        for row in lake.few(RUNS, only=[*only, *since]):
+            run = (row["run_id"], row["hunt_id"], row["as_of"])
+            if run not in runs or row["outcome"] != STARTED:
+                runs[run] = row
+        if len(runs) >= limit:
+            break
     by_name = sorted(runs.values(), key=itemgetter("hunt_name"))
-    return sorted(by_name, key=itemgetter("started_at"), reverse=True)[:limit]
+    return sorted(by_name, key=itemgetter("started_at", "as_of"), reverse=True)[:limit]

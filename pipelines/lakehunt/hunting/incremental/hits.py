@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache, reduce
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
@@ -33,7 +33,7 @@ from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.events_table import BatchRange, EventsSnapshot, LakeSnapshot
 from lakehunt.lake import history
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.lake.small_tables import UnreadableTableError
+from lakehunt.lake.small_tables import LocalTables, UnreadableTableError
 from lakehunt.lake.versions import known_version
 from lakehunt.runtime import bounded
 from lakehunt.runtime.bounded import TimeLimitError, TotalTimeError
@@ -390,7 +390,40 @@ def _withdrawn_since(lake: Lake, hits: Table, version: int) -> bool:
 # Coverage
 
 
-def _recorded(lake: Lake, versions: set[str], events: Mapping[str, EventsSnapshot]) -> list[PrefilterRun]:
+class StoredVersion(Protocol):
+    """A version of a stored event table."""
+
+    @property
+    def table(self) -> EventTable: ...
+
+    @property
+    def version(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class _Newest:
+    table: EventTable
+    version: int
+
+
+def read_so_far(
+    lake: LocalTables, hunts: Sequence[HuntRequest], accepted: Mapping[str, tuple[BatchRange, ...]]
+) -> tuple[list[PrefilterRun], set[str]]:
+    """The passes for these hunts, and the hunts (ids) for which events of accepted batches (by event table) have not
+    been read yet. Without Spark."""
+    tables = {hunt.predicates.table.name: hunt.predicates.table for hunt in hunts}
+    events = {name: _Newest(table, lake.version(table.events.name)) for name, table in tables.items()}
+    passes = _recorded(lake, {hunt.hunt_version for hunt in hunts}, events)
+    unread: set[str] = set()
+    for name in tables:
+        own = [one for one in passes if one.table == name]
+        reading = [hunt for hunt in hunts if hunt.predicates.table.name == name]
+        for some in _uncovered_requests(own, reading, accepted.get(name, ())).values():
+            unread |= {hunt.hunt_id for hunt in some}
+    return passes, unread
+
+
+def _recorded(lake: Lake | LocalTables, versions: set[str], events: Mapping[str, StoredVersion]) -> list[PrefilterRun]:
     """The passes over these tables (by name) for any of these hunt versions, oldest first, whose events have not
     changed since.
 

@@ -13,6 +13,7 @@ from lakehunt.kql import plan as p
 from lakehunt.kql.types import DATETIME, DYNAMIC, STRING, TICKS_PER_DAY, Schema
 from lakehunt.kql.types import Column as KqlColumn
 from lakehunt.lake.delta_lake import Lake
+from lakehunt.lake.small_tables import LocalTables
 from lakehunt.schemas.event_table import EventTable
 from lakehunt.schemas.event_tables import BY_NAME, EVENT_TABLES, kql_name
 from lakehunt.schemas.landing_tables import BATCHES
@@ -84,7 +85,7 @@ class LakeSnapshot:
         return self.of(BY_NAME[plan.table]).scan(plan, traced)
 
 
-def accepted_batches(lake: Lake) -> dict[str, tuple[BatchRange, ...]]:
+def accepted_batches(lake: Lake | LocalTables) -> dict[str, tuple[BatchRange, ...]]:
     """The accepted batches of each event table, by its KQL name."""
     found: dict[str, set[int]] = {}
     for row in lake.few(BATCHES, ("event_table", "batch"), [("outcome", "=", "settled")]):
