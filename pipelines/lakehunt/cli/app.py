@@ -13,14 +13,26 @@ from typing import Any
 
 import click
 
-from lakehunt.cli import content, context, diagnostics, findings, hunts, operate, options, pipeline, query, serve, shell
+from lakehunt.cli import (
+    content,
+    context,
+    diagnostics,
+    findings,
+    hunts,
+    operate,
+    options,
+    query,
+    serve,
+    shell,
+    watch,
+)
 from lakehunt.cli.exits import FAILURE, INTERRUPTED, SUCCESS, USAGE
 from lakehunt.cli.section import HELP, Section, setting_options
 from lakehunt.core.errors import LakehuntError, UsageError
 from lakehunt.runtime import launch, spark_log
 
 SECTIONS: tuple[Section, ...] = (
-    pipeline.SECTION,
+    watch.SECTION,  # that of the pipeline
     hunts.SECTION,
     findings.SECTION,
     query.SECTION,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lakehunt.hunting.clock import Asked, Due
     from lakehunt.hunting.content.hunt_file import Hunt
     from lakehunt.hunting.findings.run_log import HuntRun
+    from lakehunt.hunting.query.table_catalog import TableCatalog
     from lakehunt.lake.delta_lake import Lake
     from lakehunt.lake.small_tables import LocalTables
     from lakehunt.quality.volume import DayVolume
@@ -48,28 +49,34 @@ def asked_due(
     say: Progress,
     opened: Opened,
     begin: Callable[[], None],
+    tables: TableCatalog | None = None,
+    quiet: bool = False,
 ) -> bool:
-    """The same of hunts that are read already. `begin` lets Spark start for `opened`."""
+    """The same of hunts that are read already. `begin` lets Spark start for `opened`; `tables` keep what they compiled.
+    With `quiet`, nothing is said where nothing is due, or nothing found."""
     from lakehunt.hunting import clock
     from lakehunt.lake import write_lock
+    from lakehunt.schemas.hunt_tables import PASSES
 
     context.check_place(config)
     with write_lock.only_one(config.lake, WORK) as is_alone:
         if not is_alone:
             say("another command is asking what is due in this lake")
             return True
+        tables = tables or context.tables(config)
         local = context.without_spark(config)
         if local is None:
             with opened() as lake:
                 found = clock.all_due(lake, chosen, config.hunting, now, datetime.now(UTC))
-                return _asked(config, found, None, alert, say, lambda: _given(lake))
+                return _asked(config, found, tables, None, alert, say, lambda: nullcontext(lake), quiet)
         found = clock.all_due(local, chosen, config.hunting, now, datetime.now(UTC))
         if not any(due.as_ofs for due in found):
-            click.echo(nothing_due(found))
+            if not quiet:
+                click.echo(nothing_due(found))
             return True
-        if not local.exists("hunts.passes"):
+        if not local.exists(PASSES.name):
             begin()
-        return _asked(config, found, local, alert, say, opened)
+        return _asked(config, found, tables, local, alert, say, opened, quiet)
 
 
 def nothing_due(found: Sequence[Due]) -> str:
@@ -80,25 +87,18 @@ def nothing_due(found: Sequence[Due]) -> str:
     return f"nothing is due; next: {following.hunt.name}, at {context.instant(following.following)}"
 
 
-class _given:  # noqa: N801 (a context manager, as `nullcontext`)
-    """The lake, opened already."""
-
-    def __init__(self, lake: Lake) -> None:
-        self.lake = lake
-
-    def __enter__(self) -> Lake:
-        return self.lake
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 def _asked(
-    config: Config, found: Sequence[Due], local: LocalTables | None, alert: bool, say: Progress, opened: Opened
+    config: Config,
+    found: Sequence[Due],
+    tables: TableCatalog,
+    local: LocalTables | None,
+    alert: bool,
+    say: Progress,
+    opened: Opened,
+    quiet: bool,
 ) -> bool:
     from lakehunt.hunting import due_run
 
-    tables = context.tables(config)
     asked = due_run.in_order(found)
     say(f"due: {_counted(len(asked), 'as-of')} of {_counted(sum(bool(due.as_ofs) for due in found), 'hunt')}")
     runs: list[HuntRun] = []
@@ -114,7 +114,7 @@ def _asked(
             if alert and config.alerts.channels and any(day.critical or day.warnings for day in days):
                 with opened() as lake:
                     fine = _sent(lake, config, runs, days, say) and fine
-            return print_due(runs, found) and fine
+            return (quiet or print_due(runs, found)) and fine
     with opened() as lake:
         if local is None:
             _print_skipped(due_run.record_skipped(lake, found, config.hunting.catch_up))

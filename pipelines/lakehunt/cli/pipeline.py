@@ -82,10 +82,10 @@ def land(config: Config, source: str | None, raw_only: bool) -> bool:
     config = replace(config, source=place)
     with context.progress(total=True) as say, _engine(config, place, say) as landing:
         if raw_only:
-            return _print(landing.ingest(place, datetime.now(UTC)), None)
+            return print_landed(landing.ingest(place, datetime.now(UTC)), None)
         waiting = landing.promote()
         ingested, promoted = landing.land(place, datetime.now(UTC))
-    return _print(ingested, _both(waiting, promoted))
+    return print_landed(ingested, both(waiting, promoted))
 
 
 @SECTION.command("validate")
@@ -93,7 +93,7 @@ def validate(config: Config) -> bool:
     """Validate what `land --raw-only` landed, and publish events."""
     with context.progress(total=True) as say, _engine(config, "", say) as landing:
         promoted = landing.promote()
-    return _print(None, promoted)
+    return print_landed(None, promoted)
 
 
 @contextmanager
@@ -101,9 +101,9 @@ def _engine(config: Config, source: str, say: Progress) -> Iterator[Engine]:
     """What lands the source into the lake: processes of this machine, or Spark."""
     from lakehunt.landing.local import engine as local
 
-    if local.is_possible(config.landing, source, config.lake, _s3(config)):
+    if local.is_possible(config.landing, source, config.lake, s3(config)):
         with context.written(config):
-            landing = local.LocalEngine(*_settings(config), say, config.object_store)
+            landing = local.LocalEngine(*settings(config), say, config.object_store)
             try:
                 yield landing
             except landing.failures as error:
@@ -114,14 +114,14 @@ def _engine(config: Config, source: str, say: Progress) -> Iterator[Engine]:
     from lakehunt.landing.spark.engine import SparkEngine
 
     with context.lake(config, learning=True, writing=True) as lake:
-        yield SparkEngine(lake, *_settings(config)[1:], say)
+        yield SparkEngine(lake, *settings(config)[1:], say)
 
 
-def _settings(config: Config) -> tuple[str, Settings, Path, DataDocs]:
+def settings(config: Config) -> tuple[str, Settings, Path, DataDocs]:
     return config.lake, config.landing, config.expectations, config.data_docs.within(config.lake)
 
 
-def _s3(config: Config) -> ObjectStore | None:
+def s3(config: Config) -> ObjectStore | None:
     return None if config.is_s3_sparks else config.object_store
 
 
@@ -131,10 +131,10 @@ def _landed_locally(config: Config, source: str, say: Progress) -> bool | None:
     from lakehunt.landing.local import engine as local
     from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
-    if not local.is_possible(config.landing, source, config.lake, _s3(config)):
+    if not local.is_possible(config.landing, source, config.lake, s3(config)):
         return None
     there = LocalTables(config.lake, config.object_store).exists(DEVICE_PROCESS_EVENTS.events.name)
-    return _landed(local.LocalEngine(*_settings(config), say, config.object_store), source, there)
+    return _landed(local.LocalEngine(*settings(config), say, config.object_store), source, there)
 
 
 def _landed_by_spark(lake: Lake, config: Config, source: str, say: Progress) -> bool:
@@ -142,7 +142,7 @@ def _landed_by_spark(lake: Lake, config: Config, source: str, say: Progress) -> 
     from lakehunt.schemas.event_tables import DEVICE_PROCESS_EVENTS
 
     there = lake.exists(DEVICE_PROCESS_EVENTS.events.name)
-    return _landed(SparkEngine(lake, *_settings(config)[1:], say), source, there)
+    return _landed(SparkEngine(lake, *settings(config)[1:], say), source, there)
 
 
 def _landed(landing: Engine, source: str, there: bool) -> bool:
@@ -162,16 +162,16 @@ def _landed(landing: Engine, source: str, there: bool) -> bool:
     waiting = tried(landing.promote)
     landed = tried(lambda: landing.land(source, datetime.now(UTC)))
     ingested, promoted = landed or (None, None)
-    return _print(ingested, _both(waiting, promoted)) and waiting is not None and landed is not None
+    return print_landed(ingested, both(waiting, promoted)) and waiting is not None and landed is not None
 
 
-def _both(one: PromotionResult | None, other: PromotionResult | None) -> PromotionResult | None:
+def both(one: PromotionResult | None, other: PromotionResult | None) -> PromotionResult | None:
     if one is None or other is None:
         return one or other
     return replace(other, batches=(*one.batches, *other.batches), without_docs=other.without_docs or one.without_docs)
 
 
-def _print(ingested: IngestResult | None, promoted: PromotionResult | None) -> bool:
+def print_landed(ingested: IngestResult | None, promoted: PromotionResult | None) -> bool:
     """Prints what was landed; returns whether everything succeeded. Quarantined records do not count as failures."""
     for line in [*_ingest_lines(ingested), *_promotion_lines(promoted)]:
         click.echo(line)

@@ -121,7 +121,8 @@ RUNS = Table(
         TableColumn(
             "reason",
             "STRING",
-            "Why the as-of was asked: due, by the hunt's own clock; late, again, as events came late; null: on request",
+            "Why the as-of was asked: due, by the hunt's own clock; landed, by `watch`, as a hit had landed; late, "
+            "again, as events came late; null: on request",
         ),
     ),
     retention=Expires("runs", "started_at"),

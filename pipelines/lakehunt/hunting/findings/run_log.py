@@ -23,7 +23,7 @@ from lakehunt.schemas.hunt_tables import RUNS
 
 INCREMENTAL, FULL = "incremental", "full"
 STARTED, SUCCEEDED, FAILED, SKIPPED = "started", "succeeded", "failed", "skipped"
-DUE, LATE = "due", "late"
+DUE, LANDED, LATE = "due", "landed", "late"
 """Why an as-of was asked, if not because somebody asked for it."""
 
 
