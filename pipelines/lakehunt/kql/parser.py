@@ -18,11 +18,23 @@ from lakehunt.kql.source_parser import SOURCES, SourceParser
 STARTS_WITHOUT_A_SOURCE = frozenset(["union", "search", "find"])
 
 
-@lru_cache(maxsize=2_048)
+KEPT = 100_000
+"""Characters of a query up to which its syntax tree is kept. Longer ones could fill the memory of a server."""
+
+
 def parse(query: str) -> s.Query:
     """The syntax tree of a query. Kept for the last queries, as a hunt's is compiled, and formatted for its version.
 
     Raises QueryErrors, with one error, if the text is not KQL or uses an unsupported operator."""
+    return _kept(query) if len(query) <= KEPT else _parsed(query)
+
+
+@lru_cache(maxsize=2_048)
+def _kept(query: str) -> s.Query:
+    return _parsed(query)
+
+
+def _parsed(query: str) -> s.Query:
     try:
         return Parser(query).query()
     except KqlError as error:
@@ -167,9 +179,15 @@ OPTIONS = frozenset(
         "query_results_cache_force_refresh",
         "query_results_cache_max_age",
         "query_results_cache_per_shard",
+        "queryconsistency",
         "request_app_name",
         "request_description",
+        "request_readonly",
         "servertimeout",
+        "truncation_max_records",
+        "truncation_max_size",
+        "truncationmaxrecords",
+        "truncationmaxsize",
     ]
 )
 """Options of `set` that do not change the result of a query."""

@@ -15,6 +15,7 @@ from lakehunt.serving.kusto import access
 from lakehunt.serving.kusto.access import Access, check
 from lakehunt.serving.kusto.errors import KustoError
 from lakehunt.serving.settings import KustoSettings
+from tests.support.certificates import Authority
 from tests.support.commands import WITHOUT_JAVA, lakehunt
 from tests.support.serving import free_port
 
@@ -29,13 +30,13 @@ def _no_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def files(tmp_path: Path) -> KustoSettings:
-    """A token and files for TLS; only that they are there is looked at."""
-    made = {}
-    for name in ("token_file", "certificate", "key", "client_ca"):
-        made[name] = tmp_path / name
-        made[name].write_text(SECRET + "\n")
-        made[name].chmod(0o600)
-    return KustoSettings(**made)
+    """A token, and files for TLS."""
+    token = tmp_path / "token"
+    token.write_text(SECRET + "\n")
+    token.chmod(0o600)
+    authority = Authority(tmp_path, "authority")
+    certificate, key = authority.issue("server")
+    return KustoSettings(token_file=token, certificate=certificate, key=key, client_ca=authority.file)
 
 
 def checked(of: KustoSettings = KustoSettings(), host: str = "127.0.0.1") -> Access:  # noqa: B008 (it is immutable)
@@ -109,6 +110,15 @@ def test_a_file_that_is_not_there(files: KustoSettings, tmp_path: Path) -> None:
         checked(replace(files, client_ca=tmp_path / "no"))
     with pytest.raises(LakehuntError, match=r"kusto\.token_file .* cannot be read"):
         checked(replace(files, token_file=tmp_path / "no"))
+
+
+def test_files_that_are_not_for_tls(files: KustoSettings, tmp_path: Path) -> None:
+    other = Authority(tmp_path, "other").issue("other")[1]
+    text = tmp_path / "text"
+    text.write_text("no certificate")
+    for wrong in (replace(files, key=other), replace(files, certificate=text), replace(files, client_ca=text)):
+        with pytest.raises(LakehuntError, match="the files for TLS cannot be used"):
+            checked(wrong)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8082", "localhost", "LOCALHOST:1", "[::1]:8082", "lakehunt.example.com"])

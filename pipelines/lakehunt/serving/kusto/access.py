@@ -12,6 +12,7 @@ import hmac
 import ipaddress
 import os
 import socket
+import ssl
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,11 +79,26 @@ def check(address: Address, settings: KustoSettings) -> Access:
         file = getattr(settings, name)
         if file is not None and not file.is_file():
             raise LakehuntError(f"kusto.{name}: there is no file {file}", "see docs/how-to/kusto-clients.md")
+    _check_certificate(settings)
     if not is_loopback:
         _check_open(address, settings, token)
     endpoint.check_free(address)
     origins = frozenset(settings.origins)
     return Access(None if token is None else _digest(token), _hosts(address, settings), origins)
+
+
+def _check_certificate(settings: KustoSettings) -> None:
+    if settings.certificate is None:
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # Without a password, OpenSSL would ask for one on the terminal.
+        context.load_cert_chain(settings.certificate, settings.key, password="")
+        if settings.client_ca is not None:
+            context.load_verify_locations(settings.client_ca)
+    except (ssl.SSLError, OSError) as error:
+        hint = "certificate and client_ca are PEM files, and key is the certificate's, in PEM and without a password"
+        raise LakehuntError(f"kusto: the files for TLS cannot be used: {error}", hint) from error
 
 
 def _check_open(address: Address, settings: KustoSettings, token: str | None) -> None:

@@ -78,7 +78,7 @@ class Answers:
         try:
             adhoc.compile_first(asked.text, catalog)
             if options.schema_only:
-                return _schema(catalog.bind(asked.text).schema)
+                return _schema(catalog.bind(asked.text, lambda source, op: None).schema)
             return self._collected(asked.text, catalog, options, query)
         except QueryErrors as found:
             raise errors.of_query(asked.original(found)) from found

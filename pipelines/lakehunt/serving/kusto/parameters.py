@@ -42,6 +42,9 @@ def _filled(query: str, values: Mapping[str, Any]) -> Rewritten:
     return Rewritten.replacing(query, start, parser.token.span.start, "; ".join(lets))
 
 
+_QUOTES = ("'", '"', "@", "h", "H", "`", "~")
+"""What a string literal begins with."""
+
 Declared = tuple[str, Type, str | None, Span]
 """A parameter: its name, its type, the text of its default, and where it stands."""
 
@@ -81,7 +84,8 @@ def _value(name: str, kind: Type, default: str | None, span: Span, values: Mappi
             raise KqlError(Kind.SEMANTIC, f"the query parameter '{name}' has no value", span, "send it in `Parameters`")
         return default
     if kind == STRING and isinstance(given, str):
-        return text.string(given)
+        # Python's client sends the text itself, Go's sends it as a literal, and Kusto takes both.
+        return given if given[:1] in _QUOTES and _literal_type(given) == STRING else text.string(given)
     if isinstance(given, (bool, int, float)) and kind.name in ("bool", "int", "long", "real", "decimal"):
         return text.literal(given, kind)
     if kind == DYNAMIC and isinstance(given, (list, dict)):
