@@ -165,3 +165,12 @@ def test_two_commands_do_not_ask_at_once(make: Callable[[str], Lake]) -> None:
         assert is_alone
     with write_lock.only_one(ticked.lake.root, cli_due.WORK) as is_alone:
         assert is_alone
+
+
+def test_nothing_is_due_before_anything_has_landed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def opened() -> Any:
+        pytest.fail("Spark was started")
+
+    config = Config(lake=str(tmp_path))
+    assert cli_due.asked_due(config, HUNTS, MIDNIGHT, False, lambda step: None, opened, lambda: None)
+    assert capsys.readouterr().out == "nothing is due: no event has landed in this lake yet\n"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Opened = Callable[[], AbstractContextManager["Lake"]]
 """Opens the lake in a Spark session."""
 
+NO_EVENTS = "nothing is due: no event has landed in this lake yet"
+
 WORK = "due"
 """The name of the lock that one process holds while it asks what is due."""
 
@@ -67,8 +69,14 @@ def asked_due(
         local = context.without_spark(config)
         if local is None:
             with opened() as lake:
+                if not _has_events(lake):
+                    click.echo(NO_EVENTS)
+                    return True
                 found = clock.all_due(lake, chosen, config.hunting, now, datetime.now(UTC))
                 return _asked(config, found, tables, None, alert, say, lambda: nullcontext(lake), quiet)
+        if not _has_events(local):
+            click.echo(NO_EVENTS)
+            return True
         found = clock.all_due(local, chosen, config.hunting, now, datetime.now(UTC))
         if not any(due.as_ofs for due in found):
             if not quiet:
@@ -77,6 +85,12 @@ def asked_due(
         if not local.exists(PASSES.name):
             begin()
         return _asked(config, found, tables, local, alert, say, opened, quiet)
+
+
+def _has_events(lake: Lake | LocalTables) -> bool:
+    from lakehunt.schemas.event_tables import EVENT_TABLES
+
+    return any(lake.exists(table.events.name) for table in EVENT_TABLES)
 
 
 def nothing_due(found: Sequence[Due]) -> str:

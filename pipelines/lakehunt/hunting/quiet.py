@@ -21,7 +21,7 @@ from lakehunt.hunting.query.table_catalog import TableCatalog
 from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.hunting.run_hits import MOST_READ, micros
 from lakehunt.lake.small_tables import LocalTables, UnreadableTableError
-from lakehunt.schemas.event_tables import BY_NAME, EVENT_TABLES
+from lakehunt.schemas.event_tables import BY_NAME
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.hunt_tables import hits_of
 
@@ -37,9 +37,7 @@ class Quiet:
     def ask(self, asked: Sequence[tuple[Hunt, int]], reason: str | None = None) -> list[HuntRun]:
         """Records a run of each hunt that finds nothing at its as-of (ticks), and returns these runs. The others are
         left: those for which only Spark can tell, and those that may have findings to be replaced."""
-        if not self.lake.exists(FINDINGS_ALL.name) or not any(
-            self.lake.exists(one.events.name) for one in EVENT_TABLES
-        ):
+        if not self.lake.exists(FINDINGS_ALL.name):
             return []
         try:
             quiet = self._quiet(asked)
@@ -69,9 +67,6 @@ class Quiet:
         ]
         run_log.record_runs(self.lake, runs)
         return runs
-
-    def _has_events(self) -> bool:
-        return any(self.lake.exists(table.events.name) for table in EVENT_TABLES)
 
     def _quiet(self, asked: Sequence[tuple[Hunt, int]]) -> list[PlannedHunt]:
         plans = [plan for hunt, as_of in asked if (plan := self._planned(hunt, as_of)) is not None]
