@@ -16,7 +16,7 @@ from lakehunt.hunting import explanation
 from lakehunt.hunting.compiled_hunt import compile_hunt
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log
-from lakehunt.hunting.findings.run_log import FAILED, STARTED, HuntRun
+from lakehunt.hunting.findings.run_log import DUE, FAILED, STARTED, HuntRun
 from lakehunt.kql import times
 from lakehunt.lake.small_tables import LocalTables
 
@@ -104,6 +104,7 @@ def test_explain_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert explained(tmp_path, "Shells") == 0
     told = capsys.readouterr().out
     assert "window: from 2026-03-09 to 2026-03-10" in told
+    assert "as-ofs of its clock: every 1d (hunting.frequency of the configuration), newest: 2026-03-10" in told
     assert "FileName =~ 'cmd.exe'   [matcher]" in told
     assert "ProcessCommandLine has 'whoami'   [matcher]" in told
     assert "events of DeviceProcessEvents are looked at that have the keyword FileName 'cmd.exe'\n" in told
@@ -181,3 +182,30 @@ def test_explain_shows_exclusions_that_are_off_where_they_are_asked_for(
 def test_a_hunt_that_does_not_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert explained(tmp_path, *arguments) == 1
     assert "there is no hunt nope" in capsys.readouterr().err
+
+
+def test_what_is_due(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A daily hunt that its clock asked on the 7th; somebody asked it on the 9th, which moves no clock."""
+    lake = ["--lake", str(tmp_path / "lake")]
+    assert explained(tmp_path, "Shells", *lake) == 0
+    capsys.readouterr()
+    config = ["--config", str(tmp_path / "lakehunt.yaml"), *lake]
+    due = ["runs", "--due", "--as-of", "2026-03-10T06:44:00Z", "--format", "json", *config]
+    assert cli.main(due) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    expected = {"hunt_id": ID, "hunt_name": "Shells", "every": "1d", "again": 0, "skipped": 0, "next": "2026-03-11"}
+    assert row == expected | {"last": None, "due": 1, "first_due": "2026-03-10"}
+    hunt = Hunt(ID, "Shells", "x")
+    tables = LocalTables(str(tmp_path / "lake"))
+    for day, reason in ((7, DUE), (9, None)):
+        moment = datetime(2026, 3, day, tzinfo=UTC)
+        run_log.record_runs(tables, [HuntRun(hunt, times.from_datetime(moment), str(day), moment, reason=reason)])
+    assert cli.main(due) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row == expected | {"last": "2026-03-07", "due": 3, "first_due": "2026-03-08"}
+
+
+def test_due_goes_with_nothing_that_chooses_as_ofs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["--from", "2026-03-01"], ["--full"], ["--exclusions", "as-run"]):
+        assert cli.main(["hunt", "--due", "--lake", str(tmp_path), *wrong]) == 2
+        assert "--due is without --from, --to, --full and --exclusions" in capsys.readouterr().err

@@ -340,11 +340,8 @@ class _Reader:
         with suppress(ValueError):
             text = self.text(key)
             if text and (used := period.allowed_frequency(wanted := parse_period(text))) != wanted:
-                which = "shortest" if used > wanted else "longest"
                 problem = f"{key}: {text[:60]!r} is not between 5 minutes and 14 days, as Sentinel wants it"
-                yield self.document.value_error(
-                    key, problem, f"the hunt is asked at the {which}: every {written(used)}"
-                )
+                yield self.document.value_error(key, problem, f"the hunt is asked every {written(used)}")
 
     def _unknown(self, key: str) -> YamlError:
         similar = difflib.get_close_matches(key, sorted(self.known | _TOLERATED), n=1, cutoff=0.8)
