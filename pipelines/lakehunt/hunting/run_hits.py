@@ -133,10 +133,9 @@ class HitsRead:
         wanted = sorted(set(versions).intersection(self.readers[name]))
         return [("hunt_version", "in", wanted), ("pass_id", "in", ids), *days]
 
-    def counted(self, name: str) -> set[tuple[str, str]]:
-        """The pairs of hunt version and pass whose hits count: coverage can be withdrawn (stale_hits.py)."""
-        passes = (one for one in self.passes.passes if one.table == name)
-        return {(version, one.id) for one in passes for version in one.versions}
+    def counted(self, name: str) -> dict[str, frozenset[str]]:
+        """The hunt versions whose hits of a pass count, by its id: coverage can be withdrawn (stale_hits.py)."""
+        return {one.id: one.versions for one in self.passes.passes if one.table == name}
 
 
 @contextmanager
@@ -214,13 +213,13 @@ def _local(lake: Lake, read: HitsRead, name: str, few: frozenset[str]) -> LocalH
     return None if rows is None else LocalHits(events, rows, places, moments)
 
 
-def _once(hits: pa.Table, counted: Collection[tuple[str, str]]) -> pa.Table:
+def _once(hits: pa.Table, counted: Mapping[str, frozenset[str]]) -> pa.Table:
     """The hits that count, each event once for each hunt version: concurrent runs may both have read it."""
     seen: set[tuple[str, str]] = set()
     keep = []
     columns = (hits[name].to_pylist() for name in ("hunt_version", "pass_id", "event_id"))
     for version, pass_id, event_id in zip(*columns, strict=True):
-        is_first = (version, pass_id) in counted and (version, event_id) not in seen
+        is_first = version in counted.get(pass_id, ()) and (version, event_id) not in seen
         keep.append(is_first)
         if is_first:
             seen.add((version, event_id))

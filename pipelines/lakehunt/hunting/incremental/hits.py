@@ -17,9 +17,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache, reduce
-from itertools import pairwise
+from itertools import combinations, combinations_with_replacement, pairwise
 from typing import Any, Protocol, TypeVar
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -429,41 +431,68 @@ def _recorded(lake: Lake | LocalTables, versions: set[str], events: Mapping[str,
 
     The release of Lakehunt that wrote them does not matter: a hunt's version includes what its query means
     (kql/semantics.py)."""
-    rows = lake.few(PASSES)
+    table = lake.rows(PASSES) if isinstance(lake, LocalTables) else lake.arrow(PASSES)
+    every = zip(table.drop_columns("hunts").to_pylist(), _versions(table["hunts"]), strict=True)
+    rows = [(row, own) for row, own in every if not versions.isdisjoint(own)]
+    wanted = {own: own & versions for own in {own for _, own in rows}}
     kept: list[PrefilterRun] = []
     for name, of_table in events.items():
-        read = [row for row in rows if kql_name(row["event_table"]) == name]
-        if own := [row for row in read if not versions.isdisjoint(_versions(row))]:
-            oldest = min(row["events_version"] for row in own)
+        if own := [one for one in rows if kql_name(one[0]["event_table"]) == name]:
+            oldest = min(row["events_version"] for row, _ in own)
             loss = history.last_destructive_commit(lake, of_table.table.events.name, oldest, of_table.version)
-            valid = (row for row in own if loss is None or row["events_version"] >= loss)
-            kept += [_prefilter_run(row, name, versions) for row in valid]
+            valid = (one for one in own if loss is None or one[0]["events_version"] >= loss)
+            kept += [_prefilter_run(row, name, wanted[covered]) for row, covered in valid]
     return sorted(kept, key=lambda one: one.id)
 
 
-def _prefilter_run(row: Mapping[str, Any], table: str, versions: set[str]) -> PrefilterRun:
+def _prefilter_run(row: Mapping[str, Any], table: str, versions: frozenset[str]) -> PrefilterRun:
     batches = tuple((run["first"], run["last"]) for run in row["batches"])
     scan_range = ScanRange(batches, row["date_from"], row["date_before"])
-    return PrefilterRun(row["pass_id"], table, scan_range, frozenset(_versions(row) & versions))
+    return PrefilterRun(row["pass_id"], table, scan_range, versions)
 
 
-def _versions(row: Mapping[str, Any]) -> set[str]:
-    return {hunt["hunt_version"] for hunt in row["hunts"]}
+def _versions(hunts: pa.ChunkedArray) -> list[frozenset[str]]:
+    """The hunt versions of each pass. There are thousands of passes, most of them for the same hunts."""
+    lists = hunts.combine_chunks()
+    named = lists.flatten().field("hunt_version").dictionary_encode()
+    places, names = named.indices.to_numpy(zero_copy_only=False), named.dictionary.to_pylist()
+    known: dict[bytes, frozenset[str]] = {}
+    found, start = [], 0
+    for length in pc.list_value_length(lists).to_pylist():
+        own = places[start : start + (length or 0)]
+        start += length or 0
+        if (key := own.tobytes()) not in known:
+            known[key] = frozenset(names[place] for place in own)
+        found.append(known[key])
+    return found
 
 
 def _uncovered_requests(
     passes: Sequence[PrefilterRun], hunts: Sequence[HuntRequest], accepted: tuple[BatchRange, ...]
 ) -> dict[ScanRange, list[HuntRequest]]:
     """The ranges that are not yet scanned, each with the hunts that need it."""
-    new = [hunt for hunt in hunts if not any(hunt.hunt_version in one.versions for one in passes)]
+    by_versions: dict[frozenset[str], list[ScanRange]] = {}
+    for one in passes:
+        by_versions.setdefault(one.versions, []).append(one.scan_range)
+    known = {hunt: tuple(own for own in by_versions if hunt in own) for hunt in {one.hunt_version for one in hunts}}
+    ranges = {some: _joined(r for own in some for r in by_versions[own]) for some in set(known.values())}
+    new = [hunt for hunt in hunts if not known[hunt.hunt_version]]
     earliest = None if any(hunt.since is None for hunt in new) else min((h.since for h in new if h.since), default=None)
     wanted: dict[ScanRange, list[HuntRequest]] = {}
     for hunt in hunts:
-        read = tuple(one.scan_range for one in passes if hunt.hunt_version in one.versions)
+        read = ranges[known[hunt.hunt_version]]
         # New hunts share one scan, as far back as the longest lookback window among them
         for scan_range in uncovered_ranges(read, earliest if not read else hunt.since, accepted):
             wanted.setdefault(scan_range, []).append(hunt)
     return wanted
+
+
+def _joined(ranges: Iterable[ScanRange]) -> tuple[ScanRange, ...]:
+    """The same events in few ranges: those of the same days are one."""
+    batches: dict[tuple[date | None, date | None], list[BatchRange]] = {}
+    for one in ranges:
+        batches.setdefault((one.start, one.end), []).extend(one.batches)
+    return tuple(ScanRange(events_table.joined(some), *days) for days, some in batches.items())
 
 
 @cache
@@ -543,8 +572,21 @@ def _counted_runs(passes: Sequence[PrefilterRun], versions: Iterable[str]) -> Co
 
 def _overlap(passes: Sequence[PrefilterRun]) -> bool:
     """Whether two passes have read the same events for the same hunt, as concurrent runs may."""
-    pairs = ((a, b) for i, a in enumerate(passes) for b in passes[i + 1 :])
-    return any(_share(a.scan_range, b.scan_range) and not a.versions.isdisjoint(b.versions) for a, b in pairs)
+    groups: dict[frozenset[str], list[ScanRange]] = {}
+    for one in passes:
+        groups.setdefault(one.versions, []).append(one.scan_range)
+    pairs = combinations_with_replacement(groups.items(), 2)
+    return any(
+        not some.isdisjoint(others) and _any_share(a if a is b else [*a, *b]) for (some, a), (others, b) in pairs
+    )
+
+
+def _any_share(ranges: Sequence[ScanRange]) -> bool:
+    """Whether any two of many ranges, most of which are of other batches, have an event in common."""
+    batches = sorted(batch for one in ranges for batch in one.batches)
+    if all(before[1] < after[0] for before, after in pairwise(batches)):
+        return False
+    return any(_share(a, b) for a, b in combinations(ranges, 2))
 
 
 def _share(a: ScanRange, b: ScanRange) -> bool:
