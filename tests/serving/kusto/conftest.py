@@ -26,7 +26,7 @@ def endpoint(hunted: Lake, copied: Path) -> Iterator[Kusto]:
     config = Config(
         lake=hunted.root,
         external={"https://example.com/lolbins.csv": str(copied)},
-        limits=Limits(kusto_seconds=30, kusto_rows=1000, kusto_bytes=20_000, kusto_queries=3),
+        limits=Limits(kusto_seconds=120, kusto_rows=1000, kusto_bytes=20_000, kusto_queries=3),
     )
     with kusto(config) as one:
         yield one

@@ -86,6 +86,22 @@ def test_errors_are_shown_in_what_the_client_wrote() -> None:
     assert [found.place(error) for error in found.errors] == [(3, 9)]
 
 
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("database('lakehunt').T | count", "                     T | count"),
+        ('T | join (database("LakeHunt")\n.U) on k', "T | join (                    \n U) on k"),
+        ("database('other').T", "database('other').T"),
+        ("cluster('x').database('lakehunt').T", "cluster('x').database('lakehunt').T"),
+        ("print 'database(\\'lakehunt\\').T'", "print 'database(\\'lakehunt\\').T'"),
+        ("T | where database == '\ud800", "T | where database == '\ud800"),
+        ("database('lakehunt')", "database('lakehunt')"),
+    ],
+)
+def test_the_name_of_this_database_is_read_over(query: str, wanted: str) -> None:
+    assert text.of_this_database(query, "lakehunt") == wanted
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])).filter(lambda text: text[:1] not in "'\"@hH`~"))
 def test_any_text_is_one_string_literal(value: str) -> None:
     assert value in constants("declare query_parameters(x: string); print y = x", x=value)

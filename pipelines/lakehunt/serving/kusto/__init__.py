@@ -13,6 +13,7 @@
 | answering.py  | a request, answered within its limits                                     |
 | frames.py     | answers as JSON, in both versions of the protocol                         |
 | errors.py     | errors, as Kusto reports them                                             |
+| connections.py | connections that end if no request comes                                 |
 | server.py     | HTTP                                                                      |
 
 Source: learn.microsoft.com/kusto/api/rest, and the published code of its clients (docs/how-to/kusto-clients.md)."""

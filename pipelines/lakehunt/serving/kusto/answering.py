@@ -29,6 +29,9 @@ from lakehunt.serving.kusto.running import Queries, Query
 from lakehunt.serving.kusto.text import Rewritten
 from lakehunt.spark.values import as_json
 
+_TOO_LARGE = "spark.driver.maxResultSize"
+"""What Spark's error about a result that is too large names."""
+
 _COMMAND = re.compile(r"(?:\s|\ufeff|//[^\n]*(?:\n|$))*\.")
 
 
@@ -67,7 +70,8 @@ class Answers:
         """The result of a query, and the text of its `render` operator. Raises KustoError."""
         request = query.request
         try:
-            filled = parameters.filled(request.text, request.parameters)
+            written = text.of_this_database(request.text, self._server.database)
+            filled = parameters.filled(written, request.parameters)
         except QueryErrors as found:
             raise errors.of_query(found) from found
         return self._run(filled, query), _render(filled.text)
@@ -89,7 +93,7 @@ class Answers:
         except NoCopyError as found:
             raise errors.bad_request(f"{found.message} ({found.hint})") from found
         except LakehuntError as found:
-            raise errors.of_lakehunt(found) from found
+            raise errors.too_large_for_spark() if _TOO_LARGE in found.message else errors.of_lakehunt(found) from found
 
     def _collected(self, written: str, catalog: TableCatalog, options: Options, query: Query) -> Table:
         most = min(options.records or self._limits.kusto_rows, self._limits.kusto_rows)

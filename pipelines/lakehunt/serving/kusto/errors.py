@@ -154,6 +154,12 @@ def too_large(limit: str) -> KustoError:
     return KustoError(200, "LimitsExceeded", _INVALID, kind, said, False)
 
 
+def too_large_for_spark() -> KustoError:
+    """A result of which nothing can be sent."""
+    error = too_large("memory, spark.driver.maxResultSize in the server's configuration")
+    return KustoError(400, error.code, error.message, error.type, error.description, error.permanent)
+
+
 def out_of_memory() -> KustoError:
     said = (
         "Query execution lacks memory resources to complete (80DA0007): Low memory condition (E_LOW_MEMORY_CONDITION): "

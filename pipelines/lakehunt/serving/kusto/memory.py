@@ -48,9 +48,8 @@ class Memory:
 
     def _watch(self, spark: SparkSession, over: threading.Event) -> None:
         with suppress(Py4JError, OSError):  # if Spark has ended, the queries say so
-            heap = janino.compile_class(spark, "HeapUse").newInstance()
             while not over.wait(_LOOK):
-                self.look(heap)
+                self.look(janino.compile_class(spark, "HeapUse").newInstance())
 
     def look(self, heap: Any) -> None:
         """Ends all queries if more of the heap is in use than may be."""

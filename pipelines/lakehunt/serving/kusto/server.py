@@ -41,18 +41,16 @@ from lakehunt.live.lake import LiveLake
 from lakehunt.runtime.error_text import describe
 from lakehunt.serving import endpoint
 from lakehunt.serving.endpoint import Address
-from lakehunt.serving.kusto import errors, frames, requests, tables
+from lakehunt.serving.kusto import connections, errors, frames, requests, tables
 from lakehunt.serving.kusto.access import Access
 from lakehunt.serving.kusto.answering import Answers, is_command
+from lakehunt.serving.kusto.connections import Connection
 from lakehunt.serving.kusto.errors import KustoError
 from lakehunt.serving.kusto.frames import Asked, Table
 from lakehunt.serving.kusto.requests import Request
 from lakehunt.serving.kusto.running import Queries, Query
 
 _JSON = "application/json; charset=utf-8"
-
-READING = 30.0
-"""Seconds that a client may take to send a request."""
 
 CONNECTIONS = 500
 """At the same time; a further one is answered with the status 503."""
@@ -152,13 +150,13 @@ class App:
             raise errors.bad_request("the body of a request is not to be compressed")
         body = bytearray()
         try:
-            async with asyncio.timeout(READING):
+            async with asyncio.timeout(connections.READING):
                 async for part in http.stream():
                     body += part
                     if len(body) > self._most_bytes:
                         raise errors.too_long(self._most_bytes)
         except TimeoutError:
-            raise errors.bad_request(f"the request did not arrive within {READING:g} s") from None
+            raise errors.bad_request(f"the request did not arrive within {connections.READING:g} s") from None
         except ClientDisconnect:
             raise errors.bad_request("the client closed the connection") from None
         return requests.read(bytes(body), http.headers)
@@ -243,16 +241,29 @@ def serve(config: Config, address: Address, access: Access, say: Progress, on_re
     `on_ready` is called once clients can connect; Spark starts meanwhile.
     Raises LakehuntError if the server does not start, or stops by itself."""
     lake = LiveLake(tables.with_own_tables(_with_defaults(config)), idle=math.inf)
-    lake.begin()
+    failures: list[LakehuntError] = []
+    starting = threading.Thread(target=_start, args=(lake, say, failures), name="lakehunt-begin", daemon=True)
+    starting.start()
     try:
         with endpoint.stop_signal() as stop, listening(config, address, lake, access, say) as thread:
             on_ready(address)
             while not stop.wait(_WATCHED):
+                if failures:
+                    raise failures[0]
                 if not thread.is_alive():
                     raise LakehuntError("the server has ended by itself", "start it again")
             say("stopping")
     finally:
         lake.close()
+
+
+def _start(lake: LiveLake, say: Progress, failures: list[LakehuntError]) -> None:
+    """Starts Spark. A server without it is of no use: whatever supervises the process may start it again."""
+    try:
+        with lake.session.spark():
+            say("Spark has started")
+    except LakehuntError as error:
+        failures.append(error)
 
 
 @contextmanager
@@ -284,9 +295,8 @@ _WATCHED = 1.0
 
 
 def _with_defaults(config: Config) -> Config:
-    """A result of which a part takes more memory than this fails, and not the server."""
-    size = "spark.driver.maxResultSize"
-    return replace(config, spark={size: endpoint.DEFAULTS[size]} | dict(config.spark))
+    """A result that takes more of the JVM's memory than this fails, and not the server."""
+    return replace(config, spark={"spark.driver.maxResultSize": "256m"} | dict(config.spark))
 
 
 def _settings(config: Config, address: Address, app: App) -> uvicorn.Config:
@@ -298,7 +308,7 @@ def _settings(config: Config, address: Address, app: App) -> uvicorn.Config:
         app.asgi,
         host=address.host,
         port=address.port,
-        http="h11",
+        http=Connection,
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -308,7 +318,7 @@ def _settings(config: Config, address: Address, app: App) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=60,
+        timeout_keep_alive=connections.KEPT,
         timeout_graceful_shutdown=round(_STOPPING / 2),
         **settings,
     )

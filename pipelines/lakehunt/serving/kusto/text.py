@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from lakehunt.kql.errors import KqlError, QueryErrors, Span
+from lakehunt.kql.lexer import tokens
 from lakehunt.kql.types import Schema, Type
 
 
@@ -39,6 +41,25 @@ class Rewritten:
         if at <= self.start:
             return at
         return at - grown if at >= self.end + grown else self.start
+
+
+def of_this_database(query: str, database: str) -> str:
+    """The query with blanks for `database("name").` where that is the name, so that nothing else moves."""
+    if "database" not in query:
+        return query
+    try:
+        found = tokens(query)
+    except KqlError:  # which is said when it is compiled
+        return query
+    for before, *named in zip([None, *found], found, found[1:], found[2:], found[3:], found[4:], strict=False):
+        texts = [named[0].text, named[1].text, str(named[2].value).lower(), named[3].text, named[4].text]
+        if texts == ["database", "(", database.lower(), ")", "."] and (before is None or before.text != "."):
+            start, end = named[0].span.start, named[4].span.end
+            query = query[:start] + _NOT_A_BREAK.sub(" ", query[start:end]) + query[end:]
+    return query
+
+
+_NOT_A_BREAK = re.compile(r"[^\r\n]")
 
 
 def string(value: str) -> str:
