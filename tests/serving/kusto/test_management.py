@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakehunt.config import Config
 from lakehunt.kql.types import BY_NAME, Column
 from lakehunt.schemas.registered_tables import RegisteredTable
-from lakehunt.serving.kusto import management, tables
+from lakehunt.serving.kusto import frames, management, tables
 from lakehunt.serving.kusto.errors import KustoError
 from lakehunt.serving.kusto.management import Running, Server
 
@@ -188,3 +191,16 @@ def test_the_database_of_a_request(database: str) -> None:
     SERVER.check(database)
     with pytest.raises(KustoError, match="Database 'other' could not be found"):
         SERVER.check("other")
+
+
+WORDS = st.sampled_from([
+    *"(),|;-.\n\"'", "['", "']", "//", "show", "table", "tables", "database", "databases", "schema", "as", "json",
+    "details", "entities", "Watched", "with", "cancel", "query", "if_later_than", "'v1'", "materialized-views", "count",
+])  # fmt: skip
+
+
+@given(st.lists(WORDS | st.text(max_size=3)).map(" ".join))
+def test_whatever_is_sent_is_a_command_or_an_error(rest: str) -> None:
+    with suppress(KustoError):
+        shown = management.run(f".{rest}", SERVER)
+        frames.command(shown.table)

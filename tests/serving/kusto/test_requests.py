@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakehunt.kql import times
 from lakehunt.serving.kusto import requests
@@ -102,3 +105,21 @@ def test_what_goes_into_a_header_can_be_in_one() -> None:
     )
     found = read({"csl": "T", "properties": {"ClientRequestId": "b" * 5000}})
     assert found.client_request_id == "b" * 200
+
+
+NAMES = st.sampled_from(
+    ["csl", "db", "properties", "Options", "options", "Parameters", "ClientRequestId", "servertimeout", "query_now",
+     "truncationmaxrecords", "query_take_max_records", "query_language", "norequesttimeout"]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=6),
+)
+
+
+@given(JSON | st.fixed_dictionaries({"csl": st.text(), "properties": st.fixed_dictionaries({"Options": JSON})}))
+def test_whatever_is_sent_is_a_request_or_an_error(body: Any) -> None:
+    with suppress(KustoError):
+        found = read(body)
+        assert isinstance(found.text, str)
+        assert found.client_request_id.isascii()
