@@ -28,6 +28,7 @@ LAYERS = (
     {"live"},
     {"serving"},
     {"cli"},
+    {"api"},
 )
 """From below to above. `hunting` is what is in none of its own packages."""
 

@@ -19,6 +19,10 @@ class LakehuntError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show: no traceback either."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(LakehuntError):
     """Invalid usage of a command; the command line exits with 2."""

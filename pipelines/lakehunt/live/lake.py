@@ -47,7 +47,7 @@ class LiveLake:
         with self.session.lake() as lake:
             limits = limits or self.config.limits
             collected = adhoc.collect(lake, text, as_of, period, self.tables, limits=limits)
-        return Result(collected, as_of, time.perf_counter() - began)
+        return Result(collected, as_of, time.perf_counter() - began, self.session)
 
 
 def now() -> int:

@@ -85,6 +85,15 @@ class KeptSession:
             if running is not None:
                 _JVM.exit()
 
+    def lasting(self) -> SparkSession:
+        """A session that does not end while it, or a frame that was made in it, is in use."""
+        running = _JVM.enter(self, self._wanted, self._idle)
+        if running is None:
+            return self._session_beside()
+        made = SparkSession(running.sparkContext, running._jsparkSession)
+        weakref.finalize(made, _JVM.exit)
+        return made
+
     def _session_beside(self) -> SparkSession:
         """Our session beside the one that exists."""
         running = session.existing()

@@ -45,18 +45,7 @@ _HERE = Path(__file__).parent
 def render(report: Report, made_at: datetime) -> str:
     """The page. `made_at` is when it was made (UTC)."""
     style, script = (_text(name) for name in ("report.css", "report.js"))
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "pieces": pieces,
-        "visible": printable,
-        "cut": truncated,
-        "moment": _moment,
-        "clock": _clock,
-    }
-    environment.filters |= {"number": lambda value: f"{value:,}", "json": _json}
-    template = environment.get_template("report.html.j2")
+    template = templates(_HERE).get_template("report.html.j2")
     devices = _devices(report.findings)
     hunts, quiet = _hunts(report)
     named = {one.device_id for one in report.findings if one.device_id is not None}
@@ -75,9 +64,29 @@ def render(report: Report, made_at: datetime) -> str:
         script=script,
         made_at=made_at,
         version=__version__,
-        most_letters=MOST_LETTERS,
         most_names=MOST_NAMES,
     )
+
+
+def templates(folder: Path) -> Environment:
+    """The templates of a folder, and those that they share, which escape what they show."""
+    environment = Environment(
+        loader=FileSystemLoader([folder, _HERE]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "pieces": pieces,
+        "visible": printable,
+        "cut": truncated,
+        "moment": _moment,
+        "clock": _clock,
+    }
+    environment.filters |= {"number": lambda value: f"{value:,}", "json": json_text}
+    environment.globals["most_letters"] = MOST_LETTERS
+    return environment
 
 
 def _text(name: str) -> str:
@@ -188,5 +197,5 @@ def _hunts(report: Report) -> tuple[list[HuntSummary], list[HuntSummary]]:
     return [one for one in ordered if not one.is_quiet], [one for one in ordered if one.is_quiet]
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)

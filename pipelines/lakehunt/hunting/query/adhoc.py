@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +13,6 @@ from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import Row
 
 from lakehunt.core.errors import LakehuntError
 from lakehunt.hunting.query import row_limit, runtime_errors
@@ -48,10 +47,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Collected:
-    """A query's result as Spark gave it: rows of engine types, see `lakehunt.spark.values`, and the types of Kusto."""
+    """A query's result as Spark gives it: rows of engine types, see `lakehunt.spark.values`, and the types of Kusto."""
 
     schema: Schema
-    rows: list[Row]
+    rows: Sequence[tuple[Any, ...]]
 
     def answer(self) -> Answer:
         """The result as JSON values."""
