@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lakehunt.api.result import QueryResult
     from lakehunt.core.errors import LakehuntError, UsageError
     from lakehunt.kql.errors import KqlError, QueryErrors
-    from lakehunt.runtime.limits import LimitError
+    from lakehunt.runtime.limits import LimitError, Limits
 
 __version__ = "0.1.0"
 
@@ -28,6 +28,7 @@ __all__ = [
     "KqlError",
     "LakehuntError",
     "LimitError",
+    "Limits",
     "OpenLake",
     "QueryErrors",
     "QueryResult",
@@ -43,6 +44,7 @@ _PLACES = {
     "KqlError": "lakehunt.kql.errors",
     "LakehuntError": "lakehunt.core.errors",
     "LimitError": "lakehunt.runtime.limits",
+    "Limits": "lakehunt.runtime.limits",
     "OpenLake": "lakehunt.api.lake",
     "QueryErrors": "lakehunt.kql.errors",
     "QueryResult": "lakehunt.api.result",

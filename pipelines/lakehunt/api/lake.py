@@ -77,6 +77,9 @@ class OpenLake:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"<lake {self.config.lake}>"
+
     def close(self) -> None:
         """Ends Spark, if it was started for this lake and nothing else in this process uses it. The lake can be used
         again: then Spark starts again."""

@@ -69,7 +69,7 @@ class KqlMagics(Magics):
         super().__init__(shell)
         self._shell = shell
         self._current: OpenLake | None = None
-        self._opened: dict[str, OpenLake] = {}
+        self._opened: dict[tuple[str | None, str | None], OpenLake] = {}
 
     @no_var_expand  # braces and dollars are KQL's
     @line_cell_magic
@@ -94,12 +94,11 @@ class KqlMagics(Magics):
             self._shell.user_ns[given.output] = found
         return found
 
-    @no_var_expand
     @line_magic
-    def lakehunt(self, line: str) -> OpenLake | QueryResult | FindingEvidence | None:
+    def lakehunt(self, line: str) -> QueryResult | FindingEvidence | None:
         """What there is beside queries:
 
-        %lakehunt open [LAKE] [--config FILE]   the lake that is asked from now on
+        %lakehunt open [LAKE] [--config FILE]   the lake that is asked from now on: a folder, or a variable
         %lakehunt tree FINDING [--minutes N]    the processes around a finding's events
         %lakehunt findings [HUNT]...            what hunts have found
         %lakehunt query HUNT                    a cell with the hunt's query
@@ -116,13 +115,13 @@ class KqlMagics(Magics):
         commands.add_parser("query", add_help=False).add_argument("hunt")
         commands.add_parser("close", add_help=False)
         given = parser.parsed(line)
-        if given.command == "open":
-            return self._open(given.lake, given.config)
         if given.command == "tree":
             return self._lake().evidence(given.finding, minutes=given.minutes)
         if given.command == "findings":
             return self._lake().findings(*given.hunts)
-        if given.command == "query":
+        if given.command == "open":
+            self._current = self._lake(given.lake, given.config)
+        elif given.command == "query":
             [hunt] = self._lake().hunts(given.hunt)
             self._shell.set_next_input(f"%%kql\n{hunt.query.strip()}")
         else:
@@ -134,20 +133,13 @@ class KqlMagics(Magics):
         for lake in self._opened.values():
             lake.close()
 
-    def _open(self, place: str | None, config: str | None) -> OpenLake:
-        key = repr((place, config))
-        if key not in self._opened:
-            self._opened[key] = api.open(place, config=config)
-        self._current = self._opened[key]
-        return self._current
-
-    def _lake(self, name: str | None = None) -> OpenLake:
-        if name is None:
-            return self._current or self._open(None, None)
+    def _lake(self, name: str | None = None, config: str | None = None) -> OpenLake:
+        """The lake that a variable holds or that is at a place; without a name, the one that is asked."""
+        if name is None and config is None and self._current is not None:
+            return self._current
         held = self._shell.user_ns.get(name)
         if isinstance(held, OpenLake):
             return held
-        key = repr((name, None))
-        if key not in self._opened:
-            self._opened[key] = api.open(name)
-        return self._opened[key]
+        if (name, config) not in self._opened:
+            self._opened[name, config] = api.open(name, config=config)
+        return self._opened[name, config]

@@ -1,0 +1,28 @@
+"""The examples of docs/how-to/python.md, run one after the other on the lake of the samples."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.docs.pages import DOCS
+from tests.api.conftest import samples  # noqa: F401 (a fixture)
+
+PAGE = DOCS / "how-to/python.md"
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def test_the_examples_do_what_the_page_says(
+    spark: Any,
+    samples: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(samples)
+    told: list[str] = []
+    examples = doctest.DocTestParser().get_doctest(PAGE.read_text(encoding="utf-8"), {}, PAGE.name, str(PAGE), 0)
+    found = doctest.DocTestRunner(optionflags=FLAGS).run(examples, out=told.append)
+    assert found.attempted > 10
+    assert found.failed == 0, "".join(told)
