@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,7 +126,7 @@ class _Jvm:
         self._timer: threading.Timer | None = None
 
     def begin(self, kept: KeptSession, wanted: _Wanted, idle: float) -> None:
-        with self._changed:
+        with self._changed, suppress(LakehuntError):  # raised by `enter`
             self._kept[kept] = idle
             if not self._is_starting and not self._is_beside() and not self._is_usable(wanted):
                 self._start(wanted)
