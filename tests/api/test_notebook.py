@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from tests.support.notebooks import NOTEBOOK, executed
+from tests.support.samples import land
 
 
 def shown(notebook: nbformat.NotebookNode) -> list[list[tuple[str, str]]]:
@@ -25,10 +26,11 @@ def shown(notebook: nbformat.NotebookNode) -> list[list[tuple[str, str]]]:
 
 
 @pytest.mark.slow
-def test_it_shows_what_is_stored_in_it(samples: Path) -> None:
+def test_it_shows_what_is_stored_in_it(tmp_path: Path) -> None:
+    land(tmp_path / "demo-lake")
     stored = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(stored)
-    assert shown(executed(samples)) == shown(stored)
+    assert shown(executed(tmp_path)) == shown(stored)
     table, tree = (dict(shown(stored)[place])["text/html"] for place in (1, 4))
     assert "timespan" in table
     assert 'class="tree"' in tree

@@ -80,6 +80,7 @@ def test_pandas(result: lakehunt.QueryResult) -> None:
     assert [str(kind) for kind in frame.dtypes[:4]] == ["boolean", "Int32", "Int64", "Float64"]
     assert [str(frame[name].dtype) for name in "ts"] == ["datetime64[ns, UTC]", "timedelta64[ns]"]
     assert frame["l"].tolist() == [9007199254740993, pd.NA, -1, pd.NA]  # not a float: none is so exact
+    assert frame["r"].isna().tolist() == [False, False, False, True]
     assert frame["b"].isna().tolist() == [False, True, False, True]
     assert frame["t"][0] == pd.Timestamp("2026-03-01T06:40:15.1234567Z")
     assert frame["t"][2].value == -100

@@ -9,18 +9,15 @@ from typing import Any
 import pytest
 
 from scripts.docs.pages import DOCS
-from tests.api.conftest import samples  # noqa: F401 (a fixture)
+from tests.support.samples import land
 
 PAGE = DOCS / "how-to/python.md"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-def test_the_examples_do_what_the_page_says(
-    spark: Any,
-    samples: Path,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(samples)
+def test_the_examples_do_what_the_page_says(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    land(tmp_path / "demo-lake")
+    monkeypatch.chdir(tmp_path)
     told: list[str] = []
     examples = doctest.DocTestParser().get_doctest(PAGE.read_text(encoding="utf-8"), {}, PAGE.name, str(PAGE), 0)
     found = doctest.DocTestRunner(optionflags=FLAGS).run(examples, out=told.append)

@@ -43,6 +43,11 @@ class LakehuntDriver(DriverBase):  # type: ignore[misc]  # it ships no annotatio
         self._connected = True
         self.current_connection = self._lake.config.lake
 
+    def close(self) -> None:
+        """Closes the lake."""
+        if self._lake is not None:
+            self._lake.close()
+
     @property
     def schema(self) -> dict[str, dict[str, str]]:
         """The tables and their columns."""

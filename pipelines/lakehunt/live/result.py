@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy
+
 from lakehunt.core.errors import LakehuntError
 from lakehunt.hunting.query.adhoc import Collected
-from lakehunt.kql.types import DYNAMIC, Schema
+from lakehunt.kql.types import DYNAMIC, REAL, Schema
 from lakehunt.live import arrow
 from lakehunt.live.arrow import Unit
 
@@ -61,18 +64,15 @@ class Result:
 
         Raises LakehuntError if pandas is not installed."""
         pandas: Any = _installed("pandas", "lakehunt[notebook]")
-        nullable = {
-            "bool": pandas.BooleanDtype(),
-            "int32": pandas.Int32Dtype(),
-            "int64": pandas.Int64Dtype(),
-            "double": pandas.Float64Dtype(),
-        }
+        nullable = {"bool": pandas.BooleanDtype(), "int32": pandas.Int32Dtype(), "int64": pandas.Int64Dtype()}
         frame: pd.DataFrame = self.to_arrow(unit).to_pandas(types_mapper=lambda kind: nullable.get(str(kind)))
         for place, of in enumerate(self.schema):
+            values = [row[place] for row in self.collected.rows]
             if of.type == DYNAMIC:
-                texts = (row[place] for row in self.collected.rows)
-                parsed = [None if value is None else json.loads(arrow.json_text(value, of.type)) for value in texts]
+                parsed = [None if value is None else json.loads(arrow.json_text(value, of.type)) for value in values]
                 frame.isetitem(place, pandas.Series(parsed, frame.index, dtype=object))
+            elif of.type == REAL:
+                frame.isetitem(place, pandas.Series(_reals(pandas, values), frame.index))
         return frame
 
     def to_polars(self, unit: Unit | None = None) -> pl.DataFrame:
@@ -88,6 +88,12 @@ class Result:
         microseconds, a timespan a BIGINT of ticks, a dynamic JSON text. Spark does not end while the frame, or one that
         is made of it, is in use."""
         return self.session.lasting().createDataFrame(arrow.stored_table(self.schema, self.collected.rows))
+
+
+def _reals(pandas: Any, values: Sequence[float | None]) -> Any:
+    """An array in which NaN is not null. Made of an Arrow array, it would be with pandas 3."""
+    numbers = numpy.array([0.0 if value is None else value for value in values], dtype=numpy.float64)
+    return pandas.arrays.FloatingArray(numbers, numpy.array([value is None for value in values], dtype=bool))
 
 
 def _installed(module: str, package: str) -> Any:
