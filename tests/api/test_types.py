@@ -25,8 +25,8 @@ from lakehunt.live import arrow
 
 EVERY_TYPE = """
 datatable(b: bool, i: int, l: long, r: real, m: decimal, t: datetime, s: timespan, g: guid, n: string, d: dynamic) [
-    true, 7, 9007199254740993, 0.1, decimal(1.25), datetime(2026-03-01T06:40:15.1234567Z), 1.02:03:04.0000005,
-        guid(74be27de-1e4e-49d9-b579-fe0b331d3642), 'x', dynamic({'k': [1, 'two', null]}),
+    true, 7, 9007199254740993, 0.1, decimal(1.25), datetime(2026-03-01T06:40:15.1234567Z),
+        timespan(1.02:03:04.0000005), guid(74be27de-1e4e-49d9-b579-fe0b331d3642), 'x', dynamic({'k': [1, 'two', null]}),
     bool(null), int(null), long(null), real(nan), decimal(null), datetime(null), timespan(null), guid(null), '',
         dynamic(null),
     false, -7, -1, real(-inf), decimal(-0.5), datetime(1969-12-31T23:59:59.9999999Z), -1tick,
