@@ -1,1 +1,1 @@
-"""Findings for people with SQL: views, their dictionary, and an endpoint that answers JDBC."""
+"""Findings and events for other tools: views and their dictionary, an endpoint for JDBC, and one for Kusto's clients."""

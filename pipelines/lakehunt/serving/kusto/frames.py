@@ -77,8 +77,6 @@ class Asked:
 
 # Values
 
-_FRACTION = re.compile(r"\.?0+Z$")
-
 
 def encoded(rows: Rows, schema: Schema) -> list[list[Any]]:
     """The rows as they are sent; see above."""
@@ -93,7 +91,11 @@ def encoded(rows: Rows, schema: Schema) -> list[list[Any]]:
 
 def _datetime(value: str) -> str:
     """Without zeros at the end of its fraction."""
-    return _FRACTION.sub("Z", value) if "." in value else value
+    if value[-2:] != "0Z":
+        return value
+    second, _, fraction = value[:-1].partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{second}.{fraction}Z" if fraction else f"{second}Z"
 
 
 def _decimal(value: Decimal | float | str) -> str:
