@@ -3,6 +3,7 @@ next as-of, because no later event changes what was found."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,10 @@ from lakehunt.runtime.session import codegen
 from lakehunt.schemas.event_tables import BY_NAME
 from lakehunt.schemas.hunt_tables import hits_of
 
+LEFT_OUT = 3600.0
+"""Seconds for which a hunt is left to its clock after its conditions failed on an event, or took too long: to find it
+among others takes several passes."""
+
 _ROW_BY_ROW = (p.Scan, p.Filter, p.Project, p.Expand)
 
 
@@ -42,6 +47,7 @@ class AtOnce:
     tables: TableCatalog
     limits: Limits
     _prepared: dict[str, PreparedHunt | None] = field(default_factory=dict)
+    _left_out: dict[str, float] = field(default_factory=dict)
 
     def ask(self, lake: Lake, hunts: Sequence[Hunt], say: Progress) -> list[HuntRun]:
         """Reads the events that have landed for hunts that read hits; then asks, as of now, the hunts that single
@@ -57,6 +63,7 @@ class AtOnce:
             context = self.tables.context(lake, now)
             bounds = hits_table.ScanBounds(self.limits.scan_seconds, self.limits.seconds)
             hits = hits_table.complete_hits(lake, LakeSnapshot(lake), requests, context, say, bounds)
+        self._left_out |= dict.fromkeys(hits.failed, time.monotonic() + LEFT_OUT)
         passes = [one for one in hits.passes if one.id >= begun]
         alone = [one for one in plans if is_decided_by_single_events(one.prepared.compiled.plan)]
         hit = set(_with_new_hits(lake, passes, alone))
@@ -64,7 +71,9 @@ class AtOnce:
         return engine.ask_hunts(lake, asked, say, self.tables, limits=self.limits, reason=LANDED) if asked else []
 
     def _of(self, hunt: Hunt) -> PreparedHunt | None:
-        """The hunt; None if it reads no hits, or cannot be compiled."""
+        """The hunt; None if it reads no hits, cannot be compiled, or is left out for a while."""
+        if self._left_out.get(hunt.id, 0.0) > time.monotonic():
+            return None
         key = f"{hunt.id} {hunt.digest}"
         if key not in self._prepared:
             try:
