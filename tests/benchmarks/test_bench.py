@@ -8,9 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from benchmarks import events, lake, landing, pack, peer
+from benchmarks import events, lake, landing, pack, peer, repeated_answers
+from benchmarks.first_answer import Question
 from lakehunt.hunting import compiled_hunt, engine
 from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.query import adhoc
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.records import defender_streaming
@@ -90,6 +92,20 @@ def _one_of_each_shape(everything: list[pack.Hunt], finding: list[pack.Hunt]) ->
     """The seeds, and of each shape a hunt that finds something."""
     shapes = {one.name.split(":")[0]: one for one in finding if one not in everything[:2]}
     return [*everything[:2], *shapes.values()]
+
+
+@pytest.mark.parametrize("question", repeated_answers.QUESTIONS, ids=lambda one: one.name)
+def test_the_peer_answers_the_same_question(spark, made: Path, question: Question) -> None:
+    as_of = times.from_datetime(AS_OF)
+    answer = adhoc.query(Lake(spark, str(made)), question.kql, as_of)
+    names = [column.name for column in answer.schema]
+    ours = [json.dumps(dict(zip(names, row, strict=True)), sort_keys=True) for row in answer.rows]
+    asked = repeated_answers.Asked(made, made / "none", AS_OF)
+    with repeated_answers.duckdb(asked) as peers:
+        theirs = peers.ask(question)
+    assert len(ours) == len(theirs)
+    if not question.part:
+        assert sorted(ours) == repeated_answers._parsed(theirs)
 
 
 def test_a_lake_without_its_last_day_gets_it_by_linking(made: Path, tmp_path: Path) -> None:

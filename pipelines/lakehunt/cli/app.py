@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from lakehunt.cli import (
+    completion,
     content,
     context,
     diagnostics,
@@ -23,7 +24,6 @@ from lakehunt.cli import (
     options,
     query,
     serve,
-    shell,
     watch,
 )
 from lakehunt.cli.exits import FAILURE, INTERRUPTED, SUCCESS, USAGE
@@ -39,7 +39,7 @@ SECTIONS: tuple[Section, ...] = (
     content.SECTION,
     operate.SECTION,
     serve.SECTION,
-    shell.SECTION,
+    completion.SECTION,
 )
 """In the order of `lakehunt --help`."""
 

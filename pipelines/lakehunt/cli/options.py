@@ -191,11 +191,11 @@ def _hunts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     from lakehunt import config as configuration
 
     folder = configuration.load(ctx.params.get("config")).hunts
-    known = _ids(folder)
+    known = hunt_ids(folder)
     return [CompletionItem(id_, help=name) for id_, name in known if id_.startswith(incomplete.lower())]
 
 
-def _ids(folder: Path) -> Iterator[tuple[str, str]]:
+def hunt_ids(folder: Path) -> Iterator[tuple[str, str]]:
     """Ids and names in a folder of hunts, for completion; found without a YAML parser, which would be too slow."""
     for file in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
         fields = dict(re.findall(r"^(id|name):[ \t]*(.+?)[ \t]*$", file.read_text("utf-8", "replace"), re.MULTILINE))

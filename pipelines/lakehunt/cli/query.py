@@ -95,3 +95,32 @@ def _print_errors(name: str, text: str, errors: QueryErrors) -> None:
     from lakehunt.hunting import compile_check
 
     diagnostics.problems([compile_check.of_text(Path(name), text, errors)])
+
+
+# Sessions
+
+
+@SECTION.command("shell")
+@options.as_of("See events up to this instant, and use it as now()", default="now, at each query")
+@click.option("--period", type=options.TIMESPAN, help="How far a query without a time filter looks back; default: all")
+@options.formats()
+def shell(config: Config, as_of: int | None, period: int | None, form: str) -> bool:
+    """Ask one query after another, while Spark keeps running.
+
+    A query ends at an empty line, or at a line that ends in ';'. `.help` lists the commands. If standard input is not a
+    terminal, what is read from it is run to its end, and the exit code is 1 if anything of it failed:
+
+        lakehunt shell < queries.kql"""
+    from lakehunt.cli.shell import engine, session
+
+    running = engine.Engine(config)
+    try:
+        asking = session.Session(config, running, as_of, period, form)
+        if not sys.stdin.isatty():
+            return asking.run_lines(sys.stdin, "<stdin>")
+        from lakehunt.cli.shell import prompt
+
+        prompt.run(asking)
+    finally:
+        running.close()
+    return True

@@ -32,6 +32,9 @@ LEAST = 12
 
 HEADING = 20
 CSV = ("csv", "csv-exact")
+FOR_READING = ("table", "vertical")
+"""The formats for people; the others are for programs."""
+
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 """How a text begins that a spreadsheet may take for a formula, which can run programs."""
 
@@ -81,8 +84,8 @@ def records(
     elif not found and empty:
         click.echo(empty)
     else:
-        lines = _vertical(found, columns) if form == "vertical" else table(found, columns, terminal_width())
-        click.echo("\n".join([*([bold(title)] if title else []), *lines, _count(len(found), what)]))
+        shown = lines(form, found, columns, terminal_width())
+        click.echo("\n".join([*([bold(title)] if title else []), *shown, f"({counted(len(found), what)})"]))
 
 
 def json_lines(objects: Iterable[Any]) -> None:
@@ -91,8 +94,13 @@ def json_lines(objects: Iterable[Any]) -> None:
         click.echo(json.dumps(_plain(item), ensure_ascii=False))
 
 
-def _count(number: int, what: str) -> str:
-    return f"({number} {what}{'' if number == 1 else 's'})"
+def lines(form: str, rows: Sequence[Record], columns: Sequence[Column], width: int | None) -> Iterator[str]:
+    """The lines of rows in one of the forms FOR_READING; those of a table have at most `width` cells (None: any)."""
+    return _vertical(rows, columns) if form == "vertical" else table(rows, columns, width)
+
+
+def counted(number: int, what: str = "row") -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _plain(value: Any) -> Any:

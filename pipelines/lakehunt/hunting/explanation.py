@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lakehunt.hunting.compiled_hunt import CompiledHunt, query_period
 from lakehunt.hunting.content.exclusion_file import Exclusion
@@ -17,7 +18,7 @@ from lakehunt.hunting.incremental.predicates import (
     extract_row_predicates,
 )
 from lakehunt.hunting.query.table_catalog import TableCatalog
-from lakehunt.hunting.query.time_window import TimeWindow, limit_to_window
+from lakehunt.hunting.query.time_window import DEFAULT_PERIOD, TimeWindow, limit_to_window
 from lakehunt.kql import plan as p
 from lakehunt.kql.errors import Span, line_and_column
 from lakehunt.lake.delta_lake import Lake
@@ -75,6 +76,36 @@ def explain(compiled: CompiledHunt, as_of: int) -> Explanation:
     in_full = {name: _why(hunt, one) for name, one in how.in_full.items()} if isinstance(how, RowPredicates) else {}
     states = tuple((one, one.state(as_of)) for one in hunt.exclusions)
     return Explanation(hunt, window, why, tables, in_full, tuple(_steps(hunt, plan, 0)), states)
+
+
+@dataclass(frozen=True)
+class ExplainedQuery:
+    """How a query is answered: what it reads, of which time, and its steps. `columns` are those that it reads, by
+    table; `as_hunt` says how it would be run as a hunt."""
+
+    window: TimeWindow
+    columns: Mapping[str, tuple[str, ...]]
+    plan: tuple[str, ...]
+    as_hunt: str
+
+
+def of_query(text: str, tables: TableCatalog, as_of: int, period: int | None) -> ExplainedQuery:
+    """How a query is answered as of an instant (ticks), if one without a time filter looks back for a period (ticks;
+    None: without a limit). Raises QueryErrors."""
+    hunt = Hunt("", "", text, Path("<query>"))
+    bound = tables.bind(text, period=period or DEFAULT_PERIOD)
+    plan, window = limit_to_window(bound, as_of, period)
+    needed = p.all_needed(bound)
+    read: dict[str, set[str]] = {}
+    for step in p.distinct(bound):
+        if isinstance(step, p.Scan):
+            read.setdefault(step.table, set()).update(needed[id(step)])
+    how = extract_row_predicates(bound)
+    as_hunt = "incremental: every event is read once, after it landed"
+    if isinstance(how, FullScan):
+        as_hunt = f"every run reads all events of its window, because {_why(hunt, how)}"
+    columns = {name: tuple(sorted(names)) for name, names in read.items()}
+    return ExplainedQuery(window, columns, tuple(_steps(hunt, plan, 0)), as_hunt)
 
 
 def _table(hunt: Hunt, predicates: TablePredicates) -> ExplainedTable:

@@ -89,19 +89,30 @@ def tokens(query: str) -> list[Token]:
     """All tokens of the query, the last one END.
 
     Raises KqlError at the first invalid character."""
+    found, error = lexed(query)
+    if error is not None:
+        raise error
+    return found
+
+
+def lexed(query: str) -> tuple[list[Token], KqlError | None]:
+    """The tokens up to the first invalid character, and the error there; without an error, the last token is END."""
     if len(query) > MAX_QUERY_LENGTH:
-        raise KqlError(Kind.SYNTAX, f"the query is longer than {MAX_QUERY_LENGTH} characters", Span(0, 1))
+        return [], KqlError(Kind.SYNTAX, f"the query is longer than {MAX_QUERY_LENGTH} characters", Span(0, 1))
     lone = _SURROGATE.search(query)
     if lone:
-        raise KqlError(Kind.SYNTAX, _half(lone[0]), Span(lone.start(), lone.end()), _HALF_HINT)
+        return [], KqlError(Kind.SYNTAX, _half(lone[0]), Span(lone.start(), lone.end()), _HALF_HINT)
     found: list[Token] = []
     at = _skip(query, 0)
-    while at < len(query):
-        token = _token(query, at, found)
-        found.append(token)
-        at = _skip(query, token.span.end)
+    try:
+        while at < len(query):
+            token = _token(query, at, found)
+            found.append(token)
+            at = _skip(query, token.span.end)
+    except KqlError as error:
+        return found, error
     found.append(Token(T.END, "", Span(len(query), len(query))))
-    return found
+    return found, None
 
 
 def _skip(query: str, at: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +26,10 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.core.object_store import ObjectStore
 from lakehunt.core.sql import quoted_name
 from lakehunt.lake import arrow_rows, logged_files, small_tables, versions, where
+from lakehunt.lake.file_ranges import FileRanges, Range
+from lakehunt.lake.logged_files import LoggedTable
 from lakehunt.lake.retry import retried
-from lakehunt.lake.small_tables import LocalTables, Made, Read
+from lakehunt.lake.small_tables import LocalTables, Made, Read, Stamp
 from lakehunt.lake.table_maker import TableMaker, identifier
 from lakehunt.lake.table_names import TableNames
 from lakehunt.lake.where import Where
@@ -42,6 +45,15 @@ MOST_BYTES = 32 * 1024 * 1024
 
 MOST_ROWS = 500_000
 """Rows of the files of another table up to which it is searched without Spark."""
+
+
+_LOGGED: dict[tuple[SparkSession, str], tuple[object, LoggedTable]] = {}
+"""For a session and the path of a table the version that was read last, after what tells it from others."""
+
+_MOST_LOGGED = 64
+"""Versions that are kept: those that were asked for last."""
+
+_RANGES = FileRanges()
 
 
 class Lake:
@@ -120,12 +132,38 @@ class Lake:
         """The rows of a large table that exists, and its version now: where the log is read without Spark, later
         commits do not change them; else they may only add to them. Not for what is written depending on them: Delta
         does not know that they were read. Columns that an older table lacks are null."""
-        if self._local is not None:
-            opened = self._local.opened(table.name)
-            if (rows := logged_files.frame(self.spark, self.path(table.name), opened)) is not None:
-                return _with_all_columns(table, rows), opened.version()
+        if (logged := self.logged(table)) is not None:
+            return logged.frame, logged.version
         version = self.version(table.name)
         return self.rows(table), version
+
+    def logged(self, table: Table) -> LoggedTable | None:
+        """The newest version of a large table that exists, as its log describes it, with the columns that an older
+        table lacks. None where only Spark reads the log. What was made of a version is kept for the next question."""
+        if self._local is None:
+            return None
+        path, stamp = self.path(table.name), self._local.stamp(table.name)
+        kept = _LOGGED.pop((self.spark, path), None)
+        if kept is None or stamp is None or kept[0] != (stamp, table):
+            found = logged_files.table(self.spark, path, self._local.opened(table.name))
+            if found is None:
+                return None
+            kept = (stamp, table), replace(found, frame=_with_all_columns(table, found.frame))
+        _LOGGED[self.spark, path] = kept
+        if len(_LOGGED) > _MOST_LOGGED:
+            _LOGGED.pop(next(iter(_LOGGED)), None)
+        return kept[1]
+
+    def stamp(self, name: str) -> Stamp | None:
+        """What changes with every commit to a table; None where it is not known."""
+        return None if self._local is None else self._local.stamp(name)
+
+    def ranges(self, table: Table, paths: Sequence[str], column: str) -> list[Range] | None:
+        """The range of a column of whole numbers in each of these files of a table; None if one is not known, or if a
+        row may have no value."""
+        if self._local is None:
+            return None
+        return _RANGES.of(self._local.files_of(table.name), self.path(table.name), paths, column)
 
     def local(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> DataFrame:
         """A few rows for the table, from Python values in the order of its columns. They are written as one file."""

@@ -7,7 +7,10 @@ the files hold just the rows and columns of the table: without deletion vectors,
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -22,9 +25,28 @@ _COUNTED = ("byte", "short", "integer", "long", "date", "timestamp")
 """Types whose statistics are whole numbers."""
 
 
+@dataclass(frozen=True)
+class LoggedTable:
+    """A version of a table, with what its log says of it."""
+
+    frame: DataFrame
+    """Its rows: later commits do not change them."""
+    version: int
+    paths: Sequence[str]
+    """Of its files, below its folder."""
+    ranges: Mapping[str, tuple[int, int]]
+    """For columns of whole numbers, days and times that have a value in every row, as far as statistics say so: two
+    between which all are. Times are in microseconds since 1970."""
+
+
 def frame(spark: SparkSession, path: str, opened: DeltaTable) -> DataFrame | None:
-    """The rows of the opened version of the table at this path: later commits do not change them. None if only Delta
-    can read the table."""
+    """The rows of the opened version of the table at this path. None if only Delta can read the table."""
+    found = table(spark, path, opened)
+    return None if found is None else found.frame
+
+
+def table(spark: SparkSession, path: str, opened: DeltaTable) -> LoggedTable | None:
+    """The opened version of the table at this path. None if only Delta can read the table."""
     if opened.protocol().min_reader_version != _WITHOUT_FEATURES:
         return None
     types = {field["name"]: field["type"] for field in json.loads(opened.schema().to_json())["fields"]}
@@ -51,7 +73,26 @@ def frame(spark: SparkSession, path: str, opened: DeltaTable) -> DataFrame | Non
             lines,
         )
     )
-    return DataFrame(made, spark)
+    files = [unquote(one) for one in paths]
+    times = {name for name in counted if types[name] == "timestamp"}
+    ranges = {name: found for name in counted if (found := _range(actions, name, name in times)) is not None}
+    return LoggedTable(DataFrame(made, spark), opened.version(), files, ranges)
+
+
+_CUT = 999
+"""How much later, in microseconds, a time may be than its statistics say: writers may cut them to milliseconds."""
+
+
+def _range(actions: pa.Table, name: str, is_time: bool) -> tuple[int, int] | None:
+    """Values between which a column is in all rows; None if they are not known, or a row may have no value."""
+    if not actions.num_rows or f"null_count.{name}" not in actions.column_names:
+        return None
+    bounds = [_whole_numbers(actions.column(f"{bound}.{name}")) for bound in ("min", "max")]
+    least, greatest = ([value for value in values if value is not None] for values in bounds)
+    empty = actions.column(f"null_count.{name}").to_pylist()
+    if len(least) + len(greatest) < 2 * actions.num_rows or any(count != 0 for count in empty):
+        return None
+    return min(least), max(greatest) + (_CUT if is_time else 0)
 
 
 def _whole_numbers(column: Any) -> list[int | None]:

@@ -39,6 +39,9 @@ Read = Callable[[Sequence[str], Where], pa.Table]
 Made = tuple[pa.Table, Where]
 """Rows, and the conditions that hold for those that they replace, and for themselves."""
 
+Stamp = tuple[int, ...]
+"""Tells the states of a table apart."""
+
 ATTEMPTS = 60
 LONGEST_PAUSE = 0.5
 """Attempts of a write that another one was ahead of, and the longest time between two of them, in seconds."""
@@ -140,6 +143,18 @@ class LocalTables:
         if not self.in_s3:
             return damage.log_of(self.root, self.stored_name(name)).version
         return self.opened(name).version() if self.exists(name) else -1
+
+    def stamp(self, name: str) -> Stamp | None:
+        """What changes with every commit to a table: its newest version, and which file that is, as a table may be
+        made anew. None in S3, where finding out takes as long as reading the log, and without a table."""
+        if self.in_s3:
+            return None
+        log = damage.log_of(self.root, self.stored_name(name))
+        try:
+            newest = log.path(log.version).stat()
+        except OSError:
+            return None
+        return log.version, newest.st_ino, newest.st_mtime_ns, newest.st_size
 
     def commits(self, name: str, newest: int) -> list[dict[str, Any]]:
         """What the table's log says of that many of its newest commits, each with its `version`."""

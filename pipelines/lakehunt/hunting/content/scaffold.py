@@ -53,6 +53,17 @@ def create(name: str, folder: Path) -> tuple[Path, Path]:
     """Writes a hunt of this name, and its tests, into the folder. Returns the two files.
 
     Raises LakehuntError if the name is invalid, a file exists, or a file cannot be written."""
+    hunt, tests = files(name, folder)
+    identifier = uuid.uuid4()
+    write(tests, _TESTS.format(hunt=hunt.name, id=identifier))
+    write(hunt, _HUNT.format(id=identifier, name=_quoted(" ".join(name.split()))))
+    return hunt, tests
+
+
+def files(name: str, folder: Path) -> tuple[Path, Path]:
+    """The files in a folder for a new hunt of this name, and for its tests.
+
+    Raises LakehuntError if the name is invalid or a file exists."""
     name = " ".join(name.split())
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if not stem:
@@ -61,13 +72,15 @@ def create(name: str, folder: Path) -> tuple[Path, Path]:
     there = next((file for file in (hunt, tests) if file.exists()), None)
     if there is not None:
         raise LakehuntError(f"{there} is there already", "choose another name")
-    identifier = uuid.uuid4()
-    try:
-        atomic_write.write(tests, _TESTS.format(hunt=hunt.name, id=identifier).encode())
-        atomic_write.write(hunt, _HUNT.format(id=identifier, name=_quoted(name)).encode())
-    except OSError as error:
-        raise LakehuntError(f"{hunt} cannot be written: {error.strerror}", "name a folder with --into") from error
     return hunt, tests
+
+
+def write(file: Path, text: str) -> None:
+    """Writes a file of a new hunt. Raises LakehuntError if that is not possible."""
+    try:
+        atomic_write.write(file, text.encode())
+    except OSError as error:
+        raise LakehuntError(f"{file} cannot be written: {error.strerror}", "name a folder with --into") from error
 
 
 def _quoted(name: str) -> str:

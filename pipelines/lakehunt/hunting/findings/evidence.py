@@ -175,6 +175,14 @@ def _events_of(
     if not ids or not seen:
         return []
     first, last = (times.from_datetime(at) for at in (min(seen), max(seen)))
+    return _events_with(lake, ids, first, last, columns)
+
+
+def _events_with(
+    lake: Lake, event_ids: Collection[str], first: int, last: int, columns: Callable[[EventTable], Iterable[Column]]
+) -> list[tuple[EventTable, Row]]:
+    """The events with these ids, of a time (ticks)."""
+    ids = set(event_ids)
     found: list[tuple[EventTable, Row]] = []
     for table in sorted(EVENT_TABLES, key=lambda one: one is not DEVICE_PROCESS_EVENTS):
         if ids and lake.exists(table.events.name):
@@ -184,6 +192,13 @@ def _events_of(
             found += [(table, row) for row in rows]
             ids -= {row["event_id"] for row in rows}
     return found
+
+
+def events_named(lake: Lake, event_ids: Collection[str], first: int, last: int) -> list[dict[str, Any]]:
+    """The events with these ids, of a time (ticks), in order of time: their `event_table`, non-empty columns, times as
+    text."""
+    rows = _events_with(lake, event_ids, first, last, lambda table: table.kql_schema)
+    return [_event_json(*one) for one in sorted(rows, key=lambda one: (one[1]["Timestamp"], one[1]["event_id"]))]
 
 
 def _as_kql(columns: Iterable[Column]) -> list[SparkColumn]:

@@ -15,19 +15,21 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from lakehunt.core.errors import LakehuntError
-from lakehunt.hunting.query import row_limit, runtime_errors
-from lakehunt.hunting.query.events_table import LakeSnapshot, Readable
+from lakehunt.hunting.query import first_rows, row_limit, runtime_errors
+from lakehunt.hunting.query.events_table import LakeSnapshot
 from lakehunt.hunting.query.table_catalog import EVENTS_ONLY, TableCatalog
 from lakehunt.hunting.query.time_window import DEFAULT_PERIOD, limit_to_window
 from lakehunt.kql import plan as p
 from lakehunt.kql import syntax as s
 from lakehunt.kql.binding import SchemaOf
 from lakehunt.kql.errors import KqlError, QueryErrors
+from lakehunt.kql.pruning import pruned
 from lakehunt.kql.types import DECIMAL, REAL, Column, Schema, Type
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime import bounded
 from lakehunt.runtime.error_text import describe
 from lakehunt.runtime.limits import LimitError, Limits
+from lakehunt.schemas.event_tables import BY_NAME
 from lakehunt.spark import discovery
 from lakehunt.spark.plans import Context, compile_plan
 from lakehunt.spark.values import as_json
@@ -83,7 +85,7 @@ def query(
     as_of: int,
     period: int | None = None,
     tables: TableCatalog = EVENTS_ONLY,
-    events: Callable[[], Readable] | None = None,
+    events: Callable[[], LakeSnapshot] | None = None,
     limits: Limits = Limits(),  # noqa: B008 (it is immutable)
 ) -> Answer:
     """The result of one query, as JSON values. Arguments and errors are those of `collect`."""
@@ -96,7 +98,7 @@ def collect(
     as_of: int,
     period: int | None = None,
     tables: TableCatalog = EVENTS_ONLY,
-    events: Callable[[], Readable] | None = None,
+    events: Callable[[], LakeSnapshot] | None = None,
     limits: Limits = Limits(),  # noqa: B008 (it is immutable)
     cut: bool = False,
     stop: threading.Event | None = None,
@@ -108,13 +110,19 @@ def collect(
     ends one row above its limit instead. `stop` cancels the query once it is set.
     Raises QueryErrors for an invalid or unsupported query, LimitError for one that takes too long or has too many rows,
     StoppedError for one that was cancelled, and LakehuntError for one at which Spark fails."""
-    context = tables.context(lake, as_of, events)
+    opened = cache(events or partial(LakeSnapshot, lake))
+    context = tables.context(lake, as_of, opened)
     discovering = _discovering(context, as_of, period)
 
     def run() -> Collected:
-        plan, _ = limit_to_window(tables.bind(text, discovering, period or DEFAULT_PERIOD), as_of, period)
-        rows = row_limit.limited(compile_plan(plan, context), limits.rows).in_order()
+        def is_earlier(scan: p.Scan) -> bool:
+            return scan.table in BY_NAME and opened().are_until(scan, as_of)
+
+        bound = tables.bind(text, discovering, period or DEFAULT_PERIOD)
+        plan, _ = limit_to_window(bound, as_of, period, is_earlier)
         try:
+            reading = first_rows.narrowed(pruned(plan), context, lambda scan: opened().span(scan))
+            rows = row_limit.limited(compile_plan(reading, context), limits.rows).in_order()
             collected = rows.collect()
         except PySparkException as error:
             if (located := runtime_errors.locate(plan, error)) is not None:

@@ -10,15 +10,15 @@ from typing import Protocol
 from pyspark.sql import Column, DataFrame
 
 from lakehunt.kql import plan as p
-from lakehunt.kql.types import DATETIME, DYNAMIC, STRING, TICKS_PER_DAY, Schema
+from lakehunt.kql.types import DATETIME, DYNAMIC, STRING, TICKS_PER_DAY, TICKS_PER_MICROSECOND, Schema
 from lakehunt.kql.types import Column as KqlColumn
 from lakehunt.lake.delta_lake import Lake
-from lakehunt.lake.small_tables import LocalTables
+from lakehunt.lake.small_tables import LocalTables, Stamp
 from lakehunt.schemas.event_table import EventTable
 from lakehunt.schemas.event_tables import BY_NAME, EVENT_TABLES, kql_name
 from lakehunt.schemas.landing_tables import BATCHES
 from lakehunt.spark import dynamic, trace, values
-from lakehunt.spark.cancelling import not_cancelled
+from lakehunt.spark.cancelling import reads_until_cancelled
 from lakehunt.spark.columns import F, select
 from lakehunt.spark.expressions import INGESTED, column
 from lakehunt.spark.relations import ORDER, Relation
@@ -51,11 +51,19 @@ class EventsSnapshot:
     accepted: tuple[BatchRange, ...]
     version: int
     """A version of the stored table that has all of them; -1 if the lake has no such table."""
+    span: tuple[int, int] | None = None
+    """Ticks: all stored events have a time between these. None: not known."""
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
-        rows = within_window(self.table, self.frame, plan.since, plan.until)
-        rows = rows.filter(not_cancelled(rows.sparkSession, F.col("batch"), F.col("batch")))
-        return relation(self.table, rows, traced)
+        """The events that the plan's read of the table may need, with the plan's columns."""
+        until = None if self.are_until(plan.until) else plan.until
+        rows = within_window(self.table, self.frame, plan.since, until)
+        rows = rows.filter(reads_until_cancelled(rows.sparkSession))
+        return relation(self.table, rows, traced, schema=plan.schema)
+
+    def are_until(self, until: int | None) -> bool:
+        """Whether no event is later than an instant (ticks), so that nothing need be compared with it."""
+        return until is not None and self.span is not None and self.span[1] <= until
 
 
 class LakeSnapshot:
@@ -78,15 +86,51 @@ class LakeSnapshot:
             if not any(self._lake.exists(other.events.name) for other in EVENT_TABLES):
                 self._lake.read(name)  # raises
             return EventsSnapshot(table, self._lake.rows(table.events), (), -1)
-        rows, version = self._lake.snapshot(table.events)
-        return EventsSnapshot(table, rows.filter(in_batches(accepted)), accepted, version)
+        logged = self._lake.logged(table.events)
+        if logged is None:
+            rows, version = self._lake.snapshot(table.events)
+            return EventsSnapshot(table, rows.filter(in_batches(accepted)), accepted, version)
+        span = logged.ranges.get(table.times[0])
+        if span is not None:
+            span = span[0] * TICKS_PER_MICROSECOND, (span[1] + 1) * TICKS_PER_MICROSECOND - 1
+        ranges = self._lake.ranges(table.events, logged.paths, "batch")
+        all_accepted = ranges is not None and all(_is_within(one, accepted) for one in ranges)
+        rows = logged.frame if all_accepted else logged.frame.filter(in_batches(accepted))
+        return EventsSnapshot(table, rows, accepted, logged.version, span)
+
+    def are_until(self, plan: p.Scan, until: int) -> bool:
+        """Whether no event of the table that the plan reads is later than an instant (ticks)."""
+        return self.of(BY_NAME[plan.table]).are_until(until)
+
+    def span(self, plan: p.Scan) -> tuple[int, int] | None:
+        """Two instants (ticks) between which all events are of the table that the plan reads; None: not known."""
+        return self.of(BY_NAME[plan.table]).span
 
     def scan(self, plan: p.Scan, traced: bool) -> Relation:
         return self.of(BY_NAME[plan.table]).scan(plan, traced)
 
 
+def _is_within(batches: BatchRange, accepted: Iterable[BatchRange]) -> bool:
+    """Whether one of the ranges has all of these batches."""
+    return any(first <= batches[0] and batches[1] <= last for first, last in accepted)
+
+
+_ACCEPTED: dict[str, tuple[Stamp, dict[str, tuple[BatchRange, ...]]]] = {}
+"""For each lake the accepted batches that were read last, after the stamp of their table."""
+
+
 def accepted_batches(lake: Lake | LocalTables) -> dict[str, tuple[BatchRange, ...]]:
     """The accepted batches of each event table, by its KQL name."""
+    stamp = lake.stamp(BATCHES.name)
+    if stamp is None:
+        return _accepted_batches(lake)
+    kept = _ACCEPTED.get(lake.root)
+    if kept is None or kept[0] != stamp:
+        _ACCEPTED[lake.root] = kept = stamp, _accepted_batches(lake)
+    return kept[1]
+
+
+def _accepted_batches(lake: Lake | LocalTables) -> dict[str, tuple[BatchRange, ...]]:
     found: dict[str, set[int]] = {}
     for row in lake.few(BATCHES, ("event_table", "batch"), [("outcome", "=", "settled")]):
         found.setdefault(kql_name(row["event_table"]), set()).add(row["batch"])
@@ -170,15 +214,19 @@ def within_window(table: EventTable, frame: DataFrame, since: int | None, until:
     return frame
 
 
-def relation(table: EventTable, frame: DataFrame, traced: bool, also: Sequence[Column] = ()) -> Relation:
-    """Stored events of a table with engine types; `traced` rows carry their event id. `also`: additional columns."""
-    columns = [kql_value(of).alias(of.name) for of in table.kql_schema]
+def relation(
+    table: EventTable, frame: DataFrame, traced: bool, also: Sequence[Column] = (), schema: Schema | None = None
+) -> Relation:
+    """Stored events of a table with engine types; `traced` rows carry their event id. `also`: additional columns.
+    `schema`: those of the table's columns that are needed, by default all."""
+    schema = table.kql_schema if schema is None else schema
+    columns = [kql_value(of).alias(of.name) for of in schema]
     moment = kql_value(next(column for column in table.kql_schema if column.name == table.times[0]))
     order = F.struct(moment.alias("at"), F.col(table.sequence).alias("report"), F.col("event_id").alias("content"))
     hidden = [order.alias(ORDER), values.ticks(F.col("landed_at")).alias(INGESTED)]
     if traced:
         hidden.append(trace.of_event(F.col("event_id"), moment, table.subject_columns).alias(trace.TRACE))
-    return Relation(select(frame, *columns, *hidden, *also), table.kql_schema)
+    return Relation(select(frame, *columns, *hidden, *also), schema)
 
 
 def kql_value(of: KqlColumn) -> Column:

@@ -6,7 +6,7 @@ the hunt's `queryPeriod`, or else seven days."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from lakehunt.kql import plan as p
@@ -40,13 +40,20 @@ class TimeWindow:
         return TimeWindow(min(known) if len(known) == len(since) else None, max(w.until for w in windows))
 
 
-def limit_to_window(plan: p.Plan, now: int, period: int | None) -> tuple[p.Plan, TimeWindow]:
-    """The plan with every scan limited to events up to `now`, and the window that it reads.
+Covers = Callable[[p.Scan], bool]
+"""Whether a table is known to have no row after the as-of, and none without a time."""
+
+
+def limit_to_window(
+    plan: p.Plan, now: int, period: int | None, is_earlier: Covers = lambda scan: False
+) -> tuple[p.Plan, TimeWindow]:
+    """The plan with every scan limited to events up to `now`, and the window that it reads. A table that `is_earlier`
+    needs no such limit.
 
     `period` (ticks) limits scans without a time filter of their own; None leaves them unbounded. A table without a time
     column is read whole; if the query reads no other table, the window starts at the beginning."""
     windows: list[TimeWindow] = []
-    limited = _limit(plan, (), now, period, windows)
+    limited = _Limiting(now, period, is_earlier, windows).limit(plan, ())
     if not windows and any(isinstance(part, p.Scan) for part in p.walk(plan)):
         windows.append(TimeWindow(None, now))
     return limited, TimeWindow.around(windows, now)
@@ -58,33 +65,42 @@ def time_column(scan: p.Scan) -> str | None:
     return next((name for name in TIME_COLUMNS if name in times), None)
 
 
-def _limit(plan: p.Plan, above: Conditions, now: int, period: int | None, windows: list[TimeWindow]) -> p.Plan:
-    if isinstance(plan, p.Scan):
-        return _limit_scan(plan, above, now, period, windows)
-    below = iter(passed_down(plan, above))
-    return p.with_sources(plan, lambda source: _limit(source, next(below)[1], now, period, windows))
+@dataclass(frozen=True)
+class _Limiting:
+    now: int
+    period: int | None
+    is_earlier: Covers
+    windows: list[TimeWindow]
+    """Those of the scans that were limited."""
 
+    def limit(self, plan: p.Plan, above: Conditions) -> p.Plan:
+        if isinstance(plan, p.Scan):
+            return self._limit_scan(plan, above)
+        below = iter(passed_down(plan, above))
+        return p.with_sources(plan, lambda source: self.limit(source, next(below)[1]))
 
-def _limit_scan(plan: p.Scan, above: Conditions, now: int, period: int | None, windows: list[TimeWindow]) -> p.Plan:
-    time = time_column(plan)
-    if time is None:
-        return plan
-    moment = p.ColumnRef(DATETIME, plan.span, time)
-    limits: list[p.Expr] = [p.Call(BOOL, plan.span, "<=", (moment, p.Now(DATETIME, plan.span)))]
-    if period is not None and not any(_is_time_filter(one.expr) for one in above):
-        start = p.Const(DATETIME, plan.span, now - period)
-        limits.append(p.Call(BOOL, plan.span, ">", (moment, start)))
-    # In an event table both columns are the event's time; in other tables they may differ.
-    bounding = BY_NAME[plan.table].times if plan.table in BY_NAME else (time,)
-    terms = [*(one.expr for one in above if one.separable), *limits]
-    bounds = list(_bounds(terms, now, bounding))
-    since = max((ticks for op, ticks in bounds if op in (">", ">=", "==")), default=None)
-    until = min(ticks for op, ticks in bounds if op in ("<", "<=", "=="))
-    windows.append(TimeWindow(since, until))
-    limited: p.Plan = replace(plan, since=since, until=until)
-    for limit in limits:
-        limited = p.Filter(plan.schema, limited, limit)
-    return limited
+    def _limit_scan(self, plan: p.Scan, above: Conditions) -> p.Plan:
+        time = time_column(plan)
+        if time is None:
+            return plan
+        moment = p.ColumnRef(DATETIME, plan.span, time)
+        last = p.Call(BOOL, plan.span, "<=", (moment, p.Now(DATETIME, plan.span)))
+        limits: list[p.Expr] = [last]
+        if self.period is not None and not any(_is_time_filter(one.expr) for one in above):
+            start = p.Const(DATETIME, plan.span, self.now - self.period)
+            limits.append(p.Call(BOOL, plan.span, ">", (moment, start)))
+        # In an event table both columns are the event's time; in other tables they may differ.
+        bounding = BY_NAME[plan.table].times if plan.table in BY_NAME else (time,)
+        terms = [*(one.expr for one in above if one.separable), *limits]
+        bounds = list(_bounds(terms, self.now, bounding))
+        since = max((ticks for op, ticks in bounds if op in (">", ">=", "==")), default=None)
+        until = min(ticks for op, ticks in bounds if op in ("<", "<=", "=="))
+        self.windows.append(TimeWindow(since, until))
+        limited: p.Plan = replace(plan, since=since, until=until)
+        for limit in limits:
+            if limit is not last or not self.is_earlier(plan):
+                limited = p.Filter(plan.schema, limited, limit)
+        return limited
 
 
 def _is_time_filter(term: p.Expr) -> bool:

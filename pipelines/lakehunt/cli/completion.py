@@ -8,7 +8,7 @@ from click.shell_completion import get_completion_class
 from lakehunt.cli.context import PROGRAM
 from lakehunt.cli.section import HELP, Section
 
-SECTION = Section("Shell")
+SECTION = Section("Completion")
 
 
 @click.command("completion", context_settings=HELP)

@@ -1,0 +1,1 @@
+"""`lakehunt shell`: queries by one process, one after the other."""
