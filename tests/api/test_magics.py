@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 import lakehunt
@@ -90,3 +91,21 @@ def test_it_can_be_unloaded(shell: InteractiveShell) -> None:
     assert "kql" not in shell.magics_manager.magics["cell"]
     shell.extension_manager.load_extension("lakehunt")
     assert "kql" in shell.magics_manager.magics["cell"]
+
+
+def completed(shell: InteractiveShell, text: str) -> list[str]:
+    """What the shell offers at the end of a text."""
+    with provisionalcompleter():
+        return [one.text for one in shell.Completer.completions(text, len(text))]
+
+
+def test_queries_are_completed_in_cells_and_on_lines(shell: InteractiveShell) -> None:
+    assert "DeviceProcessEvents" in completed(shell, "%%kql --as-of 2026-03-10\nDevicePro")
+    assert completed(shell, "%%kql\nDeviceProcessEvents\n| project here = FileName, x = 1\n| where he") == ["here"]
+    assert "summarize" in completed(shell, "%kql -o x DeviceProcessEvents | summ")
+    assert "has_any_ipv4(" in completed(shell, "x = %kql print has_any_ip")
+    assert "DeviceProcessEvents" not in completed(shell, "DevicePro")
+
+
+def test_hunts_are_completed(shell: InteractiveShell) -> None:
+    assert completed(shell, "%lakehunt query 1a9dfc1d") == ["1a9dfc1d-6dd2-42e5-81ef-fb90f3d96239"]

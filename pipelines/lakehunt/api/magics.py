@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from typing import NoReturn
 
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
@@ -15,16 +16,23 @@ from lakehunt.api import lake as api
 from lakehunt.api.evidence import FindingEvidence
 from lakehunt.api.lake import OpenLake
 from lakehunt.api.result import MOST_ROWS, QueryResult
+from lakehunt.cli.shell.completion import Candidate, Completions, Found
 from lakehunt.core.errors import UsageError
+from lakehunt.hunting.query.table_catalog import TableCatalog
+from lakehunt.spark.functions import CATALOG
 
 _OPTIONS = re.compile(r"\s*(?:(?:-\w|--[\w-]+)(?:[= ]\s*(?:\"[^\"]*\"|'[^']*'|\S+))?\s*)*")
 """The options before a query on a line, each with its value."""
+
+_OF_QUERY = re.compile(rf"\s*(?:[\w, ]+=\s*)?%kql\s(?:{_OPTIONS.pattern})(.*)\Z")
+_OF_HUNTS = re.compile(r"\s*%lakehunt\s+(?:query|findings)\s+(?:\S+\s+)*(\S*)\Z")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Makes `%%kql`, `%kql` and `%lakehunt` known, and completes them."""
     magics = KqlMagics(shell)
     shell.register_magics(magics)
+    shell.Completer.custom_matchers.append(magics.matches)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -32,6 +40,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     magics = shell.magics_manager.registry.pop(KqlMagics.__name__, None)
     if isinstance(magics, KqlMagics):
         magics.close()
+        shell.Completer.custom_matchers.remove(magics.matches)
         for names in shell.magics_manager.magics.values():
             for name in ("kql", "lakehunt"):
                 names.pop(name, None)
@@ -69,7 +78,10 @@ class KqlMagics(Magics):
         super().__init__(shell)
         self._shell = shell
         self._current: OpenLake | None = None
+        self._completions: tuple[TableCatalog, Completions] | None = None
         self._opened: dict[tuple[str | None, str | None], OpenLake] = {}
+        # A function: IPython marks those that it calls, which it cannot do with a method.
+        self.matches = context_matcher(identifier="lakehunt")(lambda context: self._matches(context))  # noqa: PLW0108
 
     @no_var_expand  # braces and dollars are KQL's
     @line_cell_magic
@@ -127,6 +139,34 @@ class KqlMagics(Magics):
         else:
             self.close()
         return None
+
+    def _matches(self, context: CompletionContext) -> SimpleMatcherResult:
+        """What can stand at the cursor in a query, or after `%lakehunt`."""
+        *earlier, line = context.full_text.split("\n")[: context.cursor_line + 1]
+        line = line[: context.cursor_position]
+        if (hunts := _OF_HUNTS.match(line)) is not None:
+            found = self._hunts(hunts[1])
+        elif earlier and earlier[0].startswith("%%kql"):
+            found = self._completed("\n".join([*earlier[1:], line]))
+        elif (query := _OF_QUERY.match(line)) is not None:
+            found = self._completed(query[1])
+        else:
+            return {"completions": []}
+        word = line[len(line) - found.length :]
+        # Notebooks sort what they are given: what begins with the word would not come first.
+        first = [one for one in found.candidates if one.text.lower().startswith(word.lower())]
+        made = [SimpleCompletion(one.text, type=one.what) for one in first or found.candidates]
+        return {"completions": made, "matched_fragment": word, "suppress": True}
+
+    def _completed(self, text: str) -> Found:
+        tables = self._lake().live.tables
+        if self._completions is None or self._completions[0] is not tables:
+            self._completions = (tables, Completions(tables, CATALOG))
+        return self._completions[1].at_end(text)
+
+    def _hunts(self, word: str) -> Found:
+        known = (Candidate(one.id, one.name) for one in self._lake().hunts() if one.id.startswith(word.lower()))
+        return Found(tuple(known), len(word))
 
     def close(self) -> None:
         """Ends the lakes that were opened here."""
