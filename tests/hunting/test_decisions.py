@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import Column
+from pyspark.sql import functions as F
 
 from lakehunt import java
 from lakehunt.hunting.incremental import decisions, keywords, prefilter
@@ -251,6 +252,38 @@ def test_what_a_pass_counts(lake: Lake) -> None:
     rows.select(matcher.column).collect()
     counts = matcher.counts()
     assert (counts.events, counts.hits, counts.evaluated) == (3, (1, 0, 0), (0, 1, 3))
+
+
+@pytest.mark.parametrize("all_ask_for_a_name", [True, False])
+def test_texts_that_are_searched_only_where_a_hunt_asks(lake: Lake, all_ask_for_a_name: bool) -> None:
+    """Names repeat and command lines do not. After some thousand events of a task that is known, and a command line is
+    searched for events only whose name some hunt asks for, unless a hunt asks for nothing but the command line."""
+    names = ["cmd.exe", "svchost.exe", "powershell.exe", "w3wp.exe", "explorer.exe"]
+    hunts: list[tuple[str, Callable[[int], bool]]] = [
+        (f'FileName == "cmd.exe" and {C} has "-enc"', lambda n: n % 35 == 0),
+        (f'FileName =~ "PowerShell.exe" and {C} matches regex "k[0-9]*9 "', lambda n: n % 5 == 2 and n % 10 == 9),
+        (f'FileName =~ "PowerShell.exe" and {C} matches regex "k[0-9]*7 "', lambda n: n % 10 == 7),
+        (f'FileName in ("cmd.exe", "w3wp.exe") and not({C} has "-enc")', lambda n: n % 5 in {0, 3} and n % 7 > 0),
+        (f'FileName == "explorer.exe" and ({C} has "-enc" or {C} has "k4")', lambda n: n == 4 or n % 35 == 14),
+        (
+            f'(FileName == "cmd.exe" and {C} has "k10") or (FileName == "w3wp.exe" and {C} has "-enc")',
+            lambda n: n == 10 or n % 35 == 28,
+        ),
+    ]
+    if not all_ask_for_a_name:
+        hunts.append((f'{C} has "k12345"', lambda n: n == 12345))
+    count = 20_000
+    matcher = Matcher(lake.spark, [of(condition) for condition, _ in hunts])
+    number, listed = F.col("id"), ", ".join(f"'{name}'" for name in names)
+    rows = lake.spark.range(0, count, 1, 1).select(
+        number.alias("n"),
+        F.expr(f"element_at(array({listed}), cast(id % {len(names)} + 1 as int))").alias("FileName"),
+        F.concat(F.lit("run k"), number, F.when(number % 7 == 0, " -enc").otherwise(" -dec")).alias(C),
+    )
+    found = {
+        (row.n, hunt) for row in rows.select("n", matcher.column.alias("hunts")).collect() for hunt in row.hunts or ()
+    }
+    assert found == {(n, hunt) for n in range(count) for hunt, (_, is_hit) in enumerate(hunts) if is_hit(n)}
 
 
 @pytest.mark.parametrize("seed", [7, *(pytest.param(seed, marks=pytest.mark.campaign) for seed in range(8, 28))])

@@ -7,15 +7,21 @@ import java.util.Arrays;
 import java.util.Iterator;
 import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
+import org.apache.spark.api.python.PythonUtils;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.api.java.UDF1;
-import org.apache.spark.sql.expressions.UserDefinedFunction;
-import org.apache.spark.sql.functions;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.Literal;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.catalyst.expressions.objects.Invoke;
+import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.sql.classic.ExpressionUtils;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.ObjectType;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.hash.Murmur3_x86_32;
 import org.apache.spark.util.CollectionAccumulator;
 import org.apache.spark.util.TaskCompletionListener;
-import scala.collection.Seq;
 
 /**
  * Decides, from the texts of an event, of which hunts it is a hit, may be one, or is none (decisions.py says how a hunt
@@ -45,15 +51,29 @@ public final class HuntMatcher implements UDF1, Serializable {
         this.counts = counts;
     }
 
-    /** This matcher as a function of columns. Non-deterministic, so that Spark evaluates it once per row. */
-    public UserDefinedFunction function() {
-        return functions.udf((UDF1) this, DataTypes.createArrayType(DataTypes.IntegerType, false)).asNondeterministic();
+    /**
+     * The value of `call` for an array of texts. Spark's generated code calls it with Spark's own values: as a UDF, it
+     * would get a copy of every text of every event. Non-deterministic, so that Spark evaluates it once per row.
+     */
+    public Column column(Column texts) {
+        Expression self = new Literal(this, new ObjectType(UDF1.class)); // generated code cannot name this class
+        Expression called = new Invoke(
+            self,
+            "call",
+            DataTypes.createArrayType(DataTypes.IntegerType, false),
+            PythonUtils.toSeq(Arrays.asList(new Object[] {ExpressionUtils.expression(texts)})),
+            PythonUtils.toSeq(Arrays.asList(new Object[0])),
+            false,
+            true,
+            false
+        );
+        return ExpressionUtils.column(called);
     }
 
     /**
-     * @param event the texts of the columns as bytes of UTF-8, null for an empty one
-     * @return the numbers of the hunts that it is a hit of; of one that it may be a hit of, the complement; null if there
-     *     are none
+     * @param event the texts of the columns as `ArrayData`, null for an empty one
+     * @return as `ArrayData` the numbers of the hunts that it is a hit of; of one that it may be a hit of, the complement;
+     *     null if there are none
      */
     public Object call(Object event) throws IOException {
         TaskContext task = TaskContext.get();
@@ -66,7 +86,7 @@ public final class HuntMatcher implements UDF1, Serializable {
                 task.addTaskCompletionListener(work);
             }
         }
-        return work.decide((Seq) event);
+        return work.decide((ArrayData) event);
     }
 
     /** Events, then for each hunt how often it was decided that an event is a hit, and that it may be one; with spaces. */
@@ -100,7 +120,8 @@ public final class HuntMatcher implements UDF1, Serializable {
     private static final class Hunts {
         final byte[] written;
         final KeywordSearch[] columns;
-        final int clauses;
+        /** For each clause, the columns whose keywords satisfy it. */
+        final int[][] columnsOf;
         final TextTest[] tests;
         final Formula[] formulas;
         /** Whether a hunt has conditions that are unknown here, which Spark evaluates. */
@@ -116,7 +137,14 @@ public final class HuntMatcher implements UDF1, Serializable {
             for (int column = 0; column < columns.length; column++) {
                 columns[column] = new KeywordSearch(in);
             }
-            clauses = in.readInt();
+            columnsOf = new int[in.readInt()][];
+            Arrays.fill(columnsOf, new int[0]);
+            for (int column = 0; column < columns.length; column++) {
+                int[] own = columns[column].clauses();
+                for (int i = 0; i < own.length; i++) {
+                    columnsOf[own[i]] = KeywordSearch.joined(columnsOf[own[i]], new int[] {column});
+                }
+            }
             tests = new TextTest[in.readInt()];
             for (int test = 0; test < tests.length; test++) {
                 tests[test] = new TextTest(in);
@@ -129,35 +157,70 @@ public final class HuntMatcher implements UDF1, Serializable {
                 required[hunt] = KeywordSearch.numbers(in);
                 formulas[hunt] = Formula.read(in);
             }
-            asked = new Asked(required, new int[clauses], false);
+            boolean[] all = new boolean[columns.length];
+            Arrays.fill(all, true);
+            asked = new Asked(this, new int[columnsOf.length], all, false);
+        }
+
+        /** Whether all columns of a clause are among these. */
+        boolean isOf(int clause, boolean[] some) {
+            for (int i = 0; i < columnsOf[clause].length; i++) {
+                if (!some[columnsOf[clause][i]]) {
+                    return false;
+                }
+            }
+            return true;
         }
     }
 
-    /** Which hunts to look at where a clause is satisfied: each where the rarest of its required clauses is. */
+    /**
+     * Which hunts to look at where a clause is satisfied: each where the rarest of its required clauses is. Where one of
+     * them is about columns that repeat their texts, such as names of files, which are known at once, the others are left
+     * out: if all hunts that ask for a command line also ask for a name, few command lines are searched.
+     */
     private static final class Asked {
         final int[][] where;
         /** The hunts to look at for every event. */
         int[] always = new int[0];
+        /** The columns that are searched for every event; others where a hunt asks. */
+        final boolean[] isSearched;
         /** Whether it is known which clauses are rare. Before, the first required clause is taken for the rarest. */
         final boolean isKnown;
 
-        Asked(int[][] required, int[] counts, boolean isKnown) {
+        Asked(Hunts hunts, int[] counts, boolean[] repeating, boolean isKnown) {
             this.isKnown = isKnown;
+            isSearched = (boolean[]) repeating.clone();
+            int[][] required = hunts.required;
+            for (int hunt = 0; hunt < required.length; hunt++) {
+                int chosen = rarest(hunts, required[hunt], counts, repeating);
+                chosen = chosen < 0 ? rarest(hunts, required[hunt], counts, null) : chosen;
+                for (int i = 0; chosen >= 0 && i < hunts.columnsOf[chosen].length; i++) {
+                    isSearched[hunts.columnsOf[chosen][i]] = true;
+                }
+            }
             where = new int[counts.length][];
             Arrays.fill(where, new int[0]);
             for (int hunt = 0; hunt < required.length; hunt++) {
                 int[] own = {hunt};
-                int rarest = -1;
-                for (int i = 0; i < required[hunt].length; i++) {
-                    int clause = required[hunt][i];
-                    rarest = rarest < 0 || counts[clause] < counts[rarest] ? clause : rarest;
-                }
+                int rarest = rarest(hunts, required[hunt], counts, isSearched);
                 if (rarest < 0) {
                     always = KeywordSearch.joined(always, own);
                 } else {
                     where[rarest] = KeywordSearch.joined(where[rarest], own);
                 }
             }
+        }
+
+        /** The rarest of these clauses about these columns (null: any); -1 if there is none. */
+        private static int rarest(Hunts hunts, int[] clauses, int[] counts, boolean[] columns) {
+            int rarest = -1;
+            for (int i = 0; i < clauses.length; i++) {
+                int clause = clauses[i];
+                if (columns == null || hunts.isOf(clause, columns)) {
+                    rarest = rarest < 0 || counts[clause] < counts[rarest] ? clause : rarest;
+                }
+            }
+            return rarest;
         }
     }
 
@@ -237,6 +300,11 @@ public final class HuntMatcher implements UDF1, Serializable {
         private final long[] counted;
         private final KeywordSearch.Found found;
         private final KnownTexts[] known;
+        private ArrayData row;
+        private final byte[][] texts;
+        /** For each column the last event whose text was read, and that whose text was searched. */
+        private final int[] read;
+        private final int[] searched;
         /** For each clause the last event that met it; twice its number, plus 1 if it certainly did. */
         private final int[] met;
         /** For each test the last event that it was evaluated for; four times its number, plus the result. */
@@ -244,7 +312,6 @@ public final class HuntMatcher implements UDF1, Serializable {
         /** For each clause, how many of the first events satisfied it, or may have. */
         private int[] counts;
         private Asked asked;
-        private byte[][] texts;
         private int[] order = new int[64];
         private int event = 0;
         private int[] result = new int[16];
@@ -254,12 +321,14 @@ public final class HuntMatcher implements UDF1, Serializable {
             this.hunts = hunts;
             sums = counts;
             counted = new long[1 + 2 * hunts.formulas.length];
-            found = new KeywordSearch.Found(hunts.clauses);
-            met = new int[hunts.clauses];
+            found = new KeywordSearch.Found(hunts.columnsOf.length);
+            met = new int[hunts.columnsOf.length];
             tested = new int[hunts.tests.length];
             asked = hunts.asked;
-            this.counts = asked.isKnown ? null : new int[hunts.clauses];
+            this.counts = asked.isKnown ? null : new int[hunts.columnsOf.length];
             texts = new byte[hunts.columns.length][];
+            read = new int[texts.length];
+            searched = new int[texts.length];
             known = new KnownTexts[hunts.columns.length];
             for (int column = 0; column < known.length; column++) {
                 known[column] = new KnownTexts();
@@ -270,18 +339,22 @@ public final class HuntMatcher implements UDF1, Serializable {
             sums.add(counted);
         }
 
-        Object decide(Seq row) {
+        Object decide(ArrayData row) {
+            this.row = row;
             counted[0]++;
             event++;
             if (event == 1 << 28) {
+                Arrays.fill(read, 0);
+                Arrays.fill(searched, 0);
                 Arrays.fill(met, 0);
                 Arrays.fill(tested, 0);
                 event = 1;
             }
             int clauses = 0;
             for (int column = 0; column < known.length; column++) {
-                texts[column] = (byte[]) row.apply(column);
-                clauses = read(texts[column], column, clauses);
+                if (asked.isSearched[column]) {
+                    clauses = search(column, clauses);
+                }
             }
             size = 0;
             for (int i = 0; i < clauses; i++) {
@@ -291,7 +364,7 @@ public final class HuntMatcher implements UDF1, Serializable {
             if (counts != null) {
                 learn(clauses);
             }
-            return size == 0 ? null : Arrays.copyOf(result, size);
+            return size == 0 ? null : UnsafeArrayData.fromPrimitiveArray(Arrays.copyOf(result, size));
         }
 
         private void learn(int clauses) {
@@ -299,14 +372,32 @@ public final class HuntMatcher implements UDF1, Serializable {
                 counts[order[i]]++;
             }
             if (counted[0] == TRIAL) {
-                asked = new Asked(hunts.required, counts, true);
+                boolean[] repeating = new boolean[known.length];
+                for (int column = 0; column < repeating.length; column++) {
+                    repeating[column] = known[column].pays();
+                }
+                asked = new Asked(hunts, counts, repeating, true);
                 hunts.asked = asked;
                 counts = null;
             }
         }
 
-        /** Adds the clauses that a text meets to the `clauses` in `order`; how many these are then. */
-        private int read(byte[] text, int column, int clauses) {
+        /** The text of a column as bytes of UTF-8, null for an empty one. */
+        private byte[] text(int column) {
+            if (read[column] != event) {
+                read[column] = event;
+                texts[column] = row.isNullAt(column) ? null : row.getUTF8String(column).getBytes();
+            }
+            return texts[column];
+        }
+
+        /**
+         * Finds the clauses that a column's text meets, and adds them to the `clauses` in `order`, or to none if that is
+         * -1; how many are in order then.
+         */
+        private int search(int column, int clauses) {
+            byte[] text = text(column);
+            searched[column] = event;
             int[] some = known[column].find(text);
             int count = some == null ? 0 : some.length;
             if (some == null) {
@@ -323,7 +414,9 @@ public final class HuntMatcher implements UDF1, Serializable {
                     if (clauses == order.length) {
                         order = Arrays.copyOf(order, 2 * clauses);
                     }
-                    order[clauses++] = clause;
+                    if (clauses >= 0) {
+                        order[clauses++] = clause;
+                    }
                 } else {
                     met[clause] |= some[i] & 1;
                 }
@@ -332,13 +425,20 @@ public final class HuntMatcher implements UDF1, Serializable {
         }
 
         int clause(int number) {
+            int[] columns = hunts.columnsOf[number];
+            for (int i = 0; i < columns.length; i++) {
+                if (searched[columns[i]] != event) {
+                    search(columns[i], -1);
+                }
+            }
             int last = met[number];
             return last >> 1 != event ? FALSE : (last & 1) == 0 ? MAYBE : TRUE;
         }
 
         int test(int number) {
             if (tested[number] >> 2 != event) {
-                tested[number] = 4 * event + hunts.tests[number].value(texts);
+                TextTest test = hunts.tests[number];
+                tested[number] = 4 * event + test.value(text(test.first), text(test.second));
             }
             return tested[number] & 3;
         }
@@ -370,6 +470,8 @@ public final class HuntMatcher implements UDF1, Serializable {
         /** So many texts are looked up before it is decided whether that pays. */
         private static final int TRIAL = 1 << 14;
 
+        private int tooLong;
+
         private byte[][] texts = new byte[PLACES][];
         private int[][] clauses = new int[PLACES][];
         private int place;
@@ -378,10 +480,14 @@ public final class HuntMatcher implements UDF1, Serializable {
 
         /** The clauses of a text; null if they are not known. */
         int[] find(byte[] text) {
-            if (texts == null || text == null || text.length > LONGEST) {
+            if (texts == null || text == null) {
                 return null;
             }
-            if (++lookups == TRIAL && 2 * hits < lookups) {
+            if (text.length > LONGEST) {
+                tooLong++;
+                return null;
+            }
+            if (++lookups == TRIAL && !pays()) {
                 texts = null;
                 clauses = null;
                 return null;
@@ -393,6 +499,11 @@ public final class HuntMatcher implements UDF1, Serializable {
                 return clauses[place];
             }
             return null;
+        }
+
+        /** Whether most texts were known. */
+        boolean pays() {
+            return 2 * hits >= lookups + tooLong;
         }
 
         /** Keeps what `find` has just not known. */

@@ -60,6 +60,20 @@ public final class KeywordSearch {
         automaton = new Automaton(keywords, inside);
     }
 
+    /** The clauses that texts of this column may satisfy, each once. */
+    public int[] clauses() {
+        int count = 0;
+        for (int i = 0; i < clausesOf.length; i++) {
+            count += clausesOf[i].length;
+        }
+        int[] all = new int[count];
+        for (int i = 0; i < clausesOf.length; i++) {
+            count -= clausesOf[i].length;
+            System.arraycopy(clausesOf[i], 0, all, count, clausesOf[i].length);
+        }
+        return distinct(all);
+    }
+
     public static int[] numbers(DataInputStream in) throws IOException {
         int[] made = new int[in.readInt()];
         for (int i = 0; i < made.length; i++) {

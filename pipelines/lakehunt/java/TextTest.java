@@ -21,8 +21,10 @@ public final class TextTest {
     private static final byte[] EMPTY = new byte[0];
 
     private final int kind;
-    private final int first;
-    private final int second;
+    /** The columns of its texts; the same twice if it is about one. */
+    public final int first;
+    public final int second;
+
     private final int least;
     private final int most;
     private final RegexProgram program;
@@ -40,16 +42,17 @@ public final class TextTest {
     }
 
     /**
-     * @param texts the texts of all columns as bytes of UTF-8, null for an empty one
+     * @param one the text of the first column as bytes of UTF-8, null if it is empty
+     * @param two that of the second one
      * @return whether the condition holds; maybe, where that depends on how letters beyond ASCII are folded
      */
-    public int value(byte[][] texts) {
-        byte[] text = texts[first] == null ? EMPTY : texts[first];
+    public int value(byte[] one, byte[] two) {
+        byte[] text = one == null ? EMPTY : one;
         if (kind == MATCHES) {
             return RegexMatcher.of(program).matches(text) ? TRUE : FALSE;
         }
         if (kind == SAME || kind == SAME_IN_ANY_CASE) {
-            byte[] other = texts[second] == null ? EMPTY : texts[second];
+            byte[] other = two == null ? EMPTY : two;
             return Arrays.equals(text, other) ? TRUE : kind == SAME ? FALSE : sameInAnyCase(text, other);
         }
         int length = UTF8String.fromBytes(text).numChars();

@@ -13,7 +13,7 @@ from lakehunt.hunting.incremental.decisions import Decision
 from lakehunt.hunting.incremental.keywords import Keyword, KeywordClause
 from lakehunt.hunting.incremental.text_tests import TextTest
 from lakehunt.runtime import janino
-from lakehunt.spark.columns import F, called
+from lakehunt.spark.columns import F
 
 _CLASSES = (
     *("RegexCharacters", "CharacterSets", "RegexProgram", "RegexMatcher"),
@@ -51,9 +51,9 @@ class Matcher:
     def column(self) -> Column:
         """ARRAY<INT>: the numbers of the hunts that an event is a hit of; -1 - number of one that it may be a hit of,
         if other conditions are met; null if there are none."""
-        texts = F.array(*(F.col(name).cast("binary") for name in self._columns)).cast("array<binary>")
-        # PySpark can only call a Java UDF that is registered by name in the session; this one is not.
-        return called(self._matcher.function(), texts)
+        texts = F.array(*(F.col(name) for name in self._columns))
+        made: Column = Column(self._matcher.column(texts._jc))
+        return made
 
     def counts(self) -> Counts:
         """What tasks that have ended have counted. A task that Spark runs again counts again."""
