@@ -19,7 +19,6 @@ import org.apache.spark.sql.classic.ExpressionUtils;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.ObjectType;
 import org.apache.spark.unsafe.Platform;
-import org.apache.spark.unsafe.hash.Murmur3_x86_32;
 import org.apache.spark.util.CollectionAccumulator;
 import org.apache.spark.util.TaskCompletionListener;
 
@@ -469,13 +468,13 @@ public final class HuntMatcher implements UDF1, Serializable {
         private static final int LONGEST = 512;
         /** So many texts are looked up before it is decided whether that pays. */
         private static final int TRIAL = 1 << 14;
-
-        private int tooLong;
+        private static final long MIX = 0x9E3779B97F4A7C15L;
 
         private byte[][] texts = new byte[PLACES][];
         private int[][] clauses = new int[PLACES][];
         private int place;
         private int lookups;
+        private int tooLong;
         private int hits;
 
         /** The clauses of a text; null if they are not known. */
@@ -492,13 +491,29 @@ public final class HuntMatcher implements UDF1, Serializable {
                 clauses = null;
                 return null;
             }
-            int hash = Murmur3_x86_32.hashUnsafeBytes(text, Platform.BYTE_ARRAY_OFFSET, text.length, 0);
-            place = hash & PLACES - 1;
-            if (texts[place] != null && Arrays.equals(texts[place], text)) {
+            place = place(text);
+            // Texts of a file's dictionary come as the same array.
+            if (texts[place] == text || texts[place] != null && Arrays.equals(texts[place], text)) {
                 hits++;
                 return clauses[place];
             }
             return null;
+        }
+
+        /** Of three words of the text and its length: names and paths differ in these, and it takes as long for all. */
+        private static int place(byte[] text) {
+            int length = text.length;
+            long hash = length;
+            if (length < 8) {
+                for (int i = 0; i < length; i++) {
+                    hash = hash << 8 ^ text[i];
+                }
+            } else {
+                hash = hash * MIX ^ Platform.getLong(text, Platform.BYTE_ARRAY_OFFSET);
+                hash = hash * MIX ^ Platform.getLong(text, Platform.BYTE_ARRAY_OFFSET + (length - 8) / 2);
+                hash = hash * MIX ^ Platform.getLong(text, Platform.BYTE_ARRAY_OFFSET + length - 8);
+            }
+            return (int) (hash * MIX >>> 40) & PLACES - 1;
         }
 
         /** Whether most texts were known. */
