@@ -70,21 +70,23 @@ def asked_due(
         if local is None:
             with opened() as lake:
                 if not _has_events(lake):
-                    click.echo(NO_EVENTS)
-                    return True
+                    return _not_due(NO_EVENTS, quiet)
                 found = clock.all_due(lake, chosen, config.hunting, now, datetime.now(UTC))
                 return _asked(config, found, tables, None, alert, say, lambda: nullcontext(lake), quiet)
         if not _has_events(local):
-            click.echo(NO_EVENTS)
-            return True
+            return _not_due(NO_EVENTS, quiet)
         found = clock.all_due(local, chosen, config.hunting, now, datetime.now(UTC))
         if not any(due.as_ofs for due in found):
-            if not quiet:
-                click.echo(nothing_due(found))
-            return True
+            return _not_due(nothing_due(found), quiet)
         if not local.exists(PASSES.name):
             begin()
         return _asked(config, found, tables, local, alert, say, opened, quiet)
+
+
+def _not_due(why: str, quiet: bool) -> bool:
+    if not quiet:
+        click.echo(why)
+    return True
 
 
 def _has_events(lake: Lake | LocalTables) -> bool:

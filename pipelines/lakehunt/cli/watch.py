@@ -92,6 +92,7 @@ class Watch:
         self.at_once = AtOnce(self.tables, config.limits)
         self.unreadable: tuple[tuple[str, str], ...] = ()
         self.refused_at: float | None = None
+        self.is_unread = False
 
     def run(self, pause: float) -> bool:
         """Rounds until it is to stop; returns whether the last one succeeded. After one that was given up the pause is
@@ -102,7 +103,7 @@ class Watch:
             while True:
                 fine = self._round_survived()
                 failures = failures + 1 if fine is None else 0
-                wait = min(pause * 2**failures, max(pause, LONGEST_PAUSE))
+                wait = min(pause * 2 ** min(failures, 20), max(pause, LONGEST_PAUSE))
                 if failures and not self.stop.is_set():
                     self.say(f"the round was given up; the next one begins in {wait:.0f} s")
                 if self.stop.wait(wait):
@@ -126,8 +127,10 @@ class Watch:
         chosen, fine = self.folder.hunts()
         landed, is_new = self._land()
         fine = landed and fine
-        if is_new and not self.stop.is_set():
+        self.is_unread = self.is_unread or is_new
+        if self.is_unread and not self.stop.is_set():
             fine = self._ask_at_once(chosen) and fine
+            self.is_unread = False
         if not self.stop.is_set():
             fine = self._ask_due(chosen) and fine
         return fine

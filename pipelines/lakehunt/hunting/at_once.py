@@ -48,6 +48,8 @@ class AtOnce:
     limits: Limits
     _prepared: dict[str, PreparedHunt | None] = field(default_factory=dict)
     _left_out: dict[str, float] = field(default_factory=dict)
+    _begun: str | None = None
+    """When what has not been asked for yet was begun to be read: the beginning of the ids of its passes, and later."""
 
     def ask(self, lake: Lake, hunts: Sequence[Hunt], say: Progress) -> list[HuntRun]:
         """Reads the events that have landed for hunts that read hits; then asks, as of now, the hunts that single
@@ -56,7 +58,7 @@ class AtOnce:
         if not ready:
             return []
         now = times.from_datetime(datetime.now(UTC))
-        begun = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z"
+        self._begun = self._begun or f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z"
         plans = [one.at(now) for one in ready]
         with codegen(lake.spark, on=False):
             requests = [request for one in plans for request in one.prepared.requested([one.window])]
@@ -64,11 +66,13 @@ class AtOnce:
             bounds = hits_table.ScanBounds(self.limits.scan_seconds, self.limits.seconds)
             hits = hits_table.complete_hits(lake, LakeSnapshot(lake), requests, context, say, bounds)
         self._left_out |= dict.fromkeys(hits.failed, time.monotonic() + LEFT_OUT)
-        passes = [one for one in hits.passes if one.id >= begun]
+        passes = [one for one in hits.passes if one.id >= self._begun]
         alone = [one for one in plans if is_decided_by_single_events(one.prepared.compiled.plan)]
         hit = set(_with_new_hits(lake, passes, alone))
         asked = [(one.hunt, now) for one in alone if one.hunt.digest in hit]
-        return engine.ask_hunts(lake, asked, say, self.tables, limits=self.limits, reason=LANDED) if asked else []
+        runs = engine.ask_hunts(lake, asked, say, self.tables, limits=self.limits, reason=LANDED) if asked else []
+        self._begun = None
+        return runs
 
     def _of(self, hunt: Hunt) -> PreparedHunt | None:
         """The hunt; None if it reads no hits, cannot be compiled, or is left out for a while."""
