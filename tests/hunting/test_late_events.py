@@ -89,7 +89,9 @@ def test_an_event_that_lands_a_day_late(lake: Lake) -> None:
     assert (row["change"], row["first_seen"], row["last_seen"]) == ("added", happened, happened)
     assert row["landed_at"] == happened + timedelta(hours=1)
     assert (row["as_of"], row["found_as_of"]) == tuple(map(times.to_datetime, map(ticks, (MONDAY, TUESDAY))))
-    logged = lake.few(RUNS, ("as_of", "reason", "batches"), [("outcome", "=", run_log.SUCCEEDED)])
+    columns = ("run_id", "as_of", "reason", "batches")
+    logged = lake.few(RUNS, columns, [("outcome", "=", run_log.SUCCEEDED)])
+    logged.sort(key=lambda row: str(row["run_id"]))
     assert [(f"{one['as_of']:%d}", one["reason"], one["batches"]) for one in logged] == [
         ("02", None, '{"DeviceProcessEvents": [[1, 1]]}'),
         ("03", None, '{"DeviceProcessEvents": [[1, 2]]}'),

@@ -69,8 +69,10 @@ def hunt(
     chosen = compiled_hunt.select_hunts(known, names)
     with context.progress(total=True) as say, context.lake(config, learning=True, writing=True) as lake:
         for at in range(first, last + 1, TICKS_PER_DAY):
-            excluding = suppression.exclusions_at(lake, chosen, at) if exclusions == options.AS_RUN else chosen
-            runs = engine.run_hunts(lake, excluding, at, say, tables, full, config.limits, config.hunting.late)
+            excluding, late = chosen, config.hunting.late
+            if exclusions == options.AS_RUN:  # of this as-of: of others there were others
+                excluding, late = suppression.exclusions_at(lake, chosen, at), engine.NEVER
+            runs = engine.run_hunts(lake, excluding, at, say, tables, full, config.limits, late)
             fine = print_runs(runs) and fine
             day = operate.judged_day(lake, config, at)
             fine = operate.print_unusual(day) and fine
