@@ -189,8 +189,8 @@ def test_late_findings_once(lake: Lake) -> None:
         (True, ["known", "late"]), (False, ["today"])]  # fmt: skip
     for days in range(3):
         run(AS_OF + days * TICKS_PER_DAY)
-        # Now that somebody asks for alerts of the first day: its own finding, and the one that is there again.
-        assert send(AS_OF + days * TICKS_PER_DAY) == ([True] * 4 if days == 0 else [])
+        send(AS_OF + days * TICKS_PER_DAY)
+    # Now that somebody has asked for alerts of the first day: its own finding, and the one that is there again.
     for taken in (soc.taken(), mail.taken()):
         assert [(one.late, [device.device_id for device in one.devices]) for one in taken] == [
             (False, ["device-1"]), (True, ["gone"])]  # fmt: skip

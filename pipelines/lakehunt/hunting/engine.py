@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -420,7 +420,7 @@ class _HuntingRun:
 
 
 def _requests(hunts: Sequence[PlannedHunt], again: Mapping[str, TimeWindow]) -> Iterator[HuntRequest]:
-    """What the hunts need of each event table, for all their as-ofs and, by hunt id, for those that may be asked again."""
+    """What the hunts need of each event table, for their as-ofs and, by hunt id, for those that may be asked again."""
     windows: dict[str, list[TimeWindow]] = {}
     for one in hunts:
         windows.setdefault(one.hunt.id, [again[one.hunt.id]] if one.hunt.id in again else []).append(one.window)

@@ -82,8 +82,8 @@ def find(
     asked_now: Collection[Key],
     before: Before,
 ) -> FoundLate:
-    """What is to be asked again: as-ofs before those of the readers, back to the horizon before these, but none of those
-    that the run has asked anyway.
+    """What is to be asked again: as-ofs before those of the readers, back to the horizon before these, but none of
+    those that the run has asked anyway.
 
     `coverage` has the passes that say which hits count, and `accepted` is what they have read: for the windows of
     `before`, too. Raises OnlySparkError for tables without Spark if there are too many events to tell."""
