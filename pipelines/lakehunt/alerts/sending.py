@@ -74,7 +74,7 @@ def send(
     again = {run for runs in missed.values() for run in runs}
     late = late_findings.added(lake, [("found_as_of", "=", at)])
     known = _history(lake, {at, *late, *again})
-    behind = late_findings.added(lake, [("as_of", "in", sorted({*late, *again}))])
+    behind = late_findings.added(lake, [("as_of", "in", sorted({at, *late, *again}))])
     news = cache(lambda run: (_found(lake, run), _failed(lake, run)))
     done = []
     for channel in alerts.channels:

@@ -10,11 +10,13 @@ that a hunt reads hits of, and else all events. Without Spark, where Arrow can r
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import accumulate
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -46,6 +48,7 @@ MOST_READ = 1_000_000
 MOST = 100_000
 """Late events up to which each is known by itself. Of more, Spark gives their times to the minute."""
 
+_TIME = pa.timestamp("us", "UTC")
 _MINUTE = timedelta(minutes=1)
 _EARLIEST = datetime.min.replace(tzinfo=UTC) + _MINUTE
 
@@ -93,14 +96,15 @@ def find(
     if not asked.num_rows:
         return FoundLate()
     unseen = _Unseen(accepted)
-    landed = _Landed(lake, coverage, unseen.of_any(asked["batches"].unique().to_pylist()), pc.max(asked["window_end"]))
+    landed = _Landed(lake, coverage, unseen.ends(asked))
     known = set(asked["hunt_id"].unique().to_pylist())
     late = landed.of([one for one in readers if one.hunt.id in known])
     if not late:
         return FoundLate()
     again: dict[Key, tuple[LateEvents, int]] = {}
     newest: dict[str, _Asked] = {}
-    for run in _latest(asked, late):
+    first = min(at for _, at in {*asked_now, *((one.hunt.id, one.as_of) for one in readers)})
+    for run in _latest(asked, late, unseen, first):
         reader, at = of_hunt[run.hunt_id], times.from_datetime(run.as_of)
         if at >= reader.as_of or (run.hunt_id, at) in asked_now:
             continue
@@ -174,16 +178,25 @@ def _with_batches(runs: pa.Table) -> pa.Table:
     return runs.filter(pc.is_valid(runs["batches"]))
 
 
-def _latest(asked: pa.Table, late: Mapping[str, _LateRows]) -> Iterable[_Asked]:
-    """The last run of each as-of, of the hunts that have late events, from the first of these on."""
-    first = min(rows.first for rows in late.values())
-    some = asked.filter(pc.field("hunt_id").isin(list(late)) & (pc.field("as_of") >= where.arrow_value(first)))
+def _latest(asked: pa.Table, late: Mapping[str, _LateRows], unseen: _Unseen, before: int) -> Iterable[_Asked]:
+    """The last run of each as-of, of the hunts that have late events: as-ofs that may have missed one of these, and the
+    newest one of each hunt before an instant (ticks). Of a long log these are few, and no others become Python's."""
+    some = asked.filter(pc.field("hunt_id").isin(list(late)))
+    if not some.num_rows:
+        return ()
+    texts = some["batches"].combine_chunks().dictionary_encode()
+    firsts = _Firsts(row for rows in late.values() for row in rows)
+    since = pa.array([firsts.of(unseen.of(text)) for text in texts.dictionary.to_pylist()], _TIME)
+    missing = pc.fill_null(pc.greater_equal(some["window_end"], since.take(texts.indices)), False)
+    earlier = some.filter(pc.field("as_of") < where.arrow_value(times.to_datetime(before)))
+    newest = earlier.group_by("hunt_id").aggregate([("as_of", "max")])["as_of_max"]
+    moments = pa.chunked_array([*some.filter(missing)["as_of"].chunks, *newest.chunks], some["as_of"].type).unique()
     latest: dict[tuple[str, datetime], _Asked] = {}
-    for row in some.to_pylist():
+    for row in some.filter(pc.is_in(some["as_of"], moments)).to_pylist():
         names = ("hunt_id", "hunt_version", "run_id", "as_of", "window_start", "window_end", "batches")
         run = _Asked(*(row[name] for name in names))
-        before = latest.get((run.hunt_id, run.as_of))
-        if before is None or run.run_id > before.run_id:
+        known = latest.get((run.hunt_id, run.as_of))
+        if known is None or run.run_id > known.run_id:
             latest[run.hunt_id, run.as_of] = run
     return latest.values()
 
@@ -202,14 +215,64 @@ class _Unseen:
             self._of[batches] = {name: runs for name, runs in new.items() if runs}
         return self._of[batches]
 
-    def of_any(self, batches: Iterable[str]) -> dict[str, tuple[int, int]]:
-        """The least and the greatest number among those that one of these runs has not seen, by table."""
-        spans: dict[str, tuple[int, int]] = {}
-        for new in map(self.of, batches):
-            for name, runs in new.items():
-                least, greatest = spans.get(name, (runs[0][0], runs[-1][1]))
-                spans[name] = min(least, runs[0][0]), max(greatest, runs[-1][1])
-        return spans
+    def ends(self, asked: pa.Table) -> dict[str, _Ends]:
+        """By table, up to when an event of a batch may be late."""
+        found: dict[str, list[tuple[int, int, datetime]]] = {}
+        for row in asked.group_by("batches").aggregate([("window_end", "max")]).to_pylist():
+            for name, runs in self.of(row["batches"]).items():
+                found.setdefault(name, []).extend((first, last, row["window_end_max"]) for first, last in runs)
+        return {name: _Ends(spans) for name, spans in found.items()}
+
+
+class _Ends:
+    """For each batch, the end of the last window of a run that has not seen it: later events are not late."""
+
+    def __init__(self, spans: Collection[tuple[int, int, datetime]]) -> None:
+        """`spans`: the first and the last of consecutive batches that a run has not seen, and the end of its window."""
+        self.first, self.last = min(span[0] for span in spans), max(span[1] for span in spans)
+        self.latest = max(end for _, _, end in spans)
+        self._starts: list[int] = []
+        self._ends: list[datetime | None] = []
+        begun = sorted(spans)
+        open_: list[tuple[float, int, datetime]] = []  # the greatest end first
+        place = 0
+        for start in sorted({batch for first, last, _ in spans for batch in (first, last + 1)}):
+            while place < len(begun) and begun[place][0] <= start:
+                heapq.heappush(open_, (-begun[place][2].timestamp(), begun[place][1], begun[place][2]))
+                place += 1
+            while open_ and open_[0][1] < start:
+                heapq.heappop(open_)
+            self._starts.append(start)
+            self._ends.append(open_[0][2] if open_ else None)
+
+    def of(self, batch: int) -> datetime | None:
+        place = bisect_right(self._starts, batch) - 1
+        return self._ends[place] if place >= 0 else None
+
+
+class _Firsts:
+    """For batches of late events, when the first of these was."""
+
+    def __init__(self, rows: Iterable[_Row]) -> None:
+        firsts: dict[str, dict[int, datetime]] = {}
+        for row in rows:
+            of_table = firsts.setdefault(row.table, {})
+            of_table[row.batch] = min(row.first, of_table.get(row.batch, row.first))
+        self._batches = {name: sorted(of_table) for name, of_table in firsts.items()}
+        self._firsts = {name: [of_table[batch] for batch in sorted(of_table)] for name, of_table in firsts.items()}
+        self._from = {name: list(accumulate(reversed(values), min))[::-1] for name, values in self._firsts.items()}
+
+    def of(self, batches: Accepted) -> datetime | None:
+        """Of those among some batches; None if there is none."""
+        found = []
+        for name, runs in batches.items():
+            known = self._batches.get(name, [])
+            for first, last in runs:
+                start, end = bisect_left(known, first), bisect_right(known, last)
+                if start < end:
+                    rest = end == len(known)
+                    found.append(self._from[name][start] if rest else min(self._firsts[name][start:end]))
+        return min(found, default=None)
 
 
 # What has landed
@@ -237,6 +300,9 @@ class _LateRows:
     @property
     def first(self) -> datetime:
         return self._firsts[0]
+
+    def __iter__(self) -> Iterator[_Row]:
+        return iter(self._rows)
 
     def in_window(self, run: _Asked, unseen: _Unseen) -> Iterator[_Row]:
         """Those that lie in the window of a run that has not seen them."""
@@ -266,18 +332,16 @@ def _events(rows: Sequence[_Row]) -> LateEvents:
 
 @dataclass(frozen=True)
 class _Landed:
-    """Reads events that have landed since as-ofs were asked: those of batches between two numbers (by table) and of a
-    time up to the end of the last window."""
+    """Reads events that have landed since as-ofs were asked and may be late: those of a batch up to some time."""
 
     lake: Lake | LocalTables
     coverage: HitCoverage
-    batches: Mapping[str, tuple[int, int]]
-    until: Any
+    ends: Mapping[str, _Ends]
 
     def of(self, readers: Collection[Reader]) -> dict[str, _LateRows]:
         """Those of each hunt that has some, by its id."""
         rows: dict[str, list[_Row]] = {}
-        for name in self.batches:
+        for name in self.ends:
             versions = {one.hunt.digest for one in readers if name in one.hits}
             hits = self._hits(BY_NAME[name], versions) if versions else {}
             full = [one.hunt.id for one in readers if name in one.full]
@@ -290,18 +354,17 @@ class _Landed:
         return {hunt_id: _LateRows(some) for hunt_id, some in rows.items() if some}
 
     def _only(self, table: EventTable) -> list[tuple[str, Any, Any]]:
-        until: datetime = self.until.as_py()
-        first, last = self.batches[table.name]
-        of_batches: Where = [("batch", ">=", first), ("batch", "<=", last)]
-        return [*of_batches, (table.times[0], "<=", until), ("event_date", "<=", until.date())]
+        ends = self.ends[table.name]
+        of_batches: Where = [("batch", ">=", ends.first), ("batch", "<=", ends.last)]
+        return [*of_batches, (table.times[0], "<=", ends.latest), ("event_date", "<=", ends.latest.date())]
 
     def _hits(self, table: EventTable, versions: Collection[str]) -> dict[str, list[_Row]]:
         """The hits that count, by hunt version."""
-        first, last = self.batches[table.name]
+        ends = self.ends[table.name]
         passes = [
             one
             for one in self.coverage.passes
-            if one.table == table.name and any(a <= last and first <= b for a, b in one.scan_range.batches)
+            if one.table == table.name and any(a <= ends.last and ends.first <= b for a, b in one.scan_range.batches)
         ]
         counted = {(version, one.id) for one in passes for version in one.versions}
         ids = sorted({one.id for one in passes})
@@ -316,13 +379,17 @@ class _Landed:
         return [row for _, row in self._rows(table.events, table, self._only(table), ())]
 
     def _rows(self, stored: Any, table: EventTable, only: Where, keys: tuple[str, ...]) -> Iterator[tuple[Any, _Row]]:
-        """The rows with the values of some columns."""
-        time = table.times[0]
+        """The rows that may be late, with the values of some columns."""
+        time, ends = table.times[0], self.ends[table.name]
         names = [*keys, "batch", time, "landed_at", "event_id"]
         if isinstance(self.lake, LocalTables):
             found = self.lake.rows_of_few_files(MOST_READ, stored, names, only)
         else:
             found = self.lake.rows_in_memory(stored, MOST_READ, names, only)
+        if found is not None:
+            batches = found["batch"].combine_chunks().dictionary_encode()
+            until = pa.array([ends.of(batch) for batch in batches.dictionary.to_pylist()], _TIME)
+            found = found.filter(pc.fill_null(pc.less_equal(found[time], until.take(batches.indices)), False))
         if found is not None and found.num_rows <= MOST:
             columns = [found[name].to_pylist() for name in ("batch", time, time, "landed_at", "event_id")]
             of_keys = [found[name].to_pylist() for name in keys]
@@ -341,7 +408,9 @@ class _Landed:
         )
         for row in grouped.toArrow().to_pylist():
             of_minute = _Row(table.name, row["batch"], row["first"], row["last"], row["landed"], events=row["n"])
-            yield tuple(row[name] for name in keys), of_minute
+            end = ends.of(row["batch"])
+            if end is not None and row["first"] <= end:
+                yield tuple(row[name] for name in keys), of_minute
 
 
 # Too late
@@ -365,7 +434,7 @@ def _too_late(
     last = max(one.as_of for one in some.values()) - horizon
     before = _with_batches(run_log.asked(lake, some, times.from_datetime(first), last))
     counted: dict[str, set[_Row]] = {}
-    for run in _latest(before, {hunt_id: late[hunt_id] for hunt_id in some}):
+    for run in _latest(before, {hunt_id: late[hunt_id] for hunt_id in some}, unseen, last):
         if run.version == some[run.hunt_id].hunt.digest and run.as_of < limits[run.hunt_id]:
             seen = newest[run.hunt_id]._replace(start=run.start, end=run.end)
             counted.setdefault(run.hunt_id, set()).update(late[run.hunt_id].in_window(seen, unseen))
