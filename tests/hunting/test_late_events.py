@@ -19,13 +19,16 @@ from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log
 from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL, Changed, HuntRun
+from lakehunt.hunting.incremental.hits import HitCoverage, PrefilterRun, ScanRange
+from lakehunt.hunting.late_events import Reader
 from lakehunt.hunting.query.events_table import batch_ranges, without
+from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.small_tables import LocalTables
 from lakehunt.runtime.limits import Limits
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
-from lakehunt.schemas.hunt_tables import LATE, RUNS
+from lakehunt.schemas.hunt_tables import HITS, LATE, RUNS
 from tests.support.events import event, settle, store
 from tests.support.hunts import ticks
 
@@ -297,3 +300,67 @@ def test_findings_are_those_of_a_lake_where_nothing_was_late(
 @given(st.frozensets(st.integers(1, 12)), st.frozensets(st.integers(1, 12)))
 def test_batches_that_a_run_has_not_seen(accepted: frozenset[int], seen: frozenset[int]) -> None:
     assert without(batch_ranges(accepted), batch_ranges(seen)) == batch_ranges(accepted - seen)
+
+
+# What is looked at, without Spark
+
+MINUTE = 60 * 10_000_000
+START = ticks(MONDAY)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[Any], list[Any], frozenset[int]]:
+    """Runs (hunt, minute of the as-of, number, batches that it saw), hits (hunt, minute, batch), accepted batches."""
+    batches = st.frozensets(st.integers(1, 5), max_size=5)
+    runs = draw(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 6), batches), max_size=10))
+    hits = draw(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 7), st.integers(1, 5)), max_size=8))
+    return [(hunt, at, number, seen) for number, (hunt, at, seen) in enumerate(runs)], hits, draw(batches)
+
+
+@settings(max_examples=40)
+@given(history=histories())
+def test_what_is_late_follows_from_runs_and_hits(
+    history: tuple[list[Any], list[Any], frozenset[int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of runs at minutes 1 to 6 with a window of two minutes, asked about at minute 7 with a horizon of four."""
+    runs, hits, accepted = history
+    lake, hunts, span = LocalTables(str(tmp_path_factory.mktemp("lake"))), (DAILY, UNLESS), 2
+    table = "DeviceProcessEvents"
+
+    def moment(minute: int) -> int:
+        return START + minute * MINUTE
+
+    logged = []
+    for number, at_, run_number, seen in runs:
+        window = TimeWindow(moment(at_ - span), moment(at_))
+        text = run_log.written_batches({table: batch_ranges(seen)}, [table])
+        began = datetime(2026, 3, 9, tzinfo=UTC)
+        logged.append(HuntRun(hunts[number], moment(at_), f"{run_number:03}", began, window=window, batches=text))
+    run_log.record_runs(lake, logged)
+    rows = []
+    for place, (number, minute, batch) in enumerate(hits):
+        time = times.to_datetime(moment(minute))
+        known = {"hunt_version": hunts[number].digest, "pass_id": "p", "batch": batch, "Timestamp": time}
+        known |= {"event_date": time.date(), "landed_at": time, "event_id": str(place)}
+        rows.append(tuple(known.get(name) for name in HITS.column_names))
+    lake.append(HITS, rows)
+
+    asked = {(one.id, moment(7)) for one in hunts}
+    before = late_events.asked_before(lake, asked, timedelta(minutes=4))
+    done = PrefilterRun("p", table, ScanRange(((1, 5),), None, None), frozenset(one.digest for one in hunts))
+    readers = [Reader(one, moment(7), (table,), ()) for one in hunts]
+    found = late_events.find(lake, {table: batch_ranges(accepted)}, HitCoverage([done]), readers, asked, before)
+
+    last = {(number, at_): seen for number, at_, _, seen in runs}  # a later run replaces an earlier one
+    expected: dict[tuple[str, int], set[str]] = {}
+    too_late: dict[str, set[int]] = {}
+    newest = {number: max(at_ for other, at_ in last if other == number) for number, _ in last}
+    for (number, at_), seen in last.items():
+        for place, (of, minute, batch) in enumerate(hits):
+            is_in = of == number and at_ - span <= minute <= at_ and batch in accepted
+            if is_in and at_ >= 3 and batch not in seen:
+                expected.setdefault((hunts[number].id, moment(at_)), set()).add(str(place))
+            if is_in and at_ < 3 and batch not in last[number, newest[number]]:
+                too_late.setdefault(hunts[number].id, set()).add(place)
+    assert {key: set(events.known) for key, (events, _) in found.again.items()} == expected
+    assert found.too_late == {key: len(places) for key, places in too_late.items()}
