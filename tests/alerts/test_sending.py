@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from lakehunt.alerts import sending
-from lakehunt.alerts.alert import FAILURE, FINDINGS, WARNING, Alert
+from lakehunt.alerts.alert import FAILURE, FINDINGS, WARNING, Alert, LateLanding, as_text
 from lakehunt.alerts.channels import KINDS, AlertSettings, Channel, ChannelError
+from lakehunt.alerts.ocsf import detection_findings
 from lakehunt.hunting import engine
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.kql import times
@@ -136,6 +137,66 @@ def test_what_a_channel_did_not_take_is_told_by_the_next_run(lake: Lake) -> None
     ]
     assert send(AS_OF + 2 * TICKS_PER_DAY) == []
     assert len(mail.taken()) == 2
+
+
+@pytest.mark.slow
+def test_late_findings_once(lake: Lake) -> None:
+    """By the alerts of the as-of whose run has found them, as late; not what was never told on purpose, nor to a
+    channel that knows them from another as-of, nor what is no finding any more. One that rejects them is told again."""
+    soc, mail = Inbox("soc"), Inbox("mail")
+    alerts = AlertSettings((soc.channel, mail.channel))
+    daily = Hunt(HUNT.id, HUNT.name, HUNT.query.replace("| where", "| where Timestamp > ago(1d) and", 1))
+
+    def run(as_of: int) -> None:
+        assert [
+            one.error
+            for one in engine.run_hunts(lake, [daily], as_of, lambda _: None, late=timedelta(days=7))
+            if one.error
+        ] == []
+
+    def send(as_of: int) -> list[bool]:
+        return [one.error is None for one in sending.send(lake, alerts, as_of, NOW, lambda _: None)]
+
+    store(lake, [event()])
+    run(AS_OF)  # and tells nobody
+    late = [event(DeviceId=name, DeviceName=name, Timestamp=f"2026-03-01T{hour}:00:00Z") for name, hour in LATE_ONES]
+    store(lake, [*late, event(DeviceId="today", Timestamp="2026-03-02T12:00:00Z")])
+    run(AS_OF + TICKS_PER_DAY)
+    known, gone = (
+        lake.read("findings.all").where(f"device_id = '{name}'").collect()[0].finding_id for name in ("known", "gone")
+    )
+    sent = ("soc", FINDINGS, known, "before", times.to_datetime(AS_OF - 13 * TICKS_PER_DAY), NOW)
+    lake.append(sending.SENT, lake.local(sending.SENT, [sent]))
+    lake.delete("findings.all", [("finding_id", "=", gone)])
+    mail.closed = True
+    assert send(AS_OF + TICKS_PER_DAY) == [True, True, False, False]
+    told, of_today = soc.taken()
+    assert (told.title, told.as_of, told.late) == ("Shells: 1 late finding on 1 device", times.to_datetime(AS_OF), True)
+    assert [(one.device_id, one.late) for one in told.devices] == [
+        ("late", LateLanding(*(datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in (13, 13, 14))))
+    ]
+    text = as_text(told)
+    assert "As of 2026-03-02 00:00 UTC, asked again because events landed late" in text
+    assert "    happened 2026-03-01 13:00:00, landed 2026-03-01 14:00:00 UTC" in text
+    assert (of_today.late, [one.device_id for one in of_today.devices]) == (False, ["today"])
+    assert next(detection_findings(told))["unmapped"]["late"] == {
+        "first_seen_time": 1772370000000, "last_seen_time": 1772370000000, "landed_at_time": 1772373600000}  # fmt: skip
+
+    mail.closed = False
+    run(AS_OF + 2 * TICKS_PER_DAY)
+    assert send(AS_OF + 2 * TICKS_PER_DAY) == [True, True]
+    assert [(one.late, [device.device_id for device in one.devices]) for one in mail.taken()] == [
+        (True, ["known", "late"]), (False, ["today"])]  # fmt: skip
+    for days in range(3):
+        run(AS_OF + days * TICKS_PER_DAY)
+        send(AS_OF + days * TICKS_PER_DAY)
+    # Now that somebody has asked for alerts of the first day: its own finding, and the one that is there again.
+    for taken in (soc.taken(), mail.taken()):
+        assert [(one.late, [device.device_id for device in one.devices]) for one in taken] == [
+            (False, ["device-1"]), (True, ["gone"])]  # fmt: skip
+
+
+LATE_ONES = (("late", 13), ("known", 14), ("gone", 15))
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from lakehunt.cli import due as cli_due
 from lakehunt.config import Config
 from lakehunt.hunting import engine
 from lakehunt.hunting.content.hunt_file import Hunt
-from lakehunt.hunting.findings.run_log import DUE
+from lakehunt.hunting.findings.run_log import DUE, LATE
 from lakehunt.hunting.settings import HuntingSettings
 from lakehunt.kql.types import TICKS_PER_MINUTE
 from lakehunt.lake import write_lock
@@ -132,6 +132,24 @@ def test_without_new_events_and_hits_no_spark_is_needed(make: Callable[[str], La
     assert ticked(30, OFTEN)
     assert ticked.spark_used == 2
     assert [_minute(row["as_of"]) for row in own(ticked.lake, OFTEN)] == [5, 30]
+
+
+def test_a_late_event_of_a_hunt_that_finds_nothing_now(make: Callable[[str], Lake]) -> None:
+    """The event of 0:08 lands after 0:10 was asked, and something else reads it. What is due at 0:15 has no hits; Spark
+    starts to ask 0:10 again, once."""
+    ticked = Ticks(make("ticked"))
+    store(ticked.lake, [event(Timestamp=at(4), ReportId=1)])
+    for minutes in (5, 10):
+        assert ticked(minutes, OFTEN)
+    store(ticked.lake, [event(Timestamp=at(8), ReportId=2)])
+    engine.run_hunts(ticked.lake, [OFTEN], MIDNIGHT + 12 * TICKS_PER_MINUTE, lambda step: None)
+    assert ticked.spark_used == 1
+    for minutes in (15, 20):
+        assert ticked(minutes, OFTEN)
+        assert ticked.spark_used == 2
+    assert [_minute(row["as_of"]) for row in own(ticked.lake, OFTEN)] == [5, 10, 12]
+    again = ticked.lake.few(RUNS, ("as_of",), [("reason", "=", LATE), ("outcome", "=", "succeeded")])
+    assert [_minute(row["as_of"]) for row in again] == [10]
 
 
 def test_what_fails_is_asked_three_times_and_what_is_skipped_is_said(

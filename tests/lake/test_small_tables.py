@@ -263,7 +263,7 @@ def test_overwrite(tables: LocalTables) -> None:
 
 
 def test_rows_of_few_files(tables: LocalTables) -> None:
-    """Of partitions: files of other days do not count, whose rows are not read."""
+    """Files of other days do not count, nor those whose statistics say that they have no such row: none is read."""
     first, second = date(2026, 3, 1), date(2026, 3, 2)
     assert tables.rows_of_few_files(0, DAILY).num_rows == 0
     tables.append(DAILY, [(1, first), (2, first), (3, second)])
@@ -274,6 +274,17 @@ def test_rows_of_few_files(tables: LocalTables) -> None:
     assert tables.rows_of_few_files(1, DAILY, ["n"], [("n", ">", 1), ("day", "<", second)]) is None
     assert tables.rows_of_few_files(3, DAILY) is None
     assert tables.rows_of_few_files(4, DAILY).num_rows == 4
+    for only, count in (
+        ([("n", ">=", 4)], 1),
+        ([("n", "<", 4)], 3),
+        ([("n", "in", [4, 9])], 1),
+        ([("n", "=", 3)], 1),
+        ([("n", "in", [])], 0),
+    ):
+        assert tables.rows_of_few_files(max(count - 1, 0), DAILY, ["n"], only) is None or not count
+        kept = tables.rows_of_few_files(count, DAILY, ["n"], only)
+        assert kept is not None
+        assert kept.num_rows <= count
 
 
 def test_which_tables_delta_rs_may_write(tables: LocalTables) -> None:

@@ -42,7 +42,7 @@ STORED = [
     "hunts.hits_device_events", "hunts.hits_device_file_certificate_info", "hunts.hits_device_file_events",
     "hunts.hits_device_image_load_events", "hunts.hits_device_info", "hunts.hits_device_logon_events",
     "hunts.hits_device_network_events", "hunts.hits_device_network_info", "hunts.hits_device_registry_events",
-    "hunts.lookups", "hunts.passes", "hunts.runs", "hunts.suppressed", "findings.all",
+    "hunts.late", "hunts.lookups", "hunts.passes", "hunts.runs", "hunts.suppressed", "findings.all",
 ]  # fmt: skip
 """Names under which lakes have tables: they are data. A renamed table keeps its name in the lakes that have it."""
 

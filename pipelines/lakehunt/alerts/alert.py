@@ -17,10 +17,19 @@ MOST_COMMANDS, MOST_LETTERS = 5, 500
 
 
 @dataclass(frozen=True)
+class LateLanding:
+    """When the first and the last of some late events happened, and when the last of them landed (UTC)."""
+
+    first_seen: datetime
+    last_seen: datetime
+    landed_at: datetime
+
+
+@dataclass(frozen=True)
 class Device:
     """New findings of a hunt on one device; name and id are None if a finding's events come from several devices.
 
-    `commands` are samples with secrets redacted."""
+    `commands` are samples with secrets redacted. `late` is set where the findings are there because of late events."""
 
     device_id: str | None
     device_name: str | None
@@ -31,6 +40,7 @@ class Device:
     last_seen: datetime | None
     commands: tuple[str, ...]
     finding_ids: tuple[str, ...]
+    late: LateLanding | None = None
 
     @property
     def label(self) -> str:
@@ -53,6 +63,8 @@ class Alert:
     text: str = ""
     evidence: str = ""
     """A command, a query or a link that leads to the events."""
+    late: bool = False
+    """Whether its findings were not there when their as-of was first asked, because events landed late."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -87,7 +99,8 @@ def as_text(alert: Alert) -> str:
     lines = [alert.text] if alert.text else []
     attack = ", ".join((*alert.tactics, *alert.techniques))
     lines += [f"ATT&CK: {attack}"] if attack else []
-    lines.append(f"As of {alert.as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    again = ", asked again because events landed late" if alert.late else ""
+    lines.append(f"As of {alert.as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC{again}")
     for device in alert.devices:
         lines += ["", *_device(device)]
     return "\n".join([*lines, *(["", f"Evidence: {alert.evidence}"] if alert.evidence else [])])
@@ -99,7 +112,12 @@ def _device(device: Device) -> Sequence[str]:
     seen = ""
     if device.first_seen and device.last_seen:
         seen = f", {device.first_seen.astimezone(UTC):%Y-%m-%d %H:%M:%S} to {device.last_seen.astimezone(UTC):%H:%M:%S}"
-    return [f"{device.label}{accounts}: {count}{seen}", *(f"    {visible(command)}" for command in device.commands)]
+    lines = [f"{device.label}{accounts}: {count}{seen}"]
+    if late := device.late:
+        first, last, landed = (f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for at in vars(late).values())
+        happened = first if first == last else f"{first} to {last}"
+        lines.append(f"    happened {happened}, landed {landed} UTC")
+    return [*lines, *(f"    {visible(command)}" for command in device.commands)]
 
 
 def counted(number: int, what: str) -> str:

@@ -49,8 +49,15 @@ def _record(alert: Alert, device: Device) -> dict[str, Any]:
         "finding_info": _info(alert, device),
         **_resources(device),
         "evidences": [_evidence(device, command) for command in device.commands] or [_evidence(device, None)],
-        "unmapped": {"finding_ids": list(device.finding_ids), "events": device.events},
+        "unmapped": {"finding_ids": list(device.finding_ids), "events": device.events, **_late(device)},
     }
+
+
+def _late(device: Device) -> dict[str, Any]:
+    """When late events happened and landed; OCSF has no field for the latter."""
+    if device.late is None:
+        return {}
+    return {"late": {f"{name}_time": _millis(at) for name, at in vars(device.late).items()}}
 
 
 def _info(alert: Alert, device: Device) -> dict[str, Any]:

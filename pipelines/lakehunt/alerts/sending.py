@@ -6,7 +6,7 @@ sent is never sent again; one that was rejected is retried by the next run, what
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, reduce
@@ -17,13 +17,26 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from lakehunt.alerts.alert import FAILURE, FINDINGS, MOST_COMMANDS, WARNING, Alert, Device, counted, moment
+from lakehunt.alerts.alert import (
+    FAILURE,
+    FINDINGS,
+    MOST_COMMANDS,
+    WARNING,
+    Alert,
+    Device,
+    LateLanding,
+    counted,
+    moment,
+)
 from lakehunt.alerts.channels import AlertSettings, Channel, ChannelError
 from lakehunt.alerts.redaction import redacted
 from lakehunt.core.progress import Progress
+from lakehunt.hunting.findings import late_findings
+from lakehunt.hunting.findings.late_findings import LateEvents
 from lakehunt.hunting.findings.run_log import FAILED, STARTED
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake, utc
+from lakehunt.lake.where import Where
 from lakehunt.quality.volume import DayVolume
 from lakehunt.schemas.alert_tables import SENT
 from lakehunt.schemas.event_table import EVENT_KEY
@@ -50,64 +63,94 @@ class AlertDelivery:
 def send(
     lake: Lake, alerts: AlertSettings, as_of: int, now: datetime, say: Progress, day: DayVolume | None = None
 ) -> list[AlertDelivery]:
-    """Sends every channel what is new as of an instant (ticks), what it rejected before, and warnings about the day's
-    telemetry. A channel that fails does not stop the others; the next call retries it."""
+    """Sends every channel what is new as of an instant (ticks), what its run has found late of earlier as-ofs, what the
+    channel rejected before, and warnings about the day's telemetry. A channel that fails does not stop the others; the
+    next call retries it."""
     if not alerts.channels:
         return []
     at = times.to_datetime(as_of)
     warnings = [*_refused(lake, at), *_unusual(day)]
-    known = _history(lake, at)
+    missed = _missed(lake, at)
+    again = {run for runs in missed.values() for run in runs}
+    late = late_findings.added(lake, [("found_as_of", "=", at)])
+    known = _history(lake, {at, *late, *again})
+    behind = late_findings.added(lake, [("as_of", "in", sorted({at, *late, *again}))])
     news = cache(lambda run: (_found(lake, run), _failed(lake, run)))
     done = []
     for channel in alerts.channels:
-        mine = known.get(channel.name, _ChannelHistory())
-        for run in sorted({at} | mine.missed):
+        mine, rejected = known.get(channel.name, _ChannelHistory()), missed.get(channel.name, {})
+        for run in sorted({at, *rejected, *late}):
             found, failed = news(run)
-            due = [*_by_hunt([row for row in found if row.finding_id not in mine.sent], run, alerts.evidence)]
+            if run != at:
+                wanted = rejected.get(run, set()) | late.get(run, {}).keys()
+                found = [row for row in found if row.finding_id in wanted]
+                failed = [alert for alert in failed if wanted.issuperset(alert.keys)]
+            due = _by_hunt([row for row in found if not mine.knows(row.finding_id, run)], run, alerts.evidence, behind)
             others = [*failed, *(warnings if run == at else [])]
-            due += [alert for alert in others if not mine.sent.issuperset(alert.keys)]
+            due += [alert for alert in others if not all(mine.knows(key, run) for key in alert.keys)]
             for alert in due:
                 if alert.kind in channel.kinds:
                     say(f"{channel.name}: {alert.title}")
-                    done.append(_deliver(lake, channel, alert, now, mine))
+                    done.append(_deliver(lake, channel, alert, now, mine, rejected.get(run, set())))
     return done
 
 
 @dataclass(frozen=True)
 class _ChannelHistory:
-    """Keys of the items that a channel was sent, and as-ofs of those that it rejected."""
+    """Keys of the items that a channel was sent, with their as-ofs."""
 
-    sent: set[str] = field(default_factory=set)
-    missed: set[datetime] = field(default_factory=set)
+    sent: dict[str, set[datetime]] = field(default_factory=dict)
+    warnings: set[str] = field(default_factory=set)
+    """Keys of those that belong to their subject, not to an as-of."""
+
+    def knows(self, key: str, run: datetime) -> bool:
+        """Whether it was sent the item for this as-of or a close one."""
+        return key in self.warnings or any(abs(at - run) <= NEAR for at in self.sent.get(key, ()))
 
 
-def _history(lake: Lake, at: datetime) -> dict[str, _ChannelHistory]:
-    """What each channel was sent for this as-of and close ones. A warning belongs to its subject, not to an as-of."""
+def _missed(lake: Lake, at: datetime) -> dict[str, dict[datetime, set[str]]]:
+    """By channel, the keys of the items that it rejected and was not sent since, by as-of: of this one and close ones.
+    A warning is announced again anyway."""
     near = lake.few(SENT, only=[("as_of", ">=", at - NEAR), ("as_of", "<=", at + NEAR), ("kind", "!=", WARNING)])
     items: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row in (*near, *lake.few(SENT, only=[("kind", "=", WARNING)])):
+    for row in near:
         items.setdefault((row["channel"], row["kind"], row["key"]), []).append(row)
+    missed: dict[str, dict[datetime, set[str]]] = {}
+    for (channel, _, key), rows in items.items():
+        if all(row["sent_at"] is None for row in rows):
+            missed.setdefault(channel, {}).setdefault(max(row["as_of"] for row in rows), set()).add(key)
+    return missed
+
+
+def _history(lake: Lake, runs: Collection[datetime]) -> dict[str, _ChannelHistory]:
+    """What each channel was sent for these as-ofs and close ones."""
+    only: Where = [("as_of", ">=", min(runs) - NEAR), ("as_of", "<=", max(runs) + NEAR), ("kind", "!=", WARNING)]
     known: dict[str, _ChannelHistory] = {}
-    for (channel, kind, key), rows in items.items():
-        mine = known.setdefault(channel, _ChannelHistory())
-        if any(row["sent_at"] is not None for row in rows):
-            mine.sent.add(key)
-        elif kind != WARNING:
-            mine.missed.add(max(row["as_of"] for row in rows))
+    for row in (*lake.few(SENT, only=only), *lake.few(SENT, only=[("kind", "=", WARNING)])):
+        if row["sent_at"] is not None:
+            mine = known.setdefault(row["channel"], _ChannelHistory())
+            if row["kind"] == WARNING:
+                mine.warnings.add(row["key"])
+            else:
+                mine.sent.setdefault(row["key"], set()).add(row["as_of"])
     return known
 
 
-def _deliver(lake: Lake, channel: Channel, alert: Alert, now: datetime, known: _ChannelHistory) -> AlertDelivery:
+def _deliver(
+    lake: Lake, channel: Channel, alert: Alert, now: datetime, known: _ChannelHistory, rejected: Collection[str]
+) -> AlertDelivery:
+    """Sends an alert and records it: its rejection only where the channel has not rejected it before."""
     error = None
     try:
         channel.deliver(alert)
     except ChannelError as rejection:
         error = str(rejection)
-    if error is None or alert.as_of not in known.missed:
+    if error is None or not set(alert.keys).issubset(rejected):
         sent_at = now if error is None else None
         rows = [(channel.name, alert.kind, key, alert.id, alert.as_of, sent_at) for key in alert.keys]
         lake.append(SENT, rows)
-    known.sent.update(alert.keys)
+    for key in alert.keys:
+        known.sent.setdefault(key, set()).add(alert.as_of)
     return AlertDelivery(channel.name, alert, error)
 
 
@@ -124,8 +167,16 @@ def _found(lake: Lake, at: datetime) -> list[Row]:
     return rows
 
 
-def _by_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> list[Alert]:
-    return [_of_hunt(list(of_hunt), at, evidence) for _, of_hunt in groupby(rows, key=lambda row: row.hunt_id)]
+_Late = Mapping[datetime, Mapping[str, LateEvents]]
+"""The late events behind findings, by as-of and finding."""
+
+
+def _by_hunt(rows: Sequence[Row], at: datetime, evidence: str, late: _Late) -> list[Alert]:
+    """An alert for each hunt; those of findings that are there because of late events are alerts of their own."""
+    behind = late.get(at, {})
+    parted = sorted(rows, key=lambda row: (row.hunt_name, row.hunt_id, row.finding_id in behind))  # it is stable
+    by_hunt = groupby(parted, key=lambda row: (row.hunt_id, row.finding_id in behind))
+    return [_of_hunt(list(of_hunt), at, evidence, behind) for _, of_hunt in by_hunt]
 
 
 def _with_commands(lake: Lake, findings: DataFrame) -> list[Row]:
@@ -156,13 +207,16 @@ def _commands(lake: Lake) -> DataFrame:
     return reduce(DataFrame.union, rows)
 
 
-def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> Alert:
+def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str, late: Mapping[str, LateEvents]) -> Alert:
+    """An alert about findings of a hunt, of which all or none are `late`."""
     first = rows[0]
     devices = groupby(rows, key=lambda row: (row.device_id, row.device_name))
-    made = tuple(_device(device_id, name, list(some)) for (device_id, name), some in devices)
+    made = tuple(_device(device_id, name, list(some), late) for (device_id, name), some in devices)
+    is_late = first.finding_id in late
+    what = "late finding" if is_late else "new finding"
     return Alert(
         FINDINGS,
-        f"{first.hunt_name}: {counted(len(rows), 'new finding')} on {counted(len(made), 'device')}",
+        f"{first.hunt_name}: {counted(len(rows), what)} on {counted(len(made), 'device')}",
         at,
         first.hunt_id,
         first.hunt_name,
@@ -171,10 +225,11 @@ def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str) -> Alert:
         tuple(first.techniques),
         made,
         evidence=evidence.format(hunt_id=first.hunt_id, as_of=moment(at)),
+        late=is_late,
     )
 
 
-def _device(device_id: str | None, name: str | None, rows: Sequence[Row]) -> Device:
+def _device(device_id: str | None, name: str | None, rows: Sequence[Row], late: Mapping[str, LateEvents]) -> Device:
     commands = dict.fromkeys(seen.command or "" for row in rows for seen in row.seen or [])
     starts = [utc(row.first_seen) for row in rows if row.first_seen]
     ends = [utc(row.last_seen) for row in rows if row.last_seen]
@@ -188,7 +243,15 @@ def _device(device_id: str | None, name: str | None, rows: Sequence[Row]) -> Dev
         max(ends, default=None),
         tuple(redacted(command) for command in list(commands)[:MOST_COMMANDS] if command),
         tuple(row.finding_id for row in rows),
+        _landing([late[row.finding_id] for row in rows if row.finding_id in late]),
     )
+
+
+def _landing(late: Sequence[LateEvents]) -> LateLanding | None:
+    if not late:
+        return None
+    first, last = min(one.first for one in late), max(one.last for one in late)
+    return LateLanding(first, last, max(one.landed_at for one in late))
 
 
 # Failures and warnings

@@ -121,7 +121,7 @@ def _asked(
     if local is not None:
         with context.written(config):
             _print_skipped(due_run.record_skipped(local, found, config.hunting.catch_up))
-            runs, asked = due_run.ask_quiet(local, asked, tables)
+            runs, asked = due_run.ask_quiet(local, asked, tables, config.hunting.late)
         if runs:
             say(f"{_counted(len(runs), 'as-of')} without new events, and without a hit in the window")
         if not asked:
@@ -134,7 +134,7 @@ def _asked(
     with opened() as lake:
         if local is None:
             _print_skipped(due_run.record_skipped(lake, found, config.hunting.catch_up))
-        for some in due_run.ask(lake, asked, say, tables, config.limits):
+        for some in due_run.ask(lake, asked, say, tables, config.limits, config.hunting.late):
             runs += some
         days = _judged(lake, config, runs)
         fine = _are_usual(days)
@@ -146,7 +146,7 @@ def _judged(lake: Lake | LocalTables, config: Config, runs: Sequence[HuntRun]) -
     """The telemetry of each day that ended with an as-of of these runs: it is judged once a day."""
     from lakehunt.kql.types import TICKS_PER_DAY
 
-    midnights = sorted({run.as_of for run in runs if run.as_of % TICKS_PER_DAY == 0})
+    midnights = sorted({run.as_of for run in runs if run.as_of % TICKS_PER_DAY == 0 and run.found_as_of is None})
     return [operate.judged_day(lake, config, at) for at in midnights]
 
 
@@ -161,8 +161,10 @@ def _sent(lake: Lake, config: Config, runs: Sequence[HuntRun], days: Sequence[Da
     from lakehunt.kql import times
 
     judged = {times.from_datetime(day.as_of): day for day in days}
-    news = {run.as_of for run in runs if run.findings or run.error is not None}
-    last = {max(run.as_of for run in runs)} if runs else set()
+    asked = [run for run in runs if run.found_as_of is None]
+    news = {run.as_of for run in asked if run.findings or run.error is not None}
+    news |= {run.found_as_of for run in runs if run.found_as_of is not None}  # these alerts tell of late findings
+    last = {max(run.as_of for run in asked)} if asked else set()
     sent = [operate.send_alerts(lake, config, at, judged.get(at), say) for at in sorted(news | judged.keys() | last)]
     return all(sent)
 
@@ -185,6 +187,8 @@ _COUNTS = [
 
 def print_due(runs: Sequence[HuntRun], found: Sequence[Due]) -> bool:
     """Prints the as-ofs at which hunts found something or failed; returns whether all succeeded."""
+    again = [run for run in runs if run.found_as_of is not None]
+    runs = [run for run in runs if run.found_as_of is None]
     if len({run.as_of for run in runs}) == 1:
         fine = hunts.print_runs(runs)
     else:
@@ -201,7 +205,7 @@ def print_due(runs: Sequence[HuntRun], found: Sequence[Due]) -> bool:
         if run.error is not None and _is_last_attempt(run, found):
             what = f"{run.hunt.name} has failed too often as of {context.instant(run.as_of)} and is not asked again"
             click.echo(f"{what}: `lakehunt hunt {run.hunt.id} --as-of {context.instant(run.as_of)}` asks it")
-    return fine
+    return hunts.print_asked_again(again) and fine
 
 
 def _is_last_attempt(run: HuntRun, found: Sequence[Due]) -> bool:

@@ -69,8 +69,10 @@ def hunt(
     chosen = compiled_hunt.select_hunts(known, names)
     with context.progress(total=True) as say, context.lake(config, learning=True, writing=True) as lake:
         for at in range(first, last + 1, TICKS_PER_DAY):
-            excluding = suppression.exclusions_at(lake, chosen, at) if exclusions == options.AS_RUN else chosen
-            runs = engine.run_hunts(lake, excluding, at, say, tables, full, config.limits)
+            excluding, late = chosen, config.hunting.late
+            if exclusions == options.AS_RUN:  # of this as-of: of others there were others
+                excluding, late = suppression.exclusions_at(lake, chosen, at), engine.NEVER
+            runs = engine.run_hunts(lake, excluding, at, say, tables, full, config.limits, late)
             fine = print_runs(runs) and fine
             day = operate.judged_day(lake, config, at)
             fine = operate.print_unusual(day) and fine
@@ -93,7 +95,47 @@ MOST_LISTED = 50
 
 
 def print_runs(runs: Sequence[HuntRun]) -> bool:
-    """Prints what runs of hunts found, and errors; returns whether all runs succeeded."""
+    """Prints what runs of hunts found, those of as-ofs that were asked again by themselves, and errors; returns whether
+    all runs succeeded."""
+    fine = _print_asked([run for run in runs if run.found_as_of is None])
+    return print_asked_again([run for run in runs if run.found_as_of is not None]) and fine
+
+
+def print_asked_again(runs: Sequence[HuntRun]) -> bool:
+    """Prints what has changed at as-ofs that were asked again, and errors; returns whether all runs succeeded."""
+    if not runs:
+        return True
+    rows = [
+        {
+            "as_of": context.instant(run.as_of),
+            "hunt": run.hunt.name,
+            "findings": run.findings,
+            "added": run.changed and run.changed.added,
+            "removed": run.changed and run.changed.removed,
+            "seconds": run.seconds,
+            "outcome": "succeeded" if run.error is None else "failed",
+        }
+        for run in runs
+    ]
+    render.records("table", rows, _AGAIN, title="Asked again, because events landed late", what="hunt")
+    failed = [run for run in runs if run.error is not None]
+    for run in failed:
+        click.echo(f"{run.hunt.name} as of {context.instant(run.as_of)} failed: {run.error}")
+    return not failed
+
+
+_AGAIN = [
+    Column("as_of", "as of"),
+    Column("hunt"),
+    Column("findings"),
+    Column("added"),
+    Column("removed"),
+    Column("seconds", show=showing.number),
+    Column("outcome"),
+]
+
+
+def _print_asked(runs: Sequence[HuntRun]) -> bool:
     if not runs:
         return True
     are_few = len(runs) <= MOST_LISTED
@@ -108,6 +150,10 @@ def print_runs(runs: Sequence[HuntRun]) -> bool:
     if not are_few:
         render.records("table", _by_outcome(runs), _OUTCOMES, title="Outcomes", what="outcome")
     click.echo(f"{len(runs) - len(failed)} succeeded, {len(failed)} failed")
+    for run in runs:
+        if run.too_late:
+            events = f"{run.too_late:,} event{'s' * (run.too_late != 1)}"
+            click.echo(f"{run.hunt.name}: {events} landed too late to ask again about their time (hunting.late)")
     return not failed
 
 
@@ -218,6 +264,8 @@ _RUN_COLUMNS = [
     Column("findings"),
     Column("seconds"),
     Column("outcome"),
+    Column("reason", show=lambda reason: reason or "asked"),
+    Column("too_late", "too late"),
     Column("error"),
 ]
 

@@ -60,7 +60,7 @@ def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
         before = _landed_locally(config, place, say)
         with context.lake(config, learning=True) as lake:
             landed_fine = _landed_by_spark(lake, config, place, say) if before is None else before
-            runs = engine.run_hunts(lake, found, as_of, say, tables, limits=config.limits)
+            runs = engine.run_hunts(lake, found, as_of, say, tables, limits=config.limits, late=config.hunting.late)
             all_succeeded = hunts.print_runs(runs)
             telemetry_fine = operate.print_unusual(operate.judged_day(lake, config, as_of))
             if show:

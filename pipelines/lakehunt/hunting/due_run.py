@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from lakehunt.core.progress import Progress
 from lakehunt.hunting import engine, quiet
@@ -53,23 +53,32 @@ def _why(due: Due, catch_up: int) -> str:
     return f"{which} {were} missed and will not be asked: hunting.catch_up is {catch_up:,}"
 
 
-def ask_quiet(lake: LocalTables, asked: Asked, tables: TableCatalog) -> tuple[list[HuntRun], list[tuple[Hunt, int]]]:
+def ask_quiet(
+    lake: LocalTables, asked: Asked, tables: TableCatalog, late: timedelta = timedelta(0)
+) -> tuple[list[HuntRun], list[tuple[Hunt, int]]]:
     """Asks, without Spark, what certainly finds nothing. Returns its runs, and what is left to be asked."""
     runs: list[HuntRun] = []
     left: list[tuple[Hunt, int]] = []
     known = quiet.Quiet(lake, tables)
     for part in _parts(asked):
-        done = known.ask(part, DUE)
+        done = known.ask(part, DUE, late)
         runs += done
         answered = {(run.hunt.id, run.as_of) for run in done}
         left += [one for one in part if (one[0].id, one[1]) not in answered]
     return runs, left
 
 
-def ask(lake: Lake, asked: Asked, say: Progress, tables: TableCatalog, limits: Limits) -> Iterator[list[HuntRun]]:
-    """Asks the rest; the runs of each part when it is stored."""
+def ask(
+    lake: Lake,
+    asked: Asked,
+    say: Progress,
+    tables: TableCatalog,
+    limits: Limits,
+    late: timedelta = timedelta(0),
+) -> Iterator[list[HuntRun]]:
+    """Asks the rest, and again what has late events; the runs of each part when it is stored."""
     for part in _parts(asked):
-        yield engine.ask_hunts(lake, part, say, tables, limits=limits, reason=DUE)
+        yield engine.ask_hunts(lake, part, say, tables, limits=limits, reason=DUE, late=late)
 
 
 def _parts(asked: Asked) -> Iterator[Asked]:

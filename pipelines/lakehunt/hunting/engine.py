@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from lakehunt.core.progress import Progress
-from lakehunt.hunting import run_hits
+from lakehunt.hunting import late_events, run_hits
 from lakehunt.hunting.compiled_hunt import at_its_place
 from lakehunt.hunting.content.hunt_file import Hunt
-from lakehunt.hunting.findings import run_log, storing, suppression, writer
+from lakehunt.hunting.findings import late_findings, run_log, storing, suppression, writer
 from lakehunt.hunting.findings.computed import ComputedFindings, HuntResult, compute_findings
 from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL, HuntRun
 from lakehunt.hunting.incremental import hits as hits_table
 from lakehunt.hunting.incremental.hits import HitCoverage, HuntRequest, ScanStats
+from lakehunt.hunting.late_events import Before, FoundLate, Reader
 from lakehunt.hunting.planned_hunt import Key, PlannedHunt, PreparedHunt, prepared
 from lakehunt.hunting.prefixes import materialized_prefixes
 from lakehunt.hunting.query import exclusion_marks, runtime_errors
@@ -50,6 +51,9 @@ from lakehunt.spark.plans import compile_plan
 CODEGEN_THRESHOLD = 1_000_000
 """Up to this many hits, queries run without whole-stage codegen: compiling takes longer than interpreting."""
 
+NEVER = timedelta(0)
+"""Of late events: they are not looked for."""
+
 PARALLEL_HUNTS = 2
 """Hunts evaluated concurrently on their hits: query planning, which dominates, takes one core each."""
 
@@ -62,9 +66,10 @@ def run_hunts(
     tables: TableCatalog = EVENTS_ONLY,
     full: bool = False,
     limits: Limits = Limits(),  # noqa: B008 (it is immutable)
+    late: timedelta = NEVER,
 ) -> list[HuntRun]:
     """Runs every hunt as of one instant: see `ask_hunts`."""
-    return ask_hunts(lake, [(hunt, as_of) for hunt in hunts], say, tables, full, limits)
+    return ask_hunts(lake, [(hunt, as_of) for hunt in hunts], say, tables, full, limits, late=late)
 
 
 def ask_hunts(
@@ -75,15 +80,26 @@ def ask_hunts(
     full: bool = False,
     limits: Limits = Limits(),  # noqa: B008 (it is immutable)
     reason: str | None = None,
+    late: timedelta = NEVER,
 ) -> list[HuntRun]:
     """Runs each hunt on these tables as of an instant (ticks, whole microseconds); stores findings and the run log. A
     hunt may have several as-ofs: new events are read once, and hits opened once, for all of them.
 
     `full` reads all events of each hunt's window instead of its hits; the findings are the same. `reason` is recorded
     in the run log. A hunt that fails, or exceeds one of the limits, is recorded as a failed run and does not stop the
-    others."""
+    others.
+
+    Then earlier as-ofs, up to `late` back, are asked again of which events have landed late (`late_events.py`). Their
+    runs follow; they have the reason `late`."""
     with codegen(lake.spark, on=False), ThreadPoolExecutor(1) as pool:  # full scans and passes switch it on
-        return _HuntingRun(lake, asked, say, tables, limits, reason, pool).run(full)
+        run = _HuntingRun(lake, asked, say, tables, limits, reason, pool)
+        runs = run.run(full, late)
+        if again := run.late.again:
+            hunts = {hunt.id: hunt for hunt, _ in asked}
+            say(f"asking again, because events landed late: {', '.join(map(_moment, _as_ofs(again)))}")
+            some = [(hunts[hunt_id], as_of) for hunt_id, as_of in again]
+            runs += _HuntingRun(lake, some, say, tables, limits, run_log.LATE, pool, run).run(full)
+        return runs
 
 
 class _HuntingRun:
@@ -98,7 +114,9 @@ class _HuntingRun:
         limits: Limits,
         reason: str | None,
         pool: ThreadPoolExecutor,
+        again_for: _HuntingRun | None = None,
     ) -> None:
+        """`again_for`: the run that has found late events, for which it asks again. It sees what that one saw."""
         self.lake, self.asked, self.say, self.tables = lake, asked, say, tables
         self.limits, self.reason = limits, reason
         self.progress = RunProgress(say, len(asked))
@@ -108,6 +126,10 @@ class _HuntingRun:
         self.is_of_one_moment = len({as_of for _, as_of in asked}) == 1
         self.runs: dict[Key, HuntRun] = {}
         self.found: dict[Key, ComputedFindings] = {}
+        self.again_for = again_for
+        self.coverage = HitCoverage([])
+        self.before: Before | None = None
+        self.late = FoundLate()
         # The table that most hunts read is opened by Spark while hunts are planned without it. A failure surfaces
         # again, for each hunt that needs it.
         self.opening: Future[object] = pool.submit(lambda: self.events.of(DEVICE_PROCESS_EVENTS))
@@ -115,15 +137,17 @@ class _HuntingRun:
 
     @cached_property
     def events(self) -> LakeSnapshot:
-        return LakeSnapshot(self.lake)
+        return self.again_for.events if self.again_for else LakeSnapshot(self.lake)
 
-    def run(self, full: bool) -> list[HuntRun]:
+    def run(self, full: bool, late: timedelta = NEVER) -> list[HuntRun]:
         begun = [self._run(hunt, as_of, outcome=run_log.STARTED) for hunt, as_of in self.asked]
         run_log.record_runs(self.lake, begun)
         stored = False
         try:
             self._record_exclusions()
             ready = self._planned()
+            if late:
+                self.before = late_events.asked_before(self.lake, {one.key for one in ready}, late)
             wait([self.opening])
             incremental = [one for one in ready if one.prepared.requests and not full]
             self._run_incremental(incremental)
@@ -133,11 +157,29 @@ class _HuntingRun:
             self.say("storing findings")
             self._store_all()
             stored = True
+            if self.before:
+                self._find_late(ready, self.before)
         finally:
             runs = [self.runs[hunt.id, as_of] for hunt, as_of in self.asked if (hunt.id, as_of) in self.runs]
             # A run that is not in findings.all has not succeeded: its record stays at STARTED, like a killed run.
             run_log.record_runs(self.lake, [run for run in runs if stored or run.error is not None])
         return runs
+
+    def _find_late(self, hunts: Sequence[PlannedHunt], before: Before) -> None:
+        newest: dict[str, Reader] = {}
+        for one in sorted(hunts, key=lambda one: one.as_of):
+            run, of_hunt = self.runs[one.key], one.prepared
+            if run.error is None and run.mode == FULL:
+                newest[one.hunt.id] = Reader(one.hunt, one.as_of, (), of_hunt.event_tables)
+            elif run.error is None:
+                newest[one.hunt.id] = Reader(one.hunt, one.as_of, of_hunt.hit_tables, of_hunt.in_full)
+        asked = {one.key for one in hunts}
+        self.late = late_events.find(
+            self.lake, self.events.accepted, self.coverage, list(newest.values()), asked, before
+        )
+        for reader in newest.values():
+            key = reader.hunt.id, reader.as_of
+            self.runs[key] = replace(self.runs[key], too_late=self.late.too_late.get(reader.hunt.id, 0))
 
     def _record_exclusions(self) -> None:
         last = max((as_of for _, as_of in self.asked), default=0)
@@ -196,10 +238,12 @@ class _HuntingRun:
     def _evaluated_once(self, hunts: Sequence[PlannedHunt]) -> HitCoverage:
         last = max(one.as_of for one in hunts)
         context = self.tables.context(self.lake, last, lambda: self.events)
-        requests = list(_requests(hunts))
+        versions = {one.hunt.digest for one in hunts}
+        requests = list(_requests(hunts, self.before.windows(self.events.accepted, versions) if self.before else {}))
         apart = {one.hunt_id for one in requests if one.hunt_id in self.previous.overran}
         bounds = hits_table.ScanBounds(self.limits.scan_seconds, self.limits.seconds)
         hits = hits_table.complete_hits(self.lake, self.events, requests, context, self.say, bounds, apart)
+        self.coverage = hits
         self._run_on_hits(hits, requests, [one for one in hunts if one.hunt.id not in hits.failed])
         return hits
 
@@ -336,6 +380,7 @@ class _HuntingRun:
             return
         used = suppression.active(one.hunt, one.as_of)
         details = known | {"matched": done.matched, "suppressed": found.suppressed_count, "findings": found.count}
+        details |= {"batches": run_log.written_batches(self.events.accepted, one.prepared.event_tables)}
         times_of = {"seconds": _since(clock), "window": one.window}
         self.runs[one.key] = self._run(one.hunt, one.as_of, exclusions=used, **times_of, **details)
 
@@ -345,6 +390,9 @@ class _HuntingRun:
             for key, found in self.found.items()
             if found.count or found.suppressed is not None or key in self.previous.seen
         ]
+        if self.again_for and changed:
+            changes = late_findings.record(self.lake, changed, self.again_for.late.again, self.run_id)
+            self.runs |= {key: replace(self.runs[key], changed=change) for key, change in changes.items()}
         for found, error in storing.store_all(self.lake, changed).items():
             why = f"its findings could not be stored: {describe(error)}"
             key = found.result.hunt.id, found.result.as_of
@@ -366,14 +414,16 @@ class _HuntingRun:
         self.runs[hunt.id, as_of] = self._run(hunt, as_of, outcome=run_log.FAILED, error=why, **details)
 
     def _run(self, hunt: Hunt, as_of: int, **details: Any) -> HuntRun:
+        if self.again_for:
+            details["found_as_of"] = self.again_for.late.again[hunt.id, as_of][1]
         return HuntRun(hunt, as_of, self.run_id, self.started, reason=self.reason, **details)
 
 
-def _requests(hunts: Sequence[PlannedHunt]) -> Iterator[HuntRequest]:
-    """What the hunts need of each event table, for all their as-ofs."""
+def _requests(hunts: Sequence[PlannedHunt], again: Mapping[str, TimeWindow]) -> Iterator[HuntRequest]:
+    """What the hunts need of each event table, for their as-ofs and, by hunt id, for those that may be asked again."""
     windows: dict[str, list[TimeWindow]] = {}
     for one in hunts:
-        windows.setdefault(one.hunt.id, []).append(one.window)
+        windows.setdefault(one.hunt.id, [again[one.hunt.id]] if one.hunt.id in again else []).append(one.window)
     for prepared_hunt in {one.hunt.id: one.prepared for one in hunts}.values():
         yield from prepared_hunt.requested(windows[prepared_hunt.hunt.id])
 
@@ -391,6 +441,10 @@ def _hits_read(hits: HitCoverage, requests: Sequence[HuntRequest], hunts: Sequen
     starts = [window.since for window in whole.values()]
     since = None if None in starts else utc_day(min(start for start in starts if start is not None))
     return HitsRead(hits, readers, since, utc_day(max(one.as_of for one in hunts)), whole)
+
+
+def _as_ofs(asked: Iterable[Key]) -> list[int]:
+    return sorted({as_of for _, as_of in asked})
 
 
 def _moment(as_of: int) -> str:

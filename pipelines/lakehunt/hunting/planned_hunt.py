@@ -44,6 +44,11 @@ class PreparedHunt:
         return [one.predicates.table.name for one in self.requests]
 
     @property
+    def event_tables(self) -> Collection[str]:
+        """All event tables that it reads."""
+        return {step.table for step in p.walk(self.compiled.plan) if isinstance(step, p.Scan)} & BY_NAME.keys()
+
+    @property
     def in_full(self) -> Mapping[str, FullScan]:
         """The event tables of which it reads all events of its window, beside the hits of others."""
         return self.predicates.in_full if isinstance(self.predicates, RowPredicates) else {}

@@ -7,14 +7,17 @@ import secrets
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 
+from lakehunt.hunting import late_events
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log, suppression
-from lakehunt.hunting.findings.run_log import INCREMENTAL, HuntRun
+from lakehunt.hunting.findings.run_log import INCREMENTAL, Accepted, HuntRun
 from lakehunt.hunting.incremental import hits as hits_table
+from lakehunt.hunting.incremental.hits import HitCoverage, PrefilterRun
+from lakehunt.hunting.late_events import Before, OnlySparkError, Reader
 from lakehunt.hunting.planned_hunt import PlannedHunt, PreparedHunt, prepared
 from lakehunt.hunting.query import events_table
 from lakehunt.hunting.query.table_catalog import TableCatalog
@@ -34,13 +37,17 @@ class Quiet:
     tables: TableCatalog
     _prepared: dict[str, PreparedHunt | None] = field(default_factory=dict)
 
-    def ask(self, asked: Sequence[tuple[Hunt, int]], reason: str | None = None) -> list[HuntRun]:
+    def ask(
+        self, asked: Sequence[tuple[Hunt, int]], reason: str | None = None, late: timedelta = timedelta(0)
+    ) -> list[HuntRun]:
         """Records a run of each hunt that finds nothing at its as-of (ticks), and returns these runs. The others are
-        left: those for which only Spark can tell, and those that may have findings to be replaced."""
+        left: those for which only Spark can tell, those that may have findings to be replaced, and those of which
+        events have landed late, up to `late` back."""
         if not self.lake.exists(FINDINGS_ALL.name):
             return []
         try:
-            quiet = self._quiet(asked)
+            accepted = events_table.accepted_batches(self.lake)
+            quiet = self._quiet(asked, accepted, late)
         except UnreadableTableError:  # the run that comes will mend it
             return []
         started = datetime.now(UTC)
@@ -62,13 +69,15 @@ class Quiet:
                 findings=0,
                 exclusions=suppression.active(one.hunt, one.as_of),
                 reason=reason,
+                batches=run_log.written_batches(accepted, one.prepared.event_tables),
+                too_late=0 if late else None,
             )
             for one in quiet
         ]
         run_log.record_runs(self.lake, runs)
         return runs
 
-    def _quiet(self, asked: Sequence[tuple[Hunt, int]]) -> list[PlannedHunt]:
+    def _quiet(self, asked: Sequence[tuple[Hunt, int]], accepted: Accepted, late: timedelta) -> list[PlannedHunt]:
         plans = [plan for hunt, as_of in asked if (plan := self._planned(hunt, as_of)) is not None]
         seen = run_log.previous_runs(self.lake, {one.key for one in plans}).seen
         plans = [one for one in plans if one.key not in seen]
@@ -77,11 +86,15 @@ class Quiet:
             windows.setdefault(one.hunt.id, []).append(one.window)
         if not windows:
             return []
+        before = late_events.asked_before(self.lake, {one.key for one in plans}, late) if late else None
+        if before is not None:
+            for hunt_id, window in before.windows(accepted, {one.hunt.digest for one in plans}).items():
+                windows[hunt_id].append(window)
         requests = [
             request for one in {one.hunt.id: one.prepared for one in plans}.values()
             for request in one.requested(windows[one.hunt.id])
         ]  # fmt: skip
-        passes, unread = hits_table.read_so_far(self.lake, requests, events_table.accepted_batches(self.lake))
+        passes, unread = hits_table.read_so_far(self.lake, requests, accepted)
         plans = [one for one in plans if one.hunt.id not in unread]
         versions = {one.hunt.digest for one in plans}
         moments: dict[str, dict[str, list[int]] | None] = {}
@@ -89,7 +102,21 @@ class Quiet:
             around = TimeWindow.around([one.window for one in plans], 0)
             ids = sorted({one.id for one in passes if one.table == name})
             moments[name] = self._moments(name, sorted(versions), ids, around)
-        return [one for one in plans if all(_has_none(moments[name], one) for name in one.prepared.hit_tables)]
+        quiet = [one for one in plans if all(_has_none(moments[name], one) for name in one.prepared.hit_tables)]
+        return quiet if before is None else self._without_late(quiet, accepted, passes, before)
+
+    def _without_late(
+        self, quiet: Sequence[PlannedHunt], accepted: Accepted, passes: Sequence[PrefilterRun], before: Before
+    ) -> list[PlannedHunt]:
+        newest = {one.hunt.id: one for one in sorted(quiet, key=lambda one: one.as_of)}
+        readers = [Reader(one.hunt, one.as_of, one.prepared.hit_tables, ()) for one in newest.values()]
+        coverage = HitCoverage(list(passes))
+        try:
+            found = late_events.find(self.lake, accepted, coverage, readers, {one.key for one in quiet}, before)
+        except OnlySparkError:
+            return []
+        loud = {hunt_id for hunt_id, _ in found.again} | found.too_late.keys()
+        return [one for one in quiet if one.hunt.id not in loud]
 
     def _planned(self, hunt: Hunt, as_of: int) -> PlannedHunt | None:
         """The hunt at an as-of; None if it needs Spark whatever its hits are, or fails."""

@@ -3,6 +3,7 @@
 hunting:
   frequency: 1d     # of a hunt without `queryFrequency`: from 5m to 14d
   catch_up: 288     # as-ofs of a hunt that were missed and are still asked: the newest ones; a day of every 5 minutes
+  late: 7d          # as-ofs up to this far back are asked again when events of their windows land late; 0: never
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from lakehunt.core import strict_yaml
 from lakehunt.hunting.content.period import allowed_frequency, parse_period
 
-_KEYS = ("frequency", "catch_up")
+_KEYS = ("frequency", "catch_up", "late")
 _MOST = 100_000
 """As-ofs: nearly a year of every 5 minutes."""
 
@@ -25,6 +26,7 @@ class HuntingSettings:
 
     frequency: timedelta = timedelta(days=1)
     catch_up: int = 288
+    late: timedelta = timedelta(days=7)
 
 
 def read(value: object, base: Path) -> HuntingSettings:
@@ -40,7 +42,20 @@ def read(value: object, base: Path) -> HuntingSettings:
         settings = replace(settings, frequency=_frequency(value))
     if "catch_up" in value:
         settings = replace(settings, catch_up=_count(value, "catch_up"))
+    if "late" in value:
+        settings = replace(settings, late=_late(value))
     return settings
+
+
+def _late(section: strict_yaml.Mapping) -> timedelta:
+    written = section["late"]
+    if written in (0, "0") and not isinstance(written, bool):
+        return timedelta(0)
+    try:
+        return parse_period(written if isinstance(written, str) else "")
+    except ValueError:
+        hint = "write a length of time such as 7d or PT12H, or 0"
+        raise section.error("late", f"hunting: late is {written!r}", hint) from None
 
 
 def _frequency(section: strict_yaml.Mapping) -> timedelta:

@@ -174,14 +174,14 @@ class LocalTables:
     def rows_of_few_files(
         self, most: int, table: Table, columns: Sequence[str] = (), only: Where = ()
     ) -> pa.Table | None:
-        """The same of a table of any size; None if its files, in the partitions for which the conditions hold, have
+        """The same of a table of any size; None if its files, without those for which the conditions cannot hold, have
         more than `most` rows according to the log."""
         if not self.exists(table.name):
             return self.rows(table, columns)
         opened = self.opened(table.name)
         actions = pa.table(opened.get_add_actions(flatten=True))
-        partitions = [(f"partition.{name}", *rest) for name, *rest in only if name in table.partitioned_by]
-        counts = actions.filter(where.expression(partitions))["num_records"] if actions.num_rows else pa.array([0])
+        possible = where.of_files(only, actions.column_names)
+        counts = actions.filter(possible)["num_records"] if actions.num_rows else pa.array([0])
         if counts.null_count or (pc.sum(counts).as_py() or 0) > most:
             return None
         return self._rows(opened, table, columns, only)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -36,18 +36,48 @@ def expression(where: Where) -> pc.Expression:
     return every
 
 
-def _arrow(value: Any) -> Any:
+def of_files(where: Where, known: Collection[str]) -> pc.Expression:
+    """Whether the condition may hold for a row of a file, as an expression on what the log says of the table's files
+    (`known`: its columns): values of partitions, and the least and greatest value of others where a file has them."""
+    every = pc.scalar(True)
+    for name, operator, value in where:
+        if (partition := f"partition.{name}") in known:
+            every &= _COMPARED[operator](pc.field(partition), value)
+        elif {least := f"min.{name}", greatest := f"max.{name}"} <= set(known):
+            possible = _possible(pc.field(least), operator, value, pc.field(greatest))
+            every &= pc.coalesce(possible, pc.scalar(True))  # a file without statistics
+    return every
+
+
+def _possible(least: pc.Expression, operator: Operator, value: Any, greatest: pc.Expression) -> pc.Expression:
+    if operator in ("<", "<="):
+        return _COMPARED[operator](least, value)
+    if operator in (">", ">="):
+        return _COMPARED[operator](greatest, _truncated(value))
+    values = value if operator == "in" else [value]
+    if operator == "!=" or not values:
+        return pc.scalar(operator == "!=")
+    return (least <= arrow_value(max(values))) & (greatest >= arrow_value(_truncated(min(values))))
+
+
+def _truncated(value: Any) -> Any:
+    """A time that is less by as much as the log may have cut off the greatest one: Delta writes milliseconds."""
+    return value - timedelta(milliseconds=1) if isinstance(value, datetime) else value
+
+
+def arrow_value(value: Any) -> Any:
+    """The value as Arrow compares it: a time in UTC, in microseconds."""
     return pa.scalar(value.astimezone(UTC), pa.timestamp("us", "UTC")) if isinstance(value, datetime) else value
 
 
 _COMPARED: dict[str, Callable[[pc.Expression, Any], pc.Expression]] = {
-    "=": lambda column, value: column == _arrow(value),
-    "!=": lambda column, value: column != _arrow(value),
-    "<": lambda column, value: column < _arrow(value),
-    "<=": lambda column, value: column <= _arrow(value),
-    ">": lambda column, value: column > _arrow(value),
-    ">=": lambda column, value: column >= _arrow(value),
-    "in": lambda column, values: column.isin([_arrow(value) for value in values]) if values else pc.scalar(False),
+    "=": lambda column, value: column == arrow_value(value),
+    "!=": lambda column, value: column != arrow_value(value),
+    "<": lambda column, value: column < arrow_value(value),
+    "<=": lambda column, value: column <= arrow_value(value),
+    ">": lambda column, value: column > arrow_value(value),
+    ">=": lambda column, value: column >= arrow_value(value),
+    "in": lambda column, values: column.isin([arrow_value(value) for value in values]) if values else pc.scalar(False),
 }
 
 

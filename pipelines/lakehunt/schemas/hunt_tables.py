@@ -124,6 +124,18 @@ RUNS = Table(
             "Why the as-of was asked: due, by the hunt's own clock; landed, by `watch`, as a hit had landed; late, "
             "again, as events came late; null: on request",
         ),
+        TableColumn(
+            "batches",
+            "STRING",
+            'Batches that it saw of each event table that it reads, as JSON: {"DeviceProcessEvents": [[1, 57]]}; null '
+            "where it was not run, and in rows of earlier versions",
+        ),
+        TableColumn(
+            "too_late",
+            "BIGINT",
+            "Candidate events that landed too late: in windows of as-ofs that were asked without them and are too far "
+            "back to be asked again (hunting.late); null where none was looked for",
+        ),
     ),
     retention=Expires("runs", "started_at"),
     erasure=NotErased("it counts what happened"),
@@ -131,6 +143,27 @@ RUNS = Table(
     written="appended per run",
     small=True,
     vouches_for=(FINDINGS_ALL.name,),
+)
+
+LATE = Table(
+    "hunts.late",
+    "One row for each finding that was added or removed when an as-of was asked again, because events had landed late",
+    (
+        TableColumn("hunt_id", "STRING", "The hunt's id"),
+        TableColumn("as_of", "TIMESTAMP", "The as-of that was asked again (UTC)"),
+        TableColumn("finding_id", "STRING", "The finding; an added one joins findings.all"),
+        TableColumn("change", "STRING", "added, or removed: with the late events, the query does not return it"),
+        TableColumn("first_seen", "TIMESTAMP", "Timestamp of the first of the late events behind it"),
+        TableColumn("last_seen", "TIMESTAMP", "Timestamp of the last of them"),
+        TableColumn("landed_at", "TIMESTAMP", "When the last of them landed (UTC)"),
+        TableColumn("found_as_of", "TIMESTAMP", "The later as-of whose run asked again (UTC); its alerts tell of it"),
+        TableColumn("run_id", "STRING", "The run that asked again; joins hunts.runs"),
+    ),
+    retention=Expires("findings", "as_of"),
+    erasure=NotErased("it holds ids of findings and times, no value of an event"),
+    served=True,
+    written="appended before the findings of an as-of are replaced because of late events",
+    small=True,
 )
 
 LOOKUPS = Table(

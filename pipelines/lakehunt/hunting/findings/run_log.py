@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings.statuses import at_any_of
 from lakehunt.hunting.incremental.hits import ENGINE_VERSION
+from lakehunt.hunting.query.events_table import BatchRange
 from lakehunt.hunting.query.time_window import TimeWindow
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
@@ -28,8 +33,17 @@ DUE, LANDED, LATE = "due", "landed", "late"
 
 
 @dataclass(frozen=True)
+class Changed:
+    """How many findings of a hunt were added and removed when it was asked again."""
+
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True)
 class HuntRun:
-    """One run of one hunt. `as_of` is in ticks."""
+    """One run of one hunt. `as_of` is in ticks. `changed`, and `found_as_of` (ticks), are of an as-of that was asked
+    again: what that has changed, and the later as-of whose run has found its late events."""
 
     hunt: Hunt
     as_of: int
@@ -47,6 +61,10 @@ class HuntRun:
     outcome: str = SUCCEEDED
     exclusions: tuple[Exclusion, ...] = ()
     reason: str | None = None
+    batches: str | None = None
+    too_late: int | None = None
+    changed: Changed | None = None
+    found_as_of: int | None = None
 
 
 def record_runs(lake: Lake | LocalTables, runs: Sequence[HuntRun]) -> None:
@@ -78,6 +96,8 @@ def _row(run: HuntRun) -> tuple[object, ...]:
         ENGINE_VERSION,
         [{"name": one.name, "version": one.version} for one in run.exclusions],
         run.reason,
+        run.batches,
+        run.too_late,
     )
 
 
@@ -110,6 +130,35 @@ def _overran(lake: Lake | LocalTables, own: Where) -> frozenset[str]:
     for row in lake.few(RUNS, ["hunt_id", "run_id"], only):
         last[row["hunt_id"]] = max(last.get(row["hunt_id"], ""), row["run_id"])
     return frozenset(hunt for hunt, run_id in stopped if last[hunt] == run_id)
+
+
+def asked(lake: Lake | LocalTables, hunts: Collection[str], since: int | None, before: int) -> pa.Table:
+    """The successful runs of hunts (ids) as of `since` (None: the beginning) up to before `before`, both in ticks: what
+    says which batches they saw, and of which window. Several runs may have the same as-of; those as of the landing of
+    an event are left out: what lands later is asked about when it does."""
+    columns = ("hunt_id", "hunt_version", "run_id", "as_of", "window_start", "window_end", "batches")
+    only: list[Any] = [("hunt_id", "in", sorted(hunts)), ("outcome", "=", SUCCEEDED)]
+    only.append(("as_of", "<", times.to_datetime(before)))
+    if since is not None:
+        only.append(("as_of", ">=", times.to_datetime(since)))
+    read = lake.rows if isinstance(lake, LocalTables) else lake.arrow
+    found = read(RUNS, [*columns, "reason"], only)
+    is_other = pc.fill_null(pc.not_equal(found["reason"], LANDED), True)
+    return found.filter(is_other).select(columns)
+
+
+Accepted = Mapping[str, tuple[BatchRange, ...]]
+"""Batches of each event table, by its KQL name."""
+
+
+def written_batches(accepted: Accepted, tables: Iterable[str]) -> str:
+    """The batches of these tables, as the log keeps them."""
+    return json.dumps({name: accepted.get(name, ()) for name in sorted(tables)})
+
+
+def read_batches(text: str) -> Accepted:
+    """The batches that `written_batches` has written."""
+    return {name: tuple((first, last) for first, last in runs) for name, runs in json.loads(text).items()}
 
 
 def in_progress(lake: Lake, since: datetime) -> set[str]:

@@ -71,7 +71,8 @@ class LakeSnapshot:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._accepted = accepted_batches(lake)
+        self.accepted: Mapping[str, tuple[BatchRange, ...]] = accepted_batches(lake)
+        """The accepted batches of each event table, by its KQL name."""
         self._opened: dict[str, EventsSnapshot] = {}
 
     def of(self, table: EventTable) -> EventsSnapshot:
@@ -81,7 +82,7 @@ class LakeSnapshot:
         return self._opened[table.name]
 
     def _open(self, table: EventTable) -> EventsSnapshot:
-        name, accepted = table.events.name, self._accepted.get(table.name, ())
+        name, accepted = table.events.name, self.accepted.get(table.name, ())
         if not self._lake.exists(name):
             if not any(self._lake.exists(other.events.name) for other in EVENT_TABLES):
                 self._lake.read(name)  # raises
@@ -186,6 +187,24 @@ def joined(ranges: Iterable[BatchRange]) -> tuple[BatchRange, ...]:
         else:
             merged.append((first, last))
     return tuple(merged)
+
+
+def without(ranges: Iterable[BatchRange], taken: Iterable[BatchRange]) -> tuple[BatchRange, ...]:
+    """The batches of some ranges that are in none of the others, as ranges in order."""
+    left: list[BatchRange] = []
+    cut = sorted(taken)
+    for first, last in sorted(ranges):
+        start = first
+        for a, b in cut:
+            if a > last:
+                break
+            if b >= start:
+                if a > start:
+                    left.append((start, a - 1))
+                start = b + 1
+        if start <= last:
+            left.append((start, last))
+    return tuple(left)
 
 
 def in_batches(runs: Iterable[BatchRange]) -> Column:
