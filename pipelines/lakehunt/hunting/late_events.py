@@ -92,7 +92,9 @@ def find(
     `before`, too. Raises OnlySparkError for tables without Spark if there are too many events to tell."""
     ticks = before.horizon
     of_hunt = {one.hunt.id: one for one in readers}
-    asked = before.runs.filter(pc.field("hunt_id").isin(list(of_hunt))) if before.runs.num_rows else before.runs
+    if not readers or not before.runs.num_rows:
+        return FoundLate()
+    asked = before.runs.filter(pc.field("hunt_id").isin(list(of_hunt)))
     if not asked.num_rows:
         return FoundLate()
     unseen = _Unseen(accepted)
