@@ -216,7 +216,7 @@ def _save(session: Session, argument: str) -> bool:
         raise UsageError("name the hunt, in words", ".save Downloads with certutil")
     if session.answered is None or session.answered.text != session.asked:
         raise LakehuntError("the last query was not answered", "ask a query first, then save it")
-    return saving.save(session, argument, session.answered)
+    return saving.write_hunt(session, argument, session.answered)
 
 
 # Others

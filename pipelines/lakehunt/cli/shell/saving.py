@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DESCRIPTION = "Write here what is looked for, why it matters, and what usually turns out to be harmless."
 
 
-def save(session: Session, name: str, answered: Answered) -> bool:
+def write_hunt(session: Session, name: str, answered: Answered) -> bool:
     """Writes the hunt, and its test if the query found anything; returns whether the hunt passes it.
 
     Raises LakehuntError if they cannot be written, KeyboardInterrupt if it is cancelled."""
