@@ -172,6 +172,6 @@ def test_status_and_landing_say_what_is_refused_and_resolved(
     (found,) = status.status(lake, []).refused
     assert found.file.endswith("long.json")
     done = IngestResult(1, 1, 1, 0, resolved=((str(small), "has a line of more than 2,000 bytes"),))
-    assert pipeline._print(done, None)
+    assert pipeline.print_landed(done, None)
     said = f"  resolved: {small} is landed; it was refused before: has a line of more than 2,000 bytes\n"
     assert said in capsys.readouterr().out
