@@ -62,7 +62,7 @@ def opened(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Any:
         ({"MOST_OF_A_HUNT": 1}, "bc"),
         ({"MOST_OF_A_HUNT": 0}, "c"),
         ({"MOST": 3}, "bc"),  # together: one of b, and three of a
-        ({"MOST_READ": 5}, ""),  # six are in the files
+        ({"MOST_READ": 3}, ""),  # four are in the files of these hunts and passes
     ],
 )
 def test_hunts_with_few_hits_read_them_from_memory(

@@ -184,10 +184,6 @@ OPTIONS = frozenset(
         "request_description",
         "request_readonly",
         "servertimeout",
-        "truncation_max_records",
-        "truncation_max_size",
-        "truncationmaxrecords",
-        "truncationmaxsize",
     ]
 )
 """Options of `set` that do not change the result of a query."""
