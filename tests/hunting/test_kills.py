@@ -17,8 +17,6 @@ import pytest
 
 from benchmarks import lake as copies
 from lakehunt.hunting import engine
-from lakehunt.hunting.content import exclusion_file
-from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.findings import writer
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.lake.small_tables import LocalTables
@@ -26,19 +24,11 @@ from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.hunt_tables import RUNS, SUPPRESSED
 from tests.support import spark_settings
 from tests.support.events import event, store
-from tests.support.hunts import H1, H2, custom, ticks
+from tests.support.hunts import BACKUP, H1, H2, custom, ticks
 from tests.support.paths import PROJECT
 
 DAYS = ("2026-03-06T00:00:00Z", "2026-03-07T00:00:00Z")
 
-BACKUP = Exclusion(
-    "backup",
-    "AccountName == 'backup'",
-    "r",
-    "us@example.com",
-    hunts=(),
-    condition=exclusion_file.condition("AccountName == 'backup'", "DeviceProcessEvents"),
-)
 HUNTS = [replace(H1, exclusions=(BACKUP,)), H2, custom("DeviceProcessEvents | where FileName == 'none.exe'")]
 
 

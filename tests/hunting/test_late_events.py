@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 
 from benchmarks import lake as copies
 from lakehunt.hunting import engine, late_events
-from lakehunt.hunting.content import exclusion_file
-from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log
 from lakehunt.hunting.findings.run_log import FULL, INCREMENTAL, Changed, HuntRun
@@ -30,7 +28,7 @@ from lakehunt.runtime.limits import Limits
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.hunt_tables import HITS, LATE, RUNS
 from tests.support.events import event, settle, store
-from tests.support.hunts import ticks
+from tests.support.hunts import BACKUP, ticks
 
 
 def hunt(number: int, query: str, **fields: Any) -> Hunt:
@@ -249,14 +247,6 @@ def test_a_kill_loses_no_late_event(lake: Lake, tmp_path: Path, monkeypatch: pyt
 
 # The promise
 
-BACKUP = Exclusion(
-    "backup",
-    "AccountName == 'backup'",
-    "r",
-    "us@example.com",
-    hunts=(),
-    condition=exclusion_file.condition("AccountName == 'backup'", "DeviceProcessEvents"),
-)
 HUNTS = (replace(DAILY, exclusions=(BACKUP,)), TWO_DAYS, UNLESS, ANY)
 NAMES = ("cmd.exe", "update.exe", "other.exe")
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from lakehunt.hunting import engine
-from lakehunt.hunting.content import hunt_file
+from lakehunt.hunting.content import exclusion_file, hunt_file
+from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.findings import writer
 from lakehunt.kql import times
 from lakehunt.lake.delta_lake import Lake
 from tests.support.paths import PROJECT
 
 AS_OF = "2026-03-07T00:00:00Z"
+
+BACKUP = Exclusion(
+    "backup",
+    "AccountName == 'backup'",
+    "r",
+    "us@example.com",
+    hunts=(),
+    condition=exclusion_file.condition("AccountName == 'backup'", "DeviceProcessEvents"),
+)
 
 H1, H2 = (
     hunt_file.load(PROJECT / "hunts" / f"{name}.yaml")

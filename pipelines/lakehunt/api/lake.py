@@ -164,16 +164,7 @@ def _say(_: str) -> None:
     """Progress of hunts, which nobody waits for on a terminal."""
 
 
-_OF_STORED: Mapping[str, Type] = {
-    "STRING": STRING,
-    "TIMESTAMP": DATETIME,
-    "BIGINT": LONG,
-    "ARRAY<STRING>": DYNAMIC,
-}
-
-_FINDINGS: Schema = tuple(
-    Column(c.name, DYNAMIC if c.name == "result" else _OF_STORED[c.type]) for c in FINDINGS_ALL.columns
-)
+_FINDINGS: Schema = tuple(Column(c.name, DYNAMIC if c.name == "result" else c.kql_type) for c in FINDINGS_ALL.columns)
 
 
 def _values(row: Mapping[str, Any], schema: Schema) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lakehunt.cli import context, hunts, operate, render, showing
+from lakehunt.cli import context, hunts, operate, render
 from lakehunt.cli.render import Column
 from lakehunt.core.progress import Progress
 
@@ -174,15 +174,7 @@ def _print_skipped(runs: Sequence[HuntRun]) -> None:
         click.echo(f"{run.hunt.name}: {run.error}", err=True)
 
 
-_COUNTS = [
-    Column("as_of", "as of", context.instant),
-    Column("hunt"),
-    Column("matched"),
-    Column("suppressed"),
-    Column("findings"),
-    Column("seconds", show=showing.number),
-    Column("outcome"),
-]
+_COUNTS = [Column("as_of", "as of", context.instant), *hunts.COUNTS]
 
 
 def print_due(runs: Sequence[HuntRun], found: Sequence[Due]) -> bool:

@@ -80,7 +80,7 @@ def hunt(
     return fine
 
 
-_COUNTS = [
+COUNTS = [
     Column("hunt"),
     Column("matched"),
     Column("suppressed"),
@@ -143,7 +143,7 @@ def _print_asked(runs: Sequence[HuntRun]) -> bool:
     rows = [counts(run) for run in listed]
     moment = context.instant(runs[0].as_of)
     title = f"Hunts as of {moment}" if are_few else f"Hunts as of {moment} that found something or failed"
-    render.records("table", rows, _COUNTS, title=title, empty=f"No hunt as of {moment} found anything", what="hunt")
+    render.records("table", rows, COUNTS, title=title, empty=f"No hunt as of {moment} found anything", what="hunt")
     failed = [run for run in runs if run.error is not None]
     for run in failed:
         click.echo(f"{run.hunt.name} failed: {run.error}")

@@ -3,10 +3,10 @@ that can find nothing."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from lakehunt.core import run_ids
 from lakehunt.core.progress import Progress
 from lakehunt.hunting import engine, quiet
 from lakehunt.hunting.clock import Due
@@ -35,7 +35,7 @@ def in_order(dues: Sequence[Due]) -> list[tuple[Hunt, int]]:
 def record_skipped(lake: Lake | LocalTables, dues: Sequence[Due], catch_up: int) -> list[HuntRun]:
     """Records the as-ofs that are not asked, in one row of the run log for each hunt that missed some."""
     now = datetime.now(UTC)
-    run_id = f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
+    run_id = run_ids.run_id(now)
     runs = [
         HuntRun(due.hunt, due.skipped.last, run_id, now, outcome=SKIPPED, error=_why(due, catch_up), reason=DUE)
         for due in dues

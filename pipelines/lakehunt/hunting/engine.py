@@ -6,7 +6,6 @@ latter."""
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -16,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from lakehunt.core import run_ids
 from lakehunt.core.progress import Progress
 from lakehunt.hunting import late_events, run_hits
 from lakehunt.hunting.compiled_hunt import at_its_place
@@ -121,7 +121,7 @@ class _HuntingRun:
         self.limits, self.reason = limits, reason
         self.progress = RunProgress(say, len(asked))
         self.started = datetime.now(UTC)
-        self.run_id = f"{self.started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
+        self.run_id = run_ids.run_id(self.started)
         self.first = {hunt.id: as_of for hunt, as_of in reversed(asked)}
         self.is_of_one_moment = len({as_of for _, as_of in asked}) == 1
         self.runs: dict[Key, HuntRun] = {}

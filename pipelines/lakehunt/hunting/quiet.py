@@ -3,7 +3,6 @@ their windows, and without hits they have no result."""
 
 from __future__ import annotations
 
-import secrets
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 
+from lakehunt.core import run_ids
 from lakehunt.hunting import late_events
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings import run_log, suppression
@@ -51,7 +51,7 @@ class Quiet:
         except UnreadableTableError:  # the run that comes will mend it
             return []
         started = datetime.now(UTC)
-        run_id = f"{started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
+        run_id = run_ids.run_id(started)
         suppression.record_exclusions(self.lake, suppression.used_at((one.hunt, one.as_of) for one in quiet), started)
         runs = [
             HuntRun(

@@ -5,11 +5,12 @@ Stored names are data: a table or column keeps its name, or a tested migration r
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from lakehunt.core.sql import quoted_name
+from lakehunt.kql import types as kql
 
 FOLDERS = ("raw", "events", "quarantine", "quality", "hunts", "findings")
 """Folders of the lake that Lakehunt writes, in the order of the data flow. Others, such as a team's own lookup tables,
@@ -39,6 +40,22 @@ class TableColumn:
     name: str
     type: str
     comment: str
+
+    @property
+    def kql_type(self) -> kql.Type:
+        """Its type in KQL: arrays, structures and maps are dynamic."""
+        return _KQL_TYPES.get(self.type, kql.DYNAMIC)
+
+
+_KQL_TYPES: Mapping[str, kql.Type] = {
+    "STRING": kql.STRING,
+    "BIGINT": kql.LONG,
+    "INT": kql.INT,
+    "DOUBLE": kql.REAL,
+    "BOOLEAN": kql.BOOL,
+    "TIMESTAMP": kql.DATETIME,
+    "DATE": kql.DATETIME,
+}
 
 
 # How long rows are kept

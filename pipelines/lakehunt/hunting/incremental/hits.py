@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehunt import __version__
+from lakehunt.core import run_ids
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 from lakehunt.hunting.incremental import prefilter
@@ -306,7 +306,7 @@ def _run_prefilter(
 ) -> tuple[PrefilterRun, list[ScanStats]]:
     """Runs a pass; what it has read for each hunt."""
     started, clock = datetime.now(UTC), time.perf_counter()
-    pass_id = f"{started:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
+    pass_id = run_ids.run_id(started)
     read, stored = _read(events, scan_range, hunts), hits_of(events.table)
     before = known_version(lake.spark, lake.path(stored.name))
     with InputMetrics(lake.spark, pass_id) as metrics, codegen(lake.spark, on=True):

@@ -65,20 +65,8 @@ def _name(name: str) -> str:
     return name.replace(".", "_")
 
 
-_TYPES: Mapping[str, Type] = {
-    "STRING": kql.STRING,
-    "BIGINT": kql.LONG,
-    "INT": kql.INT,
-    "DOUBLE": kql.REAL,
-    "BOOLEAN": kql.BOOL,
-    "TIMESTAMP": kql.DATETIME,
-    "DATE": kql.DATETIME,
-}
-
-
 def _columns(table: Table) -> Schema:
-    """Arrays, structures and maps are dynamic."""
-    return tuple(Column(c.name, _TYPES.get(c.type, kql.DYNAMIC)) for c in table.columns)
+    return tuple(Column(c.name, c.kql_type) for c in table.columns)
 
 
 def _of_lake() -> Iterator[Served]:
