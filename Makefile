@@ -3,6 +3,9 @@
 VENV ?= .venv
 PYTHON ?=
 UV ?= uv
+CYCLONEDX ?= cyclonedx-py
+OSV_SCANNER ?= osv-scanner
+JARS ?= jars
 DEMO_LAKE ?= demo-lake
 WORKERS ?= 2
 SAMPLES := samples/streaming
@@ -99,6 +102,20 @@ lock: ## Regenerate requirements/*.lock with uv (ARGS=--upgrade takes newer vers
 	$(UV) pip compile $(LOCK_OPTIONS) $(ARGS) requirements/build.in -o requirements/build.lock
 	$(UV) pip compile $(LOCK_OPTIONS) $(ARGS) pyproject.toml --extra dev -o requirements/dev.lock
 	$(UV) pip compile $(LOCK_OPTIONS) $(ARGS) pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
+
+.PHONY: sbom
+sbom: $(VENV)/.runtime ## List all packages and jars in build/lakehunt.cdx.json, with cyclonedx-py (after `make jars`; JARS=FOLDER)
+	@command -v $(CYCLONEDX) >/dev/null || { echo 'make sbom needs cyclonedx-py (pip install cyclonedx-bom); name it with CYCLONEDX=/path/to/cyclonedx-py' >&2; exit 1; }
+	@test -d '$(JARS)' || { echo 'there is no folder $(JARS): `make jars` makes it; name another with JARS=FOLDER' >&2; exit 1; }
+	@mkdir -p build
+	$(CYCLONEDX) requirements requirements/runtime.lock --pyproject pyproject.toml --output-reproducible -o build/lakehunt.cdx.json
+	$(BIN)/python -m scripts.sbom build/lakehunt.cdx.json $(JARS)
+
+.PHONY: audit
+audit: sbom ## Look up known vulnerabilities of all packages and jars, with osv-scanner (ARGS=--offline: in its local database)
+	@command -v $(OSV_SCANNER) >/dev/null || { echo 'make audit needs osv-scanner; name it with OSV_SCANNER=/path/to/osv-scanner' >&2; exit 1; }
+	$(OSV_SCANNER) scan source $(ARGS) --config requirements/audit.toml -L build/lakehunt.cdx.json \
+		-L requirements.txt:requirements/build.lock -L requirements.txt:requirements/dev.lock
 
 .PHONY: clean
 clean: ## Remove the demo's lake, caches and what Spark left

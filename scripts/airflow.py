@@ -103,7 +103,7 @@ def main() -> int:
     }
     log = HOME / "airflow.log"
     with log.open("ab") as out:
-        airflow = subprocess.Popen(
+        airflow = subprocess.Popen(  # noqa: S603  (the Airflow of this environment)
             [BIN / "airflow", "standalone"], env=settings, cwd=HOME, stdout=out, stderr=out, start_new_session=True
         )
     try:

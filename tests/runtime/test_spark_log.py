@@ -37,6 +37,16 @@ def test_the_log_of_a_failure_is_kept_for_its_user(log: SparkLog, tmp_path: Path
     assert kept.read_text().endswith("ERROR Executor: Exception in task\n")
 
 
+def test_nobody_else_reads_what_spark_prints(log: SparkLog) -> None:
+    """Spark's errors may hold values of events, and addresses as they were configured."""
+    assert log.file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_is_never_a_file_that_was_there(log: SparkLog, tmp_path: Path) -> None:
+    assert SparkLog().file != log.file
+    assert log.file.parent == tmp_path
+
+
 def test_what_a_former_command_of_the_process_left_is_not_kept(log: SparkLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spark_log._Current, "log", log)
     log.file.write_text("Setting default log level\nERROR Executor: Exception in task\n")

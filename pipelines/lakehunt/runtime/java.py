@@ -82,6 +82,7 @@ def _of_the_wheel() -> Path | None:
 
 @cache
 def _asked(command: str) -> Java:
-    described = subprocess.run([command, "-version"], capture_output=True, text=True, check=False).stderr
+    asking = [command, "-version"]
+    described = subprocess.run(asking, capture_output=True, text=True, check=False).stderr  # noqa: S603  (the Java found)
     number = re.search(r'version "(?:1\.)?(\d+)', described)
     return Java(command, described, int(number[1]) if number else 0)

@@ -180,7 +180,7 @@ def _base(java: str, archive: Path) -> list[str]:
     base = archive.with_suffix(".base")
     making = [str(command), "-Xshare:dump", COLLECTOR, f"-XX:SharedArchiveFile={base}"]
     base.unlink(missing_ok=True)
-    subprocess.run(making, capture_output=True, check=False)
+    subprocess.run(making, capture_output=True, check=False)  # noqa: S603  (the Java that runs Spark)
     return [f"-XX:SharedArchiveFile={base}"] if base.exists() else []
 
 

@@ -149,7 +149,7 @@ def _process(wanted: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]
     log = spark_log.opened()
     with log.file.open("ab") as sink:
         printed = None if log.on_terminal else sink
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603  (Java, with settings that its user wrote, none of which is a shell's)
             [*_WITHOUT_INTERRUPTS, *command],
             stdin=subprocess.PIPE,  # at whose end it ends
             stdout=printed,

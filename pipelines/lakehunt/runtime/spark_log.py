@@ -30,8 +30,7 @@ class SparkLog:
         chosen = os.environ.get(VARIABLE)
         self.on_terminal = chosen == "-"
         self.is_temporary = not chosen
-        own = Path(tempfile.gettempdir()) / f"lakehunt-spark-{os.getpid()}.log"
-        self.file = Path(os.devnull) if self.on_terminal else Path(chosen or own)
+        self.file = Path(os.devnull) if self.on_terminal else Path(chosen) if chosen else _own()
         self._started = 0
 
     def started(self) -> None:
@@ -57,6 +56,13 @@ class SparkLog:
     def close(self) -> None:
         if self.is_temporary:
             self.file.unlink(missing_ok=True)
+
+
+def _own() -> Path:
+    """A new file that only this user can read, under a name that nobody can have taken before."""
+    number, name = tempfile.mkstemp(prefix=f"lakehunt-spark-{os.getpid()}-", suffix=".log")
+    os.close(number)
+    return Path(name)
 
 
 def _copied(file: Path) -> Path:
