@@ -15,6 +15,7 @@
     landing: {engine: auto}       # what is landed, and by what: see lakehunt.landing.settings
     object_store: {}            # where S3 is, if it is not Amazon's: see lakehunt.core.object_store
     alerts: {}                  # where new findings are sent: see lakehunt.alerts.channels
+    metrics: {}                 # where metrics of every run go: see lakehunt.operations.metrics.settings
     kusto: {}                   # how `lakehunt serve --kusto` is reached: see lakehunt.serving.settings
     spark:                      # Spark configuration, passed through unchanged
       spark.master: local[*]
@@ -46,6 +47,8 @@ from lakehunt.hunting.settings import HuntingSettings
 from lakehunt.lake import retention
 from lakehunt.lake.retention import Retention
 from lakehunt.landing import settings as landing_settings
+from lakehunt.operations.metrics import settings as metrics_settings
+from lakehunt.operations.metrics.settings import MetricsSettings
 from lakehunt.quality import data_docs
 from lakehunt.quality.data_docs import DataDocs
 from lakehunt.runtime import limits
@@ -81,6 +84,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     object_store: ObjectStore = field(default_factory=ObjectStore)
     kusto: KustoSettings = field(default_factory=KustoSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     def with_lake(self, lake: str | None) -> Config:
         return replace(self, lake=object_store.one_spelling(lake)) if lake else self
@@ -142,6 +146,7 @@ def _read(path: Path) -> Config:
         "limits": limits.read,
         "object_store": object_store.read,
         "kusto": serving_settings.read,
+        "metrics": metrics_settings.read,
         "spark": _spark,
         "delta_jars": _folder,
     }

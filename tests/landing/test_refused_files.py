@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehunt.cli import pipeline
+from lakehunt.cli import context, pipeline
+from lakehunt.hunting.settings import HuntingSettings
 from lakehunt.lake.delta_lake import Lake, utc
 from lakehunt.landing import refused_files
 from lakehunt.landing.ledger import IngestResult
@@ -169,7 +170,7 @@ def test_status_and_landing_say_what_is_refused_and_resolved(
 ) -> None:
     small = blob(source, GOOD + "x" * 3_000 + "\n", "long.json")
     land(lake, source)
-    (found,) = status.status(lake, []).refused
+    (found,) = status.status(lake, [], HuntingSettings(), context.now()).refused
     assert found.file.endswith("long.json")
     done = IngestResult(1, 1, 1, 0, resolved=((str(small), "has a line of more than 2,000 bytes"),))
     assert pipeline.print_landed(done, None)

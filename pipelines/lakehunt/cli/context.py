@@ -53,9 +53,28 @@ def lake(config: Config, learning: bool = False, writing: bool = False) -> Itera
         except (PySparkException, Py4JError, ConnectionError) as error:
             raise error_text.failure(error) from error
         finally:
+            if writing or learning:
+                for done in _Ending.calls:
+                    done(Lake(spark, config.lake, config.object_store))
             if own:
                 with suppress(Py4JError, OSError):  # if its JVM has ended
                     spark.stop()
+
+
+class _Ending:
+    """What is called before a session ends."""
+
+    calls: tuple[Callable[[Lake], None], ...] = ()
+
+
+@contextmanager
+def before_spark_ends(call: Callable[[Lake], None]) -> Iterator[None]:
+    """Calls this at the end of each use of a lake that a command writes to by Spark."""
+    _Ending.calls = (*_Ending.calls, call)
+    try:
+        yield
+    finally:
+        _Ending.calls = _Ending.calls[:-1]
 
 
 def begin(config: Config, learning: bool = False, brief: bool = False) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SECTION = Section("Hunts")
 
 
-@SECTION.command("hunt")
+@SECTION.command("hunt", is_job=True)
 @options.hunts
 @options.as_of(options.SEE_EVENTS, default="now, or --from and --to")
 @options.period("Backfill: the as-of of the first day", "Backfill: the as-of of the last day")

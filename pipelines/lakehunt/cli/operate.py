@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +19,7 @@ from lakehunt.core.progress import Progress
 if TYPE_CHECKING:
     from lakehunt.alerts.sending import AlertDelivery
     from lakehunt.config import Config
+    from lakehunt.hunting.clock import Due
     from lakehunt.hunting.content.hunt_file import Hunt
     from lakehunt.lake.delta_lake import Lake
     from lakehunt.lake.small_tables import LocalTables
@@ -33,27 +34,57 @@ SECTION = Section("Operations")
 @SECTION.command("status")
 @options.formats()
 def status(config: Config, form: str) -> None:
-    """Print what the lake holds: tables, their size, the time that events span, the last runs, refused files."""
+    """Print what the lake holds, what is due, what has failed, and what to do next.
+
+    Other formats than table and vertical print the tables only."""
     from lakehunt.operations import status as overview
 
-    hunts = context.loaded_hunts(config, ())
-    with context.lake(config) as lake:
-        found = overview.status(lake, hunts)
+    hunts, now = context.loaded_hunts(config, ()), context.now()
+    with context.small_tables(config) as lake:
+        found = overview.status(lake, hunts, config.hunting, now)
     names = _names_of_tables(hunts)
     rows = [vars(one) | {"hunt": names.get(one.table)} for one in found.tables]
     columns = [_table_column(names), *_STATUS_COLUMNS]
-    if form not in {"table", "vertical"}:
+    if form not in render.FOR_READING:
         render.records(form, rows, columns)
         return
     render.records(form, rows, columns, title=f"Lake {redacted(found.lake)}", what="table")
     click.echo()
     render.records(form, found.runs, _LAST_RUN_COLUMNS, title="Last runs", empty="no hunt has run yet", what="run")
     click.echo()
-    if found.refused:
-        refused = [vars(one) for one in found.refused]
-        render.records(form, refused, _REFUSED_COLUMNS, title="Files that landing refuses", what="file")
-        click.echo()
+    due = [_lagging(one, overview.lag(one, now)) for one in found.due]
+    _print_some(form, due, _DUE_COLUMNS, f"Hunts that are due at {context.instant(now)}", "hunt")
+    _print_some(form, found.failing, _FAILING_COLUMNS, "Hunts whose last run failed", "hunt")
+    _print_some(form, [vars(one) for one in found.late], _LATE_COLUMNS, "Late events in the last 7 days", "hunt")
+    _print_some(form, found.batches, _BATCH_COLUMNS, "Batches that are refused", "batch")
+    _print_some(form, [vars(one) for one in found.refused], _REFUSED_COLUMNS, "Files that landing refuses", "file")
     context.next_steps(*_what_is_next(found))
+
+
+MOST_SHOWN = 10
+"""Rows of a part of the status."""
+
+
+def _print_some(form: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], title: str, what: str) -> None:
+    """Prints the first rows under a title that counts all; nothing without rows."""
+    if rows:
+        counted = f"{title}: {len(rows):,}, the first {MOST_SHOWN}" if len(rows) > MOST_SHOWN else title
+        render.records(form, rows[:MOST_SHOWN], columns, title=counted, what=what)
+        click.echo()
+
+
+def _lagging(due: Due, lag: timedelta) -> dict[str, Any]:
+    from lakehunt.hunting.content import period
+
+    return {
+        "hunt_name": due.hunt.name,
+        "every": period.written(due.frequency),
+        "due": len(due.as_ofs),
+        "first_due": context.instant(due.as_ofs[0]),
+        "lag": str(timedelta(seconds=int(lag.total_seconds()))),
+        "again": len(due.again),
+        "skipped": 0 if due.skipped is None else due.skipped.count,
+    }
 
 
 _STATUS_COLUMNS = [
@@ -69,6 +100,35 @@ _LAST_RUN_COLUMNS = [
     Column("findings"),
     Column("outcome"),
     Column("error"),
+]
+_DUE_COLUMNS = [
+    Column("hunt_name", "hunt"),
+    Column("every"),
+    Column("due", "as-ofs due"),
+    Column("first_due", "first"),
+    Column("lag"),
+    Column("again", "failed before"),
+    Column("skipped", "skipped"),
+]
+_FAILING_COLUMNS = [
+    Column("as_of", "as of", showing.moment),
+    Column("hunt_name", "hunt"),
+    Column("started_at", "started", showing.moment),
+    Column("error"),
+]
+_LATE_COLUMNS = [
+    Column("hunt_name", "hunt"),
+    Column("asked_again", "as-ofs asked again"),
+    Column("added", "findings added"),
+    Column("removed", "findings removed"),
+    Column("too_late", "events too late"),
+]
+_BATCH_COLUMNS = [
+    Column("batch"),
+    Column("event_table", "table"),
+    Column("landed_at", "landed", showing.moment),
+    Column("delivered", "records"),
+    Column("detail", "why"),
 ]
 _REFUSED_COLUMNS = [
     Column("file"),
@@ -96,7 +156,30 @@ def _in_words(table: str, names: Mapping[str, str]) -> str:
 def _what_is_next(found: Status) -> list[str]:
     if found.last_event is None:
         return ["land SOURCE", "hunt"]
-    return ["findings", "report", "hunt"] if found.runs else ["hunt", "findings"]
+    steps = ["validate"] if found.batches else []
+    steps += ["hunt --due"] if found.due else []
+    for row in found.failing[:1]:
+        at = showing.moment(row["as_of"]).replace(" ", "T")
+        steps.append(f"hunt {row['hunt_id']} --as-of {at}")
+    if found.runs:
+        return [*steps, "findings", "report"]
+    return steps or ["hunt", "findings"]
+
+
+# Metrics
+
+
+@SECTION.command("metrics")
+def metrics(config: Config) -> None:
+    """Print metrics of the lake as OpenMetrics text.
+
+    With `metrics` in the configuration, every job publishes them."""
+    from lakehunt.cli import measuring
+    from lakehunt.operations.metrics import publishing, text
+
+    with context.small_tables(config) as lake:
+        families = publishing.current(config.metrics, config.lake, measuring.ledgers(config, lake))
+    click.echo(text.openmetrics(families, config.metrics.labels), nl=False)
 
 
 # Telemetry
@@ -178,7 +261,7 @@ def print_unusual(day: DayVolume) -> bool:
 # Alerts
 
 
-@SECTION.command("alert")
+@SECTION.command("alert", is_job=True)
 @options.as_of("The as-of of the run that the alerts are about")
 def alert(config: Config, as_of: int) -> bool:
     """Send new findings and failures to the configured channels, each once."""
@@ -210,7 +293,7 @@ def _print_sent(done: Sequence[AlertDelivery]) -> bool:
 # Maintenance
 
 
-@SECTION.command("maintain")
+@SECTION.command("maintain", is_job=True)
 @click.option("--table", "only", metavar="NAME", multiple=True, help="Only this table; may be repeated")
 @click.option("--dry-run", is_flag=True, help="Print what retention would delete, and change nothing")
 @click.option("--force", is_flag=True, help="Allow vacuum_hours below 168: only when nothing else uses the lake")
@@ -302,7 +385,7 @@ class _Value(click.ParamType[str]):
         return str(value).strip()
 
 
-@SECTION.command("forget")
+@SECTION.command("forget", is_job=True)
 @click.option("--device", type=_Value(), multiple=True, help="Its DeviceId or DeviceName; may be repeated")
 @click.option("--account", type=_Value(), multiple=True, help="Its name, SID, UPN or object id; may be repeated")
 @click.option("--dry-run", is_flag=True, help="Count what would be removed, and change nothing")

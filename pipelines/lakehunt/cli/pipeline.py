@@ -39,7 +39,7 @@ LONGEST_NAME = 60
 """Characters of a name that are shown."""
 
 
-@SECTION.command("run")
+@SECTION.command("run", is_job=True)
 @options.source
 @options.as_of(options.SEE_EVENTS)
 @click.option("--show", is_flag=True, help="Print the findings at the end")
@@ -69,7 +69,7 @@ def run(config: Config, source: str | None, as_of: int, show: bool) -> bool:
     return hunts_fine and landed_fine and telemetry_fine and all_succeeded
 
 
-@SECTION.command("land")
+@SECTION.command("land", is_job=True)
 @options.source
 @click.option("--raw-only", is_flag=True, help="Leave validation to `lakehunt validate`")
 def land(config: Config, source: str | None, raw_only: bool) -> bool:
@@ -88,7 +88,7 @@ def land(config: Config, source: str | None, raw_only: bool) -> bool:
     return print_landed(ingested, both(waiting, promoted))
 
 
-@SECTION.command("validate")
+@SECTION.command("validate", is_job=True)
 def validate(config: Config) -> bool:
     """Validate what `land --raw-only` landed, and publish events."""
     with context.progress(total=True) as say, _engine(config, "", say) as landing:

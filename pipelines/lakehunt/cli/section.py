@@ -30,13 +30,14 @@ class Section:
         self.heading = heading
         self.commands: dict[str, click.Command] = {}
 
-    def command(self, name: str) -> Callable[[Callable[..., bool | None]], click.Command]:
+    def command(self, name: str, is_job: bool = False) -> Callable[[Callable[..., bool | None]], click.Command]:
         """Registers a function as a command. Its first argument is the configuration.
 
-        It returns whether it succeeded; None means success."""
+        It returns whether it succeeded; None means success. A job changes the lake, and is what schedulers run: metrics
+        are published after it, if the configuration says where."""
 
         def register(function: Callable[..., bool | None]) -> click.Command:
-            made = click.command(name, context_settings=HELP)(_with_configuration(function))
+            made = click.command(name, context_settings=HELP)(_with_configuration(function, name if is_job else None))
             made.params.extend(setting_options())
             self.commands[name] = made
             return made
@@ -44,11 +45,19 @@ class Section:
         return register
 
 
-def _with_configuration(function: Callable[..., bool | None]) -> Callable[..., bool | None]:
+def _with_configuration(function: Callable[..., bool | None], job: str | None) -> Callable[..., bool | None]:
     @wraps(function)
     def command(*, config: str | None, lake: str | None, **arguments: Any) -> bool | None:
         from lakehunt import config as configuration
 
-        return function(configuration.load(config).with_lake(lake), **arguments)
+        loaded = configuration.load(config).with_lake(lake)
+        if job is None or not loaded.metrics.are_on:
+            return function(loaded, **arguments)
+        from lakehunt.cli import measuring
+
+        with measuring.measured(loaded, job) as outcome:
+            done = function(loaded, **arguments)
+            outcome.succeeded = done is not False
+        return done
 
     return command

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lakehunt.cli import context, due, hunts, operate, options, pipeline
+from lakehunt.cli import context, due, hunts, measuring, operate, options, pipeline
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
 
@@ -27,6 +28,9 @@ SECTION = pipeline.SECTION
 
 WORK = "watch"
 """The name of the lock that a watching process holds."""
+
+METRICS_EVERY = 15.0
+"""Seconds between metrics that are published: as often as Prometheus asks."""
 
 LONGEST_PAUSE = 300.0
 """Seconds between rounds after many that failed."""
@@ -93,6 +97,7 @@ class Watch:
         self.unreadable: tuple[tuple[str, str], ...] = ()
         self.refused_at: float | None = None
         self.is_unread = False
+        self.published = -math.inf
 
     def run(self, pause: float) -> bool:
         """Rounds until it is to stop; returns whether the last one succeeded. After one that was given up the pause is
@@ -101,7 +106,9 @@ class Watch:
         failures = 0
         try:
             while True:
+                began = time.monotonic()
                 fine = self._round_survived()
+                self._publish_metrics(bool(fine), time.monotonic() - began)
                 failures = failures + 1 if fine is None else 0
                 wait = min(pause * 2 ** min(failures, 20), max(pause, LONGEST_PAUSE))
                 if failures and not self.stop.is_set():
@@ -111,6 +118,16 @@ class Watch:
                     return bool(fine)
         finally:
             self.session.close()
+
+    def _publish_metrics(self, fine: bool, seconds: float) -> None:
+        """Publishes metrics of a round, of rounds that follow quickly only some."""
+        if not self.config.metrics.are_on or time.monotonic() - self.published < METRICS_EVERY:
+            return
+        self.published = time.monotonic()
+        if context.without_spark(self.config) is None:
+            with suppress(LakehuntError), self.session.lake() as lake:
+                measuring.collect(self.config, lake)
+        measuring.publish(self.config, "watch", fine, seconds)
 
     def _round_survived(self) -> bool | None:
         """A round; None if an error has ended it. What it leaves undone, the next one does."""

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -29,7 +30,7 @@ from lakehunt.core.object_store import ObjectStore
 from lakehunt.lake import arrow_rows, damage, data_writer, where
 from lakehunt.lake.table_names import TableNames
 from lakehunt.lake.where import Where
-from lakehunt.schemas.table import CONTRACT, Table
+from lakehunt.schemas.table import CONTRACT, FOLDERS, Table
 
 T = TypeVar("T")
 
@@ -47,6 +48,9 @@ LONGEST_PAUSE = 0.5
 """Attempts of a write that another one was ahead of, and the longest time between two of them, in seconds."""
 
 _FIRST_PAUSE = 0.01
+_STATISTICS_CUT = timedelta(milliseconds=1)
+"""A time may be that much later than its statistics say: writers cut them to milliseconds."""
+
 _OF_THE_PROTOCOL = ("delta.minReaderVersion", "delta.minWriterVersion")
 _PLAIN_PATH = re.compile(r"(?!.*://)[\w ./@+,=:~-]*")
 _PLAIN_KEY = re.compile(r"[\w ./@+,=~-]*")
@@ -74,6 +78,15 @@ class Snapshot:
 
     opened: DeltaTable
     files: Sequence[DataFile]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the newest version of a table holds: rows, data files and their bytes."""
+
+    rows: int
+    files: int
+    bytes: int
 
 
 class UnreadableTableError(LakehuntError):
@@ -164,6 +177,42 @@ class LocalTables:
         """The size of the table's files; 0 if there is no table."""
         return sum(self.opened(name).get_add_actions()["size_bytes"].to_pylist()) if self.exists(name) else 0
 
+    def names(self) -> list[str]:
+        """The names of all tables of the lake, as it stores them, in the order of the data flow."""
+        if not self.in_s3:
+            return damage.tables(self.root)
+        files, found = self.store.filesystem(), []
+        for schema in FOLDERS:
+            below = pyarrow.fs.FileSelector(f"{object_store.key_of(self.root)}/{schema}", allow_not_found=True)
+            folders = [one.base_name for one in files.get_file_info(below) if one.type == pyarrow.fs.FileType.Directory]
+            found += [f"{schema}.{name}" for name in sorted(folders) if self.is_table(f"{self.root}/{schema}/{name}")]
+        return found
+
+    def size(self, name: str) -> Size:
+        """The size of a table, by its log; its files are opened only where that has no counts of rows."""
+        opened = self.opened(name)
+        actions = pa.table(opened.get_add_actions(flatten=True))
+        if not actions.num_rows:
+            return Size(0, 0, 0)
+        counts = actions["num_records"]
+        known = not counts.null_count and self.is_plain(name)
+        rows = pc.sum(counts).as_py() if known else self._dataset(opened, name).count_rows()
+        return Size(rows, actions.num_rows, pc.sum(actions["size_bytes"]).as_py())
+
+    def span(self, table: Table, column: str) -> tuple[Any, Any]:
+        """The first and the last value of a column of times, None without any; by reading only files that may hold one
+        of them, where all have statistics."""
+        actions = pa.table(self.opened(table.name).get_add_actions(flatten=True))
+        bounds = [f"min.{column}", f"max.{column}"]
+        ends: list[Where] = [(), ()]
+        if actions.num_rows and set(bounds) <= set(actions.column_names):
+            least, greatest = (actions[name] for name in bounds)
+            if not least.null_count + greatest.null_count:
+                first, last = pc.min(least).as_py() + _STATISTICS_CUT, pc.max(greatest).as_py()
+                ends = [[(column, "<=", first)], [(column, ">=", last)]]
+        firsts, lasts = (self.rows(table, [column], only)[column] for only in ends)
+        return pc.min(firsts).as_py(), pc.max(lasts).as_py()
+
     def rows(self, table: Table, columns: Sequence[str] = (), only: Where = ()) -> pa.Table:
         """The rows for which the conditions hold, with these columns (none named: all of the table's). Empty if the
         table does not exist. Columns that an older table lacks are null."""
@@ -190,7 +239,7 @@ class LocalTables:
         """The bytes of texts in some columns of the rows for which the conditions hold. Not all are held in memory."""
         if not self.exists(table.name):
             return 0
-        dataset = self.opened(table.name).to_pyarrow_dataset(filesystem=self.files_of(table.name))
+        dataset = self._dataset(self.opened(table.name), table.name)
         lengths = {name: pc.binary_length(pc.field(name)) for name in columns}
         found = dataset.scanner(lengths, filter=where.expression(only)).to_reader()
         return sum(pc.sum(column).as_py() or 0 for batch in found for column in batch.columns)
@@ -279,8 +328,7 @@ class LocalTables:
 
         def commit() -> None:
             opened = self.opened(name)
-            dataset = opened.to_pyarrow_dataset(filesystem=self.files_of(name))
-            if dataset.count_rows(filter=where.expression(deleted)):
+            if self._dataset(opened, name).count_rows(filter=where.expression(deleted)):
                 opened.delete(where.delta_rs_sql(deleted), commit_properties=_ALONE)
 
         self._retried(commit)
@@ -409,15 +457,17 @@ class LocalTables:
             return pa.fs.SubTreeFileSystem(object_store.key_of(self.path(name)), self.store.filesystem())
         return pa.fs.SubTreeFileSystem(self.path(name), pa.fs.LocalFileSystem(use_mmap=mapped))
 
+    def _dataset(self, opened: DeltaTable, name: str) -> Any:
+        return opened.to_pyarrow_dataset(filesystem=self.files_of(name))
+
     def _rows(self, opened: DeltaTable, table: Table, columns: Sequence[str], only: Where) -> pa.Table:
         wanted = arrow_rows.schema(table, columns)
         stored = {field.name for field in opened.schema().fields}
         if any(name not in stored for name, _, _ in only):  # null, which satisfies no condition
             return arrow_rows.no_rows(wanted)
         present = [name for name in wanted.names if name in stored]
-        dataset = opened.to_pyarrow_dataset(filesystem=self.files_of(table.name))
         try:
-            found = dataset.to_table(present, filter=where.expression(only) if only else None)
+            found = self._dataset(opened, table.name).to_table(present, filter=where.expression(only) if only else None)
         except (OSError, pa.ArrowInvalid) as error:
             raise UnreadableTableError(table.name, error) from error
         nulls = {field.name: pa.nulls(found.num_rows, field.type) for field in wanted if field.name not in stored}

@@ -26,6 +26,7 @@ from lakehunt.lake.filesystem import FileSystem
 from lakehunt.lake.history import RECONCILED
 from lakehunt.lake.retention import VACUUM_HOURS, Retention
 from lakehunt.lake.retry import retried
+from lakehunt.lake.small_tables import LocalTables
 from lakehunt.runtime.error_text import in_one_line
 from lakehunt.schemas import registry
 from lakehunt.schemas.hunt_tables import HITS_TABLES, PASSES
@@ -79,12 +80,15 @@ def check_window(hours: int, force: bool) -> None:
         )
 
 
-def lake_tables(lake: Lake) -> list[str]:
+def lake_tables(lake: Lake | LocalTables) -> list[str]:
     """Names of all existing tables of Lakehunt, found by listing the lake's folders.
 
     Raises LakehuntError if there are none."""
-    found = [f"{schema}.{folder}" for schema in FOLDERS for folder in folders(lake, schema)]
-    names = [name for name in found if lake.exists(name)]
+    if isinstance(lake, LocalTables):
+        names = lake.names()
+    else:
+        found = [f"{schema}.{folder}" for schema in FOLDERS for folder in folders(lake, schema)]
+        names = [name for name in found if lake.exists(name)]
     if not names:
         raise LakehuntError(f"the lake {lake.root} has no table", "land events first: lakehunt land SOURCE --lake DIR")
     return names

@@ -192,3 +192,31 @@ def recent_runs(
             break
     by_name = sorted(runs.values(), key=itemgetter("hunt_name"))
     return sorted(by_name, key=itemgetter("started_at", "as_of"), reverse=True)[:limit]
+
+
+def failing(lake: Lake | LocalTables, hunts: Collection[str], since: datetime) -> list[dict[str, Any]]:
+    """The last run of each of these hunts (ids) that has ended, where it has failed since then: rows of the log, the
+    newest first."""
+    own: list[Any] = [("hunt_id", "in", sorted(hunts)), ("started_at", ">=", since)]
+    failed = lake.few(RUNS, only=[*own, ("outcome", "=", FAILED)])
+    last = {row["hunt_id"]: row for row in sorted(failed, key=_start)}
+    if not last:
+        return []
+    only: list[Any] = [("hunt_id", "in", sorted(last)), ("outcome", "=", SUCCEEDED)]
+    only.append(("started_at", ">=", min(row["started_at"] for row in last.values())))
+    for row in lake.few(RUNS, ("hunt_id", "started_at", "as_of"), only):
+        if row["hunt_id"] in last and _start(row) > _start(last[row["hunt_id"]]):
+            del last[row["hunt_id"]]
+    return sorted(last.values(), key=_start, reverse=True)
+
+
+_start = itemgetter("started_at", "as_of")
+
+
+def saw_late_events(lake: Lake | LocalTables, hunts: Collection[str], since: datetime) -> list[dict[str, Any]]:
+    """Of the runs of these hunts (ids) that were started since then, those that asked again because events had landed
+    late, and those for which events landed too late: rows of the log."""
+    own: list[Any] = [("hunt_id", "in", sorted(hunts)), ("started_at", ">=", since), ("outcome", "=", SUCCEEDED)]
+    columns = ("run_id", "hunt_id", "hunt_name", "as_of", "reason", "too_late")
+    again = lake.few(RUNS, columns, [*own, ("reason", "=", LATE)])
+    return again + [row for row in lake.few(RUNS, columns, [*own, ("too_late", ">", 0)]) if row["reason"] != LATE]
