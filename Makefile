@@ -6,6 +6,7 @@ UV ?= uv
 CYCLONEDX ?= cyclonedx-py
 OSV_SCANNER ?= osv-scanner
 JARS ?= jars
+ENGINE ?= podman
 DEMO_LAKE ?= demo-lake
 WORKERS ?= 2
 SAMPLES := samples/streaming
@@ -43,6 +44,10 @@ airflow: $(VENV)/.dev ## Start a real Airflow with the DAGs and the samples: htt
 jars: $(VENV)/.runtime ## Gather Delta's jars in jars/, for machines without a network (ARGS=--s3: S3's too; docs/how-to/offline.md)
 	$(BIN)/python scripts/gather_jars.py jars $(ARGS)
 
+.PHONY: image
+image: ## Build a container image with Java, Spark and Lakehunt (ENGINE=docker; ARGS='--build-arg JARS=--s3'; docs/how-to/install.md)
+	$(ENGINE) build -f Containerfile -t lakehunt $(ARGS) .
+
 ##@ Develop
 
 .PHONY: dev
@@ -67,6 +72,7 @@ lint: $(VENV)/.dev ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Containerfile
 
 .PHONY: format
 format: $(VENV)/.dev ## Format the code and mend what the linter can

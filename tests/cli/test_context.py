@@ -82,7 +82,7 @@ def test_a_query_of_few_events_is_brief(tmp_path: Path) -> None:
     assert not context.is_brief(lake)
 
 
-@pytest.mark.parametrize("command", [["land", "."], ["query", "print 1"], ["doctor"], ["status"]])
+@pytest.mark.parametrize("command", [["land", "."], ["query", "print 1"], ["status"]])
 @pytest.mark.parametrize("place", ["file", "file/lake"])
 def test_a_lake_cannot_be_where_a_file_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str], place: str

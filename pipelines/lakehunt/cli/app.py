@@ -18,9 +18,9 @@ from lakehunt.cli import (
     content,
     context,
     diagnostics,
+    doctor,
     findings,
     hunts,
-    operate,
     options,
     query,
     serve,
@@ -37,7 +37,7 @@ SECTIONS: tuple[Section, ...] = (
     findings.SECTION,
     query.SECTION,
     content.SECTION,
-    operate.SECTION,
+    doctor.SECTION,  # that of operations
     serve.SECTION,
     completion.SECTION,
 )

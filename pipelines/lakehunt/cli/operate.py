@@ -1,4 +1,4 @@
-"""`lakehunt status`, `telemetry`, `alert`, `maintain`, `forget` and `doctor`."""
+"""`lakehunt status`, `telemetry`, `alert`, `maintain` and `forget`."""
 
 from __future__ import annotations
 
@@ -422,37 +422,3 @@ def _print_forgotten(done: Mapping[str, int], dry_run: bool) -> None:
         click.echo(f"{rows:>10}  {name}")
     if not dry_run:
         click.echo("Files of old versions still hold them until `lakehunt maintain` has removed those (vacuum_hours).")
-
-
-# Damage
-
-
-@SECTION.command("doctor")
-@click.option(
-    "--repair", is_flag=True, help="Take data files that are gone out of the tables, so that the rest can be read"
-)
-def doctor(config: Config, repair: bool) -> bool:
-    """Check that all files of the lake are there and whole; needs no Spark.
-
-    It compares the tables' logs with each other and with the data files. The lake must be a folder. It also says which
-    Java Spark would run on."""
-    from lakehunt.lake import damage, data_files
-    from lakehunt.runtime import java
-
-    if "://" in config.lake:
-        raise UsageError(
-            f"{config.lake} is not a folder", "a lake in an object store is not checked: turn on the store's versioning"
-        )
-    context.check_place(config)
-    click.echo(java.report(), err=True)
-    found = data_files.check(config.lake)
-    for one in found.damage:
-        click.echo(str(one))
-    click.echo(f"{found.tables} tables, {found.files} data files: {len(found.damage) or 'nothing'} damaged or gone")
-    if repair:
-        for done in data_files.repair(config.lake, found):
-            click.echo(done)
-        found = data_files.check(config.lake)
-    if found.damage:
-        click.echo(f"hint: {damage.HINT}", err=True)
-    return not found.damage

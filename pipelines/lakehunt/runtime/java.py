@@ -51,15 +51,6 @@ def found() -> Java:
     return one
 
 
-def report() -> str:
-    """Which Java Spark is started with, or why none."""
-    try:
-        one = found()
-    except LakehuntError as error:
-        return f"Spark cannot start: {error}"
-    return f"Spark runs on Java {one.version} ({one.command})"
-
-
 def _command() -> str:
     if home := os.environ.get("JAVA_HOME"):
         if Path(home, "bin/java").is_file():
