@@ -28,6 +28,7 @@ from lakehunt.cli import (
 )
 from lakehunt.cli.exits import FAILURE, INTERRUPTED, SUCCESS, USAGE
 from lakehunt.cli.section import HELP, Section, setting_options
+from lakehunt.core import json_log
 from lakehunt.core.errors import LakehuntError, UsageError
 from lakehunt.runtime import launch, spark_log
 
@@ -127,6 +128,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = error.filename or "standard output, or a connection"
         diagnostics.report(LakehuntError(f"{error.strerror or error} ({place})"))
         return FAILURE
+    except Exception:
+        if not json_log.is_on():
+            raise  # which `traceback_of` prints
+        json_log.LOG.exception("an error that nothing expected")
+        return FAILURE
+    finally:
+        json_log.end()
     return int(code)
 
 

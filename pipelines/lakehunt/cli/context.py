@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lakehunt.core import json_log
 from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.progress import Progress
@@ -137,8 +138,9 @@ def written(config: Config) -> Iterator[None]:
 
 def check_place(config: Config) -> None:
     """Raises LakehuntError if the lake cannot be there: because a file is in its place or above it, or because its
-    bucket in S3 cannot be read."""
+    bucket in S3 cannot be read; and if a later version has written it."""
     from lakehunt.core import object_store
+    from lakehunt.lake import format as lake_format
 
     root = config.lake
     if object_store.is_s3(root) and not config.is_s3_sparks:
@@ -148,6 +150,7 @@ def check_place(config: Config) -> None:
     there = next((path for path in (Path(root), *Path(root).absolute().parents) if path.exists()), Path("/"))
     if not there.is_dir():
         raise LakehuntError(f"the lake {root} cannot be a folder: {there} is a file", "name another one with --lake")
+    lake_format.check(root, config.object_store)
 
 
 @contextmanager
@@ -161,6 +164,9 @@ def progress(total: bool = False) -> Iterator[Progress]:
     def clock() -> str:
         return f"{time.perf_counter() - started:6.1f} s"
 
+    if json_log.is_on():
+        yield lambda step: json_log.LOG.info("%s", redacted(step))
+        return
     if sys.stderr.isatty():
         with _spinner(clock) as say:
             yield say
@@ -265,7 +271,9 @@ def instant(ticks: int) -> str:
 
 
 def next_steps(*commands: str) -> None:
-    """Prints suggested next commands on standard error, for the same lake and configuration."""
+    """Prints suggested next commands on standard error, for the same lake and configuration; a log has none."""
+    if json_log.is_on():
+        return
     given = click.get_current_context().params
     same = [f"--{name} {shlex.quote(given[name])}" for name in ("config", "lake") if given.get(name)]
     for number, command in enumerate(commands):

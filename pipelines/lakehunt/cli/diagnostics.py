@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import traceback
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lakehunt.cli.render import MORE, NARROWEST, fit, styled, width_of
+from lakehunt.core import json_log
 from lakehunt.core.credentials import redacted
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.printable import is_hidden, printable
@@ -26,6 +28,9 @@ INDENT = "    "
 
 def report(error: LakehuntError) -> None:
     """An error that ends a command."""
+    if json_log.is_on():
+        json_log.LOG.error("%s", error.message, extra=json_log.fields(hint=error.hint or None))
+        return
     click.echo(f"{styled('lakehunt:', sys.stderr, bold=True)} {error}", err=True)
 
 
@@ -62,6 +67,11 @@ def as_object(problem: Problem) -> dict[str, Any]:
 
 
 def _print(file: Path, problem: Problem, level: str, colour: str) -> None:
+    if json_log.is_on():
+        place = json_log.fields(file=str(file), line=problem.start.line, column=problem.start.column)
+        number = logging.ERROR if level == "error" else logging.WARNING
+        json_log.LOG.log(number, "%s", problem.message, extra=place)
+        return
     start = f"{file}:{problem.start.line}:{problem.start.column}"
     click.echo(f"{start}: {styled(f'{level}:', sys.stderr, fg=colour, bold=True)} {problem.message}", err=True)
     for line in excerpt_lines(problem.excerpt, _terminal_width()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ import click
 
 from lakehunt.cli import context, findings, hunts, operate, options
 from lakehunt.cli.section import Section
+from lakehunt.core import json_log
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.printable import truncated
 from lakehunt.core.progress import Progress
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from lakehunt.lake.delta_lake import Lake
     from lakehunt.landing.engines import Engine
     from lakehunt.landing.ledger import IngestResult
-    from lakehunt.landing.outcomes import PromotionResult, TableCounts
+    from lakehunt.landing.outcomes import BatchResult, PromotionResult, TableCounts
     from lakehunt.landing.settings import Settings
     from lakehunt.quality.data_docs import DataDocs
 
@@ -175,12 +177,21 @@ def print_landed(ingested: IngestResult | None, promoted: PromotionResult | None
     """Prints what was landed; returns whether everything succeeded. Quarantined records do not count as failures."""
     for line in [*_ingest_lines(ingested), *_promotion_lines(promoted)]:
         click.echo(line)
+    for batch in promoted.batches if promoted is not None else ():
+        for one in batch.tables:
+            _log(batch, one)
     if promoted is not None and promoted.without_docs:
         click.echo(f"no Data Docs: {promoted.without_docs}", err=True)
         return False
     refused = promoted is not None and any(batch.refused for batch in promoted.batches)
     unreadable = ingested is not None and bool(ingested.unreadable)
     return not refused and not unreadable
+
+
+def _log(batch: BatchResult, of: TableCounts) -> None:
+    counts = {"delivered": of.delivered, "events": of.events, "quarantined": of.quarantined}
+    own = json_log.fields(batch=batch.batch, table=of.table or "none", **counts, duplicates=of.duplicates)
+    json_log.LOG.log(logging.ERROR if batch.refused else logging.INFO, "batch of a table", extra=own)
 
 
 def _ingest_lines(ingested: IngestResult | None) -> Iterator[str]:

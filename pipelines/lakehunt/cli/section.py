@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from lakehunt.core import json_log
+
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -20,7 +22,21 @@ def setting_options() -> list[click.Parameter]:
             help="Configuration file; default: $LAKEHUNT_CONFIG, else ./lakehunt.yaml",
         ),
         click.Option(["--lake"], metavar="DIR", help="Folder or URI of the lake; default: the configuration's"),
+        click.Option(
+            ["--log-format"],
+            type=click.Choice(["text", "json"]),
+            help="How a command logs on standard error; default: $LAKEHUNT_LOG_FORMAT, else text",
+            envvar="LAKEHUNT_LOG_FORMAT",
+            is_eager=True,
+            expose_value=False,
+            callback=_log_format,
+        ),
     ]
+
+
+def _log_format(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value == "json":
+        json_log.begin()
 
 
 class Section:
@@ -30,14 +46,17 @@ class Section:
         self.heading = heading
         self.commands: dict[str, click.Command] = {}
 
-    def command(self, name: str, is_job: bool = False) -> Callable[[Callable[..., bool | None]], click.Command]:
+    def command(
+        self, name: str, is_job: bool = False, is_measured: bool | None = None
+    ) -> Callable[[Callable[..., bool | None]], click.Command]:
         """Registers a function as a command. Its first argument is the configuration.
 
-        It returns whether it succeeded; None means success. A job changes the lake, and is what schedulers run: metrics
-        are published after it, if the configuration says where."""
+        It returns whether it succeeded; None means success. A job changes the lake, and is what schedulers run: what
+        it prints is part of a log, and metrics are published after it, unless it does that by itself."""
+        is_measured = is_job if is_measured is None else is_measured
 
         def register(function: Callable[..., bool | None]) -> click.Command:
-            made = click.command(name, context_settings=HELP)(_with_configuration(function, name if is_job else None))
+            made = click.command(name, context_settings=HELP)(_with_configuration(function, name, is_job, is_measured))
             made.params.extend(setting_options())
             self.commands[name] = made
             return made
@@ -45,17 +64,20 @@ class Section:
         return register
 
 
-def _with_configuration(function: Callable[..., bool | None], job: str | None) -> Callable[..., bool | None]:
+def _with_configuration(
+    function: Callable[..., bool | None], name: str, is_job: bool, is_measured: bool
+) -> Callable[..., bool | None]:
     @wraps(function)
     def command(*, config: str | None, lake: str | None, **arguments: Any) -> bool | None:
         from lakehunt import config as configuration
 
+        json_log.of_command(name, is_job)
         loaded = configuration.load(config).with_lake(lake)
-        if job is None or not loaded.metrics.are_on:
+        if not is_measured or not loaded.metrics.are_on:
             return function(loaded, **arguments)
         from lakehunt.cli import measuring
 
-        with measuring.measured(loaded, job) as outcome:
+        with measuring.measured(loaded, name) as outcome:
             done = function(loaded, **arguments)
             outcome.succeeded = done is not False
         return done

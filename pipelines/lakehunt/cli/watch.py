@@ -36,7 +36,7 @@ LONGEST_PAUSE = 300.0
 """Seconds between rounds after many that failed."""
 
 
-@SECTION.command("watch")
+@SECTION.command("watch", is_job=True, is_measured=False)
 @options.source
 @click.option(
     "--every", metavar="SPAN", type=options.TIMESPAN, default="10s", show_default=True, help="Pause between rounds"

@@ -26,7 +26,9 @@ from lakehunt.core.errors import LakehuntError
 from lakehunt.core.object_store import ObjectStore
 from lakehunt.core.sql import quoted_name
 from lakehunt.lake import arrow_rows, logged_files, small_tables, versions, where
+from lakehunt.lake import format as lake_format
 from lakehunt.lake.file_ranges import FileRanges, Range
+from lakehunt.lake.filesystem import FileSystem
 from lakehunt.lake.logged_files import LoggedTable
 from lakehunt.lake.retry import retried
 from lakehunt.lake.small_tables import LocalTables, Made, Read, Stamp
@@ -65,6 +67,10 @@ class Lake:
         root = object_store.one_spelling(root)
         # Delta's SQL accepts only absolute paths as table names, and refuses to create a table at one with `..` in it.
         self.root = root.rstrip("/") if "://" in root else os.path.normpath(Path(root).absolute())
+        if "://" in self.root:
+            lake_format.check_once(self.root, lambda: FileSystem(spark).read(f"{self.root}/{lake_format.FILE}"))
+        else:
+            lake_format.check(self.root, self._store)
         self._maker = TableMaker(spark)
         self._names = TableNames(self.root, self._is_table)
 

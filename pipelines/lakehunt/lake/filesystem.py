@@ -45,6 +45,17 @@ class FileSystem:
             at = status.getPath()
             yield Entry(at.toString(), at.getName(), status.isDirectory(), status.getModificationTime() / 1000)
 
+    def read(self, name: str) -> bytes:
+        """The content of a small file. Raises FileNotFoundError if it does not exist."""
+        fs, path = self.at(name)
+        if not fs.exists(path):
+            raise FileNotFoundError(name)
+        stream = fs.open(path)
+        try:
+            return bytes(self.jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
+        finally:
+            stream.close()
+
     def remove(self, name: str, recursive: bool = False) -> None:
         """Removes a file or a folder, if it exists; a non-empty folder only if `recursive`."""
         fs, path = self.at(name)

@@ -28,6 +28,7 @@ from lakehunt.core import object_store
 from lakehunt.core.errors import LakehuntError
 from lakehunt.core.object_store import ObjectStore
 from lakehunt.lake import arrow_rows, damage, data_writer, where
+from lakehunt.lake import format as lake_format
 from lakehunt.lake.table_names import TableNames
 from lakehunt.lake.where import Where
 from lakehunt.schemas.table import CONTRACT, FOLDERS, Table
@@ -132,6 +133,7 @@ class LocalTables:
         self.in_s3 = object_store.is_s3(root)
         self.root = root.rstrip("/") if self.in_s3 else str(Path(root).absolute())
         self.store = store or ObjectStore()
+        lake_format.check(self.root, self.store)
         self._options = self.store.delta_options() if self.in_s3 else None
         self._made: set[str] = set()
         self._names = TableNames(self.root, self.is_table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakehunt.core import json_log
 from lakehunt.hunting.content.exclusion_file import Exclusion
 from lakehunt.hunting.content.hunt_file import Hunt
 from lakehunt.hunting.findings.statuses import at_any_of
@@ -71,6 +73,26 @@ def record_runs(lake: Lake | LocalTables, runs: Sequence[HuntRun]) -> None:
     """Appends the runs to the run log in one transaction."""
     if runs:
         lake.append(RUNS, [_row(run) for run in runs])
+        for run in runs:
+            _log(run)
+
+
+def _log(run: HuntRun) -> None:
+    level = {FAILED: logging.ERROR, SKIPPED: logging.WARNING}.get(run.outcome, logging.INFO)
+    own = json_log.fields(
+        run_id=run.run_id,
+        hunt_id=run.hunt.id,
+        hunt=run.hunt.name,
+        as_of=times.to_datetime(run.as_of),
+        outcome=run.outcome,
+        reason=run.reason,
+        matched=run.matched,
+        findings=run.findings,
+        too_late=run.too_late,
+        seconds=run.seconds,
+        error=run.error,
+    )
+    json_log.LOG.log(level, "run of a hunt: %s", run.outcome, extra=own)
 
 
 def _row(run: HuntRun) -> tuple[object, ...]:
