@@ -14,6 +14,7 @@ from pathlib import Path
 from lakehunt.core import object_store
 from lakehunt.core.object_store import ObjectStore
 from lakehunt.lake import damage, data_files
+from lakehunt.lake import format as lake_format
 from lakehunt.operations import check
 from lakehunt.operations.check import Check, Result
 
@@ -117,6 +118,7 @@ def _files(root: str, repair: bool) -> Iterator[Result]:
     if not Path(root).exists():
         yield check.warning(f"there is no lake at {root} yet", "lakehunt run SOURCE makes one; else correct --lake")
         return
+    lake_format.check(root, ObjectStore())
     found = data_files.check(root)
     if repair and found.damage:
         for one in found.damage:
