@@ -5,7 +5,10 @@ run again at any time, beside others too.
 
 Read when a task runs, all optional:
 
-    Variable lakehunt_config        path of a lakehunt.yaml; lake, source, hunts and alerts stand there
+    Variable lakehunt_config        path of a lakehunt.yaml where the driver runs, given as --config; lake, source,
+                                    hunts and alerts stand there
+    Variable lakehunt_jobs          folder or URI of Lakehunt's jobs, as spark-submit reads it, such as
+                                    local:///opt/lakehunt/jobs in an image; by default the folder `jobs` beside `dags`
     Variable lakehunt_lake          where the tables are, in place of the file's `lake`
     Variable lakehunt_source        folder or glob of Streaming API blobs, in place of the file's `source`
     Variable lakehunt_spark_submit  spark-submit and its options, quoted as in a shell; where Lakehunt has its own
@@ -56,6 +59,16 @@ def setting(name: str, default: str) -> str:
     return str(conf.get("lakehunt", name, fallback=default))
 
 
+_ON_KUBERNETES = (
+    'while IFS= read -r line; do printf "%s\\n" "$line"; '
+    '[[ $line != *"phase: Succeeded"* ]] || succeeded=yes; done < <(exec "${submit[@]}" 2>&1); '
+    "wait $! || exit; [[ $succeeded ]] && exit; "
+    'echo "spark-submit does not say that the driver has succeeded: see its pod\'s log (kubectl logs)"; exit 1'
+)
+"""In cluster mode on Kubernetes spark-submit returns 0 whatever becomes of the driver, and only its log, at level INFO,
+tells. What does not say that it went well is a failure."""
+
+
 class SparkSubmit(BashOperator):
     """A task that gives spark-submit the connection's settings in a file, which is removed when it ends."""
 
@@ -79,13 +92,15 @@ def spark_submit(job: str, arguments: str = "", **operator: Any) -> BashOperator
         task_id=job,
         bash_command=(
             'mapfile -t submit <<<"$SPARK_SUBMIT"; '
-            f'exec "${{submit[@]}}" ${{SETTINGS:+--properties-file "$SETTINGS" --load-spark-defaults}} '
-            f'"$JOBS/{job}.py" ${{LAKE:+--lake "$LAKE"}} {arguments}'
+            'submit+=(${SETTINGS:+--properties-file "$SETTINGS" --load-spark-defaults} '
+            f'"$JOBS/{job}.py" ${{CONFIG:+--config "$CONFIG"}} ${{LAKE:+--lake "$LAKE"}} {arguments}); '
+            f'[[ $ON_KUBERNETES ]] || exec "${{submit[@]}}"; {_ON_KUBERNETES}'
         ),
         env={
-            "JOBS": str(JOBS),
+            "JOBS": "{{ jobs(var.value.get('lakehunt_jobs', '')) }}",
             "SPARK_SUBMIT": "{{ words(var.value.get('lakehunt_spark_submit', default_spark_submit), conn) }}",
-            "LAKEHUNT_CONFIG": "{{ var.value.get('lakehunt_config', '') }}",
+            "ON_KUBERNETES": "{{ 'yes' if on_kubernetes(var.value.get('lakehunt_spark_submit', ''), conn) else '' }}",
+            "CONFIG": "{{ var.value.get('lakehunt_config', '') }}",
             "LAKE": "{{ var.value.get('lakehunt_lake', '') }}",
             "SOURCE": "{{ var.value.get('lakehunt_source', '') }}",
             "AS_OF": "{{ as_of(dag_run, params) }}",
@@ -121,6 +136,15 @@ def not_by_schedule(context: Any) -> None:
         raise AirflowSkipException("only a backfill or a person asks for past days")
 
 
+def jobs(place: str) -> str:
+    """Where the jobs are: the Variable's place, else the folder beside `dags`, which has to be there."""
+    if not place and not JOBS.is_dir():
+        raise ValueError(
+            f"Variable lakehunt_jobs: not set, and there is no folder {JOBS}; name Lakehunt's jobs with it"
+        )
+    return place.rstrip("/") or str(JOBS)
+
+
 def words(command: str, connections: Any) -> str:
     """spark-submit with its options, one word a line: those of the command, then those of the connection.
 
@@ -140,6 +164,13 @@ def words(command: str, connections: Any) -> str:
     if not any(option.startswith("spark.log.level=") for option in options) and "spark.log.level" not in settings:
         options += ["--conf", "spark.log.level=WARN"]  # the log of a task is read by people who look for its error
     return "\n".join(options)
+
+
+def on_kubernetes(command: str, connections: Any) -> bool:
+    """Whether the driver is a pod."""
+    options = words(command, connections).split("\n")
+    master = any(option.removeprefix("--master=").startswith("k8s://") for option in options)
+    return master and ("cluster" in options or "--deploy-mode=cluster" in options)
 
 
 def connection_settings(connections: Any) -> dict[str, str]:
@@ -190,6 +221,8 @@ SHARED: dict[str, Any] = {
     "user_defined_macros": {
         "as_of": as_of,
         "asks_what_is_due": asks_what_is_due,
+        "jobs": jobs,
+        "on_kubernetes": on_kubernetes,
         "words": words,
         "default_spark_submit": SPARK_SUBMIT,
     },

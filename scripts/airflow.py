@@ -35,13 +35,13 @@ PATIENCE = 180
 """Seconds in which Airflow has to answer."""
 
 
-def standalone(home: Path, port: int, parallelism: int) -> dict[str, str]:
+def standalone(home: Path, port: int, parallelism: int, dags: Path = PROJECT / "dags") -> dict[str, str]:
     """Settings, as variables, of an Airflow, all parts in one, with the project's DAGs and no password."""
     url = f"http://127.0.0.1:{port}"
     return {
         **os.environ,
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": str(parallelism),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",

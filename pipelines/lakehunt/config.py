@@ -110,6 +110,11 @@ def load(file: str | None = None) -> Config:
     `spark.jars.ivySettings`, so that a machine can be configured without a file.
     Raises LakehuntError, with file and line, for an unreadable file, an unknown key or a wrong type."""
     named = file or os.environ.get("LAKEHUNT_CONFIG")
+    if named and "://" in named:
+        raise LakehuntError(
+            f"the configuration is a path on the machine where the driver runs, not a URI: {named}",
+            "send its folder with the job, by --archives: docs/how-to/clusters.md#content-that-travels-with-the-job",
+        )
     path = Path(named or DEFAULT_FILE)
     if named and not path.is_file():
         raise LakehuntError(f"no configuration file at {path}", "name another one with --config or LAKEHUNT_CONFIG")

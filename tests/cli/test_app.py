@@ -120,6 +120,7 @@ def test_a_line_that_is_not_a_request(capsys: pytest.CaptureFixture[str], monkey
         (["check", "nowhere.yaml"], 1, "nowhere.yaml"),
         (["check", "--config", "nowhere.yaml"], 1, "no configuration file at nowhere.yaml"),
         (["--config", "nowhere.yaml", "check"], 1, "no configuration file at nowhere.yaml"),
+        (["check", "--config", "s3a://b/lakehunt.yaml"], 1, "where the driver runs, not a URI: s3a://b/lakehunt.yaml"),
         (["--config", "first.yaml", "check", "--config", "second.yaml"], 1, "no configuration file at second.yaml"),
         (["hunt", "--hunt", "nope"], 1, "there is no hunt nope"),
         (["hunt", "--exclusions", "as-run", "nope"], 1, "there is no hunt nope"),

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
 
-from lakehunt.config import Config
-from lakehunt.core.errors import LakehuntError
-from lakehunt.kql import times
-from lakehunt.quality.data_docs import DataDocs
-from lakehunt.runtime import java, settings
-from tests.support.cluster import Cluster, cluster, run, spark_home, submit
+from lakehunt.runtime import settings
+from tests.support.cluster import Cluster, options, run, spark_home, submit
 from tests.support.paths import PROJECT
-from tests.support.spark_settings import QUICK_JVM
+from tests.support.tables import AS_OF, SAMPLES, rows, run_samples, tables
 
-SOURCE = PROJECT / "samples/streaming"
-AS_OF = "2026-03-10T00:00:00Z"
-JOBS = (("land", SOURCE), ("validate",), ("hunt", "--as-of", AS_OF))
+JOBS = (("land", SAMPLES), ("validate",), ("hunt", "--as-of", AS_OF))
 SETTINGS = """
 landing:
   engine: spark   # source and lake are folders here
@@ -34,26 +25,6 @@ spark:
   spark.sql.codegen.factoryMode: NO_CODEGEN
 """
 
-OF_A_RUN = {"landed_at", "validated_at", "started_at", "seconds", "run_id", "pass_id", "bytes_read"}
-OF_A_PASS = {"hunts/passes": {"bytes"}}
-"""Columns that differ from run to run. The same events take more bytes or fewer, in another order or in more files."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _java() -> None:
-    try:
-        java.found()
-    except LakehuntError as none:
-        pytest.skip(f"a cluster's processes cannot be started: {none}")
-
-
-@pytest.fixture
-def two_workers(tmp_path: Path) -> Iterator[Cluster]:
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    with cluster(folder, workers=2) as running:
-        yield running
-
 
 @pytest.mark.campaign
 def test_a_cluster_finds_what_one_machine_finds(two_workers: Cluster, lake, tmp_path: Path) -> None:
@@ -63,16 +34,16 @@ def test_a_cluster_finds_what_one_machine_finds(two_workers: Cluster, lake, tmp_
     log.mkdir()
     for job, *arguments in JOBS:
         command = (PROJECT / f"jobs/{job}.py", "--lake", on_cluster, "--config", configuration, *arguments)
-        submit(*command, options=_options(two_workers, log), folder=tmp_path)
-    _on_one_machine(lake)
+        submit(*command, options=("--master", two_workers.url, *options(log)), folder=tmp_path)
+    run_samples(lake)
 
-    assert _tables(on_cluster) == _tables(alone)
-    for table in _tables(alone):
-        assert _rows(on_cluster, table) == _rows(alone, table), table
+    assert tables(on_cluster) == tables(alone)
+    for table in tables(alone):
+        assert rows(on_cluster, table) == rows(alone, table), table
     expected = json.loads((PROJECT / "samples/expected.json").read_text())
-    assert _rows(on_cluster, "events/device_process_events").total() == expected["landing"]["events"]
+    assert rows(on_cluster, "events/device_process_events").total() == expected["landing"]["events"]
     for hunt, findings in expected["hunts"].items():
-        assert _rows(on_cluster, f"findings/{hunt}").total() == len(findings)
+        assert rows(on_cluster, f"findings/{hunt}").total() == len(findings)
 
     applications = sorted(log.iterdir())
     assert len(applications) == len(JOBS)
@@ -110,51 +81,6 @@ def test_the_documentation_names_the_packages_that_fit() -> None:
     assert settings.delta_package() in stores
     assert f"org.apache.hadoop:hadoop-aws:{hadoop}" in stores
     assert f"org.apache.hadoop:hadoop-azure:{hadoop}" in stores
-
-
-def _options(running: Cluster, log: Path) -> tuple[object, ...]:
-    settings = {
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": QUICK_JVM,
-        "spark.executor.extraJavaOptions": QUICK_JVM,
-        # All executors are there before the first task, so that each of them gets some.
-        "spark.scheduler.minRegisteredResourcesRatio": "1.0",
-        "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
-        "spark.eventLog.enabled": "true",
-        "spark.eventLog.dir": log.as_uri(),
-        "spark.eventLog.rolling.enabled": "false",
-        "spark.eventLog.compress": "false",
-    }
-    room = ("--master", running.url, "--executor-memory", "1g", "--total-executor-cores", "2")
-    return (*room, *(word for key, value in settings.items() for word in ("--conf", f"{key}={value}")))
-
-
-def _on_one_machine(lake) -> None:  # type: ignore[no-untyped-def]
-    """What the jobs do, in the session of these tests: local mode, two cores."""
-    from lakehunt.hunting import engine
-    from lakehunt.hunting.content import hunt_file
-    from tests.support.landing import ingest, promote
-
-    def ignore(_: str) -> None: ...
-
-    ingest(lake, str(SOURCE), datetime.now(UTC), ignore)
-    promote(lake, Config().expectations, DataDocs(), ignore)
-    hunts, _ = hunt_file.load_folder(Config().hunts)
-    as_of = times.parse_datetime(AS_OF)
-    assert as_of is not None
-    engine.run_hunts(lake, hunts, as_of, ignore)
-
-
-def _tables(lake: Path) -> list[str]:
-    return sorted(str(log.parent.relative_to(lake)) for log in lake.glob("*/*/_delta_log"))
-
-
-def _rows(lake: Path, table: str) -> Counter[str]:
-    """Every row of a table, and how often it is there, without what differs from run to run."""
-    rows = DeltaTable(lake / table).to_pyarrow_table().to_pylist()
-    left_out = OF_A_RUN | OF_A_PASS.get(table, set())
-    kept = ({name: value for name, value in row.items() if name not in left_out} for row in rows)
-    return Counter(json.dumps(row, default=str, sort_keys=True) for row in kept)
 
 
 def _tasks_by_worker(log: Path) -> dict[str, int]:

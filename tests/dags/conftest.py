@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from scripts import airflow as standalone
-from tests.support.airflow import Airflow
+from tests.support.airflow import airflow  # noqa: F401 (pytest finds it here)
+from tests.support.chance import chance  # noqa: F401
 from tests.support.spark_settings import QUICK, QUICK_JVM
-
-
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
-    running = Airflow(tmp_path_factory.mktemp("airflow"))
-    try:
-        running.wait_until_up()
-        yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="session")

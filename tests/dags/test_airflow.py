@@ -14,8 +14,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -115,14 +114,6 @@ def findings(lake: Path) -> dict[str, list[str]]:
     return {table.name: rows(lake, f"findings/{table.name}") for table in sorted((lake / "findings").iterdir())}
 
 
-@pytest.fixture
-def chance(request: pytest.FixtureRequest) -> random.Random:
-    """When to kill. Its seed is printed where the test fails; LAKEHUNT_KILL_SEED=... repeats it."""
-    seed = int(os.environ.get("LAKEHUNT_KILL_SEED") or time.time_ns() % 1_000_000)
-    request.node.add_report_section("setup", "seed", f"LAKEHUNT_KILL_SEED={seed}")
-    return random.Random(seed)
-
-
 def kill_spark(airflow: Airflow, job: str, after: float) -> None:
     """SIGKILL to the Spark of a job, some seconds after it has started. A landing that needs no Spark is over a few
     seconds after spark-submit has begun."""
@@ -132,15 +123,9 @@ def kill_spark(airflow: Airflow, job: str, after: float) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-@contextmanager
-def by_connection(airflow: Airflow) -> Iterator[None]:
+def by_connection(airflow: Airflow) -> AbstractContextManager[None]:
     """With a connection that names the master and holds a password."""
-    secret = {"password": CONNECTION_SECRET, "extra": json.dumps({"conf": {"spark.app.name": "by-connection"}})}
-    airflow.ask("POST", "connections", connection_id="lakehunt_spark", conn_type="spark", host="local[2]", **secret)
-    try:
-        yield
-    finally:
-        airflow.ask("DELETE", "connections/lakehunt_spark")
+    return airflow.connection("local[2]", CONNECTION_SECRET, conf={"spark.app.name": "by-connection"})
 
 
 def holding_secrets(airflow: Airflow, pages: list[Path]) -> list[Path]:
@@ -157,19 +142,21 @@ def test_settings_reach_the_jobs_as_they_are(airflow: Airflow, tmp_path: Path) -
     stand_in.write_text(f"#!{sys.executable}\nimport sys\nprint(sys.argv[1:], file=open({str(log)!r}, 'a'))\n")
     stand_in.chmod(0o755)
     odd = f"/some where/*$(touch {tmp_path}/ran);'\""
-    airflow.set(source=odd, lake="/the lake", spark_submit=f"'{stand_in}' --conf 'a=b c'")
+    there = {"jobs": "local:///opt/lake hunt/jobs/", "config": "content/lake hunt.yaml"}
+    airflow.set(source=odd, lake="/the lake", spark_submit=f"'{stand_in}' --conf 'a=b c'", **there)
     runs = [airflow.run("lakehunt_land"), airflow.run("lakehunt_hunt", as_of="2026-03-10T00:00:00Z")]
     runs += [airflow.run("lakehunt_hunt"), airflow.run("lakehunt_backfill", as_of="2026-03-10T00:00:00Z")]
     assert [*runs, airflow.run("lakehunt_maintain")] == ["success"] * 5
     hunted = ["--as-of", "2026-03-10T00:00:00Z", "--exclusions", "current"]
-    jobs, given = PROJECT / "jobs", ["--conf", "a=b c", "--conf", "spark.log.level=WARN"]
+    jobs, given = "local:///opt/lake hunt/jobs", ["--conf", "a=b c", "--conf", "spark.log.level=WARN"]
+    places = ["--config", "content/lake hunt.yaml", "--lake", "/the lake"]
     assert [ast.literal_eval(line) for line in log.read_text().splitlines()] == [
-        [*given, f"{jobs}/land.py", "--lake", "/the lake", odd],
-        [*given, f"{jobs}/validate.py", "--lake", "/the lake"],
-        [*given, f"{jobs}/hunt.py", "--lake", "/the lake", *hunted, "--alert"],
-        [*given, f"{jobs}/hunt.py", "--lake", "/the lake", "--due", "--alert"],
-        [*given, f"{jobs}/hunt.py", "--lake", "/the lake", *hunted],
-        [*given, f"{jobs}/maintain.py", "--lake", "/the lake"],
+        [*given, f"{jobs}/land.py", *places, odd],
+        [*given, f"{jobs}/validate.py", *places],
+        [*given, f"{jobs}/hunt.py", *places, *hunted, "--alert"],
+        [*given, f"{jobs}/hunt.py", *places, "--due", "--alert"],
+        [*given, f"{jobs}/hunt.py", *places, *hunted],
+        [*given, f"{jobs}/maintain.py", *places],
     ]
     assert not (tmp_path / "ran").exists()
 

@@ -1,22 +1,40 @@
-"""A real Airflow, all of its parts, with the project's DAGs and a database of its own."""
+"""A real Airflow, all of its parts, with a database of its own, and the project's DAGs in a folder that holds nothing
+else, as git-sync or a managed Airflow has them.
+
+    from tests.support.airflow import airflow  # noqa: F401 (a fixture)"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from scripts import airflow as standalone
+from tests.support.paths import PROJECT
 
 AIRFLOW = standalone.BIN / "airflow"
 ENDED = {"success", "failed"}
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    """One for all tests of a module."""
+    running = Airflow(tmp_path_factory.mktemp("airflow"))
+    try:
+        running.wait_until_up()
+        yield running
+    finally:
+        running.stop()
 
 
 class Airflow:
@@ -28,7 +46,8 @@ class Airflow:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self.environment = standalone.standalone(home, port, parallelism=4) | {
+        dags = shutil.copytree(PROJECT / "dags", home / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+        self.environment = standalone.standalone(home, port, parallelism=4, dags=dags) | {
             "AIRFLOW__LAKEHUNT__LAND_SCHEDULE": "0 0 1 1 *",  # not by itself while a test runs
             "AIRFLOW__LAKEHUNT__HUNT_SCHEDULE": "0 0 1 1 *",
             "AIRFLOW__LAKEHUNT__MAINTAIN_SCHEDULE": "0 0 1 1 *",
@@ -74,11 +93,22 @@ class Airflow:
             time.sleep(0.5)
 
     def set(self, **variables: str) -> None:
-        """Sets Variables lakehunt_<name>; the others are removed."""
+        """Sets Variables lakehunt_<name>; the others are removed. The jobs are the project's, unless named."""
+        variables = {"jobs": str(PROJECT / "jobs")} | variables
         for old in self.ask("GET", "variables")["variables"]:
             self.ask("DELETE", f"variables/{old['key']}")
         for name, value in variables.items():
             self.ask("POST", "variables", key=f"lakehunt_{name}", value=value)
+
+    @contextmanager
+    def connection(self, host: str, password: str = "", **extra: object) -> Iterator[None]:
+        """With a connection that says where Spark is."""
+        fields = {"connection_id": "lakehunt_spark", "conn_type": "spark", "extra": json.dumps(extra)}
+        self.ask("POST", "connections", host=host, password=password, **fields)
+        try:
+            yield
+        finally:
+            self.ask("DELETE", "connections/lakehunt_spark")
 
     def trigger(self, dag: str, **conf: str) -> str:
         run = self.ask("POST", f"dags/{dag}/dagRuns", logical_date=None, conf=conf)
