@@ -87,7 +87,7 @@ def test_yarn_runs_the_drivers_too(airflow: Airflow, lake, chance: random.Random
         airflow.set(spark_submit=submit, config="content/lakehunt.yaml", jobs=jobs.as_uri())
         landing = airflow.trigger("lakehunt_land")
         airflow.wait(lambda: running.containers("YarnCoarse"), 300)
-        time.sleep(chance.uniform(0, 4))
+        time.sleep(chance.uniform(0, 10))
         running.kill("YarnCoarse")
         assert airflow.ended("lakehunt_land", landing) == "success", running.logs()[-6000:]
         hunt = airflow.trigger("lakehunt_hunt", as_of=AS_OF)
@@ -98,13 +98,11 @@ def test_yarn_runs_the_drivers_too(airflow: Airflow, lake, chance: random.Random
         run_samples(lake)
         _same(on_cluster, straight)
 
-        airflow.set(
-            spark_submit=submit, config="content/lakehunt.yaml", jobs=jobs.as_uri(), source=str(tmp_path / "no")
-        )
-        failing = airflow.trigger("lakehunt_land")
-        assert airflow.ended("lakehunt_land", failing) == "failed"
-        assert "exited with status 1" in airflow.log("lakehunt_land", failing)
-        assert "holds no file" in running.logs()  # which Airflow does not have
+        airflow.set(spark_submit=submit, config="content/none.yaml", jobs=jobs.as_uri())
+        failing = airflow.trigger("lakehunt_hunt", as_of=AS_OF)
+        assert airflow.ended("lakehunt_hunt", failing) == "failed"
+        assert "exited with status 1" in airflow.log("lakehunt_hunt", failing)
+        assert "no configuration file at content/none.yaml" in running.logs()  # which Airflow does not have
 
 
 def _content(folder: Path, **configuration: object) -> Path:
