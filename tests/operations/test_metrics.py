@@ -198,6 +198,19 @@ def test_no_counter_falls_when_rows_expire(lake: LocalTables, tmp_path: Path) ->
     assert counted(NOW + 101 * HOUR) == (15, 1)
 
 
+def test_without_a_file_the_state_is_in_the_cache(
+    lake: LocalTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    settings = MetricsSettings(statsd=("127.0.0.1", 9))
+    publishing.refresh(settings, lake.root, ledgers(lake))
+    publishing.publish(settings, lake.root, "land", True, 1, NOW)
+    publishing.publish(settings, lake.root, "land", True, 1, NOW)
+    found = values(publishing.current(settings, lake.root, ledgers(lake)))
+    assert found["command_runs"]["land", "succeeded"] == 2
+    assert values(publishing.current(settings, "another", ledgers(lake)))["command_runs"] == {}
+
+
 @pytest.mark.parametrize("state", ["", "{", '{"cut": null}', '{"cut": 5, "counted": 1, "collected": 1, "commands": 1}'])
 def test_a_state_that_cannot_be_read_is_made_anew(lake: LocalTables, tmp_path: Path, state: str) -> None:
     settings = MetricsSettings(tmp_path / "lakehunt.prom")
