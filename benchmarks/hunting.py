@@ -5,7 +5,8 @@
 `--sigma FOLDER` hunts with all hunts of a folder, see `rules`. `benchmarks.builds` compares two builds of Lakehunt.
 
 The days before the last are landed and hunted first, as daily use has done. Then the last day is landed, and what is
-timed is `lakehunt hunt` from the start of its process to its end, and DuckDB running the same hunts in SQL."""
+timed is `lakehunt hunt` from the start of its process to its end, and DuckDB running the same hunts in SQL. With
+`--kept` one process hunts both days by the Python API and keeps its Spark session, so that its start is not timed."""
 
 from __future__ import annotations
 
@@ -14,10 +15,12 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from benchmarks import events, lake, pack, peer, processes, rules
@@ -65,7 +68,14 @@ def compare(work: Path, count: int, hunts: int, days: int, rarity: int = RARITY,
 
 
 def compare_hunts(
-    work: Path, count: int, chosen: Sequence[Hunt], sampled: Sequence[Hunt], days: int, rarity: int, progress: bool
+    work: Path,
+    count: int,
+    chosen: Sequence[Hunt],
+    sampled: Sequence[Hunt],
+    days: int,
+    rarity: int,
+    progress: bool,
+    kept: bool = False,
 ) -> Outcome:
     """`compare` with these hunts, of which the peer runs a sample."""
     made = lake.prepared(work, count, days, rarity)
@@ -74,9 +84,10 @@ def compare_hunts(
         config = write_config(folder, chosen)
         own = folder / "lake"
         lake.link(made, own, without_last_day=True)
-        first = hunt(own, config, before.end)
-        lake.land_last_day(made, own)
-        timed = hunt(own, config, last.end)
+        with _kept(own, config) if kept else nullcontext(partial(hunt, own, config)) as hunting:
+            first = hunting(before.end)
+            lake.land_last_day(made, own)
+            timed = hunting(last.end)
         of_sample = peer.run(own, sampled, last.end, days, folder / "peer")
         found = {one.id: peer.rows(one, folder / "peer") for one in sampled}
         unequal = [one for one in sampled if peer.findings(one, own, last.end) != found[one.id]]
@@ -112,6 +123,34 @@ def write_config(folder: Path, chosen: Iterable[Hunt]) -> Path:
 def hunt(own: Path, config: Path, as_of: datetime, command: Sequence[str] = processes.LAKEHUNT) -> processes.Measured:
     options = ["--as-of", f"{as_of:%Y-%m-%dT%H:%M:%SZ}", "--lake", str(own), "--config", str(config)]
     return processes.lakehunt("hunt", *options, command=command)
+
+
+_KEPT = """
+import lakehunt, sys
+lake = lakehunt.open(sys.argv[1], config=sys.argv[2])
+for line in sys.stdin:
+    lake.hunt(as_of=line.strip())
+    print("done", flush=True)
+lake.close()
+"""
+
+
+@contextmanager
+def _kept(own: Path, config: Path) -> Iterator[Callable[[datetime], processes.Measured]]:
+    """Hunts in a process that goes on, and keeps its Spark session."""
+    with processes.running([sys.executable, "-c", _KEPT, str(own), str(config)]) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asked, told = process.stdin, process.stdout
+
+        def ask(as_of: datetime) -> processes.Measured:
+            began = time.perf_counter()
+            print(f"{as_of:%Y-%m-%dT%H:%M:%SZ}", file=asked, flush=True)
+            if told.readline() != "done\n":
+                raise SystemExit("the process that keeps a session has ended")
+            return processes.Measured(time.perf_counter() - began, None, (), "")
+
+        yield ask
 
 
 @contextmanager
@@ -168,13 +207,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m benchmarks.hunting", description="A day's hunting: lakehunt against DuckDB."
     )
     add_options(parser)
+    parser.add_argument("--kept", action="store_true", help="hunt in a process that has hunted before")
     parser.add_argument("--progress", action="store_true", help="also print what the timed command said, and when")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
     chosen = chosen_hunts(args)
     sampled = rules.sample(chosen) if args.sigma else chosen
     with work_folder(args.work) as work:
-        outcome = compare_hunts(work, args.events, chosen, sampled, args.days, args.rarity, args.progress)
+        outcome = compare_hunts(work, args.events, chosen, sampled, args.days, args.rarity, args.progress, args.kept)
     print(json.dumps(asdict(outcome)) if args.json else line(outcome))
 
 

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -52,6 +52,23 @@ def measure(command: Sequence[str]) -> Measured:
     """Runs a command in the project's folder. Raises SystemExit with its output if it fails."""
     with tempfile.TemporaryFile() as printed:
         return _measured(command, printed)
+
+
+@contextmanager
+def running(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process that answers on standard output what it is asked on standard input, until the block ends."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT, start_new_session=True
+    )
+    try:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+        process.terminate()
+        process.wait(LONGEST_REST)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _measured(command: Sequence[str], printed: IO[bytes]) -> Measured:

@@ -128,25 +128,9 @@ class _Process:
 
 
 @contextmanager
-def _running(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=processes.PROJECT, start_new_session=True
-    )
-    try:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-        process.terminate()
-        process.wait(processes.LONGEST_REST)
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
 def shell(asked: Asked) -> Iterator[Asker]:
     """`lakehunt shell`, fed from a pipe. What it says to a command comes after the answer."""
-    with _running([*processes.LAKEHUNT, "shell", *asked.options, "--format", "jsonl"]) as process:
+    with processes.running([*processes.LAKEHUNT, "shell", *asked.options, "--format", "jsonl"]) as process:
         yield _Process(process, lambda question: f"{question.kql};\n.period\n", "period all")
 
 
@@ -174,7 +158,7 @@ live.close()
 def api(asked: Asked) -> Iterator[Asker]:
     """The Python API, in a process of its own."""
     arguments = [str(asked.lake), str(asked.config), f"{asked.as_of:%Y-%m-%dT%H:%M:%SZ}"]
-    with _running([sys.executable, "-c", _API, *arguments]) as process:
+    with processes.running([sys.executable, "-c", _API, *arguments]) as process:
         yield _Process(process, lambda question: json.dumps(question.kql) + "\n", _END)
 
 
@@ -198,7 +182,7 @@ for line in sys.stdin:
 def duckdb(asked: Asked) -> Iterator[Asker]:
     """DuckDB's Python package on the lake's files, in a process of its own, with their footers in memory."""
     arguments = [str(peer.THREADS), json.dumps(peer.files_of(asked.lake))]
-    with _running([sys.executable, "-c", _DUCKDB, *arguments]) as process:
+    with processes.running([sys.executable, "-c", _DUCKDB, *arguments]) as process:
         as_of = f"{asked.as_of:%Y-%m-%d %H:%M:%S}+00"
         yield _Process(process, lambda question: json.dumps(question.sql.replace("{as_of}", as_of)) + "\n", _END)
 
@@ -234,8 +218,8 @@ def kusto(asked: Asked) -> Iterator[Asker]:
     shared = ["--lake", str(asked.lake), "--config", str(asked.config), "--port", port]
     as_of = f"{asked.as_of:%Y-%m-%dT%H:%M:%SZ}"
     with (
-        _running([*processes.LAKEHUNT, "serve", "--kusto", *shared]),
-        _running([sys.executable, "-c", _KUSTO, f"http://127.0.0.1:{port}", as_of]) as process,
+        processes.running([*processes.LAKEHUNT, "serve", "--kusto", *shared]),
+        processes.running([sys.executable, "-c", _KUSTO, f"http://127.0.0.1:{port}", as_of]) as process,
     ):
         yield _Process(process, lambda question: json.dumps(question.kql) + "\n", _END)
 

@@ -17,6 +17,7 @@ from lakehunt.kql import times
 from lakehunt.kql.types import TICKS_PER_DAY
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.quality.volume import DayVolume
+from lakehunt.runtime.limits import Limits
 from lakehunt.schemas.event_tables import BY_NAME
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
 from lakehunt.schemas.landing_tables import BATCHES
@@ -194,6 +195,34 @@ def test_late_findings_once(lake: Lake) -> None:
     for taken in (soc.taken(), mail.taken()):
         assert [(one.late, [device.device_id for device in one.devices]) for one in taken] == [
             (False, ["device-1"]), (True, ["gone"])]  # fmt: skip
+
+
+def test_a_hunt_that_fails_when_it_is_asked_again(lake: Lake) -> None:
+    """By the alerts of the as-of whose run asked again: once, and no more if it has succeeded since."""
+    soc, late_to_it = Inbox("soc"), Inbox("late to it")
+    daily = Hunt(HUNT.id, HUNT.name, HUNT.query.replace("| where", "| where Timestamp > ago(1d) and", 1))
+
+    def run(as_of: int, rows: int | None) -> list[str | None]:
+        limits = Limits() if rows is None else Limits(rows=rows)
+        runs = engine.run_hunts(lake, [daily], as_of, lambda _: None, limits=limits, late=timedelta(days=7))
+        return [one.error for one in runs]
+
+    def send(inbox: Inbox, as_of: int) -> list[Alert]:
+        sending.send(lake, AlertSettings((inbox.channel,)), as_of, NOW, lambda _: None)
+        return [alert for alert in inbox.taken() if alert.kind == FAILURE]
+
+    store(lake, [event()])
+    assert run(AS_OF, None) == [None]
+    store(lake, [event(DeviceId=name, Timestamp="2026-03-01T13:00:00Z") for name in ("b", "c")])
+    succeeded, failed = run(AS_OF + TICKS_PER_DAY, 2)
+    assert succeeded is None
+    assert failed is not None
+    (told,) = send(soc, AS_OF + TICKS_PER_DAY)
+    assert (told.title, told.as_of) == ("Hunt failed: Shells", times.to_datetime(AS_OF))
+    assert "2 rows" in (told.text or "")
+    assert send(soc, AS_OF + TICKS_PER_DAY) == []
+    assert run(AS_OF + TICKS_PER_DAY, None) == [None, None]
+    assert send(late_to_it, AS_OF + TICKS_PER_DAY) == []
 
 
 LATE_ONES = (("late", 13), ("known", 14), ("gone", 15))

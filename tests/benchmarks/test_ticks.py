@@ -8,21 +8,24 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from benchmarks import events, latency, ticks
 from lakehunt.hunting.content import hunt_file
 
 
-def test_each_event_is_delivered_in_its_quarter_of_an_hour(tmp_path: Path) -> None:
+@pytest.mark.parametrize("late", [0.0, 0.1])
+def test_each_event_is_delivered_in_its_quarter_of_an_hour_or_is_late(tmp_path: Path, late: float) -> None:
     (day,) = events.days(2_000, 1, 100)
-    delivered = dict(ticks._deliveries(day, tmp_path))
+    delivered = dict(ticks._deliveries(day, tmp_path, late))
     found: Counter[int] = Counter()
     for number, files in delivered.items():
         for line in (line for file in files for line in file.read_text().splitlines()):
             moment = datetime.fromisoformat(json.loads(line)["properties"]["Timestamp"][:19] + "+00:00")
-            assert (moment.hour * 60 + moment.minute) // 15 == number
-            found[number] += 1
+            found[number - (moment.hour * 60 + moment.minute) // 15] += 1
     assert sum(found.values()) == 2_000
-    assert set(found) <= set(range(96))
+    assert set(found) <= set(range(17))
+    assert 2_000 - found[0] == pytest.approx(2_000 * late, abs=50)
 
 
 def test_what_a_replay_expects(tmp_path: Path) -> None:

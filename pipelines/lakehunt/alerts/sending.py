@@ -7,14 +7,14 @@ sent is never sent again; one that was rejected is retried by the next run, what
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from functools import cache, reduce
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
+import pyarrow as pa
 from pyspark.sql import functions as F
 
 from lakehunt.alerts.alert import (
@@ -33,18 +33,18 @@ from lakehunt.alerts.redaction import redacted
 from lakehunt.core.progress import Progress
 from lakehunt.hunting.findings import late_findings
 from lakehunt.hunting.findings.late_findings import LateEvents
-from lakehunt.hunting.findings.run_log import FAILED, STARTED
+from lakehunt.hunting.findings.run_log import FAILED, LATE, STARTED
+from lakehunt.hunting.run_hits import MOST_READ
 from lakehunt.kql import times
-from lakehunt.lake.delta_lake import Lake, utc
-from lakehunt.lake.where import Where
+from lakehunt.lake.delta_lake import Lake, few_rows
+from lakehunt.lake.where import Where, spark_sql
 from lakehunt.quality.volume import DayVolume
 from lakehunt.schemas.alert_tables import SENT
-from lakehunt.schemas.event_table import EVENT_KEY
 from lakehunt.schemas.event_tables import EVENT_TABLES
 from lakehunt.schemas.finding_tables import FINDINGS_ALL
-from lakehunt.schemas.hunt_tables import RUNS
+from lakehunt.schemas.hunt_tables import RUNS, hits_of
 from lakehunt.schemas.landing_tables import BATCHES
-from lakehunt.spark import values
+from lakehunt.schemas.table import Table
 
 NEAR = timedelta(days=14)
 """A finding that a channel was sent for an as-of within this distance is not sent again: a backfill found it for an
@@ -63,9 +63,9 @@ class AlertDelivery:
 def send(
     lake: Lake, alerts: AlertSettings, as_of: int, now: datetime, say: Progress, day: DayVolume | None = None
 ) -> list[AlertDelivery]:
-    """Sends every channel what is new as of an instant (ticks), what its run has found late of earlier as-ofs, what the
-    channel rejected before, and warnings about the day's telemetry. A channel that fails does not stop the others; the
-    next call retries it."""
+    """Sends every channel what is new as of an instant (ticks), what its run has found late of earlier as-ofs, hunts
+    that failed when these were asked again, what the channel rejected before, and warnings about the day's telemetry. A
+    channel that fails does not stop the others; the next call retries it."""
     if not alerts.channels:
         return []
     at = times.to_datetime(as_of)
@@ -73,18 +73,20 @@ def send(
     missed = _missed(lake, at)
     again = {run for runs in missed.values() for run in runs}
     late = late_findings.added(lake, [("found_as_of", "=", at)])
-    known = _history(lake, {at, *late, *again})
+    failing = _failed_again(lake, at)
+    known = _history(lake, {at, *late, *again, *failing})
     behind = late_findings.added(lake, [("as_of", "in", sorted({at, *late, *again}))])
     news = cache(lambda run: (_found(lake, run), _failed(lake, run)))
     done = []
     for channel in alerts.channels:
         mine, rejected = known.get(channel.name, _ChannelHistory()), missed.get(channel.name, {})
-        for run in sorted({at, *rejected, *late}):
+        for run in sorted({at, *rejected, *late, *failing}):
             found, failed = news(run)
             if run != at:
                 wanted = rejected.get(run, set()) | late.get(run, {}).keys()
                 found = [row for row in found if row.finding_id in wanted]
-                failed = [alert for alert in failed if wanted.issuperset(alert.keys)]
+                retried = failing.get(run, set())
+                failed = [alert for alert in failed if alert.hunt_id in retried or wanted.issuperset(alert.keys)]
             due = _by_hunt([row for row in found if not mine.knows(row.finding_id, run)], run, alerts.evidence, behind)
             others = [*failed, *(warnings if run == at else [])]
             due += [alert for alert in others if not all(mine.knows(key, run) for key in alert.keys)]
@@ -157,21 +159,47 @@ def _deliver(
 # New findings
 
 
-def _found(lake: Lake, at: datetime) -> list[Row]:
+@dataclass(frozen=True)
+class _Finding:
+    """A new finding. `commands` are the command lines of up to MOST_COMMANDS of its events, in the order of time."""
+
+    finding_id: str
+    hunt_id: str
+    hunt_name: str
+    severity: str | None
+    tactics: Sequence[str]
+    techniques: Sequence[str]
+    device_id: str | None
+    device_name: str | None
+    account_name: str | None
+    first_seen: datetime | None
+    last_seen: datetime | None
+    events: int
+    commands: Sequence[str] = ()
+
+
+_EVENT_ID = "event_id"
+
+_STORED = tuple(one.name for one in fields(_Finding) if one.name != "commands")
+
+
+def _found(lake: Lake, at: datetime) -> list[_Finding]:
     """The new findings, ordered by hunt and device."""
-    if not lake.few(FINDINGS_ALL, ["finding_id"], [("as_of", "=", at), ("status", "=", "new")]):
-        return []
-    new = lake.rows(FINDINGS_ALL).filter((F.col("as_of") == F.lit(at)) & (F.col("status") == "new"))
-    rows = _with_commands(lake, new.drop("result"))
-    rows.sort(key=lambda row: (row.hunt_name, row.hunt_id, row.device_name or "", row.device_id or "", row.finding_id))
-    return rows
+    new = lake.few(FINDINGS_ALL, (*_STORED, "evidence"), [("as_of", "=", at), ("status", "=", "new")])
+    commands = _commands(lake, new)
+    found = []
+    for row in new:
+        mine = sorted(commands[event] for event in _told_of(row) if event in commands)
+        found.append(_Finding(**{name: row[name] for name in _STORED}, commands=[command for _, command in mine]))
+    found.sort(key=lambda one: (one.hunt_name, one.hunt_id, one.device_name or "", one.device_id or "", one.finding_id))
+    return found
 
 
 _Late = Mapping[datetime, Mapping[str, LateEvents]]
 """The late events behind findings, by as-of and finding."""
 
 
-def _by_hunt(rows: Sequence[Row], at: datetime, evidence: str, late: _Late) -> list[Alert]:
+def _by_hunt(rows: Sequence[_Finding], at: datetime, evidence: str, late: _Late) -> list[Alert]:
     """An alert for each hunt; those of findings that are there because of late events are alerts of their own."""
     behind = late.get(at, {})
     parted = sorted(rows, key=lambda row: (row.hunt_name, row.hunt_id, row.finding_id in behind))  # it is stable
@@ -179,35 +207,47 @@ def _by_hunt(rows: Sequence[Row], at: datetime, evidence: str, late: _Late) -> l
     return [_of_hunt(list(of_hunt), at, evidence, behind) for _, of_hunt in by_hunt]
 
 
-def _with_commands(lake: Lake, findings: DataFrame) -> list[Row]:
-    """The findings, each with the command lines of up to MOST_COMMANDS of its events."""
-    few = findings.withColumn("evidence", F.slice("evidence", 1, MOST_COMMANDS)).persist()
-    try:
-        seen = few.agg(F.to_date(F.min("first_seen")).alias("first"), F.to_date(F.max("last_seen")).alias("last"))
-        days = seen.collect()[0]
-        events = _commands(lake)
-        wanted = few.select("finding_id", "hunt_id", F.explode("evidence").alias("event_id"))
-        has_some = days.first is not None  # without findings, or of a result without times, there are no days
-        within = events.filter(F.col("event_date").between(*map(values.day, days)) if has_some else F.lit(False))
-        commands = wanted.join(within, "event_id").groupBy("hunt_id", "finding_id")
-        listed = commands.agg(F.sort_array(F.collect_list(F.struct("at", "command"))).alias("seen"))
-        return few.join(listed, ["hunt_id", "finding_id"], "left").collect()
-    finally:
-        few.unpersist()
+def _told_of(finding: Mapping[str, Any]) -> list[str]:
+    """The events of a stored finding whose commands are told."""
+    return (finding["evidence"] or [])[:MOST_COMMANDS]
 
 
-def _commands(lake: Lake) -> DataFrame:
-    """`event_id`, `event_date`, `at` and `command` of the events of all tables that have command lines."""
-    known = [(table, table.command_line) for table in EVENT_TABLES if table.command_line]
-    stored = [one for one in known if lake.exists(one[0].events.name)] or known[:1]
-    rows = (
-        lake.rows(table.events).select(*EVENT_KEY, F.col(table.times[0]).alias("at"), F.col(command).alias("command"))
-        for table, command in stored
-    )
-    return reduce(DataFrame.union, rows)
+def _commands(lake: Lake, findings: Sequence[Mapping[str, Any]]) -> dict[str, tuple[datetime, str]]:
+    """The times and command lines of the events that are told of findings, by `event_id`; none of an event that has no
+    command line, or is not in the lake any more.
+
+    Most are hits, which are few and can be read without Spark; events are asked for the others."""
+    told = {event for row in findings for event in _told_of(row)}
+    starts = [row["first_seen"].date() for row in findings if row["first_seen"]]
+    ends = [row["last_seen"].date() for row in findings if row["last_seen"]]
+    commands: dict[str, tuple[datetime, str]] = {}
+    if not starts or not ends:  # of results without times
+        return commands
+    days: Where = [("event_date", ">=", min(starts)), ("event_date", "<=", max(ends))]
+    for table in EVENT_TABLES:
+        if table.command_line is None:
+            continue
+        columns = (_EVENT_ID, table.times[0], table.command_line)
+        for stored in (hits_of(table), table.events):
+            missing = sorted(told - commands.keys())
+            if not missing or not lake.exists(stored.name):
+                continue
+            found = lake.rows_in_memory(stored, MOST_READ, columns, [*days, (_EVENT_ID, "in", missing)])
+            if found is None and stored is table.events:
+                found = _by_spark(lake, stored, columns, days, missing)
+            rows = [] if found is None else found.to_pylist()
+            commands |= {event: (at, command) for event, at, command in map(dict.values, rows) if command}
+    return commands
 
 
-def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str, late: Mapping[str, LateEvents]) -> Alert:
+def _by_spark(lake: Lake, table: Table, columns: Sequence[str], only: Where, events: Sequence[str]) -> pa.Table:
+    """The rows of these events, joined: there may be more than a condition can name."""
+    wanted = few_rows(lake.spark, {_EVENT_ID: "STRING"}, [(event,) for event in events])
+    rows = lake.rows(table).where(spark_sql(only)).join(F.broadcast(wanted), _EVENT_ID).select(*columns)
+    return rows.toArrow()
+
+
+def _of_hunt(rows: Sequence[_Finding], at: datetime, evidence: str, late: Mapping[str, LateEvents]) -> Alert:
     """An alert about findings of a hunt, of which all or none are `late`."""
     first = rows[0]
     devices = groupby(rows, key=lambda row: (row.device_id, row.device_name))
@@ -229,10 +269,12 @@ def _of_hunt(rows: Sequence[Row], at: datetime, evidence: str, late: Mapping[str
     )
 
 
-def _device(device_id: str | None, name: str | None, rows: Sequence[Row], late: Mapping[str, LateEvents]) -> Device:
-    commands = dict.fromkeys(seen.command or "" for row in rows for seen in row.seen or [])
-    starts = [utc(row.first_seen) for row in rows if row.first_seen]
-    ends = [utc(row.last_seen) for row in rows if row.last_seen]
+def _device(
+    device_id: str | None, name: str | None, rows: Sequence[_Finding], late: Mapping[str, LateEvents]
+) -> Device:
+    commands = dict.fromkeys(command for row in rows for command in row.commands)
+    starts = [row.first_seen for row in rows if row.first_seen]
+    ends = [row.last_seen for row in rows if row.last_seen]
     return Device(
         device_id,
         name,
@@ -241,7 +283,7 @@ def _device(device_id: str | None, name: str | None, rows: Sequence[Row], late: 
         sum(row.events for row in rows),
         min(starts, default=None),
         max(ends, default=None),
-        tuple(redacted(command) for command in list(commands)[:MOST_COMMANDS] if command),
+        tuple(redacted(command) for command in list(commands)[:MOST_COMMANDS]),
         tuple(row.finding_id for row in rows),
         _landing([late[row.finding_id] for row in rows if row.finding_id in late]),
     )
@@ -269,6 +311,15 @@ def _failed(lake: Lake, at: datetime) -> list[Alert]:
         for hunt, row in sorted(last.items())
         if row["outcome"] == FAILED
     ]
+
+
+def _failed_again(lake: Lake, at: datetime) -> dict[datetime, set[str]]:
+    """The hunts that failed when an earlier as-of close to this one was asked again, by as-of."""
+    only: Where = [("as_of", ">=", at - NEAR), ("as_of", "<", at), ("reason", "=", LATE), ("outcome", "=", FAILED)]
+    failing: dict[datetime, set[str]] = {}
+    for row in lake.few(RUNS, ("as_of", "hunt_id"), only):
+        failing.setdefault(row["as_of"], set()).add(row["hunt_id"])
+    return failing
 
 
 def _refused(lake: Lake, at: datetime) -> list[Alert]:

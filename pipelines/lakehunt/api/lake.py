@@ -126,6 +126,7 @@ class OpenLake:
 
     def hunt(self, *hunts: str, as_of: Moment | None = None, full: bool = False) -> QueryResult:
         """Runs hunts (ids or names; none: all) and stores their findings, as `lakehunt hunt` does; a row for each run.
+        As-ofs of which events have landed since are asked again, as far back as `hunting.late` says.
 
         `as_of` is by default the time of the call. `full` reads all events of each window; the findings are the same.
         Files that are not hunts are warned of."""
@@ -140,7 +141,8 @@ class OpenLake:
             # Hunts change settings of their session while they run.
             own = session.beside(opened.spark, self.config)
             lake = Lake(own, self.config.lake, self.config.object_store)
-            runs = engine.run_hunts(lake, chosen, at, _say, self.live.tables, full, self.config.limits)
+            late = self.config.hunting.late
+            runs = engine.run_hunts(lake, chosen, at, _say, self.live.tables, full, self.config.limits, late)
         return self._made(_RUNS, [_run(run) for run in runs], at, began)
 
     def hunts(self, *hunts: str) -> list[Hunt]:

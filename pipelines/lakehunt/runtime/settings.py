@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -137,7 +138,7 @@ def packages(config: SparkSettings) -> str:
 
 def _own_jvm(config: SparkSettings, learning: bool, brief: bool) -> dict[str, str]:
     """The settings of a JVM that this process starts; the configuration's take precedence."""
-    settings = ALONE | dict(config.spark)
+    settings = ALONE | {_WAREHOUSE: f"{tempfile.gettempdir()}/lakehunt-warehouse"} | dict(config.spark)
     jars = delta_jars(config)
     if jars and settings["spark.master"].startswith("local"):
         os.environ[jvm_cache.CLASS_PATH] = jvm_cache.class_path(jars)
@@ -157,6 +158,9 @@ _STACK = "-Xss4m"
 
 
 _PACKAGES = "spark.jars.packages"
+
+_WAREHOUSE = "spark.sql.warehouse.dir"
+"""A folder that stays empty. Spark makes it with its catalog, by default in the working folder."""
 
 
 def delta_jars(config: SparkSettings) -> list[Path]:
