@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from benchmarks import processes
 from lakehunt.cli import main
 from lakehunt.lake.delta_lake import Lake
 from tests.support.events import event, store
@@ -146,6 +148,18 @@ class Terminal:
         self.process.expect(end)
         return plain(self.process.before + self.process.after)
 
+    def is_idle(self) -> bool:
+        """Whether Spark uses little of a core within a minute: what was cancelled took a whole one, for hours."""
+        for _ in range(30):
+            before = self._processor_seconds()
+            time.sleep(2)
+            if self._processor_seconds() - before < 0.5:
+                return True
+        return False
+
+    def _processor_seconds(self) -> float:
+        return sum(processes.processor_seconds(self.process.pid).values())
+
     def end(self) -> None:
         self.process.close(force=True)
 
@@ -192,6 +206,7 @@ def test_ctrl_c_cancels_a_query_and_keeps_the_session(terminal: Terminal) -> Non
     terminal.process.sendintr()
     terminal.process.expect("lakehunt: cancelled")
     assert "1 row" in terminal.ask("print x = 2")
+    assert terminal.is_idle(), "Spark's job goes on"
 
 
 def test_ctrl_c_discards_what_was_typed(terminal: Terminal) -> None:

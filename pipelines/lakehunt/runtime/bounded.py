@@ -62,29 +62,29 @@ def within(
     work, too."""
     running = _Running(spark, work)
     try:
-        _join(running.thread, seconds, stop)
+        _wait(running.ended, seconds, stop)
     except KeyboardInterrupt:
         running.cancel()
         raise
     if stop is not None and stop.is_set():
         running.cancel()
-        running.thread.join(GRACE)
+        running.ended.wait(GRACE)
         raise StoppedError("the query was cancelled")
-    if running.thread.is_alive():
+    if not running.ended.is_set():
         running.cancel()
-        running.thread.join(GRACE)
+        running.ended.wait(GRACE)
         raise TimeLimitError(seconds, setting)
     return running.result()
 
 
-def _join(thread: threading.Thread, seconds: float, stop: threading.Event | None) -> None:
-    """Waits until the thread has ended, or the time is over, or `stop` is set."""
+def _wait(ended: threading.Event, seconds: float, stop: threading.Event | None) -> None:
+    """Waits until the work has ended, or the time is over, or `stop` is set."""
     if stop is None:
-        thread.join(seconds)
+        ended.wait(seconds)
         return
     until = time.monotonic() + seconds
-    while thread.is_alive() and not stop.is_set() and (left := until - time.monotonic()) > 0:
-        thread.join(min(left, _LOOK))
+    while not ended.is_set() and not stop.is_set() and (left := until - time.monotonic()) > 0:
+        ended.wait(min(left, _LOOK))
 
 
 _LOOK = 0.05
@@ -92,7 +92,8 @@ _LOOK = 0.05
 
 
 class _Running(Generic[T]):
-    """Work in its own thread."""
+    """Work in its own thread. `ended` is set when it has ended. The thread itself cannot be asked: before Python 3.13,
+    one whose `join` was interrupted says that it is not alive."""
 
     def __init__(self, spark: SparkSession, work: Callable[[], T]) -> None:
         self._context: Any = spark.sparkContext
@@ -100,8 +101,8 @@ class _Running(Generic[T]):
         self._tag = f"lakehunt-{uuid.uuid4().hex}"
         self._made: list[T] = []
         self._error: BaseException | None = None
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        self.ended = threading.Event()
+        threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
         try:
@@ -110,6 +111,8 @@ class _Running(Generic[T]):
             self._made.append(self._work())
         except BaseException as error:  # noqa: BLE001 (raised again by `result`)
             self._error = error
+        finally:
+            self.ended.set()
 
     def cancel(self) -> None:
         """Cancels the jobs that run, and those that are started later."""
@@ -117,7 +120,7 @@ class _Running(Generic[T]):
 
     def _cancel_all(self) -> None:
         with suppress(Exception):  # Spark may be stopped meanwhile
-            while self.thread.is_alive():
+            while not self.ended.is_set():
                 self._context.cancelJobsWithTag(self._tag)
                 time.sleep(_PAUSE)
 
