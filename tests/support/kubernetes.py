@@ -12,6 +12,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import yaml
+
 
 @dataclass
 class ApiServer:
@@ -55,8 +57,10 @@ def api_server(exit_code: int = 0) -> Iterator[ApiServer]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            made = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._answer(HTTPStatus.CREATED, kept.keep(made))
+            self._answer(HTTPStatus.CREATED, kept.keep(self._sent()))
+
+        def do_PATCH(self) -> None:  # an object that is applied
+            self._answer(HTTPStatus.OK, kept.keep(self._sent()))
 
         def do_GET(self) -> None:
             if "Upgrade" in self.headers:
@@ -74,6 +78,10 @@ def api_server(exit_code: int = 0) -> Iterator[ApiServer]:
                 self.close_connection = True
 
         def log_message(self, *_: object) -> None: ...
+
+        def _sent(self) -> dict[str, Any]:
+            found: dict[str, Any] = yaml.safe_load(self.rfile.read(int(self.headers["Content-Length"])))
+            return found
 
         def _answer(self, status: HTTPStatus, body: dict[str, Any]) -> None:
             content = json.dumps(body).encode()
