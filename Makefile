@@ -120,7 +120,7 @@ sbom: $(VENV)/.runtime ## List all packages and jars in build/lakehunt.cdx.json,
 .PHONY: audit
 audit: sbom ## Look up known vulnerabilities of all packages and jars, with osv-scanner (ARGS=--offline: in its local database)
 	@command -v $(OSV_SCANNER) >/dev/null || { echo 'make audit needs osv-scanner; name it with OSV_SCANNER=/path/to/osv-scanner' >&2; exit 1; }
-	$(OSV_SCANNER) scan source $(ARGS) --config requirements/audit.toml -L build/lakehunt.cdx.json \
+	$(OSV_SCANNER) scan source $(ARGS) --config requirements/audit.toml -L build/gradle.lockfile \
 		-L requirements.txt:requirements/build.lock -L requirements.txt:requirements/dev.lock
 
 .PHONY: clean

@@ -4,6 +4,9 @@ python -m scripts.sbom BOM FOLDER...
 PySpark brings most jars; the folders have the others, as `make jars` gathers them. A jar says in pom.properties which
 artifact of Maven it is, and which others were packed into it; Spark's resolver puts the group before the name of the
 file. The rest is in a table here. A jar that none of these knows is listed by its file and digest alone.
+
+Beside the list, it writes the artifacts of Maven as a lock file of Gradle: osv-scanner 2.5 does not read the group of a
+component in CycloneDX, and without its group no artifact is found in a database.
 """
 
 from __future__ import annotations
@@ -115,6 +118,16 @@ def complete(bom: dict[str, Any], folders: Iterable[Path]) -> dict[str, Any]:
     return bom
 
 
+def artifacts(components: Iterable[dict[str, Any]]) -> set[str]:
+    """The artifacts of Maven among these components and within them: group:name:version."""
+    found: set[str] = set()
+    for one in components:
+        if one.get("purl", "").startswith("pkg:maven/"):
+            found.add(f"{one['group']}:{one['name']}:{one['version']}")
+        found |= artifacts(one.get("components", ()))
+    return found
+
+
 def main(arguments: list[str]) -> int:
     """Completes the file in place."""
     if not arguments or (missing := [folder for folder in arguments[1:] if not Path(folder).is_dir()]):
@@ -128,6 +141,8 @@ def main(arguments: list[str]) -> int:
     file = Path(arguments[0])
     bom = complete(json.loads(file.read_text("utf-8")), [jvm_cache.spark_jars(), *map(Path, arguments[1:])])
     file.write_text(json.dumps(bom, indent=2) + "\n", encoding="utf-8")
+    locked = "".join(f"{artifact}=runtimeClasspath\n" for artifact in sorted(artifacts(bom["components"])))
+    file.with_name("gradle.lockfile").write_text(locked, encoding="utf-8")
     unknown = sum(one["type"] == "file" for one in bom["components"])
     print(f"{file}: {len(bom['components'])} packages and jars; {unknown} jars do not say what they are")
     return 0

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehunt.runtime import java, jvm_cache, launch
+from lakehunt.config import Config
+from lakehunt.runtime import java, jvm_cache, launch, settings
 from tests.support.paths import PROJECT
 
 SETTINGS = {
@@ -71,6 +72,18 @@ def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def _environment(folder: Path, by_scripts: bool) -> dict[str, str]:
     own = {"PYTHONPATH": str(PROJECT / "pipelines"), "TMPDIR": str(folder)}
     return os.environ | own | ({"SPARK_CONF_DIR": str(folder)} if by_scripts else {})
+
+
+def test_spark_within_one_jvm_hears_itself_alone() -> None:
+    def listening(**spark: str) -> tuple[str | None, ...]:
+        made = settings.of_own_jvm(
+            Config(spark={name.replace("_", "."): value for name, value in spark.items()}), False
+        )
+        return tuple(made.get(f"spark.{name}") for name in ("driver.host", "driver.bindAddress", "authenticate"))
+
+    assert listening() == listening(spark_master="local") == ("127.0.0.1", "127.0.0.1", "true")
+    assert listening(spark_master="spark://10.0.0.1:7077") == (None, None, None)  # executors have to reach it
+    assert listening(spark_driver_host="10.0.0.2") == ("10.0.0.2", "127.0.0.1", "true")
 
 
 @pytest.mark.slow

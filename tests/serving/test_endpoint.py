@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -391,6 +392,39 @@ def test_it_listens_on_the_loopback_address_alone(endpoint: Endpoint) -> None:
     assert f"jdbc:hive2://127.0.0.1:{endpoint.port}/default" in endpoint.said
     with pytest.raises(OSError):  # noqa: PT011  (another address of the same interface: refused, or not configured)
         socket.create_connection(("127.0.0.2", endpoint.port), timeout=2)
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
+def test_nothing_of_spark_is_open_to_other_machines(endpoint: Endpoint) -> None:
+    """Not its messages and blocks either, of which whoever reaches them could make use."""
+    found = listening(endpoint.process.pid)
+    assert str(endpoint.port) in {port for _, port in found}
+    assert {address for address, _ in found} == {"127.0.0.1"}
+
+
+def listening(process: int) -> set[tuple[str, str]]:
+    """Addresses and ports on which a process and those that it has started listen."""
+    family, found = [process], set()
+    for one in family:
+        family += [
+            int(id_) for file in Path(f"/proc/{one}/task").glob("*/children") for id_ in file.read_text().split()
+        ]
+    inodes = {link for one in family for file in Path(f"/proc/{one}/fd").iterdir() if "socket" in (link := _link(file))}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                address, port = fields[1].split(":")
+                last = bytes.fromhex(address[-8:])[::-1]  # of IPv6, where IPv4 is mapped, the end
+                assert table == "tcp" or address.startswith("0000000000000000FFFF0000"), f"open on IPv6: {address}"
+                found.add((socket.inet_ntoa(last), str(int(port, 16))))
+    return found
+
+
+def _link(file: Path) -> str:
+    with suppress(OSError):  # it was closed
+        return str(file.readlink())
+    return ""
 
 
 def test_nothing_of_all_this_has_changed_the_lake(before: dict[str, str], endpoint: Endpoint, hunted: Lake) -> None:

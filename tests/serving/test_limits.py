@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +18,7 @@ from typing import Any, cast
 import pytest
 from py4j.protocol import Py4JError
 
+from lakehunt.core.errors import LakehuntError
 from lakehunt.lake.delta_lake import Lake
 from lakehunt.runtime import janino
 from lakehunt.serving import endpoint
@@ -30,8 +33,8 @@ MANY = "(SELECT explode(sequence(1, 3000000)) AS id)"
 
 @pytest.fixture(scope="module")
 def limited(hunted: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    limits = f"limits: {{sql_seconds: 15, sql_rows: 5000, sql_connections: 12, sql_idle_seconds: {IDLE}}}"
-    with serving(hunted.root, tmp_path_factory.mktemp("limited"), settings=limits) as one:
+    limits = f"sql_seconds: 15, sql_rows: 5000, sql_user_statements: 1, sql_connections: 12, sql_idle_seconds: {IDLE}"
+    with serving(hunted.root, tmp_path_factory.mktemp("limited"), settings=f"limits: {{{limits}}}") as one:
         yield one
 
 
@@ -83,7 +86,7 @@ class _Ticking:
 def test_jobs_are_cancelled_before_memory_is_used_up() -> None:
     ended, heap = _Ticking(), _Heap(0.5, 0.95, 0.2)
     context = _Context(cast(threading.Event, ended), rounds=3)
-    endpoint._cancel_jobs(context, heap, 60, cast(threading.Event, ended))
+    endpoint._cancel_jobs(context, heap, 60, cast(threading.Event, ended), endpoint._Watch(0))
     why = "the server was short of memory: ask for less, or raise spark.driver.memory"
     assert (context.cancelled, heap.collected) == ([(1, why), (2, why)], 1)
 
@@ -98,8 +101,22 @@ def test_a_call_that_fails_for_want_of_memory_does_not_end_the_watch() -> None:
 
     ended, heap = _Ticking(), Failing(-1, 0.95)
     context = _Context(cast(threading.Event, ended), rounds=2)
-    endpoint._cancel_jobs(context, heap, 60, cast(threading.Event, ended))
+    endpoint._cancel_jobs(context, heap, 60, cast(threading.Event, ended), endpoint._Watch(0))
     assert [job for job, _ in context.cancelled] == [1, 2]
+
+
+def test_a_spark_that_does_not_answer_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a thread of the JVM that should answer has died for want of memory."""
+    never = threading.Event()
+    context = SimpleNamespace(statusTracker=lambda: SimpleNamespace(getActiveJobsIds=never.wait))
+    monkeypatch.setattr(janino, "compile_class", lambda *_: SimpleNamespace(newInstance=lambda: None))
+    monkeypatch.setattr(endpoint, "_FAREWELL", 0.1)
+    lake = cast(Lake, SimpleNamespace(spark=SimpleNamespace(sparkContext=context)))
+    with endpoint._cancelling(lake, 60) as watch:
+        watch.check()
+        watch.looked -= 121
+        with pytest.raises(LakehuntError, match="Spark has not answered for 120 s"):
+            watch.check()
 
 
 def test_the_share_of_the_heap_in_use(spark: Any) -> None:
@@ -125,6 +142,54 @@ def test_a_statement_ends_after_its_seconds(limited: Endpoint) -> None:
         limited.rows(f"SELECT count(*) FROM {MANY} WHERE sha2(repeat(CAST(id AS STRING), 1000), 512) LIKE 'zz%'")
     assert time.monotonic() - started < 90
     assert limited.rows("SELECT 1") == [(1,)]
+
+
+LONG = "SELECT count(*) FROM range(0, 4000000, 1, 400) WHERE sha2(repeat(CAST(id AS STRING), 1000), 512) LIKE 'zz%'"
+"""A job of 400 tasks, half a minute of two cores."""
+
+
+@pytest.mark.campaign
+def test_statements_of_a_user_wait_for_each_other_and_nobody_else_does(limited: Endpoint) -> None:
+    ended: list[str] = []
+    short = "SELECT count(*) FROM range(10)"
+    begun = threading.Event()
+
+    def fetch() -> None:
+        with limited.cursor(user="ana") as long:
+            long.execute(LONG)
+            begun.set()
+            try:
+                long.fetchall()  # computes it
+            finally:
+                ended.append("first")
+
+    with ThreadPoolExecutor() as pool:
+        with limited.cursor(user="eve") as other:
+            other.execute(short)  # so that the next time is no first time
+            assert other.fetchall() == [(10,)]
+            first = pool.submit(fetch)
+            assert begun.wait(60)
+            # Another user's job has its share of the cores at once, and does not wait for the last of 400 tasks.
+            other.execute(short)
+            assert other.fetchall() == [(10,)]
+            ended.append("other")
+        second = pool.submit(limited.rows, short, user="ana")
+        second.add_done_callback(lambda _: ended.append("second"))
+        assert second.result(timeout=90) == [(10,)]
+    assert ended == ["other", "first", "second"], ended
+    assert re.search(r"limits\.sql_seconds|timed out|Already open", str(first.exception()))
+
+
+@pytest.mark.campaign
+def test_a_statement_does_not_wait_for_ever(limited: Endpoint) -> None:
+    """One is worked on for its 15 seconds, while the others wait; at least one of these has then waited long enough."""
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(limited.rows, LONG, user="ana") for _ in range(3)]
+        errors = [str(one.exception(timeout=90)) for one in asked]
+    waited = "the statement waited for 15 s: no more than 1 of this user's may run at the same time; ask again later"
+    assert any(waited in error for error in errors), errors
+    assert not all(waited in error for error in errors), errors
+    assert limited.rows("SELECT 1", user="ana") == [(1,)]
 
 
 def test_a_result_with_too_many_rows_is_an_error_that_names_the_limit(limited: Endpoint) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,6 +65,30 @@ def test_an_open_address_without_authentication(method: str) -> None:
 def test_authentication_is_whole_or_none(settings: dict[str, str], name: str, value: str) -> None:
     with pytest.raises(UsageError, match=name.removeprefix("spark.hadoop.")):
         checked(settings | {name: value})
+
+
+@pytest.mark.parametrize("name", ["groupFilter", "userFilter", "groupDNPattern", "customLDAPQuery"])
+def test_a_filter_that_sparks_server_does_not_read_is_not_taken_for_one(name: str) -> None:
+    setting = f"spark.hadoop.hive.server2.authentication.ldap.{name}"
+    with pytest.raises(UsageError, match=f"does not read hive.server2.authentication.ldap.{name}: everybody"):
+        checked(LDAP | {setting: "hunters"})
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("ldaps://a.example.com ldaps://b.example.com:1636", False),
+        ("ldap://127.0.0.1:389", False),
+        ("LDAPS://ldap.example.com", False),
+        ("ldap://192.0.2.7", True),
+        ("ldaps://192.0.2.7 ldap://192.0.2.8", True),
+        ("ldap://no.such.host.invalid", True),
+    ],
+)
+def test_a_directory_elsewhere_is_asked_over_tls(url: str, refused: bool) -> None:
+    settings = LDAP | {"spark.hadoop.hive.server2.authentication.ldap.url": url}
+    with pytest.raises(UsageError, match="without encryption") if refused else nullcontext():
+        checked(settings)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.8.9.10"])

@@ -73,6 +73,15 @@ def test_the_list_has_packages_sparks_jars_and_those_of_folders(tmp_path: Path) 
     assert len(set(references)) == len(references)
 
 
+def test_what_is_looked_up_of_jars(tmp_path: Path) -> None:
+    made = [
+        {"name": "attrs", "version": "26.1.0", "purl": "pkg:pypi/attrs@26.1.0"},
+        sbom.component(jar(tmp_path, "store-1.2.jar", "org.example:store:1.2", "org.other:packed:3")),
+        sbom.component(jar(tmp_path, "thing-1.jar")),
+    ]
+    assert sbom.artifacts(made) == {"org.example:store:1.2", "org.other:packed:3"}
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sbom.main([str(tmp_path / "bom.json"), str(tmp_path / "jars")]) == 2
     assert "make jars" in capsys.readouterr().err

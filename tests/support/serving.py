@@ -17,7 +17,7 @@ from lakehunt.lake.delta_lake import Lake
 from tests.support.commands import LAKEHUNT
 from tests.support.events import event
 from tests.support.paths import PROJECT
-from tests.support.spark_settings import QUICK
+from tests.support.spark_settings import QUICK, QUICK_JVM
 
 FIRST, SECOND = "2026-03-06T00:00:00Z", "2026-03-07T00:00:00Z"
 
@@ -76,12 +76,12 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    lake: str, folder: Path, *options: str, settings: str = "", end: int = signal.SIGTERM, code: int = 0
+    lake: str, folder: Path, *options: str, settings: str = "", java: str = "", end: int = signal.SIGTERM, code: int = 0
 ) -> Iterator[Endpoint]:
-    """The command, until it is told to end; it must end with this exit code."""
+    """The command, with more options of Java, until it is told to end; it must end with this exit code."""
     port = free_port()
     config = folder / "lakehunt.yaml"
-    quick = QUICK | {"spark.driver.memory": "1g"}
+    quick = QUICK | {"spark.driver.memory": "1g", "spark.driver.extraJavaOptions": f"{QUICK_JVM} {java}"}
     config.write_text("\n".join(["spark:", *(f"  {key}: '{value}'" for key, value in quick.items()), settings]))
     command = [*LAKEHUNT, "serve", "--lake", lake, "--port", str(port), "--config", str(config), *options]
     errors = folder / "stderr"

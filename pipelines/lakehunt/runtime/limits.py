@@ -6,6 +6,8 @@ limits:
   scan_seconds: 3600      # reading new events for all hunts together
   sql_seconds: 600        # a statement of a SQL client
   sql_rows: 1000000       # of its result
+  sql_statements: 16      # of all SQL clients at the same time
+  sql_user_statements: 4  # of one user
   sql_connections: 1000   # SQL clients at the same time
   sql_idle_seconds: 1800  # after which the connection of a SQL client is closed
   kusto_seconds: 240      # a query of a client that speaks Kusto
@@ -34,6 +36,8 @@ class Limits:
     scan_seconds: int = 3600
     sql_seconds: int = 600
     sql_rows: int = 1_000_000
+    sql_statements: int = 16
+    sql_user_statements: int = 4
     sql_connections: int = 1000
     sql_idle_seconds: int = 1800
     kusto_seconds: int = 240

@@ -59,6 +59,16 @@ BESIDE = (
 )
 """Those of the defaults that a session needs beside one that exists; what suits its machines is for others to say."""
 
+WITHIN = {
+    # By default Spark listens on an address that other machines reach, and takes messages from whoever connects.
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.authenticate": "true",  # by a secret that Spark makes for itself: against other users of this machine
+}
+"""Further defaults where all of Spark is in that JVM (`local[...]`)."""
+
+_WITHIN_ONE_JVM = re.compile(r"local(\[[^]]*\])?")
+
 DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 
 REQUIRED = {
@@ -139,6 +149,8 @@ def packages(config: SparkSettings) -> str:
 def _own_jvm(config: SparkSettings, learning: bool, brief: bool) -> dict[str, str]:
     """The settings of a JVM that this process starts; the configuration's take precedence."""
     settings = ALONE | {_WAREHOUSE: f"{tempfile.gettempdir()}/lakehunt-warehouse"} | dict(config.spark)
+    if _WITHIN_ONE_JVM.fullmatch(settings["spark.master"]):
+        settings = WITHIN | settings
     jars = delta_jars(config)
     if jars and settings["spark.master"].startswith("local"):
         os.environ[jvm_cache.CLASS_PATH] = jvm_cache.class_path(jars)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
@@ -45,6 +46,9 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 }
 """Authentication methods and the settings that each needs. With LDAP clients send passwords, so it needs TLS."""
 
+_READ_OF_LDAP = ("url", "baseDN", "Domain", "userDNPattern")
+"""What Spark's server reads of LDAP's settings. Hive has more, with which only a part of the directory may connect."""
+
 _OVERRIDING_VARIABLES = ("HIVE_SERVER2_THRIFT_BIND_HOST", "HIVE_SERVER2_THRIFT_PORT")
 """Environment variables that override every setting of Hive's server."""
 
@@ -53,8 +57,15 @@ DEFAULTS = {
     "spark.sql.thriftServer.incrementalCollect": "true",
     # A statement with a larger part of a result fails.
     "spark.driver.maxResultSize": "512m",
+    # Statements share the cores: a small one does not wait for the last task of a large one that came before.
+    "spark.scheduler.mode": "FAIR",
 }
 """Defaults, which the configuration may override."""
+
+_FAIR = """<allocations>
+  <pool name="default"><schedulingMode>FAIR</schedulingMode><weight>1</weight><minShare>0</minShare></pool>
+</allocations>"""
+"""All statements are in one pool of Spark's scheduler; without this, it runs them one after the other."""
 
 REQUIRED = {
     "spark.sql.catalogImplementation": "in-memory",
@@ -118,6 +129,33 @@ def _check_authentication(address: Address, settings: Mapping[str, str]) -> None
                 f"other machines can reach {address.host}, and {method} is configured without {name}",
                 f"set {_HADOOP}{name} (docs/how-to/sql.md), or serve on 127.0.0.1",
             )
+    if method == "LDAP":
+        _check_ldap(address, settings)
+
+
+def _check_ldap(address: Address, settings: Mapping[str, str]) -> None:
+    prefix = f"{_HADOOP}{_METHOD}.ldap."
+    for name, value in settings.items():
+        if name.startswith(prefix) and value and name.removeprefix(prefix) not in _READ_OF_LDAP:
+            raise UsageError(
+                f"Spark's server does not read {name.removeprefix(_HADOOP)}: everybody in the directory could connect",
+                f"remove it; {_METHOD}.ldap.baseDN or .userDNPattern can say which part of the directory may connect",
+            )
+    for url in settings[f"{prefix}url"].split():
+        place = urlsplit(url)
+        if place.scheme.lower() != "ldaps" and not _is_loopback(place.hostname):
+            raise UsageError(
+                f"{url} would get the passwords of clients without encryption, and other machines can reach "
+                f"{address.host}",
+                f"set {prefix}url to an address that starts with ldaps://",
+            )
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host is None or Address(host, 0).is_loopback
+    except socket.gaierror:
+        return False
 
 
 def check_free(address: Address) -> None:
@@ -136,6 +174,9 @@ def prepared(config: Config) -> Iterator[Config]:
     """The configuration of the serving session, with a temporary folder for the server's files."""
     folder = tempfile.mkdtemp(prefix="lakehunt-serve-")
     Path(folder, "local").mkdir()
+    pools = Path(folder, "pools.xml")
+    pools.write_text(_FAIR)
+    defaults = DEFAULTS | {"spark.scheduler.allocation.file": str(pools)}
     places = {
         "spark.sql.warehouse.dir": f"{folder}/warehouse",
         f"{_HADOOP}hive.exec.scratchdir": f"{folder}/scratch",
@@ -145,7 +186,7 @@ def prepared(config: Config) -> Iterator[Config]:
     }
     try:
         seconds = {"spark.sql.thriftServer.queryTimeout": f"{config.limits.sql_seconds}s"}
-        yield replace(config, spark=DEFAULTS | dict(config.spark) | REQUIRED | seconds | places)
+        yield replace(config, spark=defaults | dict(config.spark) | REQUIRED | seconds | places)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -170,12 +211,13 @@ def serve(
         stop_signal() as stop,
         statement_gate.installed(lake.spark, sql_catalog.SCHEMAS),
         _listening(lake, address, limits),
-        _cancelling(lake, limits.sql_seconds),
+        _cancelling(lake, limits.sql_seconds) as watch,
     ):
         on_ready(address)
         refreshed = time.monotonic()
         while not stop.wait(_WATCHED):
             _check_alive(lake)
+            watch.check()
             if time.monotonic() - refreshed >= refresh:
                 _refresh(names, say)
                 refreshed = time.monotonic()
@@ -250,7 +292,7 @@ def _listening(lake: Lake, address: Address, limits: Limits) -> Iterator[None]:
     try:
         # Connections that bring any other Hive setting are refused.
         server.getHiveConf().setModifiableWhiteListRegex(_ANY_SETTING)
-        _limit_rows(lake, server, limits.sql_rows)
+        _limit_statements(lake, server, limits)
         _close_idle_connections(server, limits.sql_idle_seconds)
         yield
     finally:
@@ -258,28 +300,49 @@ def _listening(lake: Lake, address: Address, limits: Limits) -> Iterator[None]:
             server.stop()
 
 
+_SILENCE = 120
+"""Seconds after which a look at Spark's jobs is given up: a JVM that runs out of memory may fail to answer, ever."""
+
+_FAREWELL = 10
+"""Seconds that such a look may take at the end."""
+
+
+@dataclass
+class _Watch:
+    """When Spark's jobs were last looked at."""
+
+    looked: float
+
+    def check(self) -> None:
+        """Raises LakehuntError if Spark does not answer: nothing would limit its statements any more."""
+        if time.monotonic() - self.looked > _SILENCE:
+            hint = "start it again; spark.driver.memory in the configuration gives Spark more memory"
+            raise LakehuntError(f"Spark has not answered for {_SILENCE} s", hint)
+
+
 @contextmanager
-def _cancelling(lake: Lake, seconds: int) -> Iterator[None]:
+def _cancelling(lake: Lake, seconds: int) -> Iterator[_Watch]:
     """Cancels each Spark job that runs for longer. Spark's own limit of time (queryTimeout) no longer counts once a
     statement delivers rows, but most of the work may be done only then (see DEFAULTS).
 
     Cancels all jobs before memory is used up: after that, connections of clients would end without a reason."""
-    ended = threading.Event()
+    ended, watch = threading.Event(), _Watch(time.monotonic())
     heap = janino.compile_class(lake.spark, "HeapUse").newInstance()
-    thread = threading.Thread(target=_cancel_jobs, args=(lake.spark.sparkContext, heap, seconds, ended), daemon=True)
+    arguments = (lake.spark.sparkContext, heap, seconds, ended, watch)
+    thread = threading.Thread(target=_cancel_jobs, args=arguments, daemon=True)
     thread.start()
     try:
-        yield
+        yield watch
     finally:
         ended.set()
-        thread.join()
+        thread.join(_FAREWELL)
 
 
 FULL = 0.9
 """Share of the heap that may be in use after a collection."""
 
 
-def _cancel_jobs(context: Any, heap: Any, seconds: int, ended: threading.Event) -> None:
+def _cancel_jobs(context: Any, heap: Any, seconds: int, ended: threading.Event, watch: _Watch) -> None:
     tracker = context.statusTracker()
     started: dict[int, float] = {}
     while not ended.wait(1):
@@ -296,12 +359,13 @@ def _cancel_jobs(context: Any, heap: Any, seconds: int, ended: threading.Event) 
                     context._jsc.sc().cancelJob(job, f"it took longer than {seconds} s, limits.sql_seconds")
             if is_full:
                 heap.collect()
+        watch.looked = time.monotonic()
 
 
-def _limit_rows(lake: Lake, server: Any, rows: int) -> None:
-    """Puts StatementRows.java in the place of what has the statements of clients."""
-    statements = janino.compile_class(lake.spark, "StatementRows").newInstance()
-    statements.limit(rows)
+def _limit_statements(lake: Lake, server: Any, limits: Limits) -> None:
+    """Puts Statements.java in the place of what has the statements of clients."""
+    statements = janino.compile_class(lake.spark, "Statements").newInstance()
+    statements.limit(limits.sql_rows, limits.sql_statements, limits.sql_user_statements, limits.sql_seconds)
     sessions = _field(_service(server, "CLIService"), "sessionManager")
     for name in ("operationManager", "sparkSqlOperationManager"):
         _declared(sessions, name).set(sessions, statements)
