@@ -351,8 +351,8 @@ def test_settings(tmp_path: Path) -> None:
         ("{file: s3://a/b}", "metrics: file is 's3://a/b'"),
         ("{statsd: localhost}", "metrics: statsd is 'localhost'"),
         ("{statsd: 'localhost:70000'}", "metrics: statsd is 'localhost:70000'"),
-        ("{labels: 5}", "metrics: labels is no mapping"),
-        ("{labels: {a-b: c}}", "metrics: 'a-b' is no label"),
+        ("{labels: 5}", "metrics: labels is not a mapping"),
+        ("{labels: {a-b: c}}", "metrics: 'a-b' is not a valid label"),
     ],
 )
 def test_settings_that_are_wrong_have_their_line(tmp_path: Path, section: str, said: str) -> None:

@@ -40,7 +40,7 @@ def series(family: Family) -> str:
 def number(value: float) -> str:
     """A number without an exponent, which not every reader takes."""
     if not math.isfinite(value):
-        raise ValueError(f"{value} is no value of a metric")
+        raise ValueError(f"{value} is not a value of a metric")
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
