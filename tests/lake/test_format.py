@@ -19,7 +19,7 @@ SAID = "has format 2, and this version of Lakehunt (0.1.0) knows only 1"
 
 @pytest.fixture
 def newer(tmp_path: Path) -> Path:
-    folder = tmp_path / "lake"
+    folder = tmp_path / "newer"
     folder.mkdir()
     (folder / lake_format.FILE).write_text(NEWER)
     return folder
