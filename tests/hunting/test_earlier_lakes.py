@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
+from deltalake.schema import Field, PrimitiveType
 
 from lakehunt.hunting import engine
 from lakehunt.hunting.content import hunt_file
@@ -38,6 +40,13 @@ def earlier(spark: Any, tmp_path: Path) -> Lake:
     with tarfile.open(STORED) as archive:
         archive.extractall(tmp_path / "earlier", filter="data")
     return Lake(spark, str(tmp_path / "earlier"))
+
+
+@pytest.fixture
+def of_november(spark: Any, tmp_path: Path) -> Lake:
+    with tarfile.open(STORED.with_name("lake-0.1.0-2026-11.tar.gz")) as archive:
+        archive.extractall(tmp_path / "november", filter="data")
+    return Lake(spark, str(tmp_path / "november" / "lake"))
 
 
 def all_hunts() -> list[Hunt]:
@@ -94,3 +103,17 @@ def test_a_function_with_other_results_renews_the_hits_of_its_hunts(
     monkeypatch.setattr(semantics, "VERSIONS", {"tolower": 2})  # of the three, only the last uses it
     assert [one.events_scanned for one in run(earlier)] == [0, 0, 5]
     assert [one.events_scanned for one in run(earlier)] == [0, 0, 0]
+
+
+def test_a_lake_of_november_2026_is_hunted_in_and_keeps_columns_of_a_later_version(of_november: Lake) -> None:
+    stored, passes, hits = (rows(of_november, name) for name in (writer.ALL, PASSES.name, HITS.name))
+    for name in ("hunts.runs", PASSES.name, HITS.name, writer.ALL, "events.device_process_events"):
+        DeltaTable(of_november.path(name)).alter.add_columns([Field("of_later", PrimitiveType("string"))])
+    seeds = all_hunts()[:2]
+    runs = engine.run_hunts(of_november, seeds, ticks("2026-03-08T00:00:00Z"), lambda step: None)
+    assert [(one.error, one.mode, one.events_scanned) for one in runs] == [(None, INCREMENTAL, 0)] * 2
+    assert runs[0].findings == 1  # of one device, by the first hunt: a row for each device
+    later = (None,)
+    assert rows(of_november, PASSES.name) == [(*row, *later) for row in passes]
+    assert rows(of_november, HITS.name) == [(*row, *later) for row in hits]
+    assert rows(of_november, writer.ALL) == [(*row, *later) for row in stored]
