@@ -67,7 +67,8 @@ def _statsd(section: strict_yaml.Mapping) -> tuple[str, int]:
 def _labels(section: strict_yaml.Mapping) -> dict[str, str]:
     written = section["labels"]
     if not isinstance(written, strict_yaml.Mapping):
-        raise section.error("labels", "metrics: labels is not a mapping", "write names with texts, such as {lake: prod}")
+        hint = "write names with texts, such as {lake: prod}"
+        raise section.error("labels", "metrics: labels is not a mapping", hint)
     for name in written:
         if not _LABEL.fullmatch(name) or not isinstance(written[name], str):
             hint = "write names of letters, digits and _, each with a text, such as {lake: prod}"
