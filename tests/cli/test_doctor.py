@@ -159,7 +159,7 @@ def test_spark_starts_and_reaches_the_lake(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_what_spark_says_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = lakehunt("doctor", "--spark", "--format", "json", "--lake", f"{tmp_path.as_uri()}/file")
