@@ -73,10 +73,12 @@ def test_no_table_is_made_beside_the_registry() -> None:
 
 
 def test_only_the_lake_writes_tables() -> None:
+    """But for what `doctor --spark` writes to see whether Spark can, in a temporary folder."""
     writers = {
         path.parent.name
         for path in PACKAGE.rglob("*.py")
-        if {"save", "saveAsTable", "insertInto", "writeTo", "createIfNotExists"} & set(_calls(path))
+        if path != PACKAGE / "operations/trial.py"
+        and {"save", "saveAsTable", "insertInto", "writeTo", "createIfNotExists"} & set(_calls(path))
     }
     assert writers == {"lake"}
 
